@@ -1,0 +1,44 @@
+# The ways in. Needs Python 3.11 or newer and make; everything else goes into .venv/.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo local test check lint types lock clean
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(INSTALLED) ## Run the example stack on the embedded AWS, drive data through it, query it
+	@$(BIN)/python -m local demo
+
+local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until Ctrl-C
+	@$(BIN)/python -m local serve
+
+test: $(INSTALLED) ## All tests, those on the embedded AWS included
+	$(BIN)/pytest
+
+check: lint types test ## Format, lint, types and all tests
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+lock: $(INSTALLED) ## Resolve requirements*.in anew into the pinned requirements*.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-dev.in -c requirements.txt -o requirements-dev.txt
+
+clean: ## Delete the virtual environment and every cache
+	rm -rf .venv .build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(INSTALLED): requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) on this machine: install Python 3.11 or newer, or name it: make PYTHON=python3.13 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $$($(PYTHON) --version) is too old: 3.11 or newer is needed; name another: make PYTHON=python3.13 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: this Python cannot make virtual environments: install its venv package (Debian: python3-venv)"; exit 1; }
+	@echo "Installing the pinned packages into .venv (once, about a minute) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,44 @@
+"""Lambda code as archives that name every file: the same bytes on every machine."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+HANDLERS = Path(__file__).resolve().parent.parent / "handlers"
+
+
+@cache
+def handler_files() -> tuple[Path, ...]:
+    # A directory archive would pick up __pycache__ and change at every run of the tests.
+    return tuple(sorted(HANDLERS.glob("*.py")))
+
+
+def forwarder_archive() -> pulumi.AssetArchive:
+    """The forwarder's code."""
+    return pulumi.AssetArchive(_handlers())
+
+
+def transform_archive(
+    transform_module: Path, settings: Mapping[str, Any], time_zone: str | None
+) -> pulumi.AssetArchive:
+    """The transform's code: handlers, the user's module, `pipeline.json` and one time zone.
+
+    `settings` is what handlers/rows.py reads; `time_zone` is an IANA name when the transform
+    must tell local time itself (Lambda's image has no time zones), else None.
+    """
+    files = _handlers()
+    files["transform_module.py"] = pulumi.FileAsset(str(transform_module))
+    files["pipeline.json"] = pulumi.StringAsset(json.dumps(settings, indent=1) + "\n")
+    if time_zone is not None:
+        zone = resources.files("tzdata").joinpath("zoneinfo", *time_zone.split("/"))
+        files[f"zoneinfo/{time_zone}"] = pulumi.FileAsset(str(zone))
+    return pulumi.AssetArchive(files)
+
+
+def _handlers() -> dict[str, pulumi.Asset | pulumi.Archive]:
+    return {f"handlers/{path.name}": pulumi.FileAsset(str(path)) for path in handler_files()}

@@ -1,0 +1,45 @@
+"""From a stack's YAML to settings: the same classes, checked by the same words."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from components.refusals import SettingsError, require_known
+from components.settings import StreamingEtlPipelineArgs
+
+Args = TypeVar("Args")
+
+
+def args_from_config(path: str, given: object) -> StreamingEtlPipelineArgs:
+    """The settings of one pipeline from plain data, as Pulumi reads it from the stack's config.
+
+    path: where `given` stands, for error messages, such as `tables.orders`.
+    Raises SettingsError that begins with the path of what is wrong.
+    """
+    return _build(StreamingEtlPipelineArgs, path, given)
+
+
+def _build(cls: type[Args], path: str, given: object) -> Args:
+    if not isinstance(given, Mapping):
+        raise SettingsError(f"{path}: {given!r} is no map of settings; write `name: value` lines.")
+    known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    require_known(path, given, known)
+    missing = [
+        name
+        for name, item in known.items()
+        if name not in given
+        and item.default is dataclasses.MISSING
+        and item.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise SettingsError(f"{path}: {', '.join(missing)} must be set.")
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        group = known[name].type
+        if dataclasses.is_dataclass(group) and isinstance(group, type):
+            value = _build(group, f"{path}.{name}", value)
+        values[name] = value
+    try:
+        return cls(**values)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None

@@ -1,0 +1,173 @@
+"""What settings and transform module make of the lake table: names, columns, folders; no cloud."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from components.partitions import folder_expression, projection, time_keys
+from components.refusals import SettingsError, refuse
+from components.schema import METADATA, Column, is_nested
+from components.settings import StreamingEtlPipelineArgs
+from components.transform_module import TransformModule
+
+# What lies where in a lake's bucket.
+DATA_PREFIX = "data/"
+# Outside the data: Athena reads everything below a table's location.
+ERRORS_PREFIX = "errors/"
+QUERY_RESULTS_PREFIX = "athena-results/"
+# Lambda writes given-up batches below this key and no other.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+FAILED_BATCHES_PREFIX = "aws/lambda/"
+
+# Glue takes 255; the view's name is the table's with `_current` behind it.
+MAX_TABLE_NAME = 240
+
+EXTENSIONS = {
+    ("csv", "GZIP"): ".csv.gz",
+    ("csv", "UNCOMPRESSED"): ".csv",
+    ("json", "GZIP"): ".json.gz",
+    ("json", "UNCOMPRESSED"): ".json",
+}
+
+
+def glue_name(name: str) -> str:
+    """`name` in Glue's letters (a-z 0-9 _), at most 240, told apart by a hash when cut."""
+    legal = re.sub(r"[^a-z0-9_]", "_", name.lower())
+    if len(legal) <= MAX_TABLE_NAME:
+        return legal
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{legal[: MAX_TABLE_NAME - 9]}_{digest}"
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """The lake table of one pipeline, told in plain data."""
+
+    name: str
+    format: str
+    compression: str
+    columns: Optional[tuple[Column, ...]]
+    partition_keys: tuple[str, ...]
+    folders: str
+    asked_keys: tuple[str, ...]
+    """Row keys without a list of values: projection asks for them in every query."""
+    row_settings: dict[str, Any]
+    """What handlers/rows.py reads as pipeline.json."""
+    transform_time_zone: Optional[str]
+    """The zone that the transform itself must know, if any."""
+
+    @property
+    def view_name(self) -> Optional[str]:
+        """The current-state view; None when no view can exist: no schema, or keys to ask for."""
+        if self.columns is None or self.asked_keys:
+            return None
+        return f"{self.name}_current"
+
+    @property
+    def file_extension(self) -> Optional[str]:
+        """Ending of the objects; None leaves it to Firehose, which calls Parquet .parquet."""
+        return EXTENSIONS.get((self.format, self.compression))
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """The user's columns and the metadata, typed as the objects hold them."""
+        if self.columns is None:
+            raise ValueError("a lake table without COLUMNS has no columns to tell")
+        columns = (*self.columns, *METADATA)
+        if self.format == "csv":
+            # OpenCSVSerDe reads text only (a date as a day number, no empty numbers); the view
+            # gives the columns their types. https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
+            return tuple(Column(column.name, "string") for column in columns)
+        return columns
+
+
+def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> LakeTable:
+    """Join settings and module; refuse what does not go together."""
+    require_columns(args, module)
+    check_columns(args, module)
+    partitions = args.partitions
+    times = time_keys(partitions.granularity, partitions.layout)
+    from_rows = partitions.time_source == "change"
+    parquet = args.format == "parquet"
+    # Firehose converts JSON to Parquet and compresses inside the file.
+    compression = "UNCOMPRESSED" if parquet else args.delivery.compression or "GZIP"
+    own_zone = from_rows and partitions.time_zone != "UTC"
+    any_value = tuple(key for key, values in partitions.row_keys.items() if not values)
+    return LakeTable(
+        name=args.glue_table_name or glue_name(args.table_name),
+        format=args.format,
+        compression=compression,
+        columns=module.columns,
+        partition_keys=(*partitions.row_keys, *times),
+        folders=folder_expression(tuple(partitions.row_keys), times, from_rows),
+        asked_keys=any_value if args.catalog == "projection" else (),
+        row_settings=row_settings(args, module, times if from_rows else []),
+        transform_time_zone=partitions.time_zone if own_zone else None,
+    )
+
+
+def row_settings(
+    args: StreamingEtlPipelineArgs, module: TransformModule, times: Sequence[str]
+) -> dict[str, Any]:
+    """The transform's own settings, as handlers/rows.py reads them."""
+    columns = module.columns
+    return {
+        "format": "json" if args.format == "parquet" else args.format,
+        "columns": None
+        if columns is None
+        else [{"name": column.name, "type": column.type} for column in columns],
+        "row_keys": {key: list(values) or None for key, values in args.partitions.row_keys.items()},
+        "time_keys": list(times),
+        "time_zone": args.partitions.time_zone,
+    }
+
+
+def projection_parameters(args: StreamingEtlPipelineArgs) -> dict[str, str]:
+    """Partition projection of the lake table, without its location."""
+    partitions = args.partitions
+    times = time_keys(partitions.granularity, partitions.layout)
+    return projection(partitions.row_keys, times, partitions.since_year)
+
+
+def require_columns(args: StreamingEtlPipelineArgs, module: TransformModule) -> None:
+    """Refuse formats and catalogs that need COLUMNS when there are none."""
+    if module.columns is not None:
+        return
+    reasons = {
+        "parquet": "Firehose writes Parquet by the Glue table's columns",
+        "csv": "a CSV file has no column names, so rows must all have the same columns",
+    }
+    if args.format in reasons:
+        raise refuse(
+            "format",
+            args.format,
+            f"needs COLUMNS: {reasons[args.format]}; add COLUMNS to {args.transform_module},"
+            " or use json with catalog='crawler'.",
+        )
+    if args.catalog == "projection":
+        raise refuse(
+            "catalog",
+            args.catalog,
+            "needs COLUMNS: the Glue table is made before any data;"
+            f" add COLUMNS to {args.transform_module}, or use catalog='crawler'.",
+        )
+
+
+def check_columns(args: StreamingEtlPipelineArgs, module: TransformModule) -> None:
+    """Refuse columns that clash with partition keys or do not fit the format."""
+    partitions = args.partitions
+    keys = [*partitions.row_keys, *time_keys(partitions.granularity, partitions.layout)]
+    for column in module.columns or ():
+        if column.name in keys:
+            raise SettingsError(
+                f"partition key {column.name!r} is also a column in {args.transform_module}:"
+                " Athena takes a name once; drop it from COLUMNS (a row key stays in the row that"
+                " the transform returns) or rename it."
+            )
+        if args.format == "csv" and is_nested(column.type):
+            raise SettingsError(
+                f"column {column.name!r} in {args.transform_module} is nested, which csv cannot"
+                ' hold: use "string" (written as JSON text), or format json or parquet.'
+            )

@@ -1,0 +1,131 @@
+"""From partition settings to folder prefixes, partition columns and Athena's projection."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+
+from components.refusals import refuse
+
+GRANULARITIES = ("year", "month", "day", "hour")
+LAYOUTS = ("folders", "dt")
+TIME_SOURCES = ("arrival", "change")
+
+# Java patterns, as Firehose evaluates them in a prefix.
+# https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+JAVA_PATTERNS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH", "dt": "yyyy-MM-dd"}
+
+# https://docs.aws.amazon.com/firehose/latest/APIReference/API_ExtendedS3DestinationConfiguration.html
+FIREHOSE_TIME_ZONE = re.compile(r"[a-zA-Z/_]+")
+KEY_NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
+# A value becomes a folder name and an item of projection's comma-separated list.
+KEY_VALUE = re.compile(r"[^/=%,{}\x00-\x1f\x7f]{1,255}")
+
+
+@cache
+def known_time_zones() -> frozenset[str]:
+    """Every IANA zone of the pinned tzdata, so that all machines refuse the same names."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text().split())
+
+
+def check_partitions(
+    granularity: str, layout: str, time_zone: str, row_keys: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse folders that Firehose, Glue or Athena would refuse."""
+    if layout == "dt" and granularity not in ("day", "hour"):
+        raise refuse(
+            "granularity",
+            granularity,
+            "does not go with layout='dt', whose folder is a day; use day or hour, or 'folders'.",
+        )
+    if time_zone not in known_time_zones():
+        raise refuse(
+            "time_zone", time_zone, "does not exist; use an IANA name such as Asia/Tokyo or UTC."
+        )
+    if not FIREHOSE_TIME_ZONE.fullmatch(time_zone):
+        raise refuse(
+            "time_zone",
+            time_zone,
+            "is refused by Firehose, which takes letters, / and _ only; use the zone of a city.",
+        )
+    if not isinstance(row_keys, Mapping):
+        raise refuse("row_keys", row_keys, "is no map of key to values; use {'store_id': []}.")
+    for name, values in row_keys.items():
+        check_row_key(name, values)
+
+
+def check_row_key(name: str, values: Sequence[str]) -> None:
+    """Refuse a row key that is no column name, and values that cannot name a folder."""
+    if not isinstance(name, str) or not KEY_NAME.fullmatch(name):
+        raise refuse(
+            "row_keys", name, "is no partition key: at most 64 of a-z 0-9 _; use lower case."
+        )
+    if name in JAVA_PATTERNS or name.startswith("_"):
+        raise refuse("row_keys", name, "is taken: time folders and metadata use it; rename it.")
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise refuse(
+            f"row_keys[{name!r}]", values, "is no list of values; use [] to allow any value."
+        )
+    for value in values:
+        if not isinstance(value, str) or not KEY_VALUE.fullmatch(value):
+            raise refuse(
+                f"row_keys[{name!r}]",
+                value,
+                "cannot name a folder: 1 to 255 characters without / = % , { } and controls,"
+                " as text; put it in quotes or change it in the transform.",
+            )
+    if len(set(values)) != len(values):
+        raise refuse(f"row_keys[{name!r}]", list(values), "repeats a value; name each once.")
+
+
+def time_keys(granularity: str, layout: str) -> list[str]:
+    """The time partition keys, coarse to fine."""
+    if layout == "dt":
+        return ["dt", "hour"] if granularity == "hour" else ["dt"]
+    return list(GRANULARITIES[: GRANULARITIES.index(granularity) + 1])
+
+
+def folder_expression(keys_from_rows: Sequence[str], times: Sequence[str], from_rows: bool) -> str:
+    """Firehose's prefix below the table's location, ending in a slash.
+
+    `from_rows`: the time keys come from the transform too (the change's own time).
+    """
+    folders = [f"{key}=!{{partitionKeyFromLambda:{key}}}/" for key in keys_from_rows]
+    for key in times:
+        value = f"partitionKeyFromLambda:{key}" if from_rows else f"timestamp:{JAVA_PATTERNS[key]}"
+        folders.append(f"{key}=!{{{value}}}/")
+    return "".join(folders)
+
+
+def projection(
+    row_keys: Mapping[str, Sequence[str]], times: Sequence[str], since_year: int
+) -> dict[str, str]:
+    """Glue table parameters by which Athena computes the partitions, without the location.
+
+    https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
+    """
+    parameters = {"projection.enabled": "true"}
+    for name, values in row_keys.items():
+        parameters[f"projection.{name}.type"] = "enum" if values else "injected"
+        if values:
+            parameters[f"projection.{name}.values"] = ",".join(values)
+    for name in times:
+        for option, value in time_projection(name, since_year).items():
+            parameters[f"projection.{name}.{option}"] = value
+    return parameters
+
+
+def time_projection(name: str, since_year: int) -> dict[str, str]:
+    """Projection of one time key."""
+    if name in ("year", "dt"):
+        first = f"{since_year}-01-01" if name == "dt" else str(since_year)
+        return {
+            "type": "date",
+            "format": JAVA_PATTERNS[name],
+            # NOW is UTC: a zone ahead of it is already in the next day.
+            "range": f"{first},NOW+1DAY",
+            "interval": "1",
+            "interval.unit": "DAYS" if name == "dt" else "YEARS",
+        }
+    ranges = {"month": "1,12", "day": "1,31", "hour": "0,23"}
+    return {"type": "integer", "range": ranges[name], "digits": "2"}

@@ -1,0 +1,131 @@
+"""Stage 5: the Athena workgroup, saved queries and the current-state view."""
+
+from functools import partial
+from typing import Optional
+
+import pulumi
+import pulumi_aws as aws
+
+from components.handles import CatalogEntry, LakeBucket, Pipeline
+from components.lake_table import QUERY_RESULTS_PREFIX
+from components.queries import SAVED_QUERIES, current_state_sql, view_columns, view_text
+from components.schema import glue_type
+
+MIB = 1024 * 1024
+
+
+class Query(pulumi.ComponentResource):
+    """Outputs: `workgroup_name`, `current_state_query_id`; `view_name` if there is a view."""
+
+    workgroup_name: pulumi.Output[str]
+    current_state_query_id: pulumi.Output[str]
+    view_name: Optional[pulumi.Output[str]] = None
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        bucket: LakeBucket,
+        entry: CatalogEntry,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        name, table = f"{pipeline.name}-query", pipeline.table
+        super().__init__("streaming-etl:index:Query", name, None, opts)
+        self.workgroup_name = self.create_workgroup(f"{name}-workgroup", pipeline, bucket)
+        sql = entry.database_name.apply(lambda database: current_state_sql(database, table))
+        self.current_state_query_id = self.save(
+            f"{name}-current-state",
+            f"{table.name}_current",
+            "The items as they are now",
+            sql,
+            entry.database_name,
+        )
+        for suffix, (description, text) in SAVED_QUERIES.items():
+            self.save(
+                f"{name}-{suffix.replace('_', '-')}",
+                f"{table.name}_{suffix}",
+                description,
+                entry.database_name.apply(partial(text, table=table)),
+                entry.database_name,
+            )
+        if table.view_name is not None:
+            self.view_name = self.create_view(f"{name}-view", pipeline, entry.database_name, sql)
+        self.register_outputs({"workgroupName": self.workgroup_name, "viewName": self.view_name})
+
+    def create_workgroup(
+        self, name: str, pipeline: Pipeline, bucket: LakeBucket
+    ) -> pulumi.Output[str]:
+        """A workgroup whose users cannot change where and how results are kept."""
+        args, key = pipeline.args.query, pipeline.args.lake.kms_key_arn
+        physical = f"{pipeline.name}-{pulumi.get_stack()}"
+        return aws.athena.Workgroup(
+            name,
+            name=physical,
+            force_destroy=args.force_destroy,
+            configuration={
+                "enforce_workgroup_configuration": True,
+                "publish_cloudwatch_metrics_enabled": True,
+                "bytes_scanned_cutoff_per_query": args.scan_limit_mib * MIB,
+                "result_configuration": {
+                    "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical, "/"),
+                    "encryption_configuration": {
+                        "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
+                        "kms_key_arn": key,
+                    },
+                },
+            },
+            tags=dict(pipeline.tags),
+            opts=pulumi.ResourceOptions(parent=self),
+        ).name
+
+    def save(
+        self,
+        name: str,
+        query_name: str,
+        description: str,
+        sql: pulumi.Input[str],
+        database_name: pulumi.Output[str],
+    ) -> pulumi.Output[str]:
+        """A saved query of the workgroup; its id."""
+        return aws.athena.NamedQuery(
+            name,
+            name=query_name,
+            description=description,
+            database=database_name,
+            workgroup=self.workgroup_name,
+            query=sql,
+            opts=pulumi.ResourceOptions(parent=self),
+        ).id
+
+    def create_view(
+        self,
+        name: str,
+        pipeline: Pipeline,
+        database_name: pulumi.Output[str],
+        sql: pulumi.Output[str],
+    ) -> pulumi.Output[str]:
+        """The current state as an Athena view, which Glue keeps as a table of its own type."""
+        table = pipeline.table
+        columns = view_columns(table)
+        text = pulumi.Output.all(sql, database_name).apply(
+            lambda both: view_text(both[0], both[1], columns)
+        )
+        view = aws.glue.CatalogTable(
+            name,
+            name=table.view_name,
+            database_name=database_name,
+            table_type="VIRTUAL_VIEW",
+            parameters={"presto_view": "true", "comment": "Presto View"},
+            view_original_text=text,
+            view_expanded_text="/* Presto View */",
+            storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
+                columns=[
+                    aws.glue.CatalogTableStorageDescriptorColumnArgs(
+                        name=column.name, type=glue_type(column.type)
+                    )
+                    for column in columns
+                ],
+                ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return view.name

@@ -1,0 +1,57 @@
+"""How a setting is refused: field, value, what is allowed, what to do; before any resource."""
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+
+class SettingsError(ValueError):
+    """A setting that AWS or this project would refuse; raised before any resource exists."""
+
+
+def refuse(field: str, value: object, problem: str) -> SettingsError:
+    """The error to raise: `field=value problem`; `problem` ends with what to do."""
+    return SettingsError(f"{field}={value!r} {problem}")
+
+
+def require_range(field: str, value: Any, low: float, high: float, meaning: str) -> None:
+    """Refuse a number outside `low` to `high`; `meaning` tells whose limit it is.
+
+    A bool is no number, and an int field (both bounds ints) takes no fraction.
+    """
+    whole = isinstance(low, int) and isinstance(high, int)
+    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not number:
+        kind = "a whole number" if whole else "a number"
+        raise refuse(field, value, f"is not {kind}: {meaning}; use {low:,} to {high:,}.")
+    if not low <= value <= high:
+        remedy = f"use {high:,} or fewer" if value > high else f"use {low:,} or more"
+        raise refuse(field, value, f"is out of range: {meaning}; {remedy}.")
+
+
+def require_choice(field: str, value: object, choices: Collection[Any], meaning: str) -> None:
+    """Refuse a value that is none of `choices`."""
+    if isinstance(value, bool) or value not in choices:
+        allowed = ", ".join(str(choice) for choice in choices)
+        raise refuse(field, value, f"is not allowed: {meaning}; use one of {allowed}.")
+
+
+def require_bool(field: str, value: object) -> None:
+    """Refuse anything but true and false."""
+    if not isinstance(value, bool):
+        raise refuse(field, value, "is not a yes or no; use true or false.")
+
+
+def require_text(field: str, value: object, meaning: str) -> None:
+    """Refuse anything but non-empty text."""
+    if not isinstance(value, str) or not value:
+        raise refuse(field, value, f"is not a text: {meaning}; give a non-empty string.")
+
+
+def require_known(path: str, given: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse a setting that does not exist, with the nearest one that does."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}."
+            raise SettingsError(f"{path}: there is no setting {name!r}: {hint}")

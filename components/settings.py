@@ -1,0 +1,156 @@
+"""What may be asked of a pipeline: every setting, its default and its refusal; no provider."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Optional
+
+import pulumi
+
+from components.refusals import refuse, require_choice, require_text
+from components.stage_settings import (
+    DeliveryArgs,
+    ForwarderArgs,
+    LakeArgs,
+    PartitionArgs,
+    QueryArgs,
+    SourceArgs,
+    TransformArgs,
+)
+
+FORMATS = ("json", "csv", "parquet")
+CATALOGS = ("projection", "crawler")
+RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
+ARCHITECTURES = ("arm64", "x86_64")
+
+# The only retentions that CloudWatch Logs takes, in days.
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+# https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
+GLUE_NAME = re.compile(r"[a-z0-9_]{1,240}")
+CRON = re.compile(r"cron\((\S+ ){5}\S+\)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamingEtlPipelineArgs:
+    """One pipeline: a table, a transform module and partitions; all else has a default."""
+
+    table_name: str
+    """Name of the DynamoDB table. Changing it replaces the table and the lake table."""
+    transform_module: str
+    """Path of the Python file with `transform(change)` and, if wanted, COLUMNS."""
+    partitions: PartitionArgs
+    """The folders of the lake."""
+    format: str = "json"
+    """Objects in the lake: json (one object a line), csv or parquet; the last two need COLUMNS."""
+    catalog: str = "projection"
+    """`projection`: an object is queryable as it lands, needs COLUMNS; `crawler`: on a schedule."""
+    crawler_schedule: str = "cron(10 * * * ? *)"
+    """When the crawler runs, UTC; each run costs at least ten minutes of a DPU."""
+    glue_table_name: Optional[str] = None
+    """Name of the lake table; by default the table's name in Glue's letters."""
+    database_name: Optional[pulumi.Input[str]] = None
+    """A Glue database from outside, shared by many pipelines; by default one is made."""
+    alarm_topic_arn: Optional[pulumi.Input[str]] = None
+    """An SNS topic from outside for the alarms; by default one is made."""
+    runtime: str = "python3.13"
+    """Lambda runtime of both functions."""
+    architecture: str = "arm64"
+    """Lambda processor of both functions: arm64 or x86_64."""
+    log_retention_days: int = 30
+    """Life of the logs, one of CloudWatch's fixed numbers of days."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags for everything that takes tags, beside the pipeline's own name."""
+    source: SourceArgs = field(default_factory=SourceArgs)
+    """The DynamoDB table."""
+    forwarder: ForwarderArgs = field(default_factory=ForwarderArgs)
+    """Stream to Firehose."""
+    transform: TransformArgs = field(default_factory=TransformArgs)
+    """The transform's Lambda."""
+    delivery: DeliveryArgs = field(default_factory=DeliveryArgs)
+    """Firehose to S3."""
+    lake: LakeArgs = field(default_factory=LakeArgs)
+    """The bucket."""
+    query: QueryArgs = field(default_factory=QueryArgs)
+    """Athena."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if not isinstance(self.table_name, str) or not TABLE_NAME.fullmatch(self.table_name):
+            raise refuse(
+                "table_name",
+                self.table_name,
+                "is no DynamoDB table name: 3 to 255 of a-z A-Z 0-9 _ . -; use the table's name.",
+            )
+        require_text("transform_module", self.transform_module, "it is the path of a Python file")
+        require_choice("format", self.format, FORMATS, "what the lake's objects hold")
+        require_choice("catalog", self.catalog, CATALOGS, "how Athena learns of partitions")
+        require_choice("runtime", self.runtime, RUNTIMES, "the Lambda runtimes this code runs on")
+        require_choice("architecture", self.architecture, ARCHITECTURES, "Lambda's processors")
+        retention = self.log_retention_days
+        require_choice("log_retention_days", retention, LOG_RETENTION_DAYS, "CloudWatch's numbers")
+        if not CRON.fullmatch(str(self.crawler_schedule)):
+            raise refuse(
+                "crawler_schedule",
+                self.crawler_schedule,
+                "is no Glue schedule: six fields in UTC; use for example cron(10 * * * ? *).",
+            )
+        for name in ("glue_table_name", "database_name"):
+            value = getattr(self, name)
+            if isinstance(value, str) and not GLUE_NAME.fullmatch(value):
+                raise refuse(
+                    name, value, "is no Glue name: a-z 0-9 _ only, at most 240; use lower case."
+                )
+        self.check_delivery()
+
+    def check_delivery(self) -> None:
+        """Refuse what Firehose refuses of format, partitions and buffer together."""
+        delivery = self.delivery
+        reason = "Parquet" if self.format == "parquet" else "dynamic partitioning"
+        if (self.format == "parquet" or self.partitions.dynamic) and delivery.buffer_mib < 64:
+            raise refuse(
+                "buffer_mib",
+                delivery.buffer_mib,
+                f"is too small for {reason}: Firehose asks for 64 or more; use 64 to 128.",
+            )
+        if self.partitions.dynamic and delivery.buffer_seconds < 60:
+            raise refuse(
+                "buffer_seconds",
+                delivery.buffer_seconds,
+                "is too short for dynamic partitioning: Firehose asks for 60 or more; use 60.",
+            )
+        if self.format == "parquet" and delivery.compression is not None:
+            raise refuse(
+                "compression",
+                delivery.compression,
+                "does not go with parquet, which compresses by itself; leave compression out.",
+            )
+
+
+def check_types(args: StreamingEtlPipelineArgs) -> None:
+    """Refuse a group given as anything but its own class."""
+    groups = {
+        "partitions": PartitionArgs,
+        "source": SourceArgs,
+        "forwarder": ForwarderArgs,
+        "transform": TransformArgs,
+        "delivery": DeliveryArgs,
+        "lake": LakeArgs,
+        "query": QueryArgs,
+    }
+    for name, group in groups.items():
+        if not isinstance(getattr(args, name), group):
+            raise refuse(
+                name, getattr(args, name), f"is no {group.__name__}; pass {group.__name__}(...)."
+            )
+    for key, value in args.tags.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise refuse(
+                f"tags[{key!r}]", value, "is no text: tags are text to text; put it in quotes."
+            )

@@ -1,0 +1,271 @@
+"""What may be asked of each stage: every setting, its default and its refusal; no provider."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, Optional
+
+import pulumi
+
+from components.partitions import GRANULARITIES, LAYOUTS, TIME_SOURCES, check_partitions
+from components.refusals import (
+    SettingsError,
+    refuse,
+    require_bool,
+    require_choice,
+    require_range,
+    require_text,
+)
+
+EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceArgs:
+    """The DynamoDB table: made here with its stream, or an existing one that is only read."""
+
+    existing: bool = False
+    """Read the stream of a table that is already there. Its stream must carry new images."""
+    hash_key: str = "id"
+    """Partition key attribute of the new table. Changing it replaces the table."""
+    hash_key_type: str = "S"
+    """S, N or B. Changing it replaces the table."""
+    range_key: Optional[str] = None
+    """Sort key attribute, if any. Changing it replaces the table."""
+    range_key_type: str = "S"
+    """S, N or B. Changing it replaces the table."""
+    read_capacity: Optional[int] = None
+    """Provisioned read units; without both capacities the table is on-demand."""
+    write_capacity: Optional[int] = None
+    """Provisioned write units; without both capacities the table is on-demand."""
+    point_in_time_recovery: bool = True
+    """Continuous backups of the last 35 days."""
+    deletion_protection: bool = True
+    """AWS refuses to delete the table; turn it off in an update before `pulumi destroy`."""
+    ttl_attribute: Optional[str] = None
+    """Attribute with the epoch second at which DynamoDB removes the item."""
+
+    def __post_init__(self) -> None:
+        for name in ("existing", "point_in_time_recovery", "deletion_protection"):
+            require_bool(name, getattr(self, name))
+        if self.existing:
+            refuse_ignored(self, {"existing"}, "an existing table is only read")
+        require_text("hash_key", self.hash_key, "a table needs a partition key attribute")
+        for name in ("hash_key_type", "range_key_type"):
+            require_choice(name, getattr(self, name), ("S", "N", "B"), "DynamoDB key types")
+        if self.range_key is not None:
+            require_text("range_key", self.range_key, "it names an attribute")
+            if self.range_key == self.hash_key:
+                raise refuse("range_key", self.range_key, "is the hash_key; name another.")
+        if (self.read_capacity is None) != (self.write_capacity is None):
+            raise SettingsError(
+                f"read_capacity={self.read_capacity!r} and write_capacity={self.write_capacity!r}"
+                " do not go together: give both for provisioned capacity, none for on-demand."
+            )
+        for name in ("read_capacity", "write_capacity"):
+            if getattr(self, name) is not None:
+                require_range(name, getattr(self, name), 1, 40_000, "DynamoDB's table quota")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionArgs:
+    """The folders of the lake: by time, and by values that the transform returns."""
+
+    granularity: str = "day"
+    """Finest time folder: year, month, day or hour. Changing it replaces the Glue table."""
+    layout: str = "folders"
+    """`folders`: year=2026/month=11/day=23/; `dt`: dt=2026-11-23/. Replaces the Glue table."""
+    time_zone: str = "UTC"
+    """IANA name of the zone that a folder's time is told in."""
+    time_source: str = "arrival"
+    """`arrival` at Firehose, or `change`: the change's own time, by dynamic partitioning.
+    Going from one to the other replaces the delivery stream."""
+    row_keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Partition keys that each row brings, with the values they may have; an empty list allows
+    any value, and projection then asks for `key = ...` in every query.
+    Going from none to some replaces the delivery stream."""
+    since_year: int = 2026
+    """First year that projection looks at; each year costs a query one listing per folder."""
+
+    def __post_init__(self) -> None:
+        require_choice("granularity", self.granularity, GRANULARITIES, "the finest time folder")
+        require_choice("layout", self.layout, LAYOUTS, "how time becomes folders")
+        require_choice("time_source", self.time_source, TIME_SOURCES, "whose time a folder tells")
+        require_range("since_year", self.since_year, 2000, 2100, "the first year in the lake")
+        check_partitions(self.granularity, self.layout, self.time_zone, self.row_keys)
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether Firehose takes partition keys from the transform (dynamic partitioning)."""
+        return bool(self.row_keys) or self.time_source == "change"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForwarderArgs:
+    """Stage 1: the stream's event source mapping and the Lambda that it calls."""
+
+    batch_size: int = 500
+    """Changes per invocation, 1 to 10,000 (and 6 MB)."""
+    batching_window_seconds: int = 5
+    """How long the mapping gathers a batch, 0 to 300 s. Adds that much latency."""
+    parallelization_factor: int = 2
+    """Batches at a time per shard, 1 to 10; order is kept per item."""
+    maximum_retry_attempts: int = 3
+    """Tries after the first, 0 to 100, before a batch is set aside whole in the bucket."""
+    maximum_record_age_seconds: int = 43_200
+    """Age at which a change is set aside, 60 to 86,400 s; the stream forgets it at 24 h."""
+    event_names: Sequence[str] = EVENT_NAMES
+    """Kinds of changes to take: INSERT, MODIFY, REMOVE. The rest never reaches the lake."""
+    filter_patterns: Sequence[str] = ()
+    """Lambda event filter patterns (JSON), at most 5; a change that matches one is taken."""
+    timeout_seconds: int = 60
+    """Lambda time-out, 10 to 900 s."""
+    memory_mib: int = 256
+    """Lambda memory, 128 to 10,240 MiB; CPU grows with it."""
+
+    def __post_init__(self) -> None:
+        limits = {
+            "batch_size": (1, 10_000, "Lambda reads 1 to 10,000 changes per batch"),
+            "batching_window_seconds": (0, 300, "Lambda gathers a batch for 0 to 300 s"),
+            "parallelization_factor": (1, 10, "Lambda runs 1 to 10 batches per shard"),
+            "maximum_retry_attempts": (0, 100, "a failing batch blocks its shard until it ends"),
+            "maximum_record_age_seconds": (60, 86_400, "the stream keeps a change for 24 h"),
+            "timeout_seconds": (10, 900, "a Lambda runs for at most 900 s"),
+            "memory_mib": (128, 10_240, "a Lambda has 128 to 10,240 MiB"),
+        }
+        for name, (low, high, meaning) in limits.items():
+            require_range(name, getattr(self, name), low, high, meaning)
+        check_event_names(self.event_names)
+        check_filter_patterns(self.filter_patterns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformArgs:
+    """Stage 2a: the Lambda in which the transform module runs, and Firehose's calls to it."""
+
+    timeout_seconds: int = 120
+    """Lambda time-out, 60 to 300 s; Firehose waits at most 5 minutes."""
+    memory_mib: int = 512
+    """Lambda memory, 128 to 10,240 MiB; CPU grows with it."""
+    buffer_mib: float = 1.0
+    """Firehose calls the transform with this much, 0.2 to 3 MiB ..."""
+    buffer_seconds: int = 60
+    """... or after this time, 0 to 900 s. Adds that much latency."""
+    retries: int = 3
+    """Tries after a failed call, 0 to 300, before the batch goes to the error prefix."""
+
+    def __post_init__(self) -> None:
+        limits: dict[str, tuple[float, float, str]] = {
+            "timeout_seconds": (60, 300, "Firehose waits 1 to 5 minutes for a transform"),
+            "memory_mib": (128, 10_240, "a Lambda has 128 to 10,240 MiB"),
+            "buffer_mib": (0.2, 3.0, "Firehose buffers 0.2 to 3 MiB for a transform"),
+            "buffer_seconds": (0, 900, "Firehose buffers 0 to 900 s for a transform"),
+            "retries": (0, 300, "Firehose calls a failing transform again 0 to 300 times"),
+        }
+        for name, (low, high, meaning) in limits.items():
+            require_range(name, getattr(self, name), low, high, meaning)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryArgs:
+    """Stage 2b: Firehose's buffer before S3. Whichever is full first makes an object."""
+
+    buffer_mib: int = 64
+    """Object size before compression, 1 to 128 MiB; 64 or more for Parquet and row keys."""
+    buffer_seconds: int = 120
+    """Longest wait, 0 to 900 s; 60 or more with row keys. Adds that much latency."""
+    compression: Optional[str] = None
+    """GZIP (default) or UNCOMPRESSED for csv and json; Parquet compresses inside by itself."""
+
+    def __post_init__(self) -> None:
+        require_range("buffer_mib", self.buffer_mib, 1, 128, "Firehose buffers 1 to 128 MiB")
+        require_range("buffer_seconds", self.buffer_seconds, 0, 900, "Firehose buffers 0 to 900 s")
+        if self.compression is not None:
+            choices = ("GZIP", "UNCOMPRESSED")
+            require_choice("compression", self.compression, choices, "what Athena reads")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeArgs:
+    """Stage 3: the bucket, made here or given, and the life of what lies in it."""
+
+    bucket_name: Optional[pulumi.Input[str]] = None
+    """A bucket from outside, shared by many pipelines; its owner looks after it."""
+    kms_key_arn: Optional[pulumi.Input[str]] = None
+    """Customer key for SSE-KMS; without it SSE-S3. A given bucket's own key goes here too."""
+    versioning: bool = True
+    """Keep what is overwritten or deleted for 30 days."""
+    force_destroy: bool = False
+    """Let `pulumi destroy` delete a bucket that still holds data."""
+    data_retention_days: Optional[int] = None
+    """Delete rows after this many days; without it never."""
+    failures_retention_days: Optional[int] = None
+    """Delete error records and failed batches after this many days; without it never."""
+    query_results_retention_days: int = 30
+    """Delete Athena's results after this many days."""
+
+    def __post_init__(self) -> None:
+        for name in ("versioning", "force_destroy"):
+            require_bool(name, getattr(self, name))
+        for name in ("data_retention_days", "failures_retention_days"):
+            if getattr(self, name) is not None:
+                require_range(name, getattr(self, name), 1, 36_500, "S3 expires after whole days")
+        days = self.query_results_retention_days
+        require_range("query_results_retention_days", days, 1, 36_500, "S3 expires after days")
+        if self.bucket_name is not None:
+            refuse_ignored(self, {"bucket_name", "kms_key_arn"}, "a given bucket stays as it is")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryArgs:
+    """Stage 5: the Athena workgroup."""
+
+    scan_limit_mib: int = 102_400
+    """A query that scans more is cancelled; at least 10 MiB."""
+    force_destroy: bool = False
+    """Let `pulumi destroy` delete a workgroup that still holds queries made by hand."""
+
+    def __post_init__(self) -> None:
+        require_range("scan_limit_mib", self.scan_limit_mib, 10, 10**9, "Athena's least limit")
+        require_bool("force_destroy", self.force_destroy)
+
+
+def check_event_names(event_names: Sequence[str]) -> None:
+    """Refuse an empty list of kinds, an unknown kind and a repeated one."""
+    for name in event_names:
+        require_choice("event_names", name, EVENT_NAMES, "the kinds of changes in a stream")
+    if not event_names or len(set(event_names)) != len(event_names):
+        raise refuse(
+            "event_names", list(event_names), "must name each kind to take once, at least one."
+        )
+
+
+def check_filter_patterns(patterns: Sequence[str]) -> None:
+    """Refuse more than Lambda's five patterns, and text that is no JSON object."""
+    if len(patterns) > 5:
+        raise refuse(
+            "filter_patterns", len(patterns), "are too many: Lambda takes 5; merge some of them."
+        )
+    for pattern in patterns:
+        try:
+            valid = isinstance(json.loads(pattern), dict)
+        except (TypeError, ValueError):
+            valid = False
+        if not valid:
+            raise refuse(
+                "filter_patterns",
+                pattern,
+                'is no JSON object; write it as text, such as {"dynamodb": {...}}.',
+            )
+
+
+def refuse_ignored(args: Any, used: set[str], reason: str) -> None:
+    """Refuse settings that differ from their default but would have no effect."""
+    for item in fields(args):
+        if item.name not in used and getattr(args, item.name) != default_of(item):
+            raise refuse(item.name, getattr(args, item.name), f"has no effect: {reason}; drop it.")
+
+
+def default_of(item: "Field[Any]") -> Any:
+    """The default of a dataclass field."""
+    return item.default if item.default_factory is MISSING else item.default_factory()

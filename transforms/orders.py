@@ -1,0 +1,21 @@
+"""Orders, flat: five strings as CSV, timestamps in SQL's own form."""
+
+COLUMNS = {
+    "id": "string",
+    "user_id": "string",
+    "store_id": "string",
+    "created": "timestamp",
+    "updated_at": "timestamp",
+}
+
+
+def transform(change):
+    # A removal carries only the old image: its row tells which order has gone.
+    order = change.new or change.old
+    return {
+        "id": order["id"],
+        "user_id": order["user_id"],
+        "store_id": order["store_id"],
+        "created": order["created"].replace("T", " "),
+        "updated_at": order["updated_at"].replace("T", " "),
+    }
