@@ -1,0 +1,152 @@
+"""Stage 2: Firehose's records in, rows for the lake out, and back on the stream what must wait."""
+
+import importlib
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from functools import cache
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from handlers.change import Change, key_text, read_change
+from handlers.log import log
+from handlers.response import MAX_RESPONSE_BYTES, Outcome, Response
+from handlers.rows import RowEncoder
+from handlers.values import RowError
+
+
+class PutBackError(Exception):
+    """Changes are not back on the stream, so Firehose has to retry the invocation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What a cold start loads."""
+
+    transform: Callable[[Change], Any]
+    module_file: str
+    """Where `transform` stands, to name the line that failed."""
+    encoder: RowEncoder
+
+
+def transform_records(
+    records: list[dict[str, Any]],
+    pipeline: Pipeline,
+    put_back: Callable[[list[bytes]], list[int]],
+    max_bytes: int = MAX_RESPONSE_BYTES,
+) -> dict[str, Any]:
+    """Answer each record of Firehose once and in order, in at most `max_bytes` of JSON.
+
+    `put_back` takes records for the stream and returns the indexes of those it could not put;
+    PutBackError says that there were some.
+    https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
+    """
+    ids = [record["recordId"] for record in records]
+    response = Response(ids, pipeline.encoder.partition_keys, max_bytes)
+    changes = 0
+    for record in records:
+        outcomes = _outcomes(record["data"], pipeline)
+        response.answer(record["recordId"], outcomes)
+        changes += len(outcomes)
+    _put_back(response, put_back)
+    _log_refused(response.refused)
+    log(
+        "INFO",
+        "transformed",
+        records=len(records),
+        changes=changes,
+        rows=response.rows,
+        left_out=response.left_out,
+        failed=len(response.refused),
+        put_back=sum(map(len, response.put_back)),
+    )
+    return {"records": response.records}
+
+
+def _put_back(response: Response, put_back: Callable[[list[bytes]], list[int]]) -> None:
+    # Joined without a last line break, so that no record outgrows the one it came from.
+    records = [b"\n".join([outcome.line for outcome in group]) for group in response.put_back]
+    if records and (failed := put_back(records)):
+        raise PutBackError(f"{len(failed)} of {len(records)} records are not back on the stream")
+
+
+def _log_refused(refused: list[Outcome]) -> None:
+    for _, change, _, error in refused:
+        log(
+            "ERROR",
+            "change refused",
+            event_id=change and change.event_id,
+            sequence_number=change and change.sequence_number,
+            error=error,
+        )
+
+
+def _outcomes(data: str, pipeline: Pipeline) -> list[Outcome]:
+    try:
+        lines = b64decode(data, validate=True).split(b"\n")
+    except ValueError:
+        return [Outcome(b"", None, None, "the record's data is not base64")]
+    return [_outcome(line, pipeline) for line in lines if line.strip()]
+
+
+def _outcome(line: bytes, pipeline: Pipeline) -> Outcome:
+    change = None
+    try:
+        change = read_change(line)
+        # Before `transform`, which may take the change's dicts apart.
+        key = key_text(change.keys)
+        rows = pipeline.encoder.encode(change, key, pipeline.transform(change))
+    except Exception as error:
+        return Outcome(line, change, None, _reason(error, change, pipeline.module_file))
+    return Outcome(line, change, rows, None)
+
+
+def _reason(error: Exception, change: Change | None, module_file: str) -> str:
+    """The error as it may be logged: our own text, or else the type and the user's line.
+
+    The text of any other error may quote the change.
+    """
+    if isinstance(error, RowError):
+        return str(error)
+    kind = type(error).__name__
+    if change is None:
+        return f"{kind} while reading the line: it is no change"
+    trace = walk_tb(error.__traceback__)
+    lines = [line for frame, line in trace if frame.f_code.co_filename == module_file]
+    return f"{kind} at {Path(module_file).name}:{lines[-1]}" if lines else f"{kind} in its rows"
+
+
+@cache
+def load_pipeline() -> Pipeline:
+    """What this archive holds: pipeline.json and the user's module, read once per container."""
+    root = Path(__file__).parents[1]
+    settings = json.loads((root / "pipeline.json").read_bytes())
+    module = importlib.import_module("transform_module")
+    encoder = RowEncoder(settings, _zone(root, settings))
+    return Pipeline(module.transform, str(module.__file__), encoder)
+
+
+def _zone(root: Path, settings: dict[str, Any]) -> tzinfo:
+    """The time keys' zone, from the archive: not every Lambda runtime has the zones."""
+    name = settings["time_zone"]
+    if not settings["time_keys"] or name == "UTC":
+        return UTC
+    with (root / "zoneinfo" / name).open("rb") as file:
+        return ZoneInfo.from_file(file, key=name)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Firehose's entry: the archive's pipeline and its stream around `transform_records`."""
+
+    def put_back(records: list[bytes]) -> list[int]:
+        # boto3 takes longer to import than most invocations to run, and few put anything back.
+        from handlers.put import deadline_of, firehose, put_records
+
+        stream = event["deliveryStreamArn"].rpartition("/")[2]
+        return put_records(firehose(), stream, records, deadline_of(context))
+
+    return transform_records(event["records"], load_pipeline(), put_back)

@@ -1,0 +1,25 @@
+"""Hypothesis runs the same examples every time: a red build stays red until it is mended."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("handlers", derandomize=True, deadline=None, max_examples=150)
+settings.load_profile("handlers")
+
+EVENTS = Path(__file__).parent / "events"
+
+
+@pytest.fixture
+def stream_batch() -> list[dict[str, Any]]:
+    """The records of a DynamoDB stream event: INSERT, MODIFY, REMOVE and a TTL delete."""
+    return json.loads((EVENTS / "stream_batch.json").read_text())["Records"]
+
+
+@pytest.fixture
+def firehose_batch() -> dict[str, Any]:
+    """A transform event: the four changes of `stream_batch`, as the forwarder sends them."""
+    return json.loads((EVENTS / "firehose_batch.json").read_text())
