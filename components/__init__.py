@@ -1,13 +1,13 @@
 """The resource graph: one StreamingEtlPipeline per DynamoDB table, one file per stage."""
 
-from components.config import args_from_config
+from components.config import args_from_config, pipelines_from_config
+from components.partitions import PartitionArgs
 from components.refusals import SettingsError
 from components.settings import StreamingEtlPipelineArgs
 from components.stage_settings import (
     DeliveryArgs,
     ForwarderArgs,
     LakeArgs,
-    PartitionArgs,
     QueryArgs,
     SourceArgs,
     TransformArgs,
@@ -26,4 +26,5 @@ __all__ = [
     "StreamingEtlPipelineArgs",
     "TransformArgs",
     "args_from_config",
+    "pipelines_from_config",
 ]

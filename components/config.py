@@ -4,10 +4,30 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from components.lake_table import prepare
 from components.refusals import SettingsError, require_known
 from components.settings import StreamingEtlPipelineArgs
 
 Args = TypeVar("Args")
+
+
+def pipelines_from_config(given: object) -> dict[str, StreamingEtlPipelineArgs]:
+    """The settings of every pipeline of a stack, by its name, from the config's `tables` map.
+
+    All of them are checked, their transform modules too, before the first is built.
+    Raises SettingsError that begins with the path of what is wrong.
+    """
+    if not isinstance(given, Mapping) or not given:
+        raise SettingsError(f"tables: {given!r} is no map of tables; name at least one table.")
+    pipelines = {}
+    for name, settings in given.items():
+        path = f"tables.{name}"
+        pipelines[name] = args_from_config(path, settings)
+        try:
+            prepare(name, pipelines[name])
+        except SettingsError as error:
+            raise SettingsError(f"{path}: {error}") from None
+    return pipelines
 
 
 def args_from_config(path: str, given: object) -> StreamingEtlPipelineArgs:

@@ -9,8 +9,8 @@ from typing import Any, Optional
 from components.partitions import folder_expression, projection, time_keys
 from components.refusals import SettingsError, refuse
 from components.schema import METADATA, Column, is_nested
-from components.settings import StreamingEtlPipelineArgs
-from components.transform_module import TransformModule
+from components.settings import StreamingEtlPipelineArgs, check_pipeline_name
+from components.transform_module import TransformModule, read_transform_module
 
 # What lies where in a lake's bucket.
 DATA_PREFIX = "data/"
@@ -81,6 +81,13 @@ class LakeTable:
             # gives the columns their types. https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
             return tuple(Column(column.name, "string") for column in columns)
         return columns
+
+
+def prepare(name: str, args: StreamingEtlPipelineArgs) -> tuple[TransformModule, LakeTable]:
+    """All that can be refused of the pipeline `name` without asking AWS, checked."""
+    check_pipeline_name(name)
+    module = read_transform_module(args.transform_module)
+    return module, plan_lake_table(args, module)
 
 
 def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> LakeTable:

@@ -1,11 +1,12 @@
-"""From partition settings to folder prefixes, partition columns and Athena's projection."""
+"""Partition settings, and what follows: folders, partition columns, Athena's projection."""
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
-from components.refusals import refuse
+from components.refusals import refuse, require_choice, require_range
 
 GRANULARITIES = ("year", "month", "day", "hour")
 LAYOUTS = ("folders", "dt")
@@ -20,6 +21,39 @@ FIREHOSE_TIME_ZONE = re.compile(r"[a-zA-Z/_]+")
 KEY_NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 # A value becomes a folder name and an item of projection's comma-separated list.
 KEY_VALUE = re.compile(r"[^/=%,{}\x00-\x1f\x7f]{1,255}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionArgs:
+    """The folders of the lake: by time, and by values that the transform returns."""
+
+    granularity: str = "day"
+    """Finest time folder: year, month, day or hour. Changing it replaces the Glue table."""
+    layout: str = "folders"
+    """`folders`: year=2026/month=11/day=23/; `dt`: dt=2026-11-23/. Replaces the Glue table."""
+    time_zone: str = "UTC"
+    """IANA name of the zone that a folder's time is told in."""
+    time_source: str = "arrival"
+    """`arrival` at Firehose, or `change`: the change's own time, by dynamic partitioning.
+    Going from one to the other replaces the delivery stream."""
+    row_keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Partition keys that each row brings, with the values they may have; an empty list allows
+    any value, and projection then asks for `key = ...` in every query.
+    Going from none to some replaces the delivery stream."""
+    since_year: int = 2026
+    """First year that projection looks at; each year costs a query one listing per folder."""
+
+    def __post_init__(self) -> None:
+        require_choice("granularity", self.granularity, GRANULARITIES, "the finest time folder")
+        require_choice("layout", self.layout, LAYOUTS, "how time becomes folders")
+        require_choice("time_source", self.time_source, TIME_SOURCES, "whose time a folder tells")
+        require_range("since_year", self.since_year, 2000, 2100, "the first year in the lake")
+        check_partitions(self.granularity, self.layout, self.time_zone, self.row_keys)
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether Firehose takes partition keys from the transform (dynamic partitioning)."""
+        return bool(self.row_keys) or self.time_source == "change"
 
 
 @cache

@@ -124,7 +124,11 @@ class Query(pulumi.ComponentResource):
                     )
                     for column in columns
                 ],
-                ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(),
+                # Athena refuses a view whose SerDe is not told, and the provider leaves out an
+                # empty one. https://github.com/hashicorp/terraform-provider-aws/issues/28517
+                ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
+                    name="-", serialization_library="-"
+                ),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

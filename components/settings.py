@@ -7,12 +7,12 @@ from typing import Optional
 
 import pulumi
 
+from components.partitions import PartitionArgs
 from components.refusals import refuse, require_choice, require_text
 from components.stage_settings import (
     DeliveryArgs,
     ForwarderArgs,
     LakeArgs,
-    PartitionArgs,
     QueryArgs,
     SourceArgs,
     TransformArgs,
@@ -34,6 +34,19 @@ LOG_RETENTION_DAYS = (
 TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 # https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
 GLUE_NAME = re.compile(r"[a-z0-9_]{1,240}")
+PIPELINE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+# The longest names derived from a pipeline's, with what AWS allows; Pulumi adds 8 characters.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+DERIVED_NAMES = {
+    "-lake-bucket": 63,
+    "-catalog-crawler-role": 64,
+    "-transform-function": 64,
+    "-delivery-stream": 64,
+}
+PULUMI_SUFFIX = 8
+MAX_PIPELINE_NAME = min(
+    limit - len(suffix) - PULUMI_SUFFIX for suffix, limit in DERIVED_NAMES.items()
+)
 CRON = re.compile(r"cron\((\S+ ){5}\S+\)")
 
 
@@ -154,3 +167,21 @@ def check_types(args: StreamingEtlPipelineArgs) -> None:
             raise refuse(
                 f"tags[{key!r}]", value, "is no text: tags are text to text; put it in quotes."
             )
+
+
+def check_pipeline_name(name: str) -> None:
+    """Refuse a name from which AWS names cannot be derived."""
+    if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name) or "--" in name:
+        raise refuse(
+            "name",
+            name,
+            "is no pipeline name: a-z 0-9 and single - between them, a letter first, because"
+            " bucket names derive from it; use lower case.",
+        )
+    if len(name) > MAX_PIPELINE_NAME:
+        raise refuse(
+            "name",
+            name,
+            f"is too long: {len(name)} characters, and AWS names derived from it leave room"
+            f" for {MAX_PIPELINE_NAME}; use {MAX_PIPELINE_NAME} or fewer.",
+        )

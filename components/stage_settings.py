@@ -1,13 +1,12 @@
 """What may be asked of each stage: every setting, its default and its refusal; no provider."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, Optional
 
 import pulumi
 
-from components.partitions import GRANULARITIES, LAYOUTS, TIME_SOURCES, check_partitions
 from components.refusals import (
     SettingsError,
     refuse,
@@ -65,39 +64,6 @@ class SourceArgs:
         for name in ("read_capacity", "write_capacity"):
             if getattr(self, name) is not None:
                 require_range(name, getattr(self, name), 1, 40_000, "DynamoDB's table quota")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartitionArgs:
-    """The folders of the lake: by time, and by values that the transform returns."""
-
-    granularity: str = "day"
-    """Finest time folder: year, month, day or hour. Changing it replaces the Glue table."""
-    layout: str = "folders"
-    """`folders`: year=2026/month=11/day=23/; `dt`: dt=2026-11-23/. Replaces the Glue table."""
-    time_zone: str = "UTC"
-    """IANA name of the zone that a folder's time is told in."""
-    time_source: str = "arrival"
-    """`arrival` at Firehose, or `change`: the change's own time, by dynamic partitioning.
-    Going from one to the other replaces the delivery stream."""
-    row_keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Partition keys that each row brings, with the values they may have; an empty list allows
-    any value, and projection then asks for `key = ...` in every query.
-    Going from none to some replaces the delivery stream."""
-    since_year: int = 2026
-    """First year that projection looks at; each year costs a query one listing per folder."""
-
-    def __post_init__(self) -> None:
-        require_choice("granularity", self.granularity, GRANULARITIES, "the finest time folder")
-        require_choice("layout", self.layout, LAYOUTS, "how time becomes folders")
-        require_choice("time_source", self.time_source, TIME_SOURCES, "whose time a folder tells")
-        require_range("since_year", self.since_year, 2000, 2100, "the first year in the lake")
-        check_partitions(self.granularity, self.layout, self.time_zone, self.row_keys)
-
-    @property
-    def dynamic(self) -> bool:
-        """Whether Firehose takes partition keys from the transform (dynamic partitioning)."""
-        return bool(self.row_keys) or self.time_source == "change"
 
 
 @dataclass(frozen=True, kw_only=True)

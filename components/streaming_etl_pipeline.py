@@ -1,6 +1,5 @@
 """One DynamoDB table in, one queryable lake table out: joins the stages, creates nothing else."""
 
-import re
 from dataclasses import dataclass
 from typing import Optional
 
@@ -12,27 +11,11 @@ from components.forwarder import Forwarder
 from components.handles import Pipeline
 from components.iam import look_up_account
 from components.lake import Lake
-from components.lake_table import plan_lake_table
+from components.lake_table import prepare
 from components.monitoring import Monitoring
 from components.query import Query
-from components.refusals import refuse
 from components.settings import StreamingEtlPipelineArgs
 from components.source import Source
-from components.transform_module import read_transform_module
-
-PIPELINE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-# The longest names derived from a pipeline's, with what AWS allows; Pulumi adds 8 characters.
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-DERIVED_NAMES = {
-    "-lake-bucket": 63,
-    "-catalog-crawler-role": 64,
-    "-transform-function": 64,
-    "-delivery-stream": 64,
-}
-PULUMI_SUFFIX = 8
-MAX_PIPELINE_NAME = min(
-    limit - len(suffix) - PULUMI_SUFFIX for suffix, limit in DERIVED_NAMES.items()
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +69,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         args: StreamingEtlPipelineArgs,
         opts: Optional[pulumi.ResourceOptions] = None,
     ) -> None:
-        check_pipeline_name(name)
-        module = read_transform_module(args.transform_module)
-        table = plan_lake_table(args, module)
+        module, table = prepare(name, args)
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
@@ -132,21 +113,3 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             crawler=catalog.crawler_name,
         )
         self.register_outputs(vars(self.outputs))
-
-
-def check_pipeline_name(name: str) -> None:
-    """Refuse a name from which AWS names cannot be derived."""
-    if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name) or "--" in name:
-        raise refuse(
-            "name",
-            name,
-            "is no pipeline name: a-z 0-9 and single - between them, a letter first, because"
-            " bucket names derive from it; use lower case.",
-        )
-    if len(name) > MAX_PIPELINE_NAME:
-        raise refuse(
-            "name",
-            name,
-            f"is too long: {len(name)} characters, and AWS names derived from it leave room"
-            f" for {MAX_PIPELINE_NAME}; use {MAX_PIPELINE_NAME} or fewer.",
-        )

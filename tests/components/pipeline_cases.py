@@ -1,0 +1,160 @@
+"""What each setting of the pipeline as a whole changes."""
+
+from tests.components.differences import GONE
+from tests.components.setting_cases import (
+    ENTRY,
+    PARAMETERS,
+    S3,
+    SETTINGS,
+    STORAGE,
+    Case,
+)
+from tests.components.test_current_state import CURRENT
+from tests.components.test_minimal_policies import POLICIES, allow
+
+TAGGED = (
+    *("source-table", "lake-bucket", "catalog-database", "query-workgroup"),
+    *("forwarder-role", "forwarder-logs", "forwarder-function", "forwarder-mapping"),
+    *("transform-role", "transform-logs", "transform-function"),
+    *("delivery-role", "delivery-logs", "delivery-stream", "monitoring-topic"),
+    *("monitoring-dropped", "monitoring-given-up", "monitoring-refused"),
+    *("monitoring-late-delivery", "monitoring-late-forwarding"),
+)
+ALARMS = ("dropped", "given-up", "late-delivery", "late-forwarding", "refused")
+TOPIC = "arn:aws:sns:ap-northeast-1:123456789012:theirs"
+
+SELECT_CSV = (
+    'SELECT NULLIF("id", \'\') AS "id",'
+    ' CAST(NULLIF("total", \'\') AS decimal(10,2)) AS "total",'
+    ' CAST(NULLIF("created", \'\') AS timestamp) AS "created",'
+    ' "year", "month", "day",'
+    ' NULLIF("_sequence_number", \'\') AS "_sequence_number",'
+    ' CAST(NULLIF("_changed_at", \'\') AS timestamp) AS "_changed_at"'
+)
+CURRENT_CSV = "\n".join([SELECT_CSV, *CURRENT.splitlines()[1:]])
+
+CASES = [
+    Case(
+        setting="table_name",
+        note="in Glue's letters",
+        given={"table_name": "Sales.2026-v1"},
+        renames=[("orders", "sales_2026_v1"), ("table/sales_2026_v1/", "table/Sales.2026-v1/")],
+        changes={"shop-source-table.name": "Sales.2026-v1"},
+    ),
+    Case(
+        setting="transform_module",
+        module_name="other.py",
+        changes={"shop-transform-function.code.transform_module.py": "file modules/other.py"},
+    ),
+    Case(
+        setting="format",
+        note="csv",
+        given={"format": "csv"},
+        changes={
+            f"{PARAMETERS}.classification": "csv",
+            # OpenCSVSerDe reads text only.
+            **{f"{STORAGE}.columns.{index}.type": "string" for index in (1, 2, 5, 8)},
+            f"{STORAGE}.serDeInfo.serializationLibrary": (
+                "org.apache.hadoop.hive.serde2.OpenCSVSerde"
+            ),
+            f"{STORAGE}.serDeInfo.parameters.separatorChar": ",",
+            f"{STORAGE}.serDeInfo.parameters.quoteChar": '"',
+            f"{STORAGE}.serDeInfo.parameters.escapeChar": "\x01",
+            f"{STORAGE}.serDeInfo.parameters.ignore.malformed.json": GONE,
+            f"{S3}.fileExtension": ".csv.gz",
+            f"{SETTINGS}.format": "csv",
+            "shop-query-current-state.query": CURRENT_CSV,
+            "shop-query-view.viewOriginalText.originalSql": CURRENT_CSV,
+        },
+    ),
+    Case(
+        setting="format",
+        note="parquet",
+        given={"format": "parquet"},
+        changes={
+            f"{PARAMETERS}.classification": "parquet",
+            f"{STORAGE}.inputFormat": (
+                "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+            ),
+            f"{STORAGE}.outputFormat": (
+                "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+            ),
+            f"{STORAGE}.serDeInfo.serializationLibrary": (
+                "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+            ),
+            f"{STORAGE}.serDeInfo.parameters.serialization.format": "1",
+            f"{STORAGE}.serDeInfo.parameters.ignore.malformed.json": GONE,
+            # Parquet compresses by itself, and Firehose names its objects.
+            f"{S3}.compressionFormat": "UNCOMPRESSED",
+            f"{S3}.fileExtension": GONE,
+            f"{S3}.dataFormatConversionConfiguration": {
+                "enabled": True,
+                "inputFormatConfiguration": {"deserializer": {"openXJsonSerDe": {}}},
+                "outputFormatConfiguration": {
+                    "serializer": {"parquetSerDe": {"compression": "SNAPPY"}}
+                },
+                "schemaConfiguration": {
+                    "databaseName": "shop_test",
+                    "tableName": "orders",
+                    "roleArn": "arn:aws:iam::123456789012:role/shop-delivery-role-0000000",
+                },
+            },
+            "shop-delivery-policy.policy.Statement": [
+                *POLICIES["shop-delivery-policy"][1],
+                allow(["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"], *ENTRY),
+            ],
+        },
+    ),
+    Case(
+        setting="glue_table_name",
+        given={"glue_table_name": "sales"},
+        renames=[("orders", "sales"), ("table/sales/", "table/orders/")],
+        changes={"shop-source-table.name": "orders"},
+    ),
+    Case(
+        setting="database_name",
+        given={"database_name": "theirs"},
+        renames=[("shop_test", "theirs")],
+        changes={"-shop-catalog-database": None},
+    ),
+    Case(
+        setting="alarm_topic_arn",
+        given={"alarm_topic_arn": TOPIC},
+        changes={
+            "-shop-monitoring-topic": None,
+            "-shop-monitoring-topic-policy": None,
+            **{
+                f"shop-monitoring-{alarm}.{actions}.0": TOPIC
+                for alarm in ALARMS
+                for actions in ("alarmActions", "okActions")
+            },
+        },
+    ),
+    Case(
+        setting="runtime",
+        given={"runtime": "python3.14"},
+        changes={
+            f"shop-{name}-function.runtime": "python3.14" for name in ("forwarder", "transform")
+        },
+    ),
+    Case(
+        setting="architecture",
+        given={"architecture": "x86_64"},
+        changes={
+            f"shop-{name}-function.architectures.0": "x86_64" for name in ("forwarder", "transform")
+        },
+    ),
+    Case(
+        setting="log_retention_days",
+        given={"log_retention_days": 3653},
+        changes={
+            f"shop-{name}-logs.retentionInDays": 3653
+            for name in ("forwarder", "transform", "delivery")
+        },
+    ),
+    Case(
+        setting="tags",
+        given={"tags": {"team": "sales"}},
+        changes={f"shop-{name}.tags.team": "sales" for name in TAGGED},
+    ),
+]

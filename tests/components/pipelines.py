@@ -1,0 +1,145 @@
+"""Pipelines for the tests: a minimal one, its variations, and what a refused one leaves behind.
+
+The pipeline is called `shop` and its table `orders`, so that a name tells where it comes from.
+"""
+
+import contextlib
+import hashlib
+import json
+import runpy
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from components import (
+    PartitionArgs,
+    SettingsError,
+    StreamingEtlPipeline,
+    StreamingEtlPipelineArgs,
+)
+from tests.graph import ACCOUNT_ID, REGION, Graph, build
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TRANSFORM = "def transform(change):\n    return change.new\n"
+TYPED = (
+    'COLUMNS = {"id": "string", "total": "decimal(10,2)", "created": "timestamp"}\n\n\n' + TRANSFORM
+)
+
+Tables = dict[str, dict[str, Any]]
+
+
+def existing_table(view: str | None = "NEW_AND_OLD_IMAGES", name: str = "orders") -> Tables:
+    """What AWS tells of a table that is already there; `view` None: its stream is off."""
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}"
+    described = {"name": name, "arn": arn, "streamEnabled": view is not None}
+    if view is not None:
+        stream = f"{arn}/stream/2020-02-02T02:02:02.000"
+        described |= {"streamArn": stream, "streamViewType": view}
+    return {name: described}
+
+
+@dataclass
+class Pipelines:
+    """Builds pipelines, each only once in a session; `folder` holds their transform modules."""
+
+    folder: Path
+    built: dict[str, Graph] = field(default_factory=dict)
+
+    def module(self, text: str = TYPED, name: str = "shop.py") -> str:
+        """The path of a transform module with this text."""
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        path = self.folder / digest / "modules" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return str(path)
+
+    def args(
+        self, module: str = TYPED, module_name: str = "shop.py", **settings: Any
+    ) -> StreamingEtlPipelineArgs:
+        """The three settings that must be given, and `settings`."""
+        given = {
+            "table_name": "orders",
+            "transform_module": self.module(module, module_name),
+            "partitions": PartitionArgs(),
+            **settings,
+        }
+        return StreamingEtlPipelineArgs(**given)
+
+    def build(
+        self,
+        name: str = "shop",
+        *,
+        tables: Tables | None = None,
+        preview: bool = False,
+        **settings: Any,
+    ) -> Graph:
+        """The graph of one pipeline, with its outputs exported as `pipeline`."""
+        key = repr((name, tables, preview, settings))
+        if key not in self.built:
+
+            def program() -> None:
+                pipeline = StreamingEtlPipeline(name, self.args(**settings))
+                pulumi.export("pipeline", vars(pipeline.outputs))
+
+            self.built[key] = build(program, preview=preview, tables=tables)
+        return self.built[key]
+
+    def config_refusal(self, **settings: Any) -> str:
+        """The same of a pipeline in the stack's config, whose groups are maps."""
+        given = {
+            "table_name": "orders",
+            "transform_module": self.module(),
+            "partitions": {},
+            **settings,
+        }
+        graph = Graph()
+        with pytest.raises(SettingsError) as refused:
+            build_main({"streaming-etl:tables": json.dumps({"shop": given})}, into=graph)
+        assert graph.nodes == []
+        return str(refused.value)
+
+    def refusal(self, name: str = "shop", *, tables: Tables | None = None, **settings: Any) -> str:
+        """The whole message by which a pipeline is refused, before any resource exists."""
+        graph = Graph()
+        with pytest.raises(SettingsError) as refused:
+            build(
+                lambda: StreamingEtlPipeline(name, self.args(**settings)),
+                tables=tables,
+                into=graph,
+            )
+        # An existing table is looked up below its stage, which is a name and no resource.
+        assert [node.name for node in graph.nodes if node.custom or tables is None] == []
+        return str(refused.value)
+
+
+def dev_config() -> dict[str, str]:
+    """The config of Pulumi.dev.yaml as Pulumi hands it to the program."""
+    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    return {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+    }
+
+
+def build_main(
+    config: dict[str, str], *, preview: bool = False, into: Graph | None = None
+) -> Graph:
+    """The graph of the program itself, run as Pulumi runs it."""
+    with contextlib.chdir(ROOT):
+        return build(
+            lambda: runpy.run_path(str(ROOT / "__main__.py")),
+            preview=preview,
+            config=config,
+            into=into,
+        )
+
+
+@cache
+def dev_stack() -> Graph:
+    """The graph of the example stack."""
+    return build_main(dev_config())

@@ -1,0 +1,227 @@
+"""Every input of a minimal pipeline's functions, mapping, delivery stream and alarms, whole."""
+
+from typing import Any
+
+import pytest
+
+from tests.components import (
+    test_current_state,
+    test_minimal_policies,
+    test_minimal_storage,
+)
+from tests.components.differences import state
+from tests.components.pipelines import ROOT
+from tests.graph import Graph
+
+TAGS = {"streaming-etl:pipeline": "shop"}
+BUCKET = "shop-lake-bucket-0000000"
+TOPIC = "arn:aws:sns:ap-northeast-1:123456789012:shop-monitoring-topic-0000000"
+FUNCTION = "arn:aws:lambda:ap-northeast-1:123456789012:function"
+STREAM = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/2026-11-23T00:00:00.000"
+HANDLERS = {
+    f"handlers/{path.name}": f"file handlers/{path.name}"
+    for path in (ROOT / "handlers").glob("*.py")
+}
+
+ALARMS: dict[str, dict[str, Any]] = {
+    "given-up": {
+        "alarmDescription": (
+            "Changes were given up: whole batches lie below the failed-batches location."
+        ),
+        "namespace": "AWS/Lambda",
+        "metricName": "OnFailureDestinationDeliveredEventCount",
+        "dimensions": {"EventSourceMappingUUID": "uuid-of-shop-forwarder-mapping"},
+        "statistic": "Sum",
+        "threshold": 0,
+    },
+    "dropped": {
+        "alarmDescription": (
+            "Changes were dropped without being set aside: they are in the stream for 24 h only."
+        ),
+        "namespace": "AWS/Lambda",
+        "metricName": "DroppedEventCount",
+        "dimensions": {"EventSourceMappingUUID": "uuid-of-shop-forwarder-mapping"},
+        "statistic": "Sum",
+        "threshold": 0,
+    },
+    "refused": {
+        "alarmDescription": (
+            "The transform refused changes: each lies whole below the errors location."
+        ),
+        "namespace": "StreamingEtl",
+        "metricName": "shop-test-changes-refused",
+        "statistic": "Sum",
+        "threshold": 0,
+    },
+    "late-forwarding": {
+        "alarmDescription": (
+            "The forwarder is behind the stream, which forgets a change after 24 h."
+        ),
+        "namespace": "AWS/Lambda",
+        "metricName": "IteratorAge",
+        "dimensions": {"FunctionName": "shop-forwarder-function-0000000"},
+        "statistic": "Maximum",
+        "threshold": 900_000,
+    },
+    "late-delivery": {
+        "alarmDescription": "Firehose cannot write to the bucket; it keeps a record for 24 h.",
+        "namespace": "AWS/Firehose",
+        "metricName": "DeliveryToS3.DataFreshness",
+        "dimensions": {"DeliveryStreamName": "shop-delivery-stream-0000000"},
+        "statistic": "Maximum",
+        # A quarter of an hour beside the two buffers of 60 and 120 s.
+        "threshold": 1080,
+    },
+}
+
+INPUTS: dict[str, dict[str, Any]] = {
+    "shop-transform-logs": {"retentionInDays": 30, "tags": TAGS},
+    "shop-forwarder-logs": {"retentionInDays": 30, "tags": TAGS},
+    "shop-delivery-logs": {"retentionInDays": 30, "tags": TAGS},
+    "shop-delivery-log-stream": {
+        "name": "delivery",
+        "logGroupName": "shop-delivery-logs-0000000",
+    },
+    "shop-transform-function": {
+        "code": {
+            **HANDLERS,
+            "transform_module.py": "file modules/shop.py",
+            "pipeline.json": {
+                "format": "json",
+                "columns": [
+                    {"name": "id", "type": "string"},
+                    {"name": "total", "type": {"decimal": [10, 2]}},
+                    {"name": "created", "type": "timestamp"},
+                ],
+                "row_keys": {},
+                "time_keys": [],
+                "time_zone": "UTC",
+            },
+        },
+        "handler": "handlers.transform.lambda_handler",
+        "runtime": "python3.13",
+        "architectures": ["arm64"],
+        "role": "arn:aws:iam::123456789012:role/shop-transform-role-0000000",
+        "timeout": 120,
+        "memorySize": 512,
+        "loggingConfig": {"logFormat": "Text", "logGroup": "shop-transform-logs-0000000"},
+        "tags": TAGS,
+    },
+    "shop-delivery-stream": {
+        "destination": "extended_s3",
+        "extendedS3Configuration": {
+            "bucketArn": f"arn:aws:s3:::{BUCKET}",
+            "roleArn": "arn:aws:iam::123456789012:role/shop-delivery-role-0000000",
+            "prefix": (
+                "data/shop_test/orders/"
+                "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
+            ),
+            "errorOutputPrefix": (
+                "errors/shop_test/orders/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd}/"
+            ),
+            "customTimeZone": "UTC",
+            "bufferingSize": 64,
+            "bufferingInterval": 120,
+            "compressionFormat": "GZIP",
+            "fileExtension": ".json.gz",
+            "processingConfiguration": {
+                "enabled": True,
+                "processors": [
+                    {
+                        "type": "Lambda",
+                        # Firehose's own values are not written out: they would show as a
+                        # difference at every preview.
+                        "parameters": [
+                            {
+                                "parameterName": "LambdaArn",
+                                "parameterValue": (
+                                    f"{FUNCTION}:shop-transform-function-0000000:$LATEST"
+                                ),
+                            }
+                        ],
+                    }
+                ],
+            },
+            "cloudwatchLoggingOptions": {
+                "enabled": True,
+                "logGroupName": "shop-delivery-logs-0000000",
+                "logStreamName": "delivery",
+            },
+        },
+        "serverSideEncryption": {"enabled": True, "keyType": "AWS_OWNED_CMK"},
+        "tags": TAGS,
+    },
+    "shop-forwarder-function": {
+        "code": HANDLERS,
+        "handler": "handlers.forward.lambda_handler",
+        "runtime": "python3.13",
+        "architectures": ["arm64"],
+        "role": "arn:aws:iam::123456789012:role/shop-forwarder-role-0000000",
+        "timeout": 60,
+        "memorySize": 256,
+        "environment": {
+            "variables": {
+                "DELIVERY_STREAM": "shop-delivery-stream-0000000",
+                "EVENT_NAMES": "INSERT,MODIFY,REMOVE",
+            }
+        },
+        "loggingConfig": {"logFormat": "Text", "logGroup": "shop-forwarder-logs-0000000"},
+        "tags": TAGS,
+    },
+    "shop-forwarder-mapping": {
+        "eventSourceArn": STREAM,
+        "functionName": f"{FUNCTION}:shop-forwarder-function-0000000",
+        "startingPosition": "TRIM_HORIZON",
+        "batchSize": 500,
+        "maximumBatchingWindowInSeconds": 5,
+        "parallelizationFactor": 2,
+        "maximumRetryAttempts": 3,
+        "maximumRecordAgeInSeconds": 43_200,
+        "bisectBatchOnFunctionError": True,
+        "functionResponseTypes": ["ReportBatchItemFailures"],
+        "destinationConfig": {"onFailure": {"destinationArn": f"arn:aws:s3:::{BUCKET}"}},
+        "metricsConfig": {"metrics": ["EventCount"]},
+        "tags": TAGS,
+    },
+    "shop-monitoring-topic": {"tags": TAGS},
+    "shop-monitoring-refused-metric": {
+        "logGroupName": "shop-transform-logs-0000000",
+        "pattern": '{ $.message = "change refused" }',
+        "metricTransformation": {
+            "name": "shop-test-changes-refused",
+            "namespace": "StreamingEtl",
+            "value": "1",
+        },
+    },
+    **{
+        f"shop-monitoring-{name}": {
+            "period": 300,
+            "evaluationPeriods": 1,
+            "comparisonOperator": "GreaterThanThreshold",
+            # No traffic is no failure.
+            "treatMissingData": "notBreaching",
+            "alarmActions": [TOPIC],
+            "okActions": [TOPIC],
+            "tags": TAGS,
+            **own,
+        }
+        for name, own in ALARMS.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_resource_is_asked_for_with_exactly_these_inputs(minimal: Graph, name: str) -> None:
+    assert state(minimal)[name] == INPUTS[name]
+
+
+def test_no_resource_of_the_minimal_pipeline_goes_unread(minimal: Graph) -> None:
+    read = [
+        *INPUTS,
+        *test_minimal_storage.INPUTS,
+        *test_minimal_policies.TRUSTS,
+        *test_minimal_policies.POLICIES,
+        *test_minimal_policies.RESOURCE_POLICIES,
+        *test_current_state.QUERIES,
+    ]
+    assert sorted(read) == sorted(node.name for node in minimal.custom)

@@ -1,0 +1,142 @@
+"""A preview shows the same resources as an update; an unchanged program shows no change."""
+
+import compileall
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components import LakeArgs, PartitionArgs, SourceArgs
+from tests.components.differences import fingerprint
+from tests.components.pipelines import (
+    ROOT,
+    Pipelines,
+    build_main,
+    dev_config,
+    dev_stack,
+    existing_table,
+)
+from tests.graph import UNKNOWN, Graph
+
+
+def registered(graph: Graph) -> list[tuple[str, str, str]]:
+    return sorted((node.type, node.name, node.parent) for node in graph.nodes)
+
+
+@pytest.fixture(scope="module")
+def preview() -> Graph:
+    return build_main(dev_config(), preview=True)
+
+
+def test_a_preview_registers_what_an_update_registers(preview: Graph) -> None:
+    assert registered(preview) == registered(dev_stack())
+
+
+def test_in_a_preview_nothing_that_aws_makes_up_is_known(preview: Graph) -> None:
+    outputs = preview.exports["orders"]
+    assert {name: value for name, value in outputs.items() if value != UNKNOWN} == {
+        "database": "orders_test",
+        "table": "orders",
+        "view": "orders_current",
+        "workgroup": "orders-test",
+        "source_table": "orders",
+    }
+    assert preview["orders-forwarder-policy"].inputs == {"policy": UNKNOWN, "role": UNKNOWN}
+    destination = preview["orders-delivery-stream"].inputs["extendedS3Configuration"]
+    assert destination["bucketArn"] == UNKNOWN
+
+
+def test_a_preview_tells_the_prefixes_and_the_queries(preview: Graph) -> None:
+    destination = preview["orders-delivery-stream"].inputs["extendedS3Configuration"]
+    update = dev_stack()["orders-delivery-stream"].inputs["extendedS3Configuration"]
+    assert destination["prefix"] == update["prefix"]
+    assert destination["errorOutputPrefix"] == update["errorOutputPrefix"]
+    view = preview["orders-query-view"].inputs
+    assert view == dev_stack()["orders-query-view"].inputs
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"source": SourceArgs(existing=True), "tables": existing_table()},
+        {"lake": LakeArgs(bucket_name="theirs", kms_key_arn="arn:aws:kms:::key/k")},
+        {"database_name": "theirs", "alarm_topic_arn": "arn:aws:sns:::theirs"},
+        {"catalog": "crawler", "module": "def transform(change):\n    return change.new\n"},
+        {"format": "parquet", "partitions": PartitionArgs(row_keys={"store_id": []})},
+    ],
+    ids=[
+        "existing table",
+        "given bucket and key",
+        "given database and topic",
+        "crawler",
+        "parquet",
+    ],
+)
+def test_a_preview_with_these_settings_registers_what_an_update_registers(
+    pipelines: Pipelines, settings: dict[str, object]
+) -> None:
+    assert registered(pipelines.build(preview=True, **settings)) == registered(
+        pipelines.build(**settings)
+    )
+
+
+PROGRAM = """
+import json
+from tests.components.differences import fingerprint
+from tests.components.pipelines import dev_stack
+print(json.dumps(fingerprint(dev_stack()), sort_keys=True))
+"""
+
+
+def preview_in(folder: Path, seed: int) -> dict[str, object]:
+    """What a process of its own makes of the example stack in a copy of the project."""
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=folder,
+        # Sets and hashes of text come in another order with every seed.
+        env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(folder)},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return json.loads(run.stdout)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project, without what a run leaves behind."""
+    for name in ("components", "handlers", "transforms", "tests"):
+        without = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=without)
+    for name in ("__main__.py", "Pulumi.dev.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def test_an_unchanged_program_previews_as_unchanged(project: Path) -> None:
+    first = preview_in(project, seed=1)
+    # What running the tests and the handlers leaves behind, and a fresh checkout's dates.
+    for name in ("handlers", "transforms"):
+        assert compileall.compile_dir(project / name, quiet=1)
+        for path in (project / name).rglob("*.py"):
+            os.utime(path, (1, 1))
+    assert list((project / "handlers").glob("__pycache__/*.pyc"))
+    assert preview_in(project, seed=2) == first
+    # Another folder on another machine is no change either.
+    assert first == json.loads(json.dumps(fingerprint(dev_stack())))
+
+
+def test_a_changed_handler_shows_in_the_functions_and_nowhere_else(project: Path) -> None:
+    first = preview_in(project, seed=1)
+    with (project / "handlers" / "log.py").open("a") as handler:
+        handler.write("\n")
+    second = preview_in(project, seed=1)
+    assert {name for name in first if first[name] != second[name]} == {
+        f"aws:lambda/function:Function {pipeline}-{function}-function"
+        for pipeline in ("orders", "shipments")
+        for function in ("forwarder", "transform")
+    }

@@ -1,0 +1,206 @@
+"""A recorder of the resource graph: build under Pulumi mocks, drain, assert on plain data."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.output import Unknown
+from pulumi.runtime import mocks, rpc, set_all_config, set_mocks
+from pulumi.runtime import test as run_to_the_end
+
+ACCOUNT_ID = "123456789012"
+REGION = "ap-northeast-1"
+STACK = "test"
+UNKNOWN = "<unknown>"
+"""Stands in a preview's inputs and exports for what only an update would tell."""
+
+
+@dataclass
+class Node:
+    """One registered resource: `inputs` as the provider receives them (camelCase), as plain data:
+    an archive is a dict of its files, each {"file": path} or {"text": text}."""
+
+    type: str
+    name: str
+    parent: str
+    parent_type: str
+    inputs: dict[str, Any]
+    depends_on: list[str]
+    delete_before_replace: bool
+    custom: bool
+    provider: str
+    outputs: dict[str, Any] | None = None
+
+    def policy(self, key: str = "policy") -> Any:
+        return json.loads(self.inputs[key])
+
+
+@dataclass
+class Graph:
+    """Every node of one program, its look-ups as (token, provider), and its exports."""
+
+    nodes: list[Node] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    exports: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Node:
+        found = [node for node in self.nodes if node.name == name and node.custom]
+        found = found or [node for node in self.nodes if node.name == name]
+        if len(found) != 1:
+            known = ", ".join(sorted(node.name for node in self.nodes))
+            raise KeyError(f"{len(found)} resources are called {name!r}; there are {known}")
+        return found[0]
+
+    def of(self, type_suffix: str) -> list[Node]:
+        found = [node for node in self.nodes if node.type.endswith(f":{type_suffix}")]
+        if not found:
+            raise KeyError(f"no resource of type {type_suffix!r}")
+        return found
+
+    @property
+    def custom(self) -> list[Node]:
+        return [node for node in self.nodes if node.custom]
+
+
+def plain(value: Any) -> Any:
+    """Inputs as data that compares by value: archives, assets and unknowns spelled out."""
+    if isinstance(value, Unknown):
+        return UNKNOWN
+    if isinstance(value, pulumi.StringAsset):
+        return {"text": value.text}
+    if isinstance(value, pulumi.FileAsset):
+        return {"file": str(value.path)}
+    if isinstance(value, pulumi.AssetArchive):
+        return plain(value.assets)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if value is not None and not isinstance(value, (str, bool, int, float)):
+        raise TypeError(f"{value!r} is no plain data: name every file of an archive")
+    return value
+
+
+# The ARNs AWS gives, so that whole policies can be compared with literals. A type that is not
+# here gives none.
+ARNS = {
+    "aws:cloudwatch/logGroup:LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}",
+    "aws:dynamodb/table:Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
+    "aws:iam/role:Role": "arn:aws:iam::{account}:role/{name}",
+    "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": (
+        "arn:aws:firehose:{region}:{account}:deliverystream/{name}"
+    ),
+    "aws:lambda/function:Function": "arn:aws:lambda:{region}:{account}:function:{name}",
+    "aws:s3/bucket:Bucket": "arn:aws:s3:::{name}",
+    "aws:sns/topic:Topic": "arn:aws:sns:{region}:{account}:{name}",
+}
+
+
+def provider_outputs(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What AWS gives back beside the inputs. A physical name that Pulumi makes up is the logical
+    one with `-0000000` behind it."""
+    physical = inputs.get("name") or f"{name}-0000000"
+    outputs: dict[str, Any] = {"name": physical}
+    if kind in ARNS:
+        outputs["arn"] = ARNS[kind].format(region=REGION, account=ACCOUNT_ID, name=physical)
+    if kind == "aws:s3/bucket:Bucket":
+        outputs["bucket"] = physical
+    elif kind == "aws:dynamodb/table:Table":
+        outputs["streamArn"] = f"{outputs['arn']}/stream/2026-11-23T00:00:00.000"
+    elif kind == "aws:lambda/eventSourceMapping:EventSourceMapping":
+        outputs["uuid"] = f"uuid-of-{name}"
+    return outputs
+
+
+class Recorder(mocks.Mocks):
+    """Answers the provider's part. An unknown look-up raises."""
+
+    def __init__(self, graph: Graph, tables: dict[str, dict[str, Any]], preview: bool) -> None:
+        self.graph, self.tables, self.preview = graph, tables, preview
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        if self.preview:
+            # No id and no output of its own: Pulumi then holds all of them for unknown.
+            return "", args.inputs
+        outputs = provider_outputs(args.typ, args.name, args.inputs)
+        return f"{args.name}-id", {**args.inputs, **outputs}
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        answers: dict[str, Callable[[], dict[str, Any]]] = {
+            "aws:index/getCallerIdentity:getCallerIdentity": lambda: {"accountId": ACCOUNT_ID},
+            "aws:index/getRegion:getRegion": lambda: {"region": REGION},
+            "aws:index/getPartition:getPartition": lambda: {"partition": "aws"},
+            "aws:dynamodb/getTable:getTable": lambda: self.tables[args.args["name"]],
+        }
+        self.graph.calls.append((args.token, args.provider))
+        return answers[args.token](), []
+
+
+class RecordingMonitor(mocks.MockMonitor):
+    """Keeps what Pulumi's own mock monitor drops: parents, options, outputs, duplicates."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
+        self.graph = recorder.graph
+        self.by_urn: dict[str, Node] = {}
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)
+        node = Node(
+            request.type,
+            request.name,
+            request.parent.split("::")[-1],
+            request.parent.split("::")[2].split("$")[-1] if request.parent else "",
+            plain(rpc.deserialize_properties(request.object)),
+            sorted(urn.split("::")[-1] for urn in request.dependencies),
+            request.deleteBeforeReplace,
+            request.custom,
+            request.provider,
+        )
+        if response.urn in self.by_urn:
+            raise ValueError(f"two resources have the URN {response.urn}")
+        if request.type != "pulumi:pulumi:Stack":
+            self.by_urn[response.urn] = node
+            self.graph.nodes.append(node)
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        if request.urn in self.by_urn:
+            self.by_urn[request.urn].outputs = plain(rpc.deserialize_properties(request.outputs))
+        return super().RegisterResourceOutputs(request)
+
+
+def build(
+    program: Callable[[], Any],
+    *,
+    preview: bool = False,
+    tables: dict[str, dict[str, Any]] | None = None,
+    config: dict[str, str] | None = None,
+    into: Graph | None = None,
+) -> Graph:
+    """Run a Pulumi program to its end and return what it registered.
+
+    preview: AWS's part of the outputs is unknown, as in `pulumi preview`.
+    tables: what getTable answers, by table name.
+    into: the graph to fill; tells what was registered even when the program raises.
+    """
+    graph = Graph() if into is None else into
+    recorder = Recorder(graph, tables or {}, preview)
+    monitor = RecordingMonitor(recorder)
+    set_mocks(recorder, project="streaming-etl", stack=STACK, preview=preview, monitor=monitor)
+    set_all_config(config or {})
+    root = pulumi.runtime.get_root_resource()
+    # Pulumi keeps one root for the whole process.
+    root.outputs.clear()
+
+    def run() -> pulumi.Output[None]:
+        program()
+        exports = pulumi.Output.from_input(dict(root.outputs))
+        return exports.apply(
+            lambda values: graph.exports.update(plain(values)), run_with_unknowns=True
+        )
+
+    run_to_the_end(run)()
+    return graph
