@@ -2,10 +2,7 @@
 
 import pulumi
 
-from components import StreamingEtlPipeline, args_from_config
+from components import StreamingEtlPipeline, pipelines_from_config
 
-tables = pulumi.Config().require_object("tables")
-settings = {name: args_from_config(f"tables.{name}", given) for name, given in tables.items()}
-
-for name, args in settings.items():
+for name, args in pipelines_from_config(pulumi.Config().require_object("tables")).items():
     pulumi.export(name, vars(StreamingEtlPipeline(name, args).outputs))

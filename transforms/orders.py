@@ -1,5 +1,7 @@
 """Orders, flat: five strings as CSV, timestamps in SQL's own form."""
 
+from handlers.change import Change
+
 COLUMNS = {
     "id": "string",
     "user_id": "string",
@@ -9,9 +11,9 @@ COLUMNS = {
 }
 
 
-def transform(change):
+def transform(change: Change) -> dict[str, object]:
     # A removal carries only the old image: its row tells which order has gone.
-    order = change.new or change.old
+    order = change.new or change.old or {}
     return {
         "id": order["id"],
         "user_id": order["user_id"],

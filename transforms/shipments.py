@@ -1,5 +1,7 @@
 """Shipments, nested: structs, lists and exact numbers as Parquet, one folder per carrier."""
 
+from handlers.change import Change
+
 COLUMNS = {
     "id": "string",
     "status": "string",
@@ -12,8 +14,8 @@ COLUMNS = {
 }
 
 
-def transform(change):
-    shipment = change.new or change.old
+def transform(change: Change) -> dict[str, object]:
+    shipment = change.new or change.old or {}
     parcels = shipment.get("parcels", [])
     return {
         "id": shipment["id"],

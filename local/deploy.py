@@ -1,0 +1,194 @@
+"""Runs the stack's own program; each resource it registers is made on the embedded AWS."""
+
+import asyncio
+import contextlib
+import contextvars
+import json
+import logging
+import runpy
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import mocks, settings, stack
+
+from local import LocalError
+from local.clients import Clients
+from local.emulator import ACCOUNT
+from local.resources import create
+
+Created = Callable[[str, str], None]
+"""Is told the type and the name of each resource that stands."""
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """Pulumi.yaml and Pulumi.<stack>.yaml, as far as a program sees them."""
+
+    project: str
+    stack: str
+    values: Mapping[str, str]
+
+    @property
+    def region(self) -> str:
+        return self.values.get("aws:region", "us-east-1")
+
+
+def read_config(directory: Path, stack_name: str = "dev") -> StackConfig:
+    """Read the stack's configuration, spelled as Pulumi hands it to the program."""
+    project = yaml.safe_load((directory / "Pulumi.yaml").read_text())["name"]
+    path = directory / f"Pulumi.{stack_name}.yaml"
+    given = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+    values = {}
+    for key, value in given.items():
+        if isinstance(value, Mapping) and set(value) == {"secure"}:
+            raise LocalError(
+                f"{path.name}: {key} is a secret, which only Pulumi can read. "
+                "Give the embedded AWS a stack without secrets."
+            )
+        full_key = key if ":" in key else f"{project}:{key}"
+        values[full_key] = value if isinstance(value, str) else json.dumps(value)
+    return StackConfig(project, stack_name, values)
+
+
+class Provider(mocks.Mocks):
+    """Stands where the AWS provider stands on a real `pulumi up`."""
+
+    def __init__(self, clients: Clients, created: Created) -> None:
+        self._clients = clients
+        self._created = created
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if not args.custom:
+            return None, args.inputs
+        id_, state = create(self._clients, args.typ, args.name, args.inputs)
+        self._created(args.typ, args.name)
+        return id_, state
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        match args.token:
+            case "aws:index/getCallerIdentity:getCallerIdentity":
+                arn = f"arn:aws:iam::{ACCOUNT}:root"
+                return {"id": ACCOUNT, "accountId": ACCOUNT, "arn": arn, "userId": ACCOUNT}
+            case "aws:index/getRegion:getRegion":
+                region = self._clients.region
+                return {"id": region, "region": region, "name": region}
+            case "aws:index/getPartition:getPartition":
+                return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com"}
+            case "aws:dynamodb/getTable:getTable":
+                return self._table(args.args["name"])
+        raise LocalError(
+            f"The embedded AWS does not know the call {args.token}. "
+            "Answer it in local/deploy.py, or leave it out of the program."
+        )
+
+    def _table(self, name: str) -> dict[str, Any]:
+        table = self._clients("dynamodb").describe_table(TableName=name)["Table"]
+        stream = table.get("StreamSpecification", {})
+        return {
+            "id": name,
+            "name": name,
+            "arn": table["TableArn"],
+            "streamArn": table.get("LatestStreamArn", ""),
+            "streamEnabled": stream.get("StreamEnabled", False),
+            "streamViewType": stream.get("StreamViewType", ""),
+        }
+
+
+class Monitor(mocks.MockMonitor):
+    """The mock monitor, which tells of the first error and refuses a resource that comes twice."""
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__(provider)
+        self.failure: Future[None] = Future()
+        self._seen: set[str] = set()
+
+    def RegisterResource(self, request: Any) -> Any:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        with self._telling():
+            if urn in self._seen:
+                raise LocalError(f"Two resources are called {request.name} ({request.type}).")
+            self._seen.add(urn)
+            return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+    def Invoke(self, request: Any) -> Any:
+        with self._telling():
+            return super().Invoke(request)  # type: ignore[no-untyped-call]
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            with loop_of_this_thread():
+                yield
+        except Exception as error:
+            # Pulumi calls from several threads; the first one to fail has the cause.
+            with contextlib.suppress(InvalidStateError):
+                self.failure.set_exception(error)
+            raise
+
+
+@contextlib.contextmanager
+def loop_of_this_thread() -> Iterator[None]:
+    """The mock monitor opens an event loop in each of its threads, and closes none."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def deploy(
+    directory: Path, config: StackConfig, clients: Clients, created: Created = lambda *_: None
+) -> dict[str, Any]:
+    """Run `__main__.py` of `directory`; the stack's outputs."""
+    monitor = Monitor(Provider(clients, created))
+    # Pulumi keeps its settings in context variables: a context of its own leaves no trace.
+    context = contextvars.copy_context()
+    with working_directory(directory):
+        return context.run(asyncio.run, run_program(directory / "__main__.py", config, monitor))
+
+
+async def run_program(program: Path, config: StackConfig, monitor: Monitor) -> dict[str, Any]:
+    """Run the program to its end, or until a resource cannot be made: its dependents would
+    wait for it for ever."""
+    quiet = logging.getLogger("local.pulumi")
+    quiet.addHandler(logging.NullHandler())
+    quiet.propagate = False
+    settings.reset_options()
+    mocks.set_mocks(monitor.mocks, config.project, config.stack, logger=quiet, monitor=monitor)
+    pulumi.runtime.set_all_config(dict(config.values))
+    # After a failure Pulumi leaves the futures of all that waited; the cause is told once.
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    running = asyncio.ensure_future(stack.run_pulumi_func(lambda: run_as_main(program)))
+    failing = asyncio.wrap_future(monitor.failure)
+    await asyncio.wait([running, failing], return_when=asyncio.FIRST_COMPLETED)
+    if failing.done():
+        running.cancel()
+        await failing
+    await running
+    root = settings.get_root_resource()
+    assert isinstance(root, stack.Stack)
+    return dict(await pulumi.Output.from_input(root.outputs).future() or {})
+
+
+def run_as_main(program: Path) -> None:
+    runpy.run_path(str(program), run_name="__main__")
+
+
+@contextlib.contextmanager
+def working_directory(directory: Path) -> Iterator[None]:
+    """Where Pulumi runs a program: in its directory, which is also the first on the path."""
+    path = list(sys.path)
+    sys.path.insert(0, str(directory))
+    try:
+        with contextlib.chdir(directory):
+            yield
+    finally:
+        sys.path[:] = path

@@ -1,0 +1,122 @@
+import gzip
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from local.athena import query
+from local.clients import Clients
+from local.crawl import crawl, hive, merge_all
+
+ROLE = "arn:aws:iam::000000000000:role/any"
+NUMBERS = itertools.count(1)
+
+e2e = pytest.mark.e2e
+
+
+def bucket_with(aws: Clients, *keys: str, body: bytes = b"{}") -> str:
+    name = f"crawled-{next(NUMBERS)}"
+    location = {"LocationConstraint": aws.region}
+    aws("s3").create_bucket(Bucket=name, CreateBucketConfiguration=location)
+    for key in keys:
+        aws("s3").put_object(Bucket=name, Key=key, Body=body)
+    return name
+
+
+def crawler_of(aws: Clients, database: str, targets: dict[str, Any]) -> str:
+    aws("glue").create_database(DatabaseInput={"Name": database})
+    name = f"crawler-of-{database}"
+    aws("glue").create_crawler(Name=name, Role=ROLE, DatabaseName=database, Targets=targets)
+    return name
+
+
+@e2e
+def test_a_crawler_adds_each_folder_once_with_its_values_in_the_order_of_the_keys(
+    aws: Clients,
+) -> None:
+    bucket = bucket_with(
+        aws,
+        "data/t/year=2026/month=11/a.csv.gz",
+        "data/t/year=2026/month=11/b.csv.gz",
+        "data/t/year=2026/month=12/c.csv.gz",
+        "data/t/stray.csv.gz",
+        "data/t/month=11/year=2026/wrong-order.csv.gz",
+        "data/table/year=2027/month=01/another-table.csv.gz",
+    )
+    targets = {"CatalogTargets": [{"DatabaseName": "adds", "Tables": ["t"]}]}
+    crawler = crawler_of(aws, "adds", targets)
+    keys = [{"Name": "year", "Type": "string"}, {"Name": "month", "Type": "string"}]
+    storage = {"Location": f"s3://{bucket}/data/t/", "Columns": [{"Name": "id", "Type": "string"}]}
+    aws("glue").create_table(
+        DatabaseName="adds",
+        TableInput={"Name": "t", "PartitionKeys": keys, "StorageDescriptor": storage},
+    )
+
+    assert crawl(aws, crawler) == 2
+    assert crawl(aws, crawler) == 0
+    aws("s3").put_object(Bucket=bucket, Key="data/t/year=2027/month=01/d.csv.gz", Body=b"")
+    assert crawl(aws, crawler) == 1
+
+    partitions = aws("glue").get_partitions(DatabaseName="adds", TableName="t")["Partitions"]
+    assert [(one["Values"], one["StorageDescriptor"]) for one in partitions] == [
+        ([year, month], {**storage, "Location": f"s3://{bucket}/data/t/{folder}/"})
+        for year, month, folder in (
+            ("2026", "11", "year=2026/month=11"),
+            ("2026", "12", "year=2026/month=12"),
+            ("2027", "01", "year=2027/month=01"),
+        )
+    ]
+
+
+@e2e
+def test_a_crawler_of_a_path_makes_the_table_that_athena_then_reads(aws: Clients) -> None:
+    rows = [{"id": "a", "total": 1, "Tags": ["x"]}, {"id": "b", "total": 2.5, "note": None}]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    body = gzip.compress(lines.encode())
+    bucket = bucket_with(aws, "data/d/events/dt=2026-11-23/one.json.gz", body=body)
+    path = f"s3://{bucket}/data/d/events/"
+    crawler = crawler_of(aws, "finds", {"S3Targets": [{"Path": path}]})
+
+    assert crawl(aws, crawler) == 1
+
+    table = aws("glue").get_table(DatabaseName="finds", Name="events")["Table"]
+    assert table["StorageDescriptor"]["Columns"] == [
+        {"Name": "id", "Type": "string"},
+        {"Name": "total", "Type": "double"},
+        {"Name": "tags", "Type": "array<string>"},
+        {"Name": "note", "Type": "string"},
+    ]
+    assert table["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
+    results = {"ResultConfiguration": {"OutputLocation": f"s3://{bucket}/results/"}}
+    aws("athena").create_work_group(Name="finds", Configuration=results)
+    answer = query(aws, 'SELECT "id", "dt" FROM "finds"."events" ORDER BY 1', "finds", "finds")
+    assert answer.rows == [{"id": "a", "dt": "2026-11-23"}, {"id": "b", "dt": "2026-11-23"}]
+
+
+@e2e
+def test_a_crawler_of_an_empty_path_makes_nothing(aws: Clients) -> None:
+    targets = {"S3Targets": [{"Path": f"s3://{bucket_with(aws)}/data/d/events/"}]}
+
+    assert crawl(aws, crawler_of(aws, "empty", targets)) == 0
+
+    assert aws("glue").get_tables(DatabaseName="empty")["TableList"] == []
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        ([True], "boolean"),
+        ([1, 2], "bigint"),
+        ([1, 2.5], "double"),
+        (["x", None], "string"),
+        ([None], "string"),
+        ([1, "x"], "string"),
+        ([[1], [2.5]], "array<double>"),
+        ([[]], "array<string>"),
+        ([{"A": 1}, {"b": [{"c": True}]}], "struct<a:bigint,b:array<struct<c:boolean>>>"),
+        ([{"a": 1}, [1]], "string"),
+    ],
+)
+def test_a_column_holds_whatever_its_values_have_in_common(values: list[Any], type_: str) -> None:
+    assert hive(merge_all({"column": value} for value in values)["column"]) == type_

@@ -1,0 +1,116 @@
+"""The README's tables, told by the code: `python -m tests.readme_tables` writes them anew."""
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import json
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components import StreamingEtlPipelineArgs
+from components.streaming_etl_pipeline import PipelineOutputs
+from tests.graph import Graph, build
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+REQUIRED = "*required*"
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """The docstring below each field of a dataclass, on one line."""
+    body = ast.parse(inspect.getsource(cls)).body[0].body  # type: ignore[attr-defined]
+    docs = {}
+    for item, following in itertools.pairwise(body):
+        if isinstance(item, ast.AnnAssign) and isinstance(following, ast.Expr):
+            assert isinstance(item.target, ast.Name)
+            assert isinstance(following.value, ast.Constant)
+            docs[item.target.id] = " ".join(str(following.value.value).split())
+    return docs
+
+
+def default(item: "dataclasses.Field[Any]") -> str:
+    """A field's default as a reader would type it in YAML."""
+    if item.default_factory is not dataclasses.MISSING:
+        value = item.default_factory()
+    elif item.default is not dataclasses.MISSING:
+        value = item.default
+    else:
+        return REQUIRED
+    if dataclasses.is_dataclass(value):
+        return "see below"
+    if value is None:
+        return "none"
+    return f"`{json.dumps(list(value) if isinstance(value, tuple) else value)}`"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def settings_table(cls: type) -> str:
+    docs = field_docs(cls)
+    rows = [
+        [f"`{item.name}`", default(item), docs[item.name]]
+        for item in dataclasses.fields(cls)  # type: ignore[arg-type]
+    ]
+    return table(["setting", "default", "meaning"], rows)
+
+
+def inputs() -> str:
+    """Every settings class: the pipeline's own first, then a table per group."""
+    parts = [settings_table(StreamingEtlPipelineArgs)]
+    for item in dataclasses.fields(StreamingEtlPipelineArgs):
+        cls = item.type
+        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
+            parts.append(f"#### `{item.name}`: {inspect.getdoc(cls)}\n\n{settings_table(cls)}")
+    return "\n\n".join(parts)
+
+
+def outputs() -> str:
+    rows = [[f"`{name}`", text] for name, text in field_docs(PipelineOutputs).items()]
+    return table(["output", "what it is"], rows)
+
+
+def dev_stack() -> Graph:
+    """The graph of the example stack."""
+    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    flat = {key: it if isinstance(it, str) else json.dumps(it) for key, it in config.items()}
+    return build(lambda: runpy.run_path(str(ROOT / "__main__.py")), config=flat)
+
+
+def resources() -> str:
+    """What a pipeline of the example stack creates, stage by stage."""
+    nodes = dev_stack().nodes
+    stages = ["Source", "Lake", "Catalog", "Delivery", "Forwarder", "Query", "Monitoring"]
+    rows = []
+    for stage in stages:
+        below = [node for node in nodes if node.parent == f"orders-{stage.lower()}"]
+        for node in sorted(below, key=lambda node: node.name):
+            module, _, resource = node.type.removeprefix("aws:").partition("/")
+            rows.append([stage, f"`{node.name}`", f"`{module}.{resource.split(':')[1]}`"])
+    return table(["stage", "name", "type"], rows)
+
+
+TABLES = {"inputs": inputs, "outputs": outputs, "resources": resources}
+
+
+def written(readme: str) -> str:
+    """The README with every table between its markers told anew."""
+    for name, tell in TABLES.items():
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        if len(pattern.findall(readme)) != 1:
+            raise ValueError(f"README.md must hold {begin} ... {end} once")
+        text = f"{begin}\n{tell()}\n{end}"
+        readme = pattern.sub(lambda _, text=text: text, readme)
+    return readme
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text()))
