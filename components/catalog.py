@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from components import iam
 from components.handles import CatalogEntry, LakeBucket, Pipeline
-from components.lake_table import DATA_PREFIX, glue_name, projection_parameters
+from components.lake_table import DATA_PREFIX, default_database_name, projection_parameters
 from components.schema import glue_type
 
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
@@ -153,11 +153,6 @@ class Catalog(pulumi.ComponentResource):
             iam.allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [logs]),
             *iam.allow_key(pipeline.args.lake.kms_key_arn, pipeline.account, ["kms:Decrypt"]),
         ]
-
-
-def default_database_name(pipeline: str) -> str:
-    """A database per pipeline and stack, so that stacks of one account stay apart."""
-    return glue_name(f"{pipeline}_{pulumi.get_stack()}")
 
 
 def create_table(

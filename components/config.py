@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from components.lake_table import prepare
+from components.lake_table import glue_name, prepare
 from components.refusals import SettingsError, require_known
 from components.settings import StreamingEtlPipelineArgs
 
@@ -27,7 +27,31 @@ def pipelines_from_config(given: object) -> dict[str, StreamingEtlPipelineArgs]:
             prepare(name, pipelines[name])
         except SettingsError as error:
             raise SettingsError(f"{path}: {error}") from None
+    refuse_clashes(pipelines)
     return pipelines
+
+
+def refuse_clashes(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> None:
+    """Refuse two pipelines that would make the same table, or write to the same lake table."""
+    made: dict[str, str] = {}
+    written: dict[tuple[str, str], str] = {}
+    for name, args in pipelines.items():
+        if not args.source.existing:
+            first = made.setdefault(args.table_name, name)
+            if first != name:
+                raise SettingsError(
+                    f"tables.{name}: table_name={args.table_name!r} is made by tables.{first}"
+                    " already: a table is made once; name another, or read it with"
+                    " `source: {existing: true}` once it is there."
+                )
+        if args.database_name is not None:
+            lake_table = args.glue_table_name or glue_name(args.table_name)
+            first = written.setdefault((str(args.database_name), lake_table), name)
+            if first != name:
+                raise SettingsError(
+                    f"tables.{name}: the lake table {args.database_name}.{lake_table} is"
+                    f" tables.{first}'s already; give another glue_table_name."
+                )
 
 
 def args_from_config(path: str, given: object) -> StreamingEtlPipelineArgs:

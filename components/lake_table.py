@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from components.partitions import folder_expression, projection, time_keys
+import pulumi
+
+from components.partitions import JAVA_PATTERNS, folder_expression, projection, time_keys
 from components.refusals import SettingsError, refuse
 from components.schema import METADATA, Column, is_nested
 from components.settings import StreamingEtlPipelineArgs, check_pipeline_name
@@ -23,6 +25,12 @@ FAILED_BATCHES_PREFIX = "aws/lambda/"
 
 # Glue takes 255; the view's name is the table's with `_current` behind it.
 MAX_TABLE_NAME = 240
+
+# Evaluated. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+MAX_PREFIX = 512
+
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_CreateWorkGroup.html
+MAX_WORKGROUP_NAME = 128
 
 EXTENSIONS = {
     ("csv", "GZIP"): ".csv.gz",
@@ -86,8 +94,30 @@ class LakeTable:
 def prepare(name: str, args: StreamingEtlPipelineArgs) -> tuple[TransformModule, LakeTable]:
     """All that can be refused of the pipeline `name` without asking AWS, checked."""
     check_pipeline_name(name)
+    default_workgroup_name(name)
     module = read_transform_module(args.transform_module)
-    return module, plan_lake_table(args, module)
+    table = plan_lake_table(args, module)
+    check_prefix_length(args.database_name or default_database_name(name), args, table)
+    return module, table
+
+
+def default_database_name(pipeline: str) -> str:
+    """A database per pipeline and stack, so that stacks of one account stay apart."""
+    return glue_name(f"{pipeline}_{pulumi.get_stack()}")
+
+
+def default_workgroup_name(pipeline: str) -> str:
+    """A workgroup per pipeline and stack.
+
+    Raises SettingsError when Athena would refuse the name.
+    """
+    name = f"{pipeline}-{pulumi.get_stack()}"
+    if len(name) > MAX_WORKGROUP_NAME:
+        raise SettingsError(
+            f"the workgroup {name!r} has {len(name)} characters: Athena takes"
+            f" {MAX_WORKGROUP_NAME}; shorten the name of the pipeline or of the stack."
+        )
+    return name
 
 
 def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> LakeTable:
@@ -113,6 +143,24 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
         row_settings=row_settings(args, module, times if from_rows else []),
         transform_time_zone=partitions.time_zone if own_zone else None,
     )
+
+
+def check_prefix_length(
+    database_name: pulumi.Input[str], args: StreamingEtlPipelineArgs, table: LakeTable
+) -> None:
+    """Refuse folders whose path is longer than Firehose writes, as far as it is known now."""
+    database = database_name if isinstance(database_name, str) else ""
+    folders = [
+        f"{key}={max(args.partitions.row_keys.get(key, ()), key=len, default='')}"
+        f"{JAVA_PATTERNS.get(key, '')}/"
+        for key in table.partition_keys
+    ]
+    length = len(f"{DATA_PREFIX}{database}/{table.name}/{''.join(folders)}")
+    if length > MAX_PREFIX:
+        raise SettingsError(
+            f"the lake's folders of {args.table_name!r} have {length} characters: Firehose writes"
+            f" to at most {MAX_PREFIX}; shorten glue_table_name, database_name or row_keys."
+        )
 
 
 def row_settings(

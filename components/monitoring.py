@@ -107,7 +107,7 @@ class Monitoring(pulumi.ComponentResource):
             metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
                 namespace=METRIC_NAMESPACE,
                 # A metric of a filter without dimensions carries the pipeline in its name.
-                name=f"{pipeline}-{pulumi.get_stack()}-changes-refused",
+                name=f"changes-refused/{pipeline}/{pulumi.get_stack()}",
                 value="1",
             ),
             opts=pulumi.ResourceOptions(parent=self),

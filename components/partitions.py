@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
-from components.refusals import refuse, require_choice, require_range
+from components.refusals import refuse, require_choice, require_list, require_range
 
 GRANULARITIES = ("year", "month", "day", "hour")
 LAYOUTS = ("folders", "dt")
@@ -20,7 +20,10 @@ JAVA_PATTERNS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH", "dt":
 FIREHOSE_TIME_ZONE = re.compile(r"[a-zA-Z/_]+")
 KEY_NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 # A value becomes a folder name and an item of projection's comma-separated list.
-KEY_VALUE = re.compile(r"[^/=%,{}\x00-\x1f\x7f]{1,255}")
+KEY_VALUE = re.compile(r"[^/=%,{}\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
+# Firehose takes 50 partition keys, of which time may need four.
+# https://docs.aws.amazon.com/firehose/latest/dev/limits.html
+MAX_ROW_KEYS = 46
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,7 @@ def check_partitions(
             granularity,
             "does not go with layout='dt', whose folder is a day; use day or hour, or 'folders'.",
         )
-    if time_zone not in known_time_zones():
+    if not isinstance(time_zone, str) or time_zone not in known_time_zones():
         raise refuse(
             "time_zone", time_zone, "does not exist; use an IANA name such as Asia/Tokyo or UTC."
         )
@@ -84,6 +87,12 @@ def check_partitions(
         )
     if not isinstance(row_keys, Mapping):
         raise refuse("row_keys", row_keys, "is no map of key to values; use {'store_id': []}.")
+    if len(row_keys) > MAX_ROW_KEYS:
+        raise refuse(
+            "row_keys",
+            len(row_keys),
+            f"are too many: Firehose takes {MAX_ROW_KEYS} beside the time; drop some.",
+        )
     for name, values in row_keys.items():
         check_row_key(name, values)
 
@@ -96,10 +105,7 @@ def check_row_key(name: str, values: Sequence[str]) -> None:
         )
     if name in JAVA_PATTERNS or name.startswith("_"):
         raise refuse("row_keys", name, "is taken: time folders and metadata use it; rename it.")
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        raise refuse(
-            f"row_keys[{name!r}]", values, "is no list of values; use [] to allow any value."
-        )
+    require_list(f"row_keys[{name!r}]", values, "the values it may have, or [] for any value")
     for value in values:
         if not isinstance(value, str) or not KEY_VALUE.fullmatch(value):
             raise refuse(

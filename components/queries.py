@@ -64,10 +64,10 @@ ORDER BY lpad("_sequence_number", 40, '0') DESC
 LIMIT 100"""
 
 
-# Name suffix: description and text of the saved queries beside the current state's.
+# Kind: description and text of the saved queries beside the current state's.
 SAVED_QUERIES = {
-    "rows_per_partition": ("How many rows each folder holds", rows_per_partition_sql),
-    "latest_changes": ("The hundred changes that came last", latest_changes_sql),
+    "rows-per-partition": ("How many rows each folder holds", rows_per_partition_sql),
+    "latest-changes": ("The hundred changes that came last", latest_changes_sql),
 }
 
 

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.handles import CatalogEntry, LakeBucket, Pipeline
-from components.lake_table import QUERY_RESULTS_PREFIX
+from components.lake_table import QUERY_RESULTS_PREFIX, default_workgroup_name
 from components.queries import SAVED_QUERIES, current_state_sql, view_columns, view_text
 from components.schema import glue_type
 
@@ -33,20 +33,11 @@ class Query(pulumi.ComponentResource):
         self.workgroup_name = self.create_workgroup(f"{name}-workgroup", pipeline, bucket)
         sql = entry.database_name.apply(lambda database: current_state_sql(database, table))
         self.current_state_query_id = self.save(
-            f"{name}-current-state",
-            f"{table.name}_current",
-            "The items as they are now",
-            sql,
-            entry.database_name,
+            pipeline.name, "current-state", "The items as they are now", sql, entry.database_name
         )
-        for suffix, (description, text) in SAVED_QUERIES.items():
-            self.save(
-                f"{name}-{suffix.replace('_', '-')}",
-                f"{table.name}_{suffix}",
-                description,
-                entry.database_name.apply(partial(text, table=table)),
-                entry.database_name,
-            )
+        for kind, (description, text) in SAVED_QUERIES.items():
+            sql_of_table = entry.database_name.apply(partial(text, table=table))
+            self.save(pipeline.name, kind, description, sql_of_table, entry.database_name)
         if table.view_name is not None:
             self.view_name = self.create_view(f"{name}-view", pipeline, entry.database_name, sql)
         self.register_outputs({"workgroupName": self.workgroup_name, "viewName": self.view_name})
@@ -56,7 +47,7 @@ class Query(pulumi.ComponentResource):
     ) -> pulumi.Output[str]:
         """A workgroup whose users cannot change where and how results are kept."""
         args, key = pipeline.args.query, pipeline.args.lake.kms_key_arn
-        physical = f"{pipeline.name}-{pulumi.get_stack()}"
+        physical = default_workgroup_name(pipeline.name)
         return aws.athena.Workgroup(
             name,
             name=physical,
@@ -79,16 +70,16 @@ class Query(pulumi.ComponentResource):
 
     def save(
         self,
-        name: str,
-        query_name: str,
+        pipeline: str,
+        kind: str,
         description: str,
         sql: pulumi.Input[str],
         database_name: pulumi.Output[str],
     ) -> pulumi.Output[str]:
         """A saved query of the workgroup; its id."""
         return aws.athena.NamedQuery(
-            name,
-            name=query_name,
+            f"{pipeline}-query-{kind}",
+            name=f"{pipeline}-{kind}",
             description=description,
             database=database_name,
             workgroup=self.workgroup_name,

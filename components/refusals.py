@@ -1,8 +1,10 @@
 """How a setting is refused: field, value, what is allowed, what to do; before any resource."""
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import pulumi
 
 
 class SettingsError(ValueError):
@@ -23,15 +25,20 @@ def require_range(field: str, value: Any, low: float, high: float, meaning: str)
     number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     if not number:
         kind = "a whole number" if whole else "a number"
-        raise refuse(field, value, f"is not {kind}: {meaning}; use {low:,} to {high:,}.")
+        raise refuse(field, value, f"is not {kind}: {meaning}; use {_told(low)} to {_told(high)}.")
     if not low <= value <= high:
-        remedy = f"use {high:,} or fewer" if value > high else f"use {low:,} or more"
+        remedy = f"use {_told(high)} or fewer" if value > high else f"use {_told(low)} or more"
         raise refuse(field, value, f"is out of range: {meaning}; {remedy}.")
+
+
+def _told(number: float) -> str:
+    # A year is no amount: only what has five digits is grouped.
+    return f"{number:,}" if number >= 10_000 else str(number)
 
 
 def require_choice(field: str, value: object, choices: Collection[Any], meaning: str) -> None:
     """Refuse a value that is none of `choices`."""
-    if isinstance(value, bool) or value not in choices:
+    if not isinstance(value, (str, int)) or isinstance(value, bool) or value not in choices:
         allowed = ", ".join(str(choice) for choice in choices)
         raise refuse(field, value, f"is not allowed: {meaning}; use one of {allowed}.")
 
@@ -46,6 +53,22 @@ def require_text(field: str, value: object, meaning: str) -> None:
     """Refuse anything but non-empty text."""
     if not isinstance(value, str) or not value:
         raise refuse(field, value, f"is not a text: {meaning}; give a non-empty string.")
+
+
+def require_input_text(field: str, value: object, prefix: str, meaning: str) -> None:
+    """Refuse a plain value that is no text beginning with `prefix`; another resource's output may
+    be anything."""
+    if isinstance(value, pulumi.Output):
+        return
+    if not isinstance(value, str) or not value or not value.startswith(prefix):
+        what = f"text that begins with {prefix}" if prefix else "text"
+        raise refuse(field, value, f"is no {what}: {meaning}; give it as such or leave it out.")
+
+
+def require_list(field: str, value: object, meaning: str) -> None:
+    """Refuse anything but a list; a text would be taken letter by letter."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise refuse(field, value, f"is no list: {meaning}; write it as a list.")
 
 
 def require_known(path: str, given: Mapping[str, Any], known: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Optional
 import pulumi
 
 from components.partitions import PartitionArgs
-from components.refusals import refuse, require_choice, require_text
+from components.refusals import refuse, require_choice, require_input_text, require_text
 from components.stage_settings import (
     DeliveryArgs,
     ForwarderArgs,
@@ -16,6 +16,7 @@ from components.stage_settings import (
     QueryArgs,
     SourceArgs,
     TransformArgs,
+    refuse_ignored,
 )
 
 FORMATS = ("json", "csv", "parquet")
@@ -115,12 +116,21 @@ class StreamingEtlPipelineArgs:
                 "is no Glue schedule: six fields in UTC; use for example cron(10 * * * ? *).",
             )
         for name in ("glue_table_name", "database_name"):
-            value = getattr(self, name)
-            if isinstance(value, str) and not GLUE_NAME.fullmatch(value):
-                raise refuse(
-                    name, value, "is no Glue name: a-z 0-9 _ only, at most 240; use lower case."
-                )
+            check_glue_name(name, getattr(self, name))
+        if self.alarm_topic_arn is not None:
+            topic = self.alarm_topic_arn
+            require_input_text("alarm_topic_arn", topic, "arn:", "it names an SNS topic")
+        self.check_catalog()
         self.check_delivery()
+
+    def check_catalog(self) -> None:
+        """Refuse settings of the catalog that is not chosen."""
+        if self.catalog == "projection":
+            reason = "catalog='projection' has no crawler"
+            refuse_ignored(self, {"crawler_schedule"}, reason, only=True)
+        else:
+            reason = "catalog='crawler' projects nothing"
+            refuse_ignored(self.partitions, {"since_year"}, reason, only=True)
 
     def check_delivery(self) -> None:
         """Refuse what Firehose refuses of format, partitions and buffer together."""
@@ -162,11 +172,25 @@ def check_types(args: StreamingEtlPipelineArgs) -> None:
             raise refuse(
                 name, getattr(args, name), f"is no {group.__name__}; pass {group.__name__}(...)."
             )
+    if not isinstance(args.tags, Mapping):
+        raise refuse("tags", args.tags, "is no map; write it as name: value pairs.")
     for key, value in args.tags.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise refuse(
                 f"tags[{key!r}]", value, "is no text: tags are text to text; put it in quotes."
             )
+        if key.lower().startswith(("aws:", "streaming-etl:")):
+            raise refuse(
+                f"tags[{key!r}]", value, "is reserved: AWS and this project use it; rename it."
+            )
+
+
+def check_glue_name(field: str, value: object) -> None:
+    """Refuse a name that Glue refuses; another resource's output may be anything."""
+    if value is None or isinstance(value, pulumi.Output):
+        return
+    if not isinstance(value, str) or not GLUE_NAME.fullmatch(value):
+        raise refuse(field, value, "is no Glue name: a-z 0-9 _, at most 240; use lower case.")
 
 
 def check_pipeline_name(name: str) -> None:

@@ -12,6 +12,8 @@ from components.refusals import (
     refuse,
     require_bool,
     require_choice,
+    require_input_text,
+    require_list,
     require_range,
     require_text,
 )
@@ -52,10 +54,14 @@ class SourceArgs:
         require_text("hash_key", self.hash_key, "a table needs a partition key attribute")
         for name in ("hash_key_type", "range_key_type"):
             require_choice(name, getattr(self, name), ("S", "N", "B"), "DynamoDB key types")
-        if self.range_key is not None:
+        if self.range_key is None:
+            refuse_ignored(self, {"range_key_type"}, "there is no range_key", only=True)
+        else:
             require_text("range_key", self.range_key, "it names an attribute")
             if self.range_key == self.hash_key:
                 raise refuse("range_key", self.range_key, "is the hash_key; name another.")
+        if self.ttl_attribute is not None:
+            require_text("ttl_attribute", self.ttl_attribute, "it names an attribute")
         if (self.read_capacity is None) != (self.write_capacity is None):
             raise SettingsError(
                 f"read_capacity={self.read_capacity!r} and write_capacity={self.write_capacity!r}"
@@ -85,7 +91,7 @@ class ForwarderArgs:
     filter_patterns: Sequence[str] = ()
     """Lambda event filter patterns (JSON), at most 5; a change that matches one is taken."""
     timeout_seconds: int = 60
-    """Lambda time-out, 10 to 900 s."""
+    """Lambda time-out, 30 to 900 s; puts are tried again until 12 s before it."""
     memory_mib: int = 256
     """Lambda memory, 128 to 10,240 MiB; CPU grows with it."""
 
@@ -96,7 +102,7 @@ class ForwarderArgs:
             "parallelization_factor": (1, 10, "Lambda runs 1 to 10 batches per shard"),
             "maximum_retry_attempts": (0, 100, "a failing batch blocks its shard until it ends"),
             "maximum_record_age_seconds": (60, 86_400, "the stream keeps a change for 24 h"),
-            "timeout_seconds": (10, 900, "a Lambda runs for at most 900 s"),
+            "timeout_seconds": (30, 900, "a Lambda runs for 900 s, and a slow Firehose needs 30"),
             "memory_mib": (128, 10_240, "a Lambda has 128 to 10,240 MiB"),
         }
         for name, (low, high, meaning) in limits.items():
@@ -176,9 +182,12 @@ class LakeArgs:
         for name in ("data_retention_days", "failures_retention_days"):
             if getattr(self, name) is not None:
                 require_range(name, getattr(self, name), 1, 36_500, "S3 expires after whole days")
+        if self.kms_key_arn is not None:
+            require_input_text("kms_key_arn", self.kms_key_arn, "arn:", "it names a KMS key")
         days = self.query_results_retention_days
         require_range("query_results_retention_days", days, 1, 36_500, "S3 expires after days")
         if self.bucket_name is not None:
+            require_input_text("bucket_name", self.bucket_name, "", "it names an S3 bucket")
             refuse_ignored(self, {"bucket_name", "kms_key_arn"}, "a given bucket stays as it is")
 
 
@@ -198,6 +207,7 @@ class QueryArgs:
 
 def check_event_names(event_names: Sequence[str]) -> None:
     """Refuse an empty list of kinds, an unknown kind and a repeated one."""
+    require_list("event_names", event_names, "the kinds of changes to take")
     for name in event_names:
         require_choice("event_names", name, EVENT_NAMES, "the kinds of changes in a stream")
     if not event_names or len(set(event_names)) != len(event_names):
@@ -208,6 +218,7 @@ def check_event_names(event_names: Sequence[str]) -> None:
 
 def check_filter_patterns(patterns: Sequence[str]) -> None:
     """Refuse more than Lambda's five patterns, and text that is no JSON object."""
+    require_list("filter_patterns", patterns, "at most five JSON texts")
     if len(patterns) > 5:
         raise refuse(
             "filter_patterns", len(patterns), "are too many: Lambda takes 5; merge some of them."
@@ -225,10 +236,13 @@ def check_filter_patterns(patterns: Sequence[str]) -> None:
             )
 
 
-def refuse_ignored(args: Any, used: set[str], reason: str) -> None:
-    """Refuse settings that differ from their default but would have no effect."""
+def refuse_ignored(args: Any, names: set[str], reason: str, only: bool = False) -> None:
+    """Refuse settings that differ from their default but would have no effect.
+
+    names: the settings that have an effect, or with `only` the ones that have none.
+    """
     for item in fields(args):
-        if item.name not in used and getattr(args, item.name) != default_of(item):
+        if (item.name in names) == only and getattr(args, item.name) != default_of(item):
             raise refuse(item.name, getattr(args, item.name), f"has no effect: {reason}; drop it.")
 
 

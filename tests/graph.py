@@ -1,5 +1,6 @@
 """A recorder of the resource graph: build under Pulumi mocks, drain, assert on plain data."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -101,7 +102,8 @@ ARNS = {
 def provider_outputs(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """What AWS gives back beside the inputs. A physical name that Pulumi makes up is the logical
     one with `-0000000` behind it."""
-    physical = inputs.get("name") or f"{name}-0000000"
+    given = inputs.get("bucket" if kind == "aws:s3/bucket:Bucket" else "name")
+    physical = given or f"{name}-0000000"
     outputs: dict[str, Any] = {"name": physical}
     if kind in ARNS:
         outputs["arn"] = ARNS[kind].format(region=REGION, account=ACCOUNT_ID, name=physical)
@@ -196,6 +198,9 @@ def build(
     root.outputs.clear()
 
     def run() -> pulumi.Output[None]:
+        # A program that fails leaves promises behind. Pulumi raises their error; asyncio would
+        # print it once more for each of them, whenever they happen to be swept up.
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         program()
         exports = pulumi.Output.from_input(dict(root.outputs))
         return exports.apply(

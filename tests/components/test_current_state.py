@@ -33,21 +33,21 @@ ORDER BY "year", "month", "day\""""
 
 QUERIES = {
     "shop-query-current-state": {
-        "name": "orders_current",
+        "name": "shop-current-state",
         "description": "The items as they are now",
         "database": "shop_test",
         "workgroup": "shop-test",
         "query": CURRENT,
     },
     "shop-query-latest-changes": {
-        "name": "orders_latest_changes",
+        "name": "shop-latest-changes",
         "description": "The hundred changes that came last",
         "database": "shop_test",
         "workgroup": "shop-test",
         "query": LATEST_CHANGES,
     },
     "shop-query-rows-per-partition": {
-        "name": "orders_rows_per_partition",
+        "name": "shop-rows-per-partition",
         "description": "How many rows each folder holds",
         "database": "shop_test",
         "workgroup": "shop-test",

@@ -49,7 +49,7 @@ ALARMS: dict[str, dict[str, Any]] = {
             "The transform refused changes: each lies whole below the errors location."
         ),
         "namespace": "StreamingEtl",
-        "metricName": "shop-test-changes-refused",
+        "metricName": "changes-refused/shop/test",
         "statistic": "Sum",
         "threshold": 0,
     },
@@ -188,7 +188,7 @@ INPUTS: dict[str, dict[str, Any]] = {
         "logGroupName": "shop-transform-logs-0000000",
         "pattern": '{ $.message = "change refused" }',
         "metricTransformation": {
-            "name": "shop-test-changes-refused",
+            "name": "changes-refused/shop/test",
             "namespace": "StreamingEtl",
             "value": "1",
         },

@@ -53,8 +53,8 @@ RANGES = [
         *("the stream keeps a change for 24 h", "60", "86,400"),
     ),
     Range(
-        *("forwarder", "timeout_seconds", 10, 900),
-        *("a Lambda runs for at most 900 s", "10", "900"),
+        *("forwarder", "timeout_seconds", 30, 900),
+        *("a Lambda runs for 900 s, and a slow Firehose needs 30", "30", "900"),
     ),
     Range(
         *("forwarder", "memory_mib", 128, 10_240),
@@ -88,10 +88,11 @@ RANGES = [
         *("lake", "query_results_retention_days", 1, 36_500),
         *("S3 expires after days", "1", "36,500"),
     ),
+    Range("partitions", "since_year", 2000, 2100, "the first year in the lake", "2000", "2100"),
     Range("query", "scan_limit_mib", 10, 10**9, "Athena's least limit", "10", "1,000,000,000"),
 ]
 IDS = [f"{limit.group}.{limit.field}" for limit in RANGES]
-UNTOLD = {"partitions.since_year", "log_retention_days"}
+UNTOLD = {"log_retention_days"}
 
 
 def numbers(cls: Any, path: str = "") -> Iterator[str]:

@@ -78,7 +78,8 @@ NO_KEY = " is no partition key: at most 64 of a-z 0-9 _; use lower case."
         *(
             (
                 {"row_keys": {"kind": values}},
-                f"row_keys['kind']={values!r} is no list of values; use [] to allow any value.",
+                f"row_keys['kind']={values!r} is no list: the values it may have,"
+                " or [] for any value; write it as a list.",
             )
             for values in ("a", None, 7, {"a": 1})
         ),
