@@ -27,6 +27,7 @@ def main() -> int:
     except LocalError as error:
         return complain(str(error))
     except KeyboardInterrupt:
+        print("\nStopped; nothing is left running.", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -6,6 +6,7 @@ finds in the JSON lines.
 """
 
 import gzip
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -114,10 +115,17 @@ def keys_below(clients: Clients, location: str) -> tuple[str, str, list[str]]:
 def folders_below(clients: Clients, location: str) -> list[str]:
     """The Hive folders that hold objects, relative to the location."""
     _, prefix, keys = keys_below(clients, location)
-    folders = {key[len(prefix) :].rpartition("/")[0] for key in keys}
-    return sorted(
-        folder for folder in folders if folder and all("=" in part for part in folder.split("/"))
-    )
+    return sorted({hive_folder(key[len(prefix) :]) for key in keys} - {""})
+
+
+def hive_folder(key: str) -> str:
+    """The `name=value` folders that a key begins with.
+
+    More folders may follow: Firehose appends the hour to a prefix without a timestamp.
+    https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+    """
+    folders = key.split("/")[:-1]
+    return "/".join(itertools.takewhile(lambda folder: "=" in folder, folders))
 
 
 def sample_lines(clients: Clients, location: str) -> Iterable[bytes]:

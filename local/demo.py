@@ -27,6 +27,8 @@ def demo(console: Console) -> bool:
         pipelines = deploy_stack(console, emulator)
         reports = drive_sample(console, emulator, pipelines)
         screen.print_reports(console, reports)
+        if any(report.missing for report in reports):
+            screen.print_log(console, emulator.log_tail())
     problems = [problem for report in reports for problem in report.problems]
     screen.print_end(console, problems, time.monotonic() - begun)
     return not problems
@@ -36,7 +38,7 @@ def demo(console: Console) -> bool:
 def started(console: Console, region: str, port: int | None = None) -> Iterator[Emulator]:
     """The embedded AWS, with a line on the screen when it is up."""
     with contextlib.ExitStack() as stack:
-        with screen.step(console, "Started") as step:
+        with screen.step(console, "Starting the embedded AWS", "Started") as step:
             emulator = stack.enter_context(Emulator(region, port))
             version = metadata.version("ministack")
             step.result = f"the embedded AWS (ministack {version}) on {emulator.endpoint}"
@@ -47,7 +49,7 @@ def deploy_stack(console: Console, emulator: Emulator) -> list[Pipeline]:
     """Run the stack's program on the embedded AWS."""
     config = read_config(ROOT)
     made: Counter[str] = Counter()
-    with screen.step(console, "Deployed") as step:
+    with screen.step(console, "Deploying the stack", "Deployed") as step:
         exports = deploy(ROOT, config, emulator.clients, lambda type_, _: made.update([type_]))
         pipelines = pipelines_of(exports)
         names = " and ".join(pipeline.name for pipeline in pipelines)
@@ -67,14 +69,14 @@ def drive_sample(
             "Use `make local` and write items of your own."
         )
     lakes = [Lake(clients, pipeline) for pipeline, _ in driven]
-    with screen.step(console, "Wrote") as step:
+    with screen.step(console, "Writing to DynamoDB", "Wrote") as step:
         step.result = write_all(clients, driven)
-    with screen.step(console, "Delivered", spinner=False) as step:
+    with screen.step(console, "Delivering", "Delivered", spinner=False) as step:
         arrivals = wait(console, emulator, lakes)
         step.result = delivery_words(arrivals)
-    with screen.step(console, "Crawled") as step:
+    with screen.step(console, "Crawling", "Crawled") as step:
         step.result = crawl_words(pipelines, drive.crawl_all(clients, pipelines))
-    with screen.step(console, "Asked") as step:
+    with screen.step(console, "Asking Athena", "Asked") as step:
         reports = [
             drive.report(clients, lake, sample, arrivals[pipeline.name])
             for lake, (pipeline, sample) in zip(lakes, driven, strict=True)

@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import contextvars
 import json
 import logging
 import runpy
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,35 +99,23 @@ class Provider(mocks.Mocks):
 
 
 class Monitor(mocks.MockMonitor):
-    """The mock monitor, which tells of the first error and refuses a resource that comes twice."""
+    """The mock monitor, which refuses a resource that comes twice and leaves no loop open."""
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
-        self.failure: Future[None] = Future()
         self._seen: set[str] = set()
 
     def RegisterResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
-        with self._telling():
-            if urn in self._seen:
-                raise LocalError(f"Two resources are called {request.name} ({request.type}).")
-            self._seen.add(urn)
+        if urn in self._seen:
+            raise LocalError(f"Two resources are called {request.name} ({request.type}).")
+        self._seen.add(urn)
+        with loop_of_this_thread():
             return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def Invoke(self, request: Any) -> Any:
-        with self._telling():
+        with loop_of_this_thread():
             return super().Invoke(request)  # type: ignore[no-untyped-call]
-
-    @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            with loop_of_this_thread():
-                yield
-        except Exception as error:
-            # Pulumi calls from several threads; the first one to fail has the cause.
-            with contextlib.suppress(InvalidStateError):
-                self.failure.set_exception(error)
-            raise
 
 
 @contextlib.contextmanager
@@ -149,15 +135,13 @@ def deploy(
 ) -> dict[str, Any]:
     """Run `__main__.py` of `directory`; the stack's outputs."""
     monitor = Monitor(Provider(clients, created))
-    # Pulumi keeps its settings in context variables: a context of its own leaves no trace.
-    context = contextvars.copy_context()
     with working_directory(directory):
-        return context.run(asyncio.run, run_program(directory / "__main__.py", config, monitor))
+        return asyncio.run(run_program(directory / "__main__.py", config, monitor))
 
 
 async def run_program(program: Path, config: StackConfig, monitor: Monitor) -> dict[str, Any]:
-    """Run the program to its end, or until a resource cannot be made: its dependents would
-    wait for it for ever."""
+    # Pulumi keeps its settings in context variables, so those made in here end with this task.
+    # All of it must run in one loop: else Pulumi waits for ever for what another one does.
     quiet = logging.getLogger("local.pulumi")
     quiet.addHandler(logging.NullHandler())
     quiet.propagate = False
@@ -166,13 +150,7 @@ async def run_program(program: Path, config: StackConfig, monitor: Monitor) -> d
     pulumi.runtime.set_all_config(dict(config.values))
     # After a failure Pulumi leaves the futures of all that waited; the cause is told once.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-    running = asyncio.ensure_future(stack.run_pulumi_func(lambda: run_as_main(program)))
-    failing = asyncio.wrap_future(monitor.failure)
-    await asyncio.wait([running, failing], return_when=asyncio.FIRST_COMPLETED)
-    if failing.done():
-        running.cancel()
-        await failing
-    await running
+    await stack.run_pulumi_func(lambda: run_as_main(program))
     root = settings.get_root_resource()
     assert isinstance(root, stack.Stack)
     return dict(await pulumi.Output.from_input(root.outputs).future() or {})

@@ -121,6 +121,8 @@ def wait_until_arrived(
     """Wait until every change has arrived, or none arrives any more; pipeline to its arrival."""
     missing = {lake.pipeline.name: change_ids(clients, lake.pipeline) for lake in lakes}
     totals = {name: len(ids) for name, ids in missing.items()}
+    for name, total in totals.items():
+        advance(name, 0, total)
     last_progress = time.monotonic()
     while any(missing.values()) and time.monotonic() - last_progress < PATIENCE_SECONDS:
         check()

@@ -99,7 +99,7 @@ def deliver(stream: dict[str, Any], records: list[Record]) -> None:
                 good, failures = transform(stream["arn"], destination["config"], batch)
                 failures += objects.write_rows(good)
                 objects.write_errors(failures)
-            except Exception:  # The thread must live on; the log is shown when a demo fails.
+            except Exception:  # The thread must live on; the demo shows the log.
                 logger.exception("%s: %d records are lost", stream["name"], len(batch))
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 
 from local.athena import Answer, query, saved_query
 from local.clients import Clients
+from local.crawl import hive_folder
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,19 @@ class Lake:
         return str(table["StorageDescriptor"]["Location"])
 
     def folders(self) -> dict[str, tuple[int, int]]:
-        """Folder below the table's location: its objects and their bytes."""
+        """Partition folder below the table's location: its objects and their bytes."""
         prefix = urlparse(self.location()).path.lstrip("/")
         counts: Counter[str] = Counter()
         sizes: Counter[str] = Counter()
         for key, size in self._objects(prefix):
-            folder = key[len(prefix) :].rpartition("/")[0]
+            folder = hive_folder(key[len(prefix) :])
             counts[folder] += 1
             sizes[folder] += size
         return {folder: (counts[folder], sizes[folder]) for folder in sorted(counts)}
 
     def rows_per_folder(self) -> dict[str, int]:
         """The same folders, as Athena sees them: how many rows each holds."""
-        answer = self.query(self._saved(f"{self.pipeline.table}_rows_per_partition"))
+        answer = self.query(self._saved(f"{self.pipeline.name}-rows-per-partition"))
         *keys, rows = answer.columns
         return {
             "/".join(f"{key}={row[key]}" for key in keys): int(row[rows] or 0)

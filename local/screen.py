@@ -22,18 +22,18 @@ class Step:
 
 
 @contextlib.contextmanager
-def step(console: Console, title: str, spinner: bool = True) -> Iterator[Step]:
+def step(console: Console, doing: str, done: str, spinner: bool = True) -> Iterator[Step]:
     """Show a spinner while the block runs, and a line with its result when it is done."""
     begun = time.monotonic()
     current = Step()
-    with console.status(f"{title} ...") if spinner else contextlib.nullcontext():
+    with console.status(f"{doing} ...") if spinner else contextlib.nullcontext():
         yield current
     line = Table.grid(padding=(0, 1))
     line.add_column(style="green")
     line.add_column(width=9, style="bold")
     line.add_column(style="dim", justify="right", width=6)
     line.add_column()
-    line.add_row("✓", title, f"{time.monotonic() - begun:.1f} s", escape(current.result))
+    line.add_row("✓", done, f"{time.monotonic() - begun:.1f} s", escape(current.result))
     console.print(line)
 
 
@@ -134,6 +134,11 @@ def print_answer(console: Console, answer: Answer) -> None:
 def heading(console: Console, text: str) -> None:
     console.print()
     console.rule(f"[bold]{text}[/]", align="left", style="dim")
+
+
+def print_log(console: Console, tail: str) -> None:
+    heading(console, "The end of the embedded AWS's log")
+    console.print(escape(tail), soft_wrap=True, style="dim")
 
 
 def print_end(console: Console, problems: list[str], seconds: float) -> None:

@@ -43,7 +43,7 @@ def crawl_once(console: Console, emulator: Emulator, pipelines: list[Pipeline]) 
 def print_commands(console: Console, emulator: Emulator, pipelines: list[Pipeline]) -> None:
     """Commands to copy, each of which works as it stands."""
     for pipeline in pipelines:
-        item = json.dumps(example_item(pipeline.name), default=str)
+        item = json.dumps(example_item(pipeline.name), default=float)
         table = f'"{pipeline.database}"."{pipeline.table}"'
         screen.heading(console, f"Try it: {pipeline.name}")
         commands = {

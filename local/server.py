@@ -15,7 +15,7 @@ def end_with_parent(directory: str) -> None:
     The parent may go without a word (SIGKILL, a closed terminal), so its temporary directory
     is removed here too.
     """
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)
     shutil.rmtree(directory, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 

@@ -17,7 +17,7 @@ NUMBERS = itertools.count(1)
 
 # Each record is JSON: `do` says what the transform is to answer, `text` is the row.
 TRANSFORM = """
-import base64, json, boto3
+import base64, json, time, boto3
 
 def lambda_handler(event, context):
     answers = []
@@ -30,6 +30,8 @@ def answer(event, record_id, wish):
     ok = {"recordId": record_id, "result": "Ok", "data": encode(wish.get("text", ""))}
     if wish["do"] == "raise":
         raise RuntimeError("as wished")
+    if wish["do"] == "sleep":
+        time.sleep(60)
     if wish["do"] == "put back":
         again = {"do": "ok", "text": wish["text"]}
         name = event["deliveryStreamArn"].partition("/")[2]

@@ -39,7 +39,7 @@ def test_a_crawler_adds_each_folder_once_with_its_values_in_the_order_of_the_key
         aws,
         "data/t/year=2026/month=11/a.csv.gz",
         "data/t/year=2026/month=11/b.csv.gz",
-        "data/t/year=2026/month=12/c.csv.gz",
+        "data/t/year=2026/month=12/2026/12/01/09/below-the-hour-of-firehose.csv.gz",
         "data/t/stray.csv.gz",
         "data/t/month=11/year=2026/wrong-order.csv.gz",
         "data/table/year=2027/month=01/another-table.csv.gz",

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,8 @@ def test_the_example_stack_takes_the_sample_from_dynamodb_to_athena() -> None:
 
     text = screen.getvalue()
     assert "448 of 448 changes" in text
-    assert "1 new partition of orders; shipments needs none" in text
+    # Two folders, should the day end in Tokyo while the sample is written.
+    assert re.search(r"[12] new partitions? of orders; shipments needs none", text)
     assert text.count("they agree") == 2
     assert "Lambda.ProcessingFailedStatus" in text
     assert '"message": "change refused"' in text

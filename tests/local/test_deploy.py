@@ -1,3 +1,4 @@
+import gc
 import io
 import json
 import re
@@ -104,16 +105,16 @@ def test_what_the_embedded_aws_cannot_make_fails_loudly(
 
 
 @e2e
-def test_a_failure_ends_the_deployment_although_others_wait_for_the_failed_resource(
-    aws: Clients, tmp_path: Path
+def test_a_failure_ends_the_deployment_at_once_and_is_told_once(
+    aws: Clients, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = program(
         tmp_path,
         """
-queue = aws.sqs.Queue("work")
-for number in range(20):
-    aws.s3.Bucket(f"b{number}", bucket=queue.name)
-pulumi.export("queue", queue.arn)
+for number in range(5):
+    queue = aws.sqs.Queue(f"work{number}")
+    bucket = aws.s3.Bucket(f"lake{number}", bucket=queue.name)
+    pulumi.export(f"queue{number}", {"queue": queue.arn, "bucket": bucket.arn})
 """,
     )
 
@@ -121,7 +122,9 @@ pulumi.export("queue", queue.arn)
     with pytest.raises(LocalError, match="aws:sqs/queue:Queue"):
         deploy(tmp_path, config, aws)
 
+    gc.collect()
     assert time.monotonic() - begun < 5
+    assert caplog.messages == []
 
 
 @e2e
@@ -132,11 +135,13 @@ def test_an_error_of_the_program_itself_comes_through(aws: Clients, tmp_path: Pa
 
 @e2e
 def test_a_deployment_leaves_nothing_in_pulumis_own_settings(aws: Clients, tmp_path: Path) -> None:
-    before = pulumi.get_stack(), pulumi.runtime.get_config("project:greeting")
+    config = StackConfig("left", "left", {"left:over": "yes"})
+    program(tmp_path, "")
 
-    deploy(tmp_path, program(tmp_path, ""), aws)
+    deploy(tmp_path, config, aws)
 
-    assert (pulumi.get_stack(), pulumi.runtime.get_config("project:greeting")) == before
+    assert pulumi.runtime.get_config("left:over") is None
+    assert (pulumi.get_stack(), pulumi.get_project()) != ("left", "left")
 
 
 def test_the_stacks_yaml_reaches_the_program_as_pulumi_spells_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import boto3
@@ -133,11 +134,13 @@ def test_nothing_listens_beyond_the_loopback(emulator: Emulator) -> None:
     assert listening_addresses(emulator.pid) == {HOST}
 
 
-def test_leaving_ends_every_process_and_removes_every_file() -> None:
+def test_leaving_ends_every_process_even_a_busy_one_and_removes_every_file() -> None:
     with Emulator(REGION) as emulator:
         stream = Stream(emulator.clients)
         stream.put({"do": "ok", "text": "row\n"})
         stream.objects("data/")
+        stream.put({"do": "sleep"})
+        time.sleep(1)  # Its thread has handed the record to the function by then.
         group, directory = emulator.pid, emulator.directory
         assert group is not None
         assert len(members(group)) == 2
