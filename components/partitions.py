@@ -16,6 +16,8 @@ TIME_SOURCES = ("arrival", "change")
 # https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 JAVA_PATTERNS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH", "dt": "yyyy-MM-dd"}
 
+ARRIVAL_DAY = "arrived-!{timestamp:yyyy-MM-dd}-"
+
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_ExtendedS3DestinationConfiguration.html
 FIREHOSE_TIME_ZONE = re.compile(r"[a-zA-Z/_]+")
 KEY_NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
@@ -126,7 +128,7 @@ def time_keys(granularity: str, layout: str) -> list[str]:
 
 
 def folder_expression(keys_from_rows: Sequence[str], times: Sequence[str], from_rows: bool) -> str:
-    """Firehose's prefix below the table's location, ending in a slash.
+    """Firehose's prefix below the table's location.
 
     `from_rows`: the time keys come from the transform too (the change's own time).
     """
@@ -134,6 +136,10 @@ def folder_expression(keys_from_rows: Sequence[str], times: Sequence[str], from_
     for key in times:
         value = f"partitionKeyFromLambda:{key}" if from_rows else f"timestamp:{JAVA_PATTERNS[key]}"
         folders.append(f"{key}=!{{{value}}}/")
+    if from_rows:
+        # A prefix without any timestamp gets folders by arrival time at its end: tell it in the
+        # objects' names instead. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+        folders.append(ARRIVAL_DAY)
     return "".join(folders)
 
 

@@ -98,6 +98,7 @@ CASES = [
             PREFIX: (
                 "data/shop_test/orders/year=!{partitionKeyFromLambda:year}/"
                 "month=!{partitionKeyFromLambda:month}/day=!{partitionKeyFromLambda:day}/"
+                "arrived-!{timestamp:yyyy-MM-dd}-"
             ),
             f"{S3}.dynamicPartitioningConfiguration": {"enabled": True},
             f"{SETTINGS}.time_keys": ["year", "month", "day"],
@@ -111,6 +112,7 @@ CASES = [
             PREFIX: (
                 "data/shop_test/orders/year=!{partitionKeyFromLambda:year}/"
                 "month=!{partitionKeyFromLambda:month}/day=!{partitionKeyFromLambda:day}/"
+                "arrived-!{timestamp:yyyy-MM-dd}-"
             ),
             f"{S3}.dynamicPartitioningConfiguration": {"enabled": True},
             f"{S3}.customTimeZone": "Asia/Tokyo",

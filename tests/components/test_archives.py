@@ -174,6 +174,7 @@ def test_the_partition_keys_of_a_row_are_those_of_the_delivery_prefix(
     assert graph["shop-delivery-stream"].inputs["extendedS3Configuration"]["prefix"] == (
         "data/shop_test/orders/kind=!{partitionKeyFromLambda:kind}/"
         "dt=!{partitionKeyFromLambda:dt}/hour=!{partitionKeyFromLambda:hour}/"
+        "arrived-!{timestamp:yyyy-MM-dd}-"
     )
 
 
