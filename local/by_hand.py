@@ -5,6 +5,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from local import LocalError, screen
@@ -31,9 +32,15 @@ def put(console: Console, name: str, text: str) -> None:
         raise LocalError('An item is a JSON object, such as {"id": "1"}.')
     clients, pipelines = running()
     table = named(pipelines, name).source_table
-    clients("dynamodb").put_item(TableName=table, Item=to_dynamodb(item))
+    try:
+        clients("dynamodb").put_item(TableName=table, Item=to_dynamodb(item))
+    except ClientError as error:
+        raise LocalError(
+            f"DynamoDB refuses the item: {error.response['Error']['Message']}."
+        ) from None
     console.print(
-        f"Written. It is in the lake in a second or two: {python()} -m local query {name}"
+        f"Written. It is in the lake in a second or two: {python()} -m local query {name}",
+        soft_wrap=True,
     )
 
 

@@ -1,11 +1,13 @@
 """What the demo and the server print; nothing of a refused change but its id."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -122,13 +124,25 @@ def columns(first: str, *numbers: str) -> Table:
 
 
 def print_answer(console: Console, answer: Answer) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in answer.columns:
-        table.add_column(name, overflow="fold")
+    """A table, or where it is too wide for the screen a block of `name value` lines per row."""
+    table = Table(*answer.columns, box=None, pad_edge=False, header_style="bold")
     for row in answer.rows:
         table.add_row(*(escape(row[name] or "") for name in answer.columns))
-    console.print(table)
+    unbounded = console.options.update(max_width=sys.maxsize)
+    if not answer.rows or Measurement.get(console, unbounded, table).maximum <= console.width:
+        console.print(table)
+    else:
+        print_blocks(console, answer)
     console.print(f"{len(answer.rows):,} row{'' if len(answer.rows) == 1 else 's'}", style="dim")
+
+
+def print_blocks(console: Console, answer: Answer) -> None:
+    width = max(map(len, answer.columns))
+    for row in answer.rows:
+        for name in answer.columns:
+            value = escape(row[name] or "")
+            console.print(f"[bold]{name:<{width}}[/]  {value}", soft_wrap=True)
+        console.print()
 
 
 def heading(console: Console, text: str) -> None:

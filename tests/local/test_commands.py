@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from local import screen
+from local.athena import Answer
 from local.emulator import ROOT
 from tests.local.processes import end, members, wait_until
 
@@ -120,12 +123,23 @@ def test_nested_values_and_numbers_arrive_as_they_were_written(server: Server) -
     assert "'city': 'Kyoto'" in server.run("query", "shipments").stdout
 
 
+def test_an_answer_too_wide_for_the_screen_is_told_row_by_row(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = Answer(["id", "text"], [{"id": "1", "text": "x" * 90}, {"id": "2", "text": None}])
+
+    screen.print_answer(Console(width=80), answer)
+
+    assert capsys.readouterr().out == f"id    1\ntext  {'x' * 90}\n\nid    2\ntext  \n\n2 rows\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["put", "nobody", "{}"], "The stack has no pipeline nobody; it has orders, shipments."),
         (["put", "orders", "{id: 1}"], "This is no JSON"),
         (["put", "orders", "[]"], "An item is a JSON object"),
+        (["put", "orders", '{"id": 5}'], "DynamoDB refuses the item"),
         (["query", "SELECT * FROM nowhere"], "Athena refuses the query"),
         (["serve"], "An embedded AWS is up already"),
     ],
