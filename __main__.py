@@ -4,5 +4,5 @@ import pulumi
 
 from components import StreamingEtlPipeline, pipelines_from_config
 
-for name, args in pipelines_from_config(pulumi.Config().require_object("tables")).items():
+for name, args in pipelines_from_config(pulumi.Config().get_object("tables")).items():
     pulumi.export(name, vars(StreamingEtlPipeline(name, args).outputs))

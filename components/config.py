@@ -18,7 +18,10 @@ def pipelines_from_config(given: object) -> dict[str, StreamingEtlPipelineArgs]:
     Raises SettingsError that begins with the path of what is wrong.
     """
     if not isinstance(given, Mapping) or not given:
-        raise SettingsError(f"tables: {given!r} is no map of tables; name at least one table.")
+        raise SettingsError(
+            f"tables: {given!r} is no map of tables; name at least one below `tables` in the"
+            " stack's config, as Pulumi.dev.yaml does."
+        )
     pipelines = {}
     for name, settings in given.items():
         path = f"tables.{name}"

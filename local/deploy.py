@@ -41,7 +41,10 @@ def read_config(directory: Path, stack_name: str = "dev") -> StackConfig:
     """Read the stack's configuration, spelled as Pulumi hands it to the program."""
     project = yaml.safe_load((directory / "Pulumi.yaml").read_text())["name"]
     path = directory / f"Pulumi.{stack_name}.yaml"
-    given = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+    try:
+        given = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+    except yaml.YAMLError as error:
+        raise LocalError(f"{path.name} is no valid YAML: {' '.join(str(error).split())}") from None
     values = {}
     for key, value in given.items():
         if isinstance(value, Mapping) and set(value) == {"secure"}:

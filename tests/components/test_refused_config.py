@@ -77,9 +77,12 @@ def test_settings_that_must_be_given_are_named() -> None:
     )
 
 
-@pytest.mark.parametrize("tables", [{}, [], "orders"])
+@pytest.mark.parametrize("tables", [None, {}, [], "orders"])
 def test_a_stack_without_tables_is_refused(tables: Any) -> None:
-    assert refusal(tables) == f"tables: {tables!r} is no map of tables; name at least one table."
+    assert refusal(tables) == (
+        f"tables: {tables!r} is no map of tables; name at least one below `tables` in the"
+        " stack's config, as Pulumi.dev.yaml does."
+    )
 
 
 def test_one_refused_table_keeps_every_table_of_the_stack_from_being_built() -> None:

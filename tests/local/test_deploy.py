@@ -198,3 +198,11 @@ def test_the_code_is_the_archive_that_the_component_made(tmp_path: Path) -> None
         contents = {name: file.read(name) for name in file.namelist()}
     assert contents == {"handlers/file.py": b"pass\n", "nested/pipeline.json": b"{}"}
     assert zipped(archive) == code
+
+
+def test_a_stack_config_that_is_no_yaml_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: project\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {tables: [\n")
+
+    with pytest.raises(LocalError, match=r"^Pulumi\.dev\.yaml is no valid YAML: [^\n]+$"):
+        read_config(tmp_path)
