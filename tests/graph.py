@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pulumi
@@ -190,22 +191,32 @@ def build(
     """
     graph = Graph() if into is None else into
     recorder = Recorder(graph, tables or {}, preview)
+    asyncio.set_event_loop(event_loop())
     monitor = RecordingMonitor(recorder)
     set_mocks(recorder, project="streaming-etl", stack=STACK, preview=preview, monitor=monitor)
     set_all_config(config or {})
+    run_to_the_end(lambda: run(program, graph))()
+    return graph
+
+
+@cache
+def event_loop() -> asyncio.AbstractEventLoop:
+    """The one loop of all builds: Pulumi's worker threads, and its root, live as long as it does.
+
+    From Python 3.12 on, none stands ready for Pulumi to take.
+    """
+    loop = asyncio.new_event_loop()
+    # A program that fails leaves promises behind. Pulumi raises their error; asyncio would
+    # print it once more for each of them, whenever they happen to be swept up.
+    loop.set_exception_handler(lambda _loop, _context: None)
+    return loop
+
+
+def run(program: Callable[[], Any], graph: Graph) -> pulumi.Output[None]:
+    """The program, and what it exports into the graph."""
     root = pulumi.runtime.get_root_resource()
     # Pulumi keeps one root for the whole process.
     root.outputs.clear()
-
-    def run() -> pulumi.Output[None]:
-        # A program that fails leaves promises behind. Pulumi raises their error; asyncio would
-        # print it once more for each of them, whenever they happen to be swept up.
-        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
-        program()
-        exports = pulumi.Output.from_input(dict(root.outputs))
-        return exports.apply(
-            lambda values: graph.exports.update(plain(values)), run_with_unknowns=True
-        )
-
-    run_to_the_end(run)()
-    return graph
+    program()
+    exports = pulumi.Output.from_input(dict(root.outputs))
+    return exports.apply(lambda values: graph.exports.update(plain(values)), run_with_unknowns=True)
