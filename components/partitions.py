@@ -33,9 +33,11 @@ class PartitionArgs:
     """The folders of the lake: by time, and by values that the transform returns."""
 
     granularity: str = "day"
-    """Finest time folder: year, month, day or hour. Changing it replaces the Glue table."""
+    """Finest time folder: year, month, day or hour. Changing it leaves the rows already written
+    in folders that the table no longer reads: move them."""
     layout: str = "folders"
-    """`folders`: year=2026/month=11/day=23/; `dt`: dt=2026-11-23/. Replaces the Glue table."""
+    """`folders`: year=2026/month=11/day=23/; `dt`: dt=2026-11-23/. Changing it leaves the rows
+    already written in folders that the table no longer reads: move them."""
     time_zone: str = "UTC"
     """IANA name of the zone that a folder's time is told in."""
     time_source: str = "arrival"

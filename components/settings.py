@@ -62,7 +62,8 @@ class StreamingEtlPipelineArgs:
     partitions: PartitionArgs
     """The folders of the lake."""
     format: str = "json"
-    """Objects in the lake: json (one object a line), csv or parquet; the last two need COLUMNS."""
+    """Objects in the lake: json (one object a line), csv or parquet; the last two need COLUMNS.
+    Changing it leaves objects that the table can no longer read: move them."""
     catalog: str = "projection"
     """`projection`: an object is queryable as it lands, needs COLUMNS; `crawler`: on a schedule."""
     crawler_schedule: str = "cron(10 * * * ? *)"
