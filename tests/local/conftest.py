@@ -1,5 +1,6 @@
 """One embedded AWS for all tests of a session."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -19,3 +20,9 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def aws(emulator: Emulator) -> Clients:
     return emulator.clients
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard_interrupts() -> None:
+    """A test run in a script's background ignores SIGINT, and so would every child it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
