@@ -28,7 +28,7 @@ def transform_archive(
 ) -> pulumi.AssetArchive:
     """The transform's code: handlers, the user's module, `pipeline.json` and one time zone.
 
-    `settings` is what handlers/rows.py reads; `time_zone` is an IANA name when the transform
+    `settings` is what stands in pipeline.json; `time_zone` is an IANA name when the transform
     must tell local time itself (Lambda's image has no time zones), else None.
     """
     files = _handlers()

@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 import pulumi
 
-from components.partitions import JAVA_PATTERNS, folder_expression, projection, time_keys
+from components.partitions import JAVA_PATTERNS, folder_expression, projection
 from components.refusals import SettingsError, refuse
 from components.schema import METADATA, Column, is_nested
 from components.settings import StreamingEtlPipelineArgs, check_pipeline_name
@@ -62,7 +62,7 @@ class LakeTable:
     asked_keys: tuple[str, ...]
     """Row keys without a list of values: projection asks for them in every query."""
     row_settings: dict[str, Any]
-    """What handlers/rows.py reads as pipeline.json."""
+    """What stands in the transform's pipeline.json."""
     transform_time_zone: Optional[str]
     """The zone that the transform itself must know, if any."""
 
@@ -125,7 +125,7 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
     require_columns(args, module)
     check_columns(args, module)
     partitions = args.partitions
-    times = time_keys(partitions.granularity, partitions.layout)
+    times = partitions.time_keys
     from_rows = partitions.time_source == "change"
     parquet = args.format == "parquet"
     # Firehose converts JSON to Parquet and compresses inside the file.
@@ -137,10 +137,10 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
         format=args.format,
         compression=compression,
         columns=module.columns,
-        partition_keys=(*partitions.row_keys, *times),
+        partition_keys=partitions.keys,
         folders=folder_expression(tuple(partitions.row_keys), times, from_rows),
         asked_keys=any_value if args.catalog == "projection" else (),
-        row_settings=row_settings(args, module, times if from_rows else []),
+        row_settings=row_settings(args, module, times if from_rows else ()),
         transform_time_zone=partitions.time_zone if own_zone else None,
     )
 
@@ -166,7 +166,7 @@ def check_prefix_length(
 def row_settings(
     args: StreamingEtlPipelineArgs, module: TransformModule, times: Sequence[str]
 ) -> dict[str, Any]:
-    """The transform's own settings, as handlers/rows.py reads them."""
+    """What the transform reads from pipeline.json."""
     columns = module.columns
     return {
         "format": "json" if args.format == "parquet" else args.format,
@@ -182,8 +182,7 @@ def row_settings(
 def projection_parameters(args: StreamingEtlPipelineArgs) -> dict[str, str]:
     """Partition projection of the lake table, without its location."""
     partitions = args.partitions
-    times = time_keys(partitions.granularity, partitions.layout)
-    return projection(partitions.row_keys, times, partitions.since_year)
+    return projection(partitions.row_keys, partitions.time_keys, partitions.since_year)
 
 
 def require_columns(args: StreamingEtlPipelineArgs, module: TransformModule) -> None:
@@ -212,10 +211,8 @@ def require_columns(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
 
 def check_columns(args: StreamingEtlPipelineArgs, module: TransformModule) -> None:
     """Refuse columns that clash with partition keys or do not fit the format."""
-    partitions = args.partitions
-    keys = [*partitions.row_keys, *time_keys(partitions.granularity, partitions.layout)]
     for column in module.columns or ():
-        if column.name in keys:
+        if column.name in args.partitions.keys:
             raise SettingsError(
                 f"partition key {column.name!r} is also a column in {args.transform_module}:"
                 " Athena takes a name once; drop it from COLUMNS (a row key stays in the row that"

@@ -62,6 +62,18 @@ class PartitionArgs:
         """Whether Firehose takes partition keys from the transform (dynamic partitioning)."""
         return bool(self.row_keys) or self.time_source == "change"
 
+    @property
+    def time_keys(self) -> tuple[str, ...]:
+        """The time partition keys, coarse to fine."""
+        if self.layout == "dt":
+            return ("dt", "hour") if self.granularity == "hour" else ("dt",)
+        return GRANULARITIES[: GRANULARITIES.index(self.granularity) + 1]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every partition key, in the order of the folders."""
+        return (*self.row_keys, *self.time_keys)
+
 
 @cache
 def known_time_zones() -> frozenset[str]:
@@ -120,13 +132,6 @@ def check_row_key(name: str, values: Sequence[str]) -> None:
             )
     if len(set(values)) != len(values):
         raise refuse(f"row_keys[{name!r}]", list(values), "repeats a value; name each once.")
-
-
-def time_keys(granularity: str, layout: str) -> list[str]:
-    """The time partition keys, coarse to fine."""
-    if layout == "dt":
-        return ["dt", "hour"] if granularity == "hour" else ["dt"]
-    return list(GRANULARITIES[: GRANULARITIES.index(granularity) + 1])
 
 
 def folder_expression(keys_from_rows: Sequence[str], times: Sequence[str], from_rows: bool) -> str:

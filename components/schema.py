@@ -118,22 +118,20 @@ def _take_type(tokens: list[str]) -> ColumnType:
 
 def _take_decimal(tokens: list[str]) -> list[int]:
     _take(tokens, "(")
-    numbers = [tokens.pop(0) for expected in "01" if _digits_follow(tokens, expected)]
+    precision, scale = _take_number(tokens), 0
+    if tokens[:1] == [","]:
+        tokens.pop(0)
+        scale = _take_number(tokens)
     _take(tokens, ")")
-    precision, scale = int(numbers[0]), int(numbers[1]) if len(numbers) > 1 else 0
     if not 1 <= precision <= 38 or scale > precision:
         raise ValueError("a decimal has 1 to 38 digits, of which at most all are decimal places")
     return [precision, scale]
 
 
-def _digits_follow(tokens: list[str], expected: str) -> bool:
-    if expected == "1":
-        if tokens[:1] != [","]:
-            return False
-        tokens.pop(0)
+def _take_number(tokens: list[str]) -> int:
     if not tokens or not tokens[0].isdigit():
         raise ValueError("decimal(p,s) needs numbers")
-    return True
+    return int(tokens.pop(0))
 
 
 def _take_fields(tokens: list[str]) -> list[list[Any]]:

@@ -128,10 +128,10 @@ class StreamingEtlPipelineArgs:
         """Refuse settings of the catalog that is not chosen."""
         if self.catalog == "projection":
             reason = "catalog='projection' has no crawler"
-            refuse_ignored(self, {"crawler_schedule"}, reason, only=True)
+            refuse_ignored(self, {"crawler_schedule"}, reason)
         else:
             reason = "catalog='crawler' projects nothing"
-            refuse_ignored(self.partitions, {"since_year"}, reason, only=True)
+            refuse_ignored(self.partitions, {"since_year"}, reason)
 
     def check_delivery(self) -> None:
         """Refuse what Firehose refuses of format, partitions and buffer together."""

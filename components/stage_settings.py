@@ -50,12 +50,12 @@ class SourceArgs:
         for name in ("existing", "point_in_time_recovery", "deletion_protection"):
             require_bool(name, getattr(self, name))
         if self.existing:
-            refuse_ignored(self, {"existing"}, "an existing table is only read")
+            refuse_ignored(self, all_but(self, "existing"), "an existing table is only read")
         require_text("hash_key", self.hash_key, "a table needs a partition key attribute")
         for name in ("hash_key_type", "range_key_type"):
             require_choice(name, getattr(self, name), ("S", "N", "B"), "DynamoDB key types")
         if self.range_key is None:
-            refuse_ignored(self, {"range_key_type"}, "there is no range_key", only=True)
+            refuse_ignored(self, {"range_key_type"}, "there is no range_key")
         else:
             require_text("range_key", self.range_key, "it names an attribute")
             if self.range_key == self.hash_key:
@@ -188,7 +188,8 @@ class LakeArgs:
         require_range("query_results_retention_days", days, 1, 36_500, "S3 expires after days")
         if self.bucket_name is not None:
             require_input_text("bucket_name", self.bucket_name, "", "it names an S3 bucket")
-            refuse_ignored(self, {"bucket_name", "kms_key_arn"}, "a given bucket stays as it is")
+            ignored = all_but(self, "bucket_name", "kms_key_arn")
+            refuse_ignored(self, ignored, "a given bucket stays as it is")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,13 +237,15 @@ def check_filter_patterns(patterns: Sequence[str]) -> None:
             )
 
 
-def refuse_ignored(args: Any, names: set[str], reason: str, only: bool = False) -> None:
-    """Refuse settings that differ from their default but would have no effect.
+def all_but(args: Any, *names: str) -> set[str]:
+    """The names of the other settings of a group."""
+    return {item.name for item in fields(args)} - set(names)
 
-    names: the settings that have an effect, or with `only` the ones that have none.
-    """
+
+def refuse_ignored(args: Any, names: set[str], reason: str) -> None:
+    """Refuse the named settings, which have no effect, where they differ from their default."""
     for item in fields(args):
-        if (item.name in names) == only and getattr(args, item.name) != default_of(item):
+        if item.name in names and getattr(args, item.name) != default_of(item):
             raise refuse(item.name, getattr(args, item.name), f"has no effect: {reason}; drop it.")
 
 

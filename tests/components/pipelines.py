@@ -104,6 +104,13 @@ class Pipelines:
         assert graph.nodes == []
         return str(refused.value)
 
+    def group_refusal(self, group: str, given: dict[str, Any]) -> str:
+        """The same of settings in `group` ("" is the pipeline's own), without their path."""
+        path = f"tables.shop.{group}: " if group else "tables.shop: "
+        refusal = self.config_refusal(**({group: given} if group else given))
+        assert refusal.startswith(path)
+        return refusal.removeprefix(path)
+
     def refusal(self, name: str = "shop", *, tables: Tables | None = None, **settings: Any) -> str:
         """The whole message by which a pipeline is refused, before any resource exists."""
         graph = Graph()
