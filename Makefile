@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help demo local test check lint types readme lock clean
@@ -30,9 +31,10 @@ types: $(INSTALLED)
 readme: $(INSTALLED) ## Write the README's tables anew from the code
 	$(BIN)/python -m tests.readme_tables
 
-lock: $(INSTALLED) ## Resolve requirements*.in anew into the pinned requirements*.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements-dev.in -c requirements.txt -o requirements-dev.txt
+lock: $(INSTALLED) ## Resolve the requirements*.in anew into the pinned requirements*.txt
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) handlers/requirements.in -o handlers/requirements.txt
+	$(COMPILE) requirements-dev.in -c requirements.txt -c handlers/requirements.txt -o requirements-dev.txt
 
 clean: ## Delete the virtual environment and every cache
 	rm -rf .venv .build .pytest_cache .mypy_cache .ruff_cache .hypothesis
