@@ -18,20 +18,24 @@ def handler_files() -> tuple[Path, ...]:
     return tuple(sorted(HANDLERS.glob("*.py")))
 
 
-def forwarder_archive() -> pulumi.AssetArchive:
-    """The forwarder's code."""
-    return pulumi.AssetArchive(_handlers())
+def forwarder_archive(packages: Mapping[str, Path]) -> pulumi.AssetArchive:
+    """The forwarder's code: handlers and `packages`, the files of wheels by their path."""
+    return pulumi.AssetArchive(_handlers(packages))
 
 
 def transform_archive(
-    transform_module: Path, settings: Mapping[str, Any], time_zone: str | None
+    packages: Mapping[str, Path],
+    transform_module: Path,
+    settings: Mapping[str, Any],
+    time_zone: str | None,
 ) -> pulumi.AssetArchive:
     """The transform's code: handlers, the user's module, `pipeline.json` and one time zone.
 
-    `settings` is what stands in pipeline.json; `time_zone` is an IANA name when the transform
-    must tell local time itself (Lambda's image has no time zones), else None.
+    `packages` are the files of wheels by their path; `settings` is what stands in pipeline.json;
+    `time_zone` is an IANA name when the transform must tell local time itself (Lambda's image has
+    no time zones), else None.
     """
-    files = _handlers()
+    files = _handlers(packages)
     files["transform_module.py"] = pulumi.FileAsset(str(transform_module))
     files["pipeline.json"] = pulumi.StringAsset(json.dumps(settings, indent=1) + "\n")
     if time_zone is not None:
@@ -40,5 +44,6 @@ def transform_archive(
     return pulumi.AssetArchive(files)
 
 
-def _handlers() -> dict[str, pulumi.Asset | pulumi.Archive]:
-    return {f"handlers/{path.name}": pulumi.FileAsset(str(path)) for path in handler_files()}
+def _handlers(packages: Mapping[str, Path]) -> dict[str, pulumi.Asset | pulumi.Archive]:
+    own = {f"handlers/{path.name}": path for path in handler_files()}
+    return {name: pulumi.FileAsset(str(path)) for name, path in {**packages, **own}.items()}

@@ -9,6 +9,7 @@ from components.archive import transform_archive
 from components.function import Function, create_function
 from components.handles import CatalogEntry, DeliveryStream, LakeBucket, Pipeline
 from components.lake_table import ERRORS_PREFIX
+from components.settings import StreamingEtlPipelineArgs
 from components.stage_settings import TransformArgs
 
 ProcessorArgs = (
@@ -23,6 +24,15 @@ DEFAULT_PROCESSOR_PARAMETERS = {
     "NumberOfRetries": "3",
     "BufferSizeInMBs": "1",
     "BufferIntervalInSeconds": "60",
+}
+
+# Firehose takes one set of partition keys a record, and a packed one may hold several: each change
+# becomes a record of its own before the transform sees it. The provider adds defaults to a Lambda
+# processor only, so this one shows no difference at a preview.
+# https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
+SPLIT_PACKS: ProcessorArgs = {
+    "type": "RecordDeAggregation",
+    "parameters": [{"parameter_name": "SubRecordType", "parameter_value": "JSON"}],
 }
 
 # Below the table's own error prefix; an error prefix must hold the error type.
@@ -50,7 +60,10 @@ class Delivery(pulumi.ComponentResource):
             f"{pipeline.name}-transform",
             pipeline,
             archive=transform_archive(
-                pipeline.module.path, table.row_settings, table.transform_time_zone
+                pipeline.packages.transform,
+                pipeline.module.path,
+                table.row_settings,
+                table.transform_time_zone,
             ),
             handler="handlers.transform.lambda_handler",
             timeout_seconds=pipeline.args.transform.timeout_seconds,
@@ -106,7 +119,7 @@ class Delivery(pulumi.ComponentResource):
             "compression_format": table.compression,
             "processing_configuration": {
                 "enabled": True,
-                "processors": [self.processor(args.transform)],
+                "processors": self.processors(args),
             },
             "cloudwatch_logging_options": {
                 "enabled": True,
@@ -165,6 +178,13 @@ class Delivery(pulumi.ComponentResource):
             versions = ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"]
             statements.append(iam.allow(versions, entry.arns))
         return statements
+
+    def processors(self, args: StreamingEtlPipelineArgs) -> list[ProcessorArgs]:
+        """What Firehose does with a record before it delivers, in this order."""
+        transform = self.processor(args.transform)
+        # With partition keys, even when nothing is packed any more: records from before the
+        # update, and those that an operator puts back, may still be packs.
+        return [SPLIT_PACKS, transform] if args.partitions.dynamic else [transform]
 
     def processor(self, args: TransformArgs) -> ProcessorArgs:
         """Firehose's calls to the transform; only what differs from Firehose's own defaults."""

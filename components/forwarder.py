@@ -7,10 +7,11 @@ import pulumi_aws as aws
 
 from components import iam
 from components.archive import forwarder_archive
+from components.filters import EVENT_NAMES
 from components.function import Function, create_function
 from components.handles import DeliveryStream, LakeBucket, Pipeline
 from components.lake_table import FAILED_BATCHES_PREFIX
-from components.stage_settings import EVENT_NAMES, ForwarderArgs
+from components.stage_settings import ForwarderArgs
 
 
 class Forwarder(pulumi.ComponentResource):
@@ -33,7 +34,7 @@ class Forwarder(pulumi.ComponentResource):
         self.function = create_function(
             name,
             pipeline,
-            archive=forwarder_archive(),
+            archive=forwarder_archive(pipeline.packages.forwarder),
             handler="handlers.forward.lambda_handler",
             timeout_seconds=args.timeout_seconds,
             memory_mib=args.memory_mib,
@@ -41,6 +42,9 @@ class Forwarder(pulumi.ComponentResource):
             environment={
                 "DELIVERY_STREAM": delivery.name,
                 "EVENT_NAMES": ",".join(args.event_names),
+                "OLD_IMAGE": args.old_image,
+                "CHANGES_PER_RECORD": str(args.changes_per_record),
+                "RECORD_KIB": str(args.record_kib),
             },
         )
         statements = self.statements(pipeline, stream_arn, bucket, delivery)

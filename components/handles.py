@@ -9,6 +9,7 @@ from components.iam import Account
 from components.lake_table import LakeTable
 from components.settings import StreamingEtlPipelineArgs
 from components.transform_module import TransformModule
+from components.wheels import Packages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Pipeline:
     args: StreamingEtlPipelineArgs
     module: TransformModule
     table: LakeTable
+    packages: Packages
     account: Account
     tags: Mapping[str, str]
 

@@ -13,6 +13,7 @@ from components.refusals import SettingsError, refuse
 from components.schema import METADATA, Column, is_nested
 from components.settings import StreamingEtlPipelineArgs, check_pipeline_name
 from components.transform_module import TransformModule, read_transform_module
+from components.wheels import Packages, carried_packages
 
 # What lies where in a lake's bucket.
 DATA_PREFIX = "data/"
@@ -91,14 +92,21 @@ class LakeTable:
         return columns
 
 
-def prepare(name: str, args: StreamingEtlPipelineArgs) -> tuple[TransformModule, LakeTable]:
-    """All that can be refused of the pipeline `name` without asking AWS, checked."""
+def prepare(
+    name: str, args: StreamingEtlPipelineArgs
+) -> tuple[TransformModule, LakeTable, Packages]:
+    """All that can be refused of the pipeline `name` without asking AWS, checked.
+
+    The packages that both functions carry are fetched, unless they are there from before.
+    """
     check_pipeline_name(name)
     default_workgroup_name(name)
     module = read_transform_module(args.transform_module)
     table = plan_lake_table(args, module)
     check_prefix_length(args.database_name or default_database_name(name), args, table)
-    return module, table
+    # Last: what costs nothing is refused before a package index is asked.
+    packages = carried_packages(args.runtime, args.architecture, args.transform.requirements)
+    return module, table, packages
 
 
 def default_database_name(pipeline: str) -> str:
@@ -176,6 +184,7 @@ def row_settings(
         "row_keys": {key: list(values) or None for key, values in args.partitions.row_keys.items()},
         "time_keys": list(times),
         "time_zone": args.partitions.time_zone,
+        "lazy_images": module.pure,
     }
 
 

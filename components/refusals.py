@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 import pulumi
@@ -78,3 +79,20 @@ def require_known(path: str, given: Mapping[str, Any], known: Collection[str]) -
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}."
             raise SettingsError(f"{path}: there is no setting {name!r}: {hint}")
+
+
+def all_but(args: Any, *names: str) -> set[str]:
+    """The names of the other settings of a group."""
+    return {item.name for item in fields(args)} - set(names)
+
+
+def refuse_ignored(args: Any, names: set[str], reason: str) -> None:
+    """Refuse the named settings, which have no effect, where they differ from their default."""
+    for item in fields(args):
+        if item.name in names and getattr(args, item.name) != default_of(item):
+            raise refuse(item.name, getattr(args, item.name), f"has no effect: {reason}; drop it.")
+
+
+def default_of(item: "Field[Any]") -> Any:
+    """The default of a dataclass field."""
+    return item.default if item.default_factory is MISSING else item.default_factory()

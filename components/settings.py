@@ -8,7 +8,13 @@ from typing import Optional
 import pulumi
 
 from components.partitions import PartitionArgs
-from components.refusals import refuse, require_choice, require_input_text, require_text
+from components.refusals import (
+    refuse,
+    refuse_ignored,
+    require_choice,
+    require_input_text,
+    require_text,
+)
 from components.stage_settings import (
     DeliveryArgs,
     ForwarderArgs,
@@ -16,7 +22,6 @@ from components.stage_settings import (
     QueryArgs,
     SourceArgs,
     TransformArgs,
-    refuse_ignored,
 )
 
 FORMATS = ("json", "csv", "parquet")
@@ -134,7 +139,7 @@ class StreamingEtlPipelineArgs:
             refuse_ignored(self.partitions, {"since_year"}, reason)
 
     def check_delivery(self) -> None:
-        """Refuse what Firehose refuses of format, partitions and buffer together."""
+        """Refuse what Firehose refuses of format, partitions and buffers together."""
         delivery = self.delivery
         reason = "Parquet" if self.format == "parquet" else "dynamic partitioning"
         if (self.format == "parquet" or self.partitions.dynamic) and delivery.buffer_mib < 64:
@@ -154,6 +159,14 @@ class StreamingEtlPipelineArgs:
                 "compression",
                 delivery.compression,
                 "does not go with parquet, which compresses by itself; leave compression out.",
+            )
+        forwarder, buffer_mib = self.forwarder, self.transform.buffer_mib
+        if forwarder.changes_per_record > 1 and forwarder.record_kib > buffer_mib * 1024:
+            raise refuse(
+                "record_kib",
+                forwarder.record_kib,
+                f"exceeds the transform's buffer_mib={buffer_mib}, with which Firehose calls it;"
+                f" use {int(buffer_mib * 1024)} or fewer, or a larger buffer_mib.",
             )
 
 

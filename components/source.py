@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.handles import Pipeline
-from components.refusals import SettingsError
+from components.refusals import SettingsError, refuse
 
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
 # KEYS_ONLY holds no data, and OLD_IMAGE would leave the lake one change behind.
@@ -22,7 +22,7 @@ class Source(pulumi.ComponentResource):
         name = f"{pipeline.name}-source"
         super().__init__("streaming-etl:index:Source", name, None, opts)
         if pipeline.args.source.existing:
-            found = find_stream(pipeline.args.table_name, self)
+            found = find_stream(pipeline.args.table_name, pipeline.args.forwarder.old_image, self)
             self.table_name = pulumi.Output.from_input(found.name)
             self.table_arn = pulumi.Output.from_input(found.arn)
             self.stream_arn = pulumi.Output.from_input(found.stream_arn)
@@ -34,7 +34,9 @@ class Source(pulumi.ComponentResource):
         self.register_outputs({"streamArn": self.stream_arn})
 
 
-def find_stream(table_name: str, parent: pulumi.Resource) -> aws.dynamodb.GetTableResult:
+def find_stream(
+    table_name: str, old_image: str, parent: pulumi.Resource
+) -> aws.dynamodb.GetTableResult:
     """Look an existing table up; refuse one whose stream cannot feed a lake.
 
     Pulumi's AWS provider cannot switch on the stream of a table that it does not manage.
@@ -51,6 +53,13 @@ def find_stream(table_name: str, parent: pulumi.Resource) -> aws.dynamodb.GetTab
             f"table_name={table_name!r} has a stream of {found.stream_view_type}, which does not"
             " carry an item's new content, and a stream's view cannot be edited: switch the stream"
             f" off (its other readers stop), then {remedy}"
+        )
+    if old_image == "always" and found.stream_view_type != STREAM_VIEW:
+        raise refuse(
+            "old_image",
+            old_image,
+            f"asks for what the stream of table_name={table_name!r} does not carry, which is one of"
+            f" {found.stream_view_type}; drop it, or give the table a stream of {STREAM_VIEW}.",
         )
     return found
 

@@ -1,24 +1,25 @@
 """What may be asked of each stage: every setting, its default and its refusal; no provider."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, fields
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Optional
 
 import pulumi
 
+from components.filters import EVENT_NAMES, check_event_names, check_filter_patterns
 from components.refusals import (
     SettingsError,
+    all_but,
     refuse,
+    refuse_ignored,
     require_bool,
     require_choice,
     require_input_text,
-    require_list,
     require_range,
     require_text,
 )
 
-EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
+OLD_IMAGES = ("always", "removed", "never")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +91,15 @@ class ForwarderArgs:
     """Kinds of changes to take: INSERT, MODIFY, REMOVE. The rest never reaches the lake."""
     filter_patterns: Sequence[str] = ()
     """Lambda event filter patterns (JSON), at most 5; a change that matches one is taken."""
+    old_image: str = "removed"
+    """Changes that bring the item as it was before: `always`, `removed` (a REMOVE only) or `never`.
+    `change.old` is None for the rest; a REMOVE without it tells only `change.keys`."""
+    changes_per_record: int = 500
+    """Changes packed into one Firehose record, 1 to 500; with 1 each travels alone, and Firehose
+    bills it rounded up to 5 KB."""
+    record_kib: int = 256
+    """Size of a packed record, 1 to 1,000 KiB and at most the transform's `buffer_mib`; a larger
+    change travels alone."""
     timeout_seconds: int = 60
     """Lambda time-out, 30 to 900 s; puts are tried again until 12 s before it."""
     memory_mib: int = 256
@@ -102,6 +112,8 @@ class ForwarderArgs:
             "parallelization_factor": (1, 10, "Lambda runs 1 to 10 batches per shard"),
             "maximum_retry_attempts": (0, 100, "a failing batch blocks its shard until it ends"),
             "maximum_record_age_seconds": (60, 86_400, "the stream keeps a change for 24 h"),
+            "changes_per_record": (1, 500, "Firehose splits a record into at most 500"),
+            "record_kib": (1, 1000, "Firehose takes 1,000 KiB a record"),
             "timeout_seconds": (30, 900, "a Lambda runs for 900 s, and a slow Firehose needs 30"),
             "memory_mib": (128, 10_240, "a Lambda has 128 to 10,240 MiB"),
         }
@@ -109,6 +121,9 @@ class ForwarderArgs:
             require_range(name, getattr(self, name), low, high, meaning)
         check_event_names(self.event_names)
         check_filter_patterns(self.filter_patterns)
+        require_choice("old_image", self.old_image, OLD_IMAGES, "changes that bring the old item")
+        if self.changes_per_record == 1:
+            refuse_ignored(self, {"record_kib"}, "changes_per_record=1 packs nothing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +140,10 @@ class TransformArgs:
     """... or after this time, 0 to 900 s. Adds that much latency."""
     retries: int = 3
     """Tries after a failed call, 0 to 300, before the batch goes to the error prefix."""
+    requirements: Optional[str] = None
+    """Path of a lock file of packages that the transform module imports, each `==` a version and
+    with hashes, as `uv pip compile --universal --generate-hashes` or
+    `pip-compile --generate-hashes` writes it; wheels only."""
 
     def __post_init__(self) -> None:
         limits: dict[str, tuple[float, float, str]] = {
@@ -136,6 +155,8 @@ class TransformArgs:
         }
         for name, (low, high, meaning) in limits.items():
             require_range(name, getattr(self, name), low, high, meaning)
+        if self.requirements is not None:
+            require_text("requirements", self.requirements, "it is the path of a lock file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,51 +225,3 @@ class QueryArgs:
     def __post_init__(self) -> None:
         require_range("scan_limit_mib", self.scan_limit_mib, 10, 10**9, "Athena's least limit")
         require_bool("force_destroy", self.force_destroy)
-
-
-def check_event_names(event_names: Sequence[str]) -> None:
-    """Refuse an empty list of kinds, an unknown kind and a repeated one."""
-    require_list("event_names", event_names, "the kinds of changes to take")
-    for name in event_names:
-        require_choice("event_names", name, EVENT_NAMES, "the kinds of changes in a stream")
-    if not event_names or len(set(event_names)) != len(event_names):
-        raise refuse(
-            "event_names", list(event_names), "must name each kind to take once, at least one."
-        )
-
-
-def check_filter_patterns(patterns: Sequence[str]) -> None:
-    """Refuse more than Lambda's five patterns, and text that is no JSON object."""
-    require_list("filter_patterns", patterns, "at most five JSON texts")
-    if len(patterns) > 5:
-        raise refuse(
-            "filter_patterns", len(patterns), "are too many: Lambda takes 5; merge some of them."
-        )
-    for pattern in patterns:
-        try:
-            valid = isinstance(json.loads(pattern), dict)
-        except (TypeError, ValueError):
-            valid = False
-        if not valid:
-            raise refuse(
-                "filter_patterns",
-                pattern,
-                'is no JSON object; write it as text, such as {"dynamodb": {...}}.',
-            )
-
-
-def all_but(args: Any, *names: str) -> set[str]:
-    """The names of the other settings of a group."""
-    return {item.name for item in fields(args)} - set(names)
-
-
-def refuse_ignored(args: Any, names: set[str], reason: str) -> None:
-    """Refuse the named settings, which have no effect, where they differ from their default."""
-    for item in fields(args):
-        if item.name in names and getattr(args, item.name) != default_of(item):
-            raise refuse(item.name, getattr(args, item.name), f"has no effect: {reason}; drop it.")
-
-
-def default_of(item: "Field[Any]") -> Any:
-    """The default of a dataclass field."""
-    return item.default if item.default_factory is MISSING else item.default_factory()

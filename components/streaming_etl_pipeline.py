@@ -69,7 +69,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         args: StreamingEtlPipelineArgs,
         opts: Optional[pulumi.ResourceOptions] = None,
     ) -> None:
-        module, table = prepare(name, args)
+        module, table, packages = prepare(name, args)
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
@@ -78,6 +78,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             args=args,
             module=module,
             table=table,
+            packages=packages,
             account=look_up_account(self),
             tags={"streaming-etl:pipeline": name, **args.tags},
         )

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from components.schema import METADATA, Column, parse_type
 # https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
 COLUMN_NAME = re.compile(r"[a-z_][a-z0-9_]{0,254}")
 
+# Of these no part reads a dict but by its methods; an extension such as orjson may.
+PURE = sys.stdlib_module_names | {"handlers", "boto3", "botocore"}
+
 
 @dataclass(frozen=True)
 class TransformModule:
@@ -21,6 +25,8 @@ class TransformModule:
     path: Path
     columns: Optional[tuple[Column, ...]]
     """COLUMNS in order; None when the module has none."""
+    pure: bool
+    """Whether it imports nothing but Python's own library, the handlers and AWS's."""
 
 
 def read_transform_module(path: str) -> TransformModule:
@@ -44,7 +50,18 @@ def read_transform_module(path: str) -> TransformModule:
             f"transform_module={path!r} is no valid Python: {reason} in line {line}; mend it."
         ) from None
     _require_transform(path, tree)
-    return TransformModule(file, _columns(path, tree))
+    return TransformModule(file, _columns(path, tree), _imports(tree) <= PURE)
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    """The first names of all that the module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return {name.partition(".")[0] for name in names}
 
 
 def _require_transform(path: str, tree: ast.Module) -> None:

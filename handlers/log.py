@@ -1,9 +1,26 @@
 """Log lines as JSON objects: counts, ids and error types, never the content of a change."""
 
 import json
+import time
 from typing import Any
+
+METRIC_NAMESPACE = "StreamingEtl"
 
 
 def log(level: str, message: str, **fields: Any) -> None:
     """Print one line; `message` is fixed text that metric filters match, the rest are fields."""
     print(json.dumps({"level": level, "message": message, **fields}))
+
+
+def count(message: str, function_name: str, **metrics: int) -> None:
+    """Print one line that CloudWatch turns into counts of the function, summed per minute.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    directive = {
+        "Namespace": METRIC_NAMESPACE,
+        "Dimensions": [["FunctionName"]],
+        "Metrics": [{"Name": name, "Unit": "Count"} for name in metrics],
+    }
+    metadata = {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [directive]}
+    log("INFO", message, FunctionName=function_name, **metrics, _aws=metadata)

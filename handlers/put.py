@@ -10,14 +10,16 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handlers.groups import groups
 from handlers.log import log
 
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
 
+# A call takes 500 records and 4 MiB; boto3 holds its content four times over, so it gets less.
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html
 MAX_CALL_RECORDS = 500
-MAX_CALL_BYTES = 4_194_304
+MAX_CALL_BYTES = 1_048_576
 
 # What the same call would only meet again: errors of its arguments, its permissions or the stream.
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html#API_PutRecordBatch_Errors
@@ -78,7 +80,7 @@ def put_records(
     are sent: both callers have all that follows delivered again, so it would only be written twice.
     """
     called, error = False, None
-    for group in _groups(records):
+    for group in groups(records, MAX_CALL_RECORDS, MAX_CALL_BYTES):
         pending = list(group)
         for pause in _pauses(jitter):
             if called and (error in _NEVER_SUCCEEDS or clock() + pause >= deadline):
@@ -92,19 +94,6 @@ def put_records(
             if not pending:
                 break
     return []
-
-
-def _groups(records: Sequence[bytes]) -> Iterator[range]:
-    """The records' indexes, cut where one call is full."""
-    start = size = 0
-    for index, record in enumerate(records):
-        full = index - start == MAX_CALL_RECORDS or size + len(record) > MAX_CALL_BYTES
-        if full and index > start:
-            yield range(start, index)
-            start, size = index, 0
-        size += len(record)
-    if records:
-        yield range(start, len(records))
 
 
 def _pauses(jitter: Callable[[], float]) -> Iterator[float]:

@@ -1,11 +1,12 @@
 """The transform's answer to Firehose: rows within the response limit, the rest put back."""
 
 import json
-from base64 import b64encode
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from handlers.change import Change
+from pybase64 import b64encode_as_string
+
+from handlers.reader import Lines
 from handlers.rows import Rows
 
 # Lambda takes 6,291,456 bytes, base64 included; the difference is for what the runtime may add.
@@ -23,14 +24,12 @@ _LONGEST_ANSWER = {
 _ANSWER_BYTES = len(json.dumps(_LONGEST_ANSWER)) + len(", ")
 
 
-class Outcome(NamedTuple):
-    """What became of one line: rows (maybe none), or the reason why there are none."""
+Outcome = Rows | str
+"""What became of a line: its rows (maybe none), or the reason why there are none."""
 
-    line: bytes
-    change: Change | None
-    """None where the line could not be read."""
-    rows: Rows | None
-    error: str | None
+
+Placed = tuple[int, Rows]
+"""The rows of the line at an index."""
 
 
 class Response:
@@ -50,61 +49,72 @@ class Response:
         self.partition_keys = partition_keys
         self.records: list[dict[str, Any]] = []
         """One answer for each record, in Firehose's form."""
-        self.put_back: list[list[Outcome]] = []
-        """The changes of each record that must go back on the stream."""
-        self.refused: list[Outcome] = []
+        self.put_back: list[list[bytes]] = []
+        """The lines of each record that must go back on the stream."""
+        self.refused: list[tuple[Lines, str]] = []
+        """The records of one change that are set aside, and why."""
         self.rows = self.left_out = 0
 
-    def answer(self, record_id: str, outcomes: list[Outcome]) -> None:
+    def answer(self, record_id: str, lines: Lines, outcomes: Sequence[Outcome]) -> None:
         """Answer one record, whose lines had these outcomes."""
-        self.records.append({"recordId": record_id, **self._result(outcomes)})
+        answer = self._result(lines, outcomes)
+        answer["recordId"] = record_id
+        self.records.append(answer)
 
-    def _result(self, outcomes: list[Outcome]) -> dict[str, Any]:
+    def _result(self, lines: Lines, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         alone = len(outcomes) == 1
-        groups: dict[tuple[str, ...], list[Outcome]] = {}
-        for outcome in outcomes:
-            if outcome.rows is None:
+        placed: list[Placed] = []
+        for index, outcome in enumerate(outcomes):
+            if isinstance(outcome, str):
                 if alone:
-                    return self._refuse(outcome)
-                self.put_back.append([outcome])
-            elif outcome.rows.line_count:
-                groups.setdefault(outcome.rows.partition, []).append(outcome)
+                    return self._refuse(lines, outcome)
+                self.put_back.append([lines.lines[index]])
+            elif outcome.line_count:
+                placed.append((index, outcome))
             else:
                 self.left_out += 1
-        if not groups:
+        if not placed:
             return {"result": "Dropped"}
-        # Firehose takes one set of partition keys a record: the other groups come again.
-        group, *others = groups.values()
-        self.put_back += others
-        return self._fit(group, alone)
+        if self.partition_keys:
+            groups: dict[tuple[str, ...], list[Placed]] = {}
+            for place in placed:
+                groups.setdefault(place[1].partition, []).append(place)
+            # Firehose takes one set of partition keys a record: the other groups come again.
+            placed, *others = groups.values()
+            self.put_back += [_of(lines, other) for other in others]
+        return self._fit(lines, placed, alone=alone)
 
-    def _fit(self, group: list[Outcome], alone: bool) -> dict[str, Any]:
+    def _fit(self, lines: Lines, group: list[Placed], *, alone: bool) -> dict[str, Any]:
         """The group's rows if there is room; `alone` says that they are a record's only change."""
-        rows = [outcome.rows for outcome in group if outcome.rows]
         result: dict[str, Any] = {
             "result": "Ok",
-            "data": b64encode(b"".join([part.data for part in rows])).decode(),
+            "data": b64encode_as_string(b"".join([rows.data for _, rows in group])),
         }
         size = len(result["data"])
         if self.partition_keys:
-            keys = dict(zip(self.partition_keys, rows[0].partition, strict=True))
+            keys = dict(zip(self.partition_keys, group[0][1].partition, strict=True))
             result["metadata"] = {"partitionKeys": keys}
             size += len(json.dumps(keys))
         if size <= self.room:
             self.room -= size
-            self.rows += sum([part.line_count for part in rows])
+            self.rows += sum([rows.line_count for _, rows in group])
             return result
         if size > self.largest and alone:
-            error = "its rows exceed the limit of a response; return fewer or shorter ones"
-            return self._refuse(group[0]._replace(error=error))
+            reason = "its rows exceed the limit of a response; return fewer or shorter ones"
+            return self._refuse(lines, reason)
         if size > self.largest and len(group) > 1:
             middle = len(group) // 2
-            self.put_back += [group[:middle], group[middle:]]
+            self.put_back += [_of(lines, group[:middle]), _of(lines, group[middle:])]
         else:
-            self.put_back.append(group)
+            self.put_back.append(_of(lines, group))
         return {"result": "Dropped"}
 
-    def _refuse(self, outcome: Outcome) -> dict[str, Any]:
+    def _refuse(self, lines: Lines, reason: str) -> dict[str, Any]:
+        """Set the only change of a record aside."""
         # Without data, so that the error prefix receives the record as it came.
-        self.refused.append(outcome)
+        self.refused.append((lines, reason))
         return {"result": "ProcessingFailed"}
+
+
+def _of(lines: Lines, group: list[Placed]) -> list[bytes]:
+    return [lines.lines[index] for index, _ in group]

@@ -1,17 +1,22 @@
 """What `transform` returned for one change as lines of the lake, with their partition values."""
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, tzinfo
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, tzinfo
+from operator import itemgetter
+from typing import Any
 
-from handlers.change import Change
-from handlers.columns import csv_encoder, json_members
-from handlers.values import RowError, csv_text, json_of, misfit, quote, text_of, timestamp_text
+import msgspec
+
+from handlers.change import METADATA_COLUMNS, Metadata
+from handlers.columns import csv_cells, json_members
+from handlers.natural import natural_json
+from handlers.values import RowError, csv_text, misfit, one_line, text_of
 
 Row = dict[str, Any]
+Lines = Callable[[Metadata, Sequence[Row]], bytes]
+"""The rows of one change as lines of the lake."""
 
-METADATA_COLUMNS = ("_op", "_key", "_row", "_event_id", "_sequence_number", "_changed_at")
 
 # A partition value becomes the folder `name=value/`: these characters would break the folder,
 # Hive's reading of it or Firehose's prefix, which may have 512 characters in all.
@@ -28,7 +33,7 @@ _TIME_TEXTS = {
 }
 
 
-class Rows(NamedTuple):
+class Rows(msgspec.Struct, frozen=True, gc=False):
     """The rows of one change: their partition values, their lines, how many lines."""
 
     partition: tuple[str, ...]
@@ -36,13 +41,7 @@ class Rows(NamedTuple):
     line_count: int
 
 
-class _Format(NamedTuple):
-    """A line is `opening`, the cells and the metadata joined by commas, `_row` in the middle."""
-
-    opening: str
-    cells: Callable[[Row], list[str]]
-    metadata: Callable[[Change, str], tuple[str, str]]
-    """What stands before and after `_row`, for a change and its key."""
+_NO_ROWS = Rows((), b"", 0)
 
 
 class RowEncoder:
@@ -55,63 +54,48 @@ class RowEncoder:
         self._row_keys = row_keys
         self._time_texts = [_TIME_TEXTS[key] for key in pipeline["time_keys"]]
         self._zone = zone
-        self._known = (
-            None if columns is None else {column["name"] for column in columns} | {*row_keys}
-        )
         if columns is None:
-            self._format = _natural_json(row_keys)
+            self._lines = _json_lines(natural_json(METADATA_COLUMNS, row_keys))
         elif pipeline["format"] == "csv":
-            self._format = _csv(columns)
+            self._lines = _csv_lines(columns, row_keys)
         else:
-            self._format = _json(columns)
+            self._lines = _json_lines(_declared_json(columns, row_keys))
 
-    def encode(self, change: Change, key: str, returned: Any) -> Rows:
-        """The rows that `transform` returned for `change`, whose key reads `key`; maybe none.
+    def encode(self, metadata: Metadata, returned: Any) -> Rows:
+        """The rows that `transform` returned for the change told by `metadata`; maybe none.
 
         Raises RowError for anything that is no row of this table.
         """
-        rows = _as_list(returned)
+        rows = (returned,) if type(returned) is dict else _as_list(returned)
         if not rows:
-            return Rows((), b"", 0)
-        if self._known is not None:
-            for row in rows:
-                _refuse_unknown(row, self._known)
-        opening, cells, metadata = self._format
-        before, after = metadata(change, key)
-        lines = [
-            f"{opening}{','.join([*cells(row), before])}{index}{after}"
-            for index, row in enumerate(rows)
-        ]
-        return Rows(self._partition(change, rows), "".join(lines).encode(), len(rows))
+            return _NO_ROWS
+        partition = self._partition(metadata, rows) if self.partition_keys else ()
+        return Rows(partition, self._lines(metadata, rows), len(rows))
 
-    def _partition(self, change: Change, rows: list[Row]) -> tuple[str, ...]:
-        if not self.partition_keys:
-            return ()
+    def _partition(self, metadata: Metadata, rows: Sequence[Row]) -> tuple[str, ...]:
         values = {
             tuple(_partition_text(row, name, allowed) for name, allowed in self._row_keys.items())
             for row in rows
         }
         if len(values) > 1:
             raise RowError("the rows of one change have different partition keys; return one set")
-        at = change.changed_at.astimezone(self._zone)
+        if not self._time_texts:
+            return values.pop()
+        at = datetime.fromisoformat(metadata.changed_at).replace(tzinfo=UTC).astimezone(self._zone)
         return values.pop() + tuple(text(at) for text in self._time_texts)
 
 
-def _as_list(returned: Any) -> list[Row]:
+def _as_list(returned: Any) -> Sequence[Row]:
+    if isinstance(returned, dict):
+        return (returned,)
     if returned is None:
-        return []
+        return ()
     rows = returned if isinstance(returned, list) else [returned]
     for row in rows:
         if not isinstance(row, dict):
             kind = type(row).__name__
             raise RowError(f"transform returned {kind}; return a dict, a list of dicts or None")
     return rows
-
-
-def _refuse_unknown(row: Row, known: set[str]) -> None:
-    if not row.keys() <= known:
-        names = ", ".join(sorted(map(str, row.keys() - known)))
-        raise RowError(f"column {names} is not in COLUMNS; add it there or leave it out of the row")
 
 
 def _partition_text(row: Row, name: str, allowed: list[str] | None) -> str:
@@ -134,52 +118,70 @@ def _partition_text(row: Row, name: str, allowed: list[str] | None) -> str:
     return text
 
 
-def _csv(columns: list[dict[str, Any]]) -> _Format:
-    encoders = [(column["name"], csv_encoder(column["type"], column["name"])) for column in columns]
+def _csv_lines(columns: list[dict[str, Any]], row_keys: Collection[str]) -> Lines:
+    names = [column["name"] for column in columns]
+    known = {*names, *row_keys}
+    cells_of = csv_cells([(column["name"], column["type"]) for column in columns])
+    all_values = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
 
-    def cells(row: Row) -> list[str]:
-        return [
-            "" if (value := row.get(name)) is None else encode(value) for name, encode in encoders
-        ]
+    size = len(known)
 
-    def metadata(change: Change, key: str) -> tuple[str, str]:
-        ids = f"{csv_text(change.event_id)},{csv_text(change.sequence_number)}"
-        return (
-            f"{csv_text(change.kind)},{csv_text(key)},",
-            f",{ids},{timestamp_text(change.changed_at)}\n",
-        )
+    def values_of(row: Row) -> Sequence[Any]:
+        if len(row) == size:
+            # The frequent case: with every column there, no other name is.
+            try:
+                return all_values(row)
+            except KeyError:
+                pass
+        _refuse_unknown(row, known)
+        return [row.get(name) for name in names]
 
-    return _Format("", cells, metadata)
+    def lines(metadata: Metadata, rows: Sequence[Row]) -> bytes:
+        key = metadata.key.replace('"', '""')
+        ids = f'"{metadata.event_id}","{metadata.sequence_number}"'
+        if ids.count('"') > 4:
+            ids = f"{csv_text(metadata.event_id)},{csv_text(metadata.sequence_number)}"
+        text = ""
+        for index, row in enumerate(rows):
+            cells = cells_of(*values_of(row))
+            line = f'{cells},"{metadata.op}","{key}",{index},{ids},{metadata.changed_at}'
+            text += f"{one_line(line)}\n"
+        return text.encode()
+
+    return lines
 
 
-def _json(columns: list[dict[str, Any]]) -> _Format:
+def _json_lines(json_object: Callable[[Row], bytes]) -> Lines:
+    """Each row's columns as `json_object` writes them, then the metadata, in one object."""
+
+    def lines(metadata: Metadata, rows: Sequence[Row]) -> bytes:
+        parts: list[bytes] = []
+        for metadata.row, row in enumerate(rows):
+            columns = json_object(row)
+            joint = b"," if columns != b"{}" else b""
+            parts += columns[:-1], joint, _encode(metadata)[1:], b"\n"
+        return b"".join(parts)
+
+    return lines
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _declared_json(
+    columns: list[dict[str, Any]], row_keys: Collection[str]
+) -> Callable[[Row], bytes]:
+    known = {*(column["name"] for column in columns), *row_keys}
     members = json_members([(column["name"], column["type"]) for column in columns])
-    return _Format("{", members, _json_metadata)
+
+    def encode(row: Row) -> bytes:
+        _refuse_unknown(row, known)
+        return f"{{{','.join(members(row))}}}".encode()
+
+    return encode
 
 
-def _natural_json(row_keys: Mapping[str, Any]) -> _Format:
-    """Without COLUMNS: every value as JSON knows it, names and order as the row gives them."""
-
-    def members(row: Row) -> list[str]:
-        return [
-            f"{quote(_natural_name(name))}:{json_of(value, name)}"
-            for name, value in row.items()
-            if value is not None and name not in row_keys
-        ]
-
-    return _Format("{", members, _json_metadata)
-
-
-def _natural_name(name: Any) -> str:
-    if not isinstance(name, str) or name in METADATA_COLUMNS:
-        reserved = ", ".join(METADATA_COLUMNS)
-        raise RowError(f"a column's name must be a text other than {reserved}; rename it")
-    return name
-
-
-def _json_metadata(change: Change, key: str) -> tuple[str, str]:
-    return (
-        f'"_op":{quote(change.kind)},"_key":{quote(key)},"_row":',
-        f',"_event_id":{quote(change.event_id)},"_sequence_number":{quote(change.sequence_number)}'
-        f',"_changed_at":"{timestamp_text(change.changed_at)}"}}\n',
-    )
+def _refuse_unknown(row: Row, known: set[str]) -> None:
+    if not row.keys() <= known:
+        names = ", ".join(sorted(map(str, row.keys() - known)))
+        raise RowError(f"column {names} is not in COLUMNS; add it there or leave it out of the row")

@@ -2,9 +2,8 @@
 
 import importlib
 import json
-from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
@@ -12,8 +11,11 @@ from traceback import walk_tb
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from handlers.change import Change, key_text, read_change
-from handlers.log import log
+from pybase64 import b64decode
+
+from handlers.change import Change
+from handlers.log import count, log
+from handlers.reader import Lines, Reader, metadata_of
 from handlers.response import MAX_RESPONSE_BYTES, Outcome, Response
 from handlers.rows import RowEncoder
 from handlers.values import RowError
@@ -31,6 +33,7 @@ class Pipeline:
     module_file: str
     """Where `transform` stands, to name the line that failed."""
     encoder: RowEncoder
+    reader: Reader = field(default_factory=Reader)
 
 
 def transform_records(
@@ -49,11 +52,11 @@ def transform_records(
     response = Response(ids, pipeline.encoder.partition_keys, max_bytes)
     changes = 0
     for record in records:
-        outcomes = _outcomes(record["data"], pipeline)
-        response.answer(record["recordId"], outcomes)
+        lines, outcomes = _outcomes(record["data"], pipeline)
+        response.answer(record["recordId"], lines, outcomes)
         changes += len(outcomes)
     _put_back(response, put_back)
-    _log_refused(response.refused)
+    _log_refused(response)
     log(
         "INFO",
         "transformed",
@@ -67,45 +70,46 @@ def transform_records(
     return {"records": response.records}
 
 
+def _outcomes(data: str, pipeline: Pipeline) -> tuple[Lines, list[Outcome]]:
+    """The record's lines, and what became of each."""
+    try:
+        lines = pipeline.reader.read(b64decode(data, validate=True))
+    except ValueError:
+        return pipeline.reader.read(b""), ["the record's data is not base64"]
+    transform, encode = pipeline.transform, pipeline.encoder.encode
+    outcomes: list[Outcome] = []
+    for change in lines:
+        if isinstance(change, Exception):
+            outcomes.append(f"{type(change).__name__} while reading the line: it is no change")
+            continue
+        try:
+            outcomes.append(encode(metadata_of(change), transform(change)))
+        except Exception as error:
+            outcomes.append(_reason(error, pipeline.module_file))
+    return lines, outcomes
+
+
 def _put_back(response: Response, put_back: Callable[[list[bytes]], list[int]]) -> None:
     # Joined without a last line break, so that no record outgrows the one it came from.
-    records = [b"\n".join([outcome.line for outcome in group]) for group in response.put_back]
+    records = [b"\n".join(lines) for lines in response.put_back]
     if records and (failed := put_back(records)):
         raise PutBackError(f"{len(failed)} of {len(records)} records are not back on the stream")
 
 
-def _log_refused(refused: list[Outcome]) -> None:
-    for _, change, _, error in refused:
+def _log_refused(response: Response) -> None:
+    for lines, reason in response.refused:
+        # No change stands there when the record could not be read.
+        change = next((change for change in lines if isinstance(change, Change)), None)
         log(
             "ERROR",
             "change refused",
             event_id=change and change.event_id,
             sequence_number=change and change.sequence_number,
-            error=error,
+            error=reason,
         )
 
 
-def _outcomes(data: str, pipeline: Pipeline) -> list[Outcome]:
-    try:
-        lines = b64decode(data, validate=True).split(b"\n")
-    except ValueError:
-        return [Outcome(b"", None, None, "the record's data is not base64")]
-    return [_outcome(line, pipeline) for line in lines if line.strip()]
-
-
-def _outcome(line: bytes, pipeline: Pipeline) -> Outcome:
-    change = None
-    try:
-        change = read_change(line)
-        # Before `transform`, which may take the change's dicts apart.
-        key = key_text(change.keys)
-        rows = pipeline.encoder.encode(change, key, pipeline.transform(change))
-    except Exception as error:
-        return Outcome(line, change, None, _reason(error, change, pipeline.module_file))
-    return Outcome(line, change, rows, None)
-
-
-def _reason(error: Exception, change: Change | None, module_file: str) -> str:
+def _reason(error: Exception, module_file: str) -> str:
     """The error as it may be logged: our own text, or else the type and the user's line.
 
     The text of any other error may quote the change.
@@ -113,8 +117,6 @@ def _reason(error: Exception, change: Change | None, module_file: str) -> str:
     if isinstance(error, RowError):
         return str(error)
     kind = type(error).__name__
-    if change is None:
-        return f"{kind} while reading the line: it is no change"
     trace = walk_tb(error.__traceback__)
     lines = [line for frame, line in trace if frame.f_code.co_filename == module_file]
     return f"{kind} at {Path(module_file).name}:{lines[-1]}" if lines else f"{kind} in its rows"
@@ -127,7 +129,8 @@ def load_pipeline() -> Pipeline:
     settings = json.loads((root / "pipeline.json").read_bytes())
     module = importlib.import_module("transform_module")
     encoder = RowEncoder(settings, _zone(root, settings))
-    return Pipeline(module.transform, str(module.__file__), encoder)
+    reader = Reader(lazy=settings["lazy_images"])
+    return Pipeline(module.transform, str(module.__file__), encoder, reader)
 
 
 def _zone(root: Path, settings: dict[str, Any]) -> tzinfo:
@@ -147,6 +150,14 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         from handlers.put import deadline_of, firehose, put_records
 
         stream = event["deliveryStreamArn"].rpartition("/")[2]
-        return put_records(firehose(), stream, records, deadline_of(context))
+        failed = put_records(firehose(), stream, records, deadline_of(context))
+        back = [record for index, record in enumerate(records) if index not in failed]
+        count(
+            "put back",
+            context.function_name,
+            RecordsPutBack=len(back),
+            ChangesPutBack=sum(record.count(b"\n") + 1 for record in back),
+        )
+        return failed
 
     return transform_records(event["records"], load_pipeline(), put_back)

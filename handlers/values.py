@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 quote = json.JSONEncoder(ensure_ascii=False).encode
@@ -40,7 +41,7 @@ def text_of(value: Any, column: str) -> str:
     if isinstance(value, float):
         return float.__repr__(value)
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return decimal_text(value)
     if isinstance(value, datetime):
         return timestamp_text(value)
     if isinstance(value, date):
@@ -52,11 +53,18 @@ def text_of(value: Any, column: str) -> str:
     raise misfit(column, "text, numbers, booleans, times, bytes, lists, sets and dicts", value)
 
 
+@lru_cache(maxsize=4096)
 def timestamp_text(value: datetime) -> str:
     """`YYYY-MM-DD HH:MM:SS[.ffffff]`, in UTC if the value knows its zone."""
     if value.tzinfo is not None:
         value = value.astimezone(UTC).replace(tzinfo=None)
     return value.isoformat(" ")
+
+
+def decimal_text(value: Decimal) -> str:
+    """The number's digits, never with an exponent."""
+    text = str(value)
+    return text if "E" not in text else f"{value:f}"
 
 
 def json_of(value: Any, column: str) -> str:
@@ -105,18 +113,18 @@ def is_finite(value: float | Decimal) -> bool:
 
 
 def csv_text(text: str) -> str:
-    """The text as one CSV field of one line.
+    """The text as a CSV field; quoted always, so that it differs from NULL, the empty field."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def one_line(row: str) -> str:
+    """A CSV row without what would end it early.
 
     Athena ends a row at every line break, quoted or not, so each becomes U+2028. U+0001 is the
     table's escape character and becomes U+FFFD.
     https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
     """
-    if "\n" in text or "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\u2028")
-    if "\x01" in text:
-        text = text.replace("\x01", "\ufffd")
-    if '"' in text:
-        return '"' + text.replace('"', '""') + '"'
-    if "," in text or not text or text != text.strip():
-        return '"' + text + '"'
-    return text
+    if "\n" in row or "\r" in row or "\x01" in row:
+        row = row.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\u2028")
+        return row.replace("\x01", "\ufffd")
+    return row

@@ -3,8 +3,9 @@
 ministack delivers inside PutRecord, one object for each record, and holds a lock while the
 transform runs, so that a transform that puts records back waits for itself; it drops what the
 transform marks ProcessingFailed, never tries again, and passes through what is answered wrongly.
-Here a put only fills a buffer, and a thread for each stream empties it: through the transform
-(firehose_transform.py) into objects (firehose_objects.py).
+Here a put only fills a buffer, and a thread for each stream empties it: packed records split
+(firehose_split.py), through the transform (firehose_transform.py) into objects
+(firehose_objects.py).
 
 Not mended: ministack's event source mapping of a stream takes every answer without an error as
 a success, `batchItemFailures` too, and neither bisects nor counts its retries.
@@ -12,16 +13,18 @@ a success, `batchItemFailures` too, and neither bisects nor counts its retries.
 
 import base64
 import binascii
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, json_response, request_scope
 from ministack.services import firehose, lambda_svc, s3
 
 from local.firehose_objects import Objects
+from local.firehose_split import split
 from local.firehose_transform import Record, batches, transform
 
 DRAIN_SECONDS = 0.2
@@ -31,7 +34,7 @@ MAX_RECORDS = 500
 MAX_CALL_BYTES = 4 * 1024 * 1024
 MAX_RECORD_BYTES = 1000 * 1024
 
-# ministack's private parts in use here and in the two modules above.
+# ministack's private parts in use here and in the modules above.
 BORROWED = {
     firehose: (
         *("_HANDLERS", "_streams", "_not_found", "_invalid", "_record_id", "_DeliveryError"),
@@ -93,14 +96,25 @@ class Buffer:
 def deliver(stream: dict[str, Any], records: list[Record]) -> None:
     """Take records to the destinations of the stream."""
     for destination in stream["destinations"]:
-        for batch in batches(records, destination["config"]):
-            try:
-                objects = Objects(stream, destination["config"], batch[0].arrived)
-                good, failures = transform(stream["arn"], destination["config"], batch)
+        config = destination["config"]
+        parts, unreadable = split(records, config)
+        with carry_on(stream, len(unreadable)):
+            Objects(stream, config, records[0].arrived).write_errors(unreadable)
+        for batch in batches(parts, config):
+            with carry_on(stream, len(batch)):
+                objects = Objects(stream, config, batch[0].arrived)
+                good, failures = transform(stream["arn"], config, batch)
                 failures += objects.write_rows(good)
                 objects.write_errors(failures)
-            except Exception:  # The thread must live on; the demo shows the log.
-                logger.exception("%s: %d records are lost", stream["name"], len(batch))
+
+
+@contextlib.contextmanager
+def carry_on(stream: dict[str, Any], records: int) -> Iterator[None]:
+    """Log what goes wrong: the thread must live on, and the demo shows the log."""
+    try:
+        yield
+    except Exception:
+        logger.exception("%s: %d records are lost", stream["name"], records)
 
 
 _buffers: dict[tuple[str, str, str], Buffer] = {}

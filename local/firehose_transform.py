@@ -53,13 +53,13 @@ class Failure:
 Outcome = tuple[list[Good], list[Failure]]
 
 
-def processor(config: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters of the destination's Lambda processor; empty without one."""
+def parameters_of(config: Mapping[str, Any], processor: str) -> dict[str, str]:
+    """The parameters of the destination's processor of this type; empty without one."""
     processing = config.get("ProcessingConfiguration") or {}
     if not processing.get("Enabled"):
         return {}
     for candidate in processing.get("Processors", []):
-        if candidate["Type"] == "Lambda":
+        if candidate["Type"] == processor:
             given = candidate["Parameters"]
             return {item["ParameterName"]: item["ParameterValue"] for item in given}
     return {}
@@ -67,7 +67,8 @@ def processor(config: Mapping[str, Any]) -> dict[str, str]:
 
 def batches(records: list[Record], config: Mapping[str, Any]) -> Iterator[list[Record]]:
     """Cut records where the processor's buffer is full."""
-    megabytes = float(processor(config).get("BufferSizeInMBs", DEFAULT_BUFFER_MB))
+    parameters = parameters_of(config, "Lambda")
+    megabytes = float(parameters.get("BufferSizeInMBs", DEFAULT_BUFFER_MB))
     batch: list[Record] = []
     size = 0
     for record in records:
@@ -76,12 +77,13 @@ def batches(records: list[Record], config: Mapping[str, Any]) -> Iterator[list[R
             batch, size = [], 0
         batch.append(record)
         size += len(record.data)
-    yield batch
+    if batch:
+        yield batch
 
 
 def transform(stream_arn: str, config: Mapping[str, Any], batch: list[Record]) -> Outcome:
     """Invoke the processor, again after an error; an answer, right or wrong, is final."""
-    parameters = processor(config)
+    parameters = parameters_of(config, "Lambda")
     if not parameters:
         return [Good(record, record.data, {}) for record in batch], []
     arn = parameters["LambdaArn"]

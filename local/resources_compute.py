@@ -1,15 +1,17 @@
 """Creators of what works and watches: IAM, Lambda, Firehose, logs, alarms, topics."""
 
+import json
 from typing import Any
 
 from local import LocalError
 from local.clients import Clients
 from local.emulator import ACCOUNT
 from local.inputs import Inputs, pascal, zipped
+from local.packages import on_this_machine
 from local.resources import Outputs, creates
 
-# Others need what local/firehose*.py does not do.
-PROCESSORS = ("Lambda",)
+# The one way in which local/firehose_split.py splits records.
+JSON_OBJECTS = {"SubRecordType": "JSON"}
 
 
 @creates("aws:iam/role:Role")
@@ -32,7 +34,7 @@ def role_policy(clients: Clients, given: Inputs) -> Outputs:
 @creates("aws:lambda/function:Function")
 def function(clients: Clients, given: Inputs) -> Outputs:
     name = given.name()
-    code, tags = zipped(given.take("code")), given.take("tags", {})
+    code, tags = zipped(on_this_machine(given.take("code"))), given.take("tags", {})
     variables = (given.take("environment") or {}).get("variables", {})
     made = clients("lambda").create_function(
         FunctionName=name,
@@ -84,12 +86,7 @@ def s3_destination(given: dict[str, Any]) -> dict[str, Any]:
         roleArn="RoleARN",
         cloudwatchLoggingOptions="CloudWatchLoggingOptions",
     )
-    processing = configuration.get("ProcessingConfiguration", {})
-    for processor in processing.get("Processors", []):
-        if processor["Type"] not in PROCESSORS:
-            raise LocalError(
-                f"The embedded Firehose does not know the processor {processor['Type']}."
-            )
+    check_processors(configuration)
     size = configuration.pop("BufferingSize", None)
     interval = configuration.pop("BufferingInterval", None)
     hints = {"SizeInMBs": size, "IntervalInSeconds": interval}
@@ -99,6 +96,20 @@ def s3_destination(given: dict[str, Any]) -> dict[str, Any]:
         options = {"DurationInSeconds": retry}
         configuration["DynamicPartitioningConfiguration"]["RetryOptions"] = options
     return configuration
+
+
+def check_processors(configuration: dict[str, Any]) -> None:
+    """Refuse what local/firehose*.py does not do, and what AWS refuses of it."""
+    dynamic = configuration.get("DynamicPartitioningConfiguration", {}).get("Enabled")
+    for processor in configuration.get("ProcessingConfiguration", {}).get("Processors", []):
+        given = processor.get("Parameters", [])
+        parameters = {item["ParameterName"]: item["ParameterValue"] for item in given}
+        if processor["Type"] == "RecordDeAggregation" and parameters == JSON_OBJECTS:
+            if not dynamic:
+                raise LocalError("Firehose has RecordDeAggregation with dynamic partitioning only.")
+        elif processor["Type"] != "Lambda":
+            told = f"{processor['Type']} {json.dumps(parameters)}"
+            raise LocalError(f"The embedded Firehose does not know the processor {told}.")
 
 
 @creates("aws:cloudwatch/logGroup:LogGroup")

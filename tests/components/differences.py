@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from components.wheels import folder_of
 from tests.graph import Graph
 
 State = dict[str, Any]
@@ -14,10 +15,35 @@ State = dict[str, Any]
 
 GONE = "<gone>"
 VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
+DIST_INFO = re.compile(r"([^/]+)-[^-/]+\.dist-info/WHEEL")
+
+
+def is_of_a_wheel(asset: Any) -> bool:
+    """Whether a file of an archive lies in a build folder of wheels."""
+    return (
+        isinstance(asset, dict) and "file" in asset and folder_of(Path(asset["file"])) is not None
+    )
+
+
+def wheels_told(code: dict[str, Any]) -> dict[str, str]:
+    """What the wheels in an archive were built for, by package: `cp313 aarch64`, or `py3 any`."""
+    told = {}
+    for name, asset in code.items():
+        if is_of_a_wheel(asset) and (package := DIST_INFO.fullmatch(name)):
+            text = Path(asset["file"]).read_text()
+            [(python, machine)] = set(
+                re.findall(r"^Tag: (\w+)-\w+-(?:\w+?_)??(any|aarch64|x86_64)$", text, re.MULTILINE)
+            )
+            told[package[1]] = f"{python} {machine}"
+    return told
 
 
 def opened(value: Any) -> Any:
-    """The value with JSON texts and views parsed, and files told by the end of their path."""
+    """The value with JSON texts and views parsed, and files told by the end of their path; those of
+    wheels together, as `wheels`."""
+    if isinstance(value, dict) and any(is_of_a_wheel(asset) for asset in value.values()):
+        rest = {name: asset for name, asset in value.items() if not is_of_a_wheel(asset)}
+        return {**opened(rest), "wheels": wheels_told(value)}
     if isinstance(value, dict):
         if set(value) == {"file"}:
             return f"file {'/'.join(Path(value['file']).parts[-2:])}"

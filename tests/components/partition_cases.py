@@ -2,12 +2,24 @@
 
 from typing import Any
 
-from components import PartitionArgs
+from components import ForwarderArgs, PartitionArgs
 from tests.components.setting_cases import PARAMETERS, S3, SETTINGS, TIME_PROJECTION, Case
+from tests.components.stage_cases import LAMBDA_ARN
 from tests.components.test_current_state import CURRENT, LATEST_CHANGES, ROWS_PER_PARTITION
 
 DATA = "s3://shop-lake-bucket-0000000/data/shop_test/orders/"
 PREFIX = f"{S3}.prefix"
+# Partition keys come from the transform, which must see each change of a packed record alone.
+DYNAMIC = {
+    f"{S3}.dynamicPartitioningConfiguration": {"enabled": True},
+    f"{S3}.processingConfiguration.processors": [
+        {
+            "type": "RecordDeAggregation",
+            "parameters": [{"parameterName": "SubRecordType", "parameterValue": "JSON"}],
+        },
+        {"type": "Lambda", "parameters": [LAMBDA_ARN]},
+    ],
+}
 
 
 def partitioned_by(*keys: str) -> dict[str, Any]:
@@ -53,6 +65,18 @@ def asking_for_store() -> dict[str, Any]:
     }
     return without_view | {"shop-query-latest-changes.query": latest, "-shop-query-view": None}
 
+
+KIND = {
+    **partitioned_by("kind", "year", "month", "day"),
+    **DYNAMIC,
+    f"{PARAMETERS}.projection.kind.type": "enum",
+    f"{PARAMETERS}.projection.kind.values": "a,b",
+    PREFIX: (
+        "data/shop_test/orders/kind=!{partitionKeyFromLambda:kind}/"
+        "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
+    ),
+    f"{SETTINGS}.row_keys.kind": ["a", "b"],
+}
 
 CASES = [
     Case(
@@ -100,7 +124,7 @@ CASES = [
                 "month=!{partitionKeyFromLambda:month}/day=!{partitionKeyFromLambda:day}/"
                 "arrived-!{timestamp:yyyy-MM-dd}-"
             ),
-            f"{S3}.dynamicPartitioningConfiguration": {"enabled": True},
+            **DYNAMIC,
             f"{SETTINGS}.time_keys": ["year", "month", "day"],
         },
     ),
@@ -114,7 +138,7 @@ CASES = [
                 "month=!{partitionKeyFromLambda:month}/day=!{partitionKeyFromLambda:day}/"
                 "arrived-!{timestamp:yyyy-MM-dd}-"
             ),
-            f"{S3}.dynamicPartitioningConfiguration": {"enabled": True},
+            **DYNAMIC,
             f"{S3}.customTimeZone": "Asia/Tokyo",
             f"{SETTINGS}.time_keys": ["year", "month", "day"],
             f"{SETTINGS}.time_zone": "Asia/Tokyo",
@@ -125,17 +149,7 @@ CASES = [
         setting="partitions.row_keys",
         note="with their values",
         given={"partitions": PartitionArgs(row_keys={"kind": ["a", "b"]})},
-        changes={
-            **partitioned_by("kind", "year", "month", "day"),
-            f"{PARAMETERS}.projection.kind.type": "enum",
-            f"{PARAMETERS}.projection.kind.values": "a,b",
-            PREFIX: (
-                "data/shop_test/orders/kind=!{partitionKeyFromLambda:kind}/"
-                "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
-            ),
-            f"{S3}.dynamicPartitioningConfiguration": {"enabled": True},
-            f"{SETTINGS}.row_keys.kind": ["a", "b"],
-        },
+        changes=KIND,
     ),
     Case(
         setting="partitions.row_keys",
@@ -148,8 +162,20 @@ CASES = [
                 "data/shop_test/orders/store_id=!{partitionKeyFromLambda:store_id}/"
                 "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
             ),
-            f"{S3}.dynamicPartitioningConfiguration": {"enabled": True},
+            **DYNAMIC,
             f"{SETTINGS}.row_keys.store_id": None,
+        },
+    ),
+    Case(
+        setting="partitions.row_keys",
+        note="with packing off, but packs perhaps under way",
+        given={
+            "partitions": PartitionArgs(row_keys={"kind": ["a", "b"]}),
+            "forwarder": ForwarderArgs(changes_per_record=1),
+        },
+        changes={
+            **KIND,
+            "shop-forwarder-function.environment.variables.CHANGES_PER_RECORD": "1",
         },
     ),
     Case(

@@ -11,6 +11,7 @@ from tests.components.setting_cases import (
 )
 from tests.components.test_current_state import CURRENT
 from tests.components.test_minimal_policies import POLICIES, allow
+from tests.components.wheelhouse import CARRIED
 
 TAGGED = (
     *("source-table", "lake-bucket", "catalog-database", "query-workgroup"),
@@ -32,6 +33,20 @@ SELECT_CSV = (
     ' CAST(NULLIF("_changed_at", \'\') AS timestamp) AS "_changed_at"'
 )
 CURRENT_CSV = "\n".join([SELECT_CSV, *CURRENT.splitlines()[1:]])
+
+
+def of_both_functions(changes: dict[str, str]) -> dict[str, str]:
+    return {
+        f"shop-{name}-function.{path}": value
+        for name in ("forwarder", "transform")
+        for path, value in changes.items()
+    }
+
+
+def built_for(python: str) -> dict[str, str]:
+    """The wheels that every archive carries."""
+    return {f"code.wheels.{package}": python for package in CARRIED}
+
 
 CASES = [
     Case(
@@ -133,16 +148,12 @@ CASES = [
     Case(
         setting="runtime",
         given={"runtime": "python3.14"},
-        changes={
-            f"shop-{name}-function.runtime": "python3.14" for name in ("forwarder", "transform")
-        },
+        changes=of_both_functions({"runtime": "python3.14", **built_for("cp314 aarch64")}),
     ),
     Case(
         setting="architecture",
         given={"architecture": "x86_64"},
-        changes={
-            f"shop-{name}-function.architectures.0": "x86_64" for name in ("forwarder", "transform")
-        },
+        changes=of_both_functions({"architectures.0": "x86_64", **built_for("cp313 x86_64")}),
     ),
     Case(
         setting="log_retention_days",

@@ -1,6 +1,7 @@
 """What each setting of a stage changes."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from components import (
@@ -58,6 +59,12 @@ def processor(name: str, value: str) -> dict[str, Any]:
     """A parameter of Firehose's that differs from its own default."""
     path = f"{S3}.processingConfiguration.processors.0.parameters"
     return {path: [LAMBDA_ARN, {"parameterName": name, "parameterValue": value}]}
+
+
+def forwarding(**variables: str) -> dict[str, Any]:
+    """Variables of the forwarder's environment."""
+    path = "shop-forwarder-function.environment.variables"
+    return {f"{path}.{name}": value for name, value in variables.items()}
 
 
 def rules(*ends: tuple[str, str, int]) -> dict[str, Any]:
@@ -132,7 +139,7 @@ FORWARDER = [
     forwarder({f"{MAPPING}.maximumRecordAgeInSeconds": 60}, maximum_record_age_seconds=60),
     forwarder(
         {
-            "shop-forwarder-function.environment.variables.EVENT_NAMES": "INSERT,REMOVE",
+            **forwarding(EVENT_NAMES="INSERT,REMOVE"),
             f"{MAPPING}.filterCriteria": {
                 "filters": [{"pattern": {"eventName": ["INSERT", "REMOVE"]}}]
             },
@@ -141,7 +148,7 @@ FORWARDER = [
     ),
     forwarder(
         {
-            "shop-forwarder-function.environment.variables.EVENT_NAMES": "INSERT",
+            **forwarding(EVENT_NAMES="INSERT"),
             f"{MAPPING}.filterCriteria": {
                 "filters": [
                     {"pattern": {"dynamodb": {"Keys": {"id": {"S": ["a"]}}}}},
@@ -155,6 +162,10 @@ FORWARDER = [
         ],
         event_names=["INSERT"],
     ),
+    forwarder(forwarding(OLD_IMAGE="always"), old_image="always"),
+    forwarder(forwarding(OLD_IMAGE="never"), old_image="never"),
+    forwarder(forwarding(CHANGES_PER_RECORD="1"), changes_per_record=1),
+    forwarder(forwarding(RECORD_KIB="1000"), record_kib=1000),
     forwarder({"shop-forwarder-function.timeout": 900}, timeout_seconds=900),
     forwarder({"shop-forwarder-function.memorySize": 128}, memory_mib=128),
 ]
@@ -162,7 +173,7 @@ FORWARDER = [
 TRANSFORM = [
     transform({"shop-transform-function.timeout": 300}, timeout_seconds=300),
     transform({"shop-transform-function.memorySize": 10_240}, memory_mib=10_240),
-    transform(processor("BufferSizeInMBs", "0.2"), buffer_mib=0.2),
+    transform(processor("BufferSizeInMBs", "0.25"), buffer_mib=0.25),
     transform(processor("BufferSizeInMBs", "3"), buffer_mib=3),
     transform(
         # The alarm on late delivery waits for this buffer too.
@@ -173,6 +184,10 @@ TRANSFORM = [
         buffer_seconds=0,
     ),
     transform(processor("NumberOfRetries", "0"), retries=0),
+    transform(
+        {"shop-transform-function.code.wheels.iniconfig": "py3 any"},
+        requirements=str(Path(__file__).with_name("iniconfig.txt")),
+    ),
 ]
 
 DELIVERY = [

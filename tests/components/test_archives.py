@@ -1,7 +1,10 @@
 """The Lambda archives: every file by name, and what they do when they are unpacked and run."""
 
 import base64
+import csv
+import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +15,11 @@ import pytest
 
 from components import PartitionArgs
 from components.schema import METADATA
+from components.settings import ARCHITECTURES, RUNTIMES
+from components.wheels import carried_packages
+from tests.components.differences import is_of_a_wheel
 from tests.components.pipelines import ROOT, Pipelines, dev_stack
+from tests.components.wheelhouse import CARRIED
 from tests.graph import Graph, Node
 
 HANDLERS = {f"handlers/{path.name}" for path in (ROOT / "handlers").glob("*.py")}
@@ -46,8 +53,11 @@ def change(image: Mapping[str, Any], number: int = 1) -> str:
 
 
 def run(function: Node, folder: Path, *changes: str) -> tuple[list[Any], list[Any]]:
-    """What the unpacked archive answers to one record per change, and the lines that it logs."""
-    for name, asset in function.inputs["code"].items():
+    """What the unpacked archive answers to one record per change, and the lines that it logs.
+
+    Its wheels stay out: they are for Lambda, and this Python has the same packages of its own.
+    """
+    for name, asset in own_files(function.inputs["code"]).items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         text = asset.get("text")
@@ -71,6 +81,11 @@ def run(function: Node, folder: Path, *changes: str) -> tuple[list[Any], list[An
     return answer["answer"]["records"], logged
 
 
+def own_files(code: Mapping[str, Any]) -> dict[str, Any]:
+    """An archive without the files of wheels."""
+    return {name: asset for name, asset in code.items() if not is_of_a_wheel(asset)}
+
+
 def rows(record: Mapping[str, Any]) -> str:
     return base64.b64decode(record["data"]).decode()
 
@@ -78,15 +93,64 @@ def rows(record: Mapping[str, Any]) -> str:
 @pytest.mark.parametrize("name", ["orders", "shipments"])
 def test_an_archive_names_every_file_and_no_folder(name: str) -> None:
     graph = dev_stack()
-    assert set(graph[f"{name}-forwarder-function"].inputs["code"]) == HANDLERS
-    transform = graph[f"{name}-transform-function"].inputs["code"]
+    forwarder = own_files(graph[f"{name}-forwarder-function"].inputs["code"])
+    assert set(forwarder) == HANDLERS
+    transform = own_files(graph[f"{name}-transform-function"].inputs["code"])
     assert set(transform) == {*HANDLERS, "transform_module.py", "pipeline.json"}
-    for code in (transform, graph[f"{name}-forwarder-function"].inputs["code"]):
+    for code in (transform, forwarder):
         files = [Path(asset["file"]) for asset in code.values() if "file" in asset]
         assert all(file.is_file() and file.suffix == ".py" for file in files)
     assert Path(transform["transform_module.py"]["file"]).samefile(
         ROOT / "transforms" / f"{name}.py"
     )
+
+
+def machine_of(extension: Path) -> str:
+    """The processor that a shared object is for, by its ELF header."""
+    return {0xB7: "aarch64", 0x3E: "x86_64"}[
+        int.from_bytes(extension.read_bytes()[18:20], "little")
+    ]
+
+
+@pytest.mark.parametrize("function", ["forwarder", "transform"])
+@pytest.mark.parametrize("name", ["orders", "shipments"])
+def test_an_archive_holds_the_wheels_whole_and_for_the_functions_own_python(
+    name: str, function: str
+) -> None:
+    inputs = dev_stack()[f"{name}-{function}-function"].inputs
+    assert (inputs["runtime"], inputs["architectures"]) == ("python3.13", ["arm64"])
+    held = {
+        path: Path(asset["file"]) for path, asset in inputs["code"].items() if is_of_a_wheel(asset)
+    }
+    assert {path: machine_of(file) for path, file in held.items() if path.endswith(".so")} == {
+        f"{module}.cpython-313-aarch64-linux-gnu.so": "aarch64" for module in CARRIED.values()
+    }
+    # Each wheel lists its own files.
+    listed = {}
+    for path, file in held.items():
+        if path.endswith(".dist-info/RECORD"):
+            listed |= {row[0]: row[1] for row in csv.reader(file.read_text().splitlines())}
+    assert set(held) == set(listed)
+    for path, digest in listed.items():
+        if digest:
+            sha256 = hashlib.sha256(held[path].read_bytes()).digest()
+            assert digest == f"sha256={base64.urlsafe_b64encode(sha256).decode().rstrip('=')}", path
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_runtime_on_every_processor_has_its_wheels(runtime: str, architecture: str) -> None:
+    machine = {"arm64": "aarch64", "x86_64": "x86_64"}[architecture]
+    ending = f".cpython-{runtime.removeprefix('python').replace('.', '')}-{machine}-linux-gnu.so"
+    files = carried_packages(runtime, architecture, None).forwarder
+    extensions = {path: file for path, file in files.items() if path.endswith(".so")}
+    assert set(extensions) == {f"{module}{ending}" for module in CARRIED.values()}
+    assert {machine_of(file) for file in extensions.values()} == {machine}
+    tags = [file.read_text() for path, file in files.items() if path.endswith(".dist-info/WHEEL")]
+    # Amazon Linux 2 has glibc 2.26, Amazon Linux 2023 has 2.34.
+    glibc = 26 if runtime == "python3.11" else 34
+    for text in tags:
+        assert min(int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", text)) <= glibc
 
 
 def test_the_transform_is_told_its_columns_and_keys_and_no_more() -> None:
@@ -115,6 +179,7 @@ def test_the_transform_is_told_its_columns_and_keys_and_no_more() -> None:
         "row_keys": {"carrier": ["yamato", "sagawa", "japanpost"]},
         "time_keys": [],
         "time_zone": "Asia/Tokyo",
+        "lazy_images": True,
     }
 
 
@@ -129,8 +194,8 @@ def test_a_row_of_csv_has_the_glue_tables_columns_in_its_order(tmp_path: Path) -
     }
     [record], _ = run(dev_stack()["orders-transform-function"], tmp_path, change(order))
     assert rows(record) == (
-        "a,user_id,store_id,2020-12-16 09:30:00,2020-12-16 09:30:00,"
-        'INSERT,"{""id"":{""S"":""a""}}",0,event-1,1,2026-11-23 20:00:00\n'
+        '"a","user_id","store_id",2020-12-16 09:30:00,2020-12-16 09:30:00,'
+        '"INSERT","{""id"":{""S"":""a""}}",0,"event-1","1",2026-11-23 20:00:00\n'
     )
     assert columns(dev_stack(), "orders-catalog-table") == [
         *("id", "user_id", "store_id", "created", "updated_at"),
@@ -163,7 +228,7 @@ def test_the_partition_keys_of_a_row_are_those_of_the_delivery_prefix(
             granularity="hour",
         ),
     )
-    code = graph["shop-transform-function"].inputs["code"]
+    code = own_files(graph["shop-transform-function"].inputs["code"])
     assert set(code) - HANDLERS == {
         "transform_module.py",
         "pipeline.json",

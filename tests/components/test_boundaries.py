@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from components import monitoring
+from components.pins import read_pins
 from components.schema import METADATA
+from components.stage_settings import OLD_IMAGES
+from components.wheels import HANDLERS_LOCK
+from handlers import log
+from handlers.line import OLD_IMAGE_KINDS
 from handlers.rows import METADATA_COLUMNS
 from tests.components.pipelines import ROOT, dev_stack
 
@@ -18,8 +24,9 @@ STAGES = ("source", "lake", "catalog", "delivery", "forwarder", "query", "monito
 
 # What may be asked and what is planned, told without any cloud.
 NO_PROVIDER = (
-    *("refusals", "settings", "stage_settings", "config", "partitions"),
+    *("refusals", "settings", "stage_settings", "filters", "config", "partitions"),
     *("schema", "transform_module", "lake_table", "queries"),
+    *("pins", "fetch", "wheels"),
 )
 
 
@@ -41,14 +48,16 @@ def tops(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", COMPONENTS, ids=lambda path: path.stem)
 def test_a_component_imports_only_components_and_the_deployments_libraries(path: Path) -> None:
-    allowed = {"components", "pulumi", "pulumi_aws", *sys.stdlib_module_names}
+    allowed = {"components", "packaging", "pulumi", "pulumi_aws", *sys.stdlib_module_names}
     assert tops(path) - allowed == set()
 
 
 @pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.stem)
 def test_a_handler_imports_only_what_lambda_has(path: Path) -> None:
+    carried = {pin.name for pin in read_pins(HANDLERS_LOCK, "the lock")}
     # mypy_boto3_firehose stands below TYPE_CHECKING: Lambda never imports it.
-    allowed = {"handlers", "boto3", "botocore", "mypy_boto3_firehose", *sys.stdlib_module_names}
+    given = {"boto3", "botocore", "mypy_boto3_firehose", *sys.stdlib_module_names}
+    allowed = {"handlers", *carried, *given}
     # The user's module, by its name in the archive.
     assert tops(path) - allowed - {"transform_module"} == set()
 
@@ -79,6 +88,14 @@ def test_a_component_reads_no_config_and_exports_nothing(path: Path) -> None:
 
 def test_the_lake_table_declares_the_metadata_that_the_handlers_write() -> None:
     assert tuple(column.name for column in METADATA) == METADATA_COLUMNS
+
+
+def test_the_forwarder_knows_every_wish_for_the_old_item() -> None:
+    assert set(OLD_IMAGES) == set(OLD_IMAGE_KINDS)
+
+
+def test_the_transform_counts_where_the_alarms_count() -> None:
+    assert log.METRIC_NAMESPACE == monitoring.METRIC_NAMESPACE
 
 
 def environment_names(path: Path) -> Iterator[str]:

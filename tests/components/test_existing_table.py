@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components import SourceArgs
+from components import ForwarderArgs, SourceArgs
 from tests.components.pipelines import Pipelines, existing_table
 
 EXISTING = SourceArgs(existing=True)
@@ -37,6 +37,27 @@ def test_a_stream_without_the_new_content_is_refused_with_the_remedy(
         " and a stream's view cannot be edited: switch the stream off (its other readers stop),"
         f" then {SWITCH_ON}"
     )
+
+
+def test_old_items_are_refused_of_a_stream_that_does_not_carry_them(pipelines: Pipelines) -> None:
+    always = ForwarderArgs(old_image="always")
+    refusal = pipelines.refusal(
+        tables=existing_table("NEW_IMAGE"), source=EXISTING, forwarder=always
+    )
+    assert refusal == (
+        "old_image='always' asks for what the stream of table_name='orders' does not carry, which"
+        " is one of NEW_IMAGE; drop it, or give the table a stream of NEW_AND_OLD_IMAGES."
+    )
+
+
+@pytest.mark.parametrize(
+    ("view", "old_image"), [("NEW_AND_OLD_IMAGES", "always"), ("NEW_IMAGE", "never")]
+)
+def test_other_streams_and_wishes_for_the_old_item_go_together(
+    pipelines: Pipelines, view: str, old_image: str
+) -> None:
+    forwarder = ForwarderArgs(old_image=old_image)
+    assert pipelines.build(tables=existing_table(view), source=EXISTING, forwarder=forwarder)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from tests.components import (
 )
 from tests.components.differences import state
 from tests.components.pipelines import ROOT
+from tests.components.wheelhouse import CARRIED
 from tests.graph import Graph
 
 TAGS = {"streaming-etl:pipeline": "shop"}
@@ -22,6 +23,7 @@ HANDLERS = {
     f"handlers/{path.name}": f"file handlers/{path.name}"
     for path in (ROOT / "handlers").glob("*.py")
 }
+WHEELS = {"wheels": dict.fromkeys(CARRIED, "cp313 aarch64")}
 
 ALARMS: dict[str, dict[str, Any]] = {
     "given-up": {
@@ -85,6 +87,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "shop-transform-function": {
         "code": {
             **HANDLERS,
+            **WHEELS,
             "transform_module.py": "file modules/shop.py",
             "pipeline.json": {
                 "format": "json",
@@ -96,6 +99,7 @@ INPUTS: dict[str, dict[str, Any]] = {
                 "row_keys": {},
                 "time_keys": [],
                 "time_zone": "UTC",
+                "lazy_images": True,
             },
         },
         "handler": "handlers.transform.lambda_handler",
@@ -152,7 +156,7 @@ INPUTS: dict[str, dict[str, Any]] = {
         "tags": TAGS,
     },
     "shop-forwarder-function": {
-        "code": HANDLERS,
+        "code": {**HANDLERS, **WHEELS},
         "handler": "handlers.forward.lambda_handler",
         "runtime": "python3.13",
         "architectures": ["arm64"],
@@ -163,6 +167,9 @@ INPUTS: dict[str, dict[str, Any]] = {
             "variables": {
                 "DELIVERY_STREAM": "shop-delivery-stream-0000000",
                 "EVENT_NAMES": "INSERT,MODIFY,REMOVE",
+                "OLD_IMAGE": "removed",
+                "CHANGES_PER_RECORD": "500",
+                "RECORD_KIB": "256",
             }
         },
         "loggingConfig": {"logFormat": "Text", "logGroup": "shop-forwarder-logs-0000000"},

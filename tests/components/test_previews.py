@@ -114,6 +114,9 @@ def project(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=without)
     for name in ("__main__.py", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / name, tmp_path)
+    # The wheels stand where they were built; without them each copy would fetch them again.
+    (ROOT / ".build").mkdir(exist_ok=True)
+    (tmp_path / ".build").symlink_to(ROOT / ".build")
     return tmp_path
 
 

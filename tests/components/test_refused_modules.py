@@ -146,3 +146,24 @@ def test_a_module_in_no_encoding_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         read_transform_module(str(file))
     assert str(refused.value).startswith(f"transform_module={str(file)!r} is no valid Python: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "pure"),
+    [
+        ("", True),
+        ("import json\nfrom datetime import UTC\nfrom handlers.change import Change\n", True),
+        ("import boto3\n", True),
+        ("import orjson\n", False),
+        ("from msgspec import json\n", False),
+        ("import numpy.linalg as la\n", False),
+        ("def read():\n    import orjson\n", False),
+        ("from . import other\n", False),
+    ],
+)
+def test_images_are_lazy_only_where_no_other_package_reads_them(
+    tmp_path: Path, text: str, pure: bool
+) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(text + "def transform(change):\n    return None\n")
+    assert read_transform_module(str(path)).pure is pure

@@ -24,6 +24,7 @@ class Range(NamedTuple):
     low_text: str
     high_text: str
     beside: dict[str, Any] = {}  # noqa: RUF012 (never changed)
+    elsewhere: dict[str, Any] = {}  # noqa: RUF012 (never changed)
 
 
 S3_DAYS = "S3 expires after whole days"
@@ -53,6 +54,14 @@ RANGES = [
         *("the stream keeps a change for 24 h", "60", "86,400"),
     ),
     Range(
+        *("forwarder", "changes_per_record", 1, 500),
+        *("Firehose splits a record into at most 500", "1", "500"),
+    ),
+    Range(
+        *("forwarder", "record_kib", 1, 1000),
+        *("Firehose takes 1,000 KiB a record", "1", "1000"),
+    ),
+    Range(
         *("forwarder", "timeout_seconds", 30, 900),
         *("a Lambda runs for 900 s, and a slow Firehose needs 30", "30", "900"),
     ),
@@ -71,6 +80,7 @@ RANGES = [
     Range(
         *("transform", "buffer_mib", 0.2, 3.0),
         *("Firehose buffers 0.2 to 3 MiB for a transform", "0.2", "3.0"),
+        elsewhere={"forwarder": {"record_kib": 204}},
     ),
     Range(
         *("transform", "buffer_seconds", 0, 900),
@@ -158,7 +168,7 @@ def test_both_ends_of_a_range_are_allowed(limit: Range) -> None:
     for value in (limit.low, limit.high):
         given = {**limit.beside, limit.field: value}
         shop = {"table_name": "orders", "transform_module": "shop.py", "partitions": {}}
-        args = args_from_config("tables.shop", {**shop, limit.group: given})
+        args = args_from_config("tables.shop", {**shop, **limit.elsewhere, limit.group: given})
         assert getattr(getattr(args, limit.group), limit.field) == value
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components import DeliveryArgs, PartitionArgs, TransformArgs
+from components import DeliveryArgs, ForwarderArgs, PartitionArgs, TransformArgs
 from tests.components.pipelines import TRANSFORM, Pipelines
 
 KEYED = PartitionArgs(row_keys={"store_id": []})
@@ -107,6 +107,19 @@ def test_a_column_may_be_called_like_a_time_key_that_no_folder_has(pipelines: Pi
             "buffer_seconds=0 is too short for dynamic partitioning: Firehose asks for 60 or more;"
             " use 60.",
         ),
+        (
+            {"transform": TransformArgs(buffer_mib=0.24)},
+            "record_kib=256 exceeds the transform's buffer_mib=0.24, with which Firehose calls it;"
+            " use 245 or fewer, or a larger buffer_mib.",
+        ),
+        (
+            {
+                "forwarder": ForwarderArgs(changes_per_record=2, record_kib=513),
+                "transform": TransformArgs(buffer_mib=0.5),
+            },
+            "record_kib=513 exceeds the transform's buffer_mib=0.5, with which Firehose calls it;"
+            " use 512 or fewer, or a larger buffer_mib.",
+        ),
         *(
             (
                 {"format": "parquet", "delivery": DeliveryArgs(compression=compression)},
@@ -130,8 +143,20 @@ def test_what_firehose_refuses_of_buffer_and_format_is_refused(
         {"partitions": KEYED, "delivery": DeliveryArgs(buffer_mib=64, buffer_seconds=60)},
         {"partitions": BY_CHANGE, "delivery": DeliveryArgs(buffer_mib=128, buffer_seconds=900)},
         {"delivery": DeliveryArgs(buffer_mib=1, buffer_seconds=0)},
-        # The transform's own buffer has no such limit.
-        {"partitions": KEYED, "transform": TransformArgs(buffer_mib=0.2, buffer_seconds=0)},
+        # The transform's own buffer has no such limit, but must hold a packed record.
+        {
+            "partitions": KEYED,
+            "transform": TransformArgs(buffer_mib=0.2, buffer_seconds=0),
+            "forwarder": ForwarderArgs(record_kib=204),
+        },
+        {
+            "transform": TransformArgs(buffer_mib=0.5),
+            "forwarder": ForwarderArgs(record_kib=512),
+        },
+        {
+            "transform": TransformArgs(buffer_mib=0.2),
+            "forwarder": ForwarderArgs(changes_per_record=1),
+        },
     ],
 )
 def test_what_firehose_allows_of_buffer_and_format_is_allowed(

@@ -164,6 +164,20 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         )
         for pattern in ("{'eventName': ['INSERT']}", "[]", "INSERT", {"eventName": ["INSERT"]})
     ),
+    *(
+        (
+            "forwarder",
+            {"old_image": value},
+            f"old_image={value!r} is not allowed: changes that bring the old item;"
+            " use one of always, removed, never.",
+        )
+        for value in ("REMOVE", True, None)
+    ),
+    (
+        "forwarder",
+        {"changes_per_record": 1, "record_kib": 255},
+        "record_kib=255 has no effect: changes_per_record=1 packs nothing; drop it.",
+    ),
     (
         "delivery",
         {"compression": "Snappy"},

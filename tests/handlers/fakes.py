@@ -9,7 +9,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from handlers.change import Change, change_line
+from handlers.change import Change
+from handlers.line import change_line
+from handlers.reader import Reader
 from handlers.rows import RowEncoder
 from handlers.transform import Pipeline
 
@@ -37,6 +39,14 @@ def stream_record(number: int, name: str = "INSERT", /, **image: Any) -> dict[st
 def line(number: int, /, **image: Any) -> bytes:
     """The change `number` as the forwarder sends it."""
     return change_line(stream_record(number, **image))
+
+
+def read_change(content: bytes) -> Change:
+    """The change of a line, whole."""
+    [change] = Reader(lazy=False).read(content)
+    if isinstance(change, Exception):
+        raise change
+    return change
 
 
 def row_encoder(
@@ -173,6 +183,8 @@ class FakeClock:
 
 class FakeContext:
     """Lambda's context, as far as the handlers read it."""
+
+    function_name = "orders-transform-function"
 
     def get_remaining_time_in_millis(self) -> int:
         return 60_000

@@ -24,6 +24,7 @@ MAIN = """\
 import json, sys
 from handlers.transform import lambda_handler
 class Context:
+    function_name = "orders-transform-function"
     def get_remaining_time_in_millis(self):
         return 60000
 response = lambda_handler(json.load(sys.stdin), Context())
@@ -44,6 +45,7 @@ def archive(tmp_path):
         "row_keys": {},
         "time_keys": ["dt", "hour"],
         "time_zone": "Asia/Tokyo",
+        "lazy_images": True,
     }
     (tmp_path / "pipeline.json").write_text(json.dumps(settings))
     (tmp_path / "zoneinfo" / "Asia").mkdir(parents=True)
@@ -70,7 +72,7 @@ def test_the_handler_loads_its_archive_and_imports_no_aws_library(archive, fireh
     firehose_batch["records"] = firehose_records(line(1), line(2, fail={"BOOL": True}))
     response, imported, log = run(archive, firehose_batch)
     row = (
-        'o-1,INSERT,"{""id"":{""S"":""o-1""}}",0,event-1,4421584500000000017450439001,'
+        '"o-1","INSERT","{""id"":{""S"":""o-1""}}",0,"event-1","4421584500000000017450439001",'
         "2026-11-23 09:30:00\n"
     )
     assert response == {

@@ -6,24 +6,38 @@ import string
 from base64 import b64encode
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.change import (
-    MAX_RECORD_BYTES,
-    Change,
-    ChangeTooLargeError,
-    change_line,
-    key_text,
-    read_change,
-)
-from tests.handlers.fakes import line, stream_record
+from handlers.line import MAX_RECORD_BYTES, ChangeTooLargeError, change_line
+from handlers.reader import metadata_of
+from tests.handlers.fakes import line, read_change, stream_record
+
+
+class Told(NamedTuple):
+    """All that a change tells."""
+
+    kind: str
+    keys: dict[str, Any]
+    new: dict[str, Any] | None
+    old: dict[str, Any] | None
+    changed_at: datetime
+    sequence_number: str
+    event_id: str
+    is_ttl_delete: bool
+
+
+def told(change):
+    return Told(*(getattr(change, name) for name in Told._fields))
+
 
 CHANGES = [
-    Change(
+    Told(
         kind="INSERT",
         keys={"id": "o-1"},
         new={
@@ -39,7 +53,7 @@ CHANGES = [
         event_id="c4ca4238a0b923820dcc509a6f75849b",
         is_ttl_delete=False,
     ),
-    Change(
+    Told(
         kind="MODIFY",
         keys={"tenant": b"\x00\x01\xff", "number": Decimal("-12.5")},
         new={
@@ -62,7 +76,7 @@ CHANGES = [
         event_id="c81e728d9d4c2f636f067f89cc14862c",
         is_ttl_delete=False,
     ),
-    Change(
+    Told(
         kind="REMOVE",
         keys={"id": "o-1"},
         new=None,
@@ -72,7 +86,7 @@ CHANGES = [
         event_id="eccbc87e4b5ce2fe28308fd9f2a7baf3",
         is_ttl_delete=False,
     ),
-    Change(
+    Told(
         kind="REMOVE",
         keys={"id": "o-2"},
         new=None,
@@ -86,20 +100,20 @@ CHANGES = [
 
 
 def test_every_kind_of_change_reads_as_plain_values(stream_batch):
-    assert [read_change(change_line(record)) for record in stream_batch] == CHANGES
+    assert [told(read_change(change_line(record))) for record in stream_batch] == CHANGES
 
 
 def test_an_untrimmed_stream_record_reads_the_same(stream_batch):
-    assert [read_change(json.dumps(record).encode()) for record in stream_batch] == CHANGES
+    assert [told(read_change(json.dumps(record).encode())) for record in stream_batch] == CHANGES
 
 
 def test_a_change_travels_as_one_trimmed_line_in_the_names_of_aws(stream_batch):
     assert change_line(stream_batch[3]) == (
         b'{"eventID":"a87ff679a2f3e71d9181a67b7542122c","eventName":"REMOVE",'
-        b'"userIdentity":{"principalId":"dynamodb.amazonaws.com","type":"Service"},'
         b'"dynamodb":{"ApproximateCreationDateTime":1795426203,"Keys":{"id":{"S":"o-2"}},'
-        b'"OldImage":{"id":{"S":"o-2"},"expires":{"N":"1795400000"}},'
-        b'"SequenceNumber":"4421584700000000017450439094"}}\n'
+        b'"SequenceNumber":"4421584700000000017450439094",'
+        b'"OldImage":{"id":{"S":"o-2"},"expires":{"N":"1795400000"}}},'
+        b'"userIdentity":{"principalId":"dynamodb.amazonaws.com","type":"Service"}}\n'
     )
 
 
@@ -125,7 +139,7 @@ def test_a_line_one_byte_longer_travels_compressed_and_reads_the_same():
     packed = change_line(record)
     assert len(packed) < 10_000
     assert (list(json.loads(packed)), packed[-1:]) == (["gzip"], b"\n")
-    assert read_change(packed) == read_change(json.dumps(record).encode())
+    assert told(read_change(packed)) == told(read_change(json.dumps(record).encode()))
 
 
 def test_a_change_too_large_even_compressed_is_refused_by_name():
@@ -161,13 +175,12 @@ def test_a_number_is_an_int_where_it_is_whole_and_a_decimal_elsewhere(text, numb
 )
 def test_what_is_no_number_of_dynamodb_is_refused_rather_than_rounded(text):
     with pytest.raises((ArithmeticError, ValueError)):
-        read_change(line(1, n={"N": text}))
+        told(read_change(line(1, n={"N": text})))
 
 
 @pytest.mark.parametrize(
     "garbage",
     [
-        b"",
         b"\xff\xfe",
         b"null",
         b"[]",
@@ -177,19 +190,26 @@ def test_what_is_no_number_of_dynamodb_is_refused_rather_than_rounded(text):
         b'{"gzip":5}',
         b"[" * 100_000,
         b'{"eventID":"e","eventName":"INSERT","dynamodb":{}}',
-        line(1, text={"S": "x", "N": "1"}),
         line(1, text={"X": "x"}),
     ],
 )
 def test_a_line_that_is_no_change_raises(garbage):
-    with pytest.raises((ValueError, KeyError, TypeError, OSError, EOFError, RecursionError)):
-        read_change(garbage)
+    with pytest.raises((ValueError, msgspec.DecodeError, OSError, RecursionError)):
+        told(read_change(garbage))
+
+
+def key_of(**keys):
+    record = stream_record(1)
+    record["dynamodb"]["Keys"] = keys
+    return metadata_of(read_change(change_line(record))).key
 
 
 def test_the_key_text_is_canonical_dynamodb_json():
+    keys = {"tenant": {"B": "AAH/"}, "number": {"N": "-12.5"}, "day": {"N": "3"}}
+    other = {"day": {"N": "3"}, "number": {"N": "-1.25E+1"}, "tenant": {"B": "AAH/"}}
     assert (
-        key_text({"tenant": b"\x00\x01\xff", "number": Decimal("-12.5"), "day": 3, "名": 'a"b'})
-        == key_text({"名": 'a"b', "day": 3, "number": Decimal("-12.5"), "tenant": b"\x00\x01\xff"})
+        key_of(**keys, 名={"S": 'a"b'})
+        == key_of(名={"S": 'a"b'}, **other)
         == '{"day":{"N":"3"},"number":{"N":"-12.5"},"tenant":{"B":"AAH/"},"名":{"S":"a\\"b"}}'
     )
 

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.change import read_change
+from handlers.reader import metadata_of
 from handlers.values import RowError
-from tests.handlers.fakes import line, row_encoder
+from tests.handlers.fakes import line, read_change, row_encoder
 
-CHANGE = read_change(line(1))
+METADATA = metadata_of(read_change(line(1)))
 
 
 def cell(kind, declared, value):
     """How the value stands in a row of that format, between its neighbours."""
     columns = {"before": "int", "c": declared, "after": "int"}
     row = {"before": 0, "c": value, "after": 0}
-    text = row_encoder(kind, columns).encode(CHANGE, "key", row).data.decode()
-    start, end = ("0,", ",0,INSERT,") if kind == "csv" else ('{"before":0,"c":', ',"after":0,')
+    text = row_encoder(kind, columns).encode(METADATA, row).data.decode()
+    start, end = ("0,", ',0,"INSERT",') if kind == "csv" else ('{"before":0,"c":', ',"after":0,')
     return text[len(start) : text.rindex(end)]
 
 
@@ -37,26 +37,26 @@ TOKYO_NOON = datetime(2026, 11, 23, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
 DIGITS = "12345678901234567890.123456789012345678"
 
 SCALARS = [
-    ("string", "plain", "plain", '"plain"'),
+    ("string", "plain", '"plain"', '"plain"'),
     ("string", "", '""', '""'),
     ("string", "a,b", '"a,b"', '"a,b"'),
     ("string", 'say "hi"', '"say ""hi"""', '"say \\"hi\\""'),
     ("string", " padded ", '" padded "', '" padded "'),
-    ("string", "back\\slash", "back\\slash", '"back\\\\slash"'),
-    ("string", "急ぎ", "急ぎ", '"急ぎ"'),
-    ("string", "a\r\nb\nc\rd", "a\u2028b\u2028c\u2028d", '"a\\r\\nb\\nc\\rd"'),
-    ("string", "a\x01b", "a\ufffdb", '"a\\u0001b"'),
-    ("string", 7, "7", '"7"'),
-    ("string", Decimal("1E+3"), "1000", '"1000"'),
-    ("string", Decimal(DIGITS), DIGITS, f'"{DIGITS}"'),
-    ("string", 0.5, "0.5", '"0.5"'),
-    ("string", True, "true", '"true"'),
-    ("string", date(2026, 11, 23), "2026-11-23", '"2026-11-23"'),
-    ("string", TOKYO_NOON, "2026-11-23 03:00:00", '"2026-11-23 03:00:00"'),
-    ("string", b"\x00\xff", "AP8=", '"AP8="'),
+    ("string", "back\\slash", '"back\\slash"', '"back\\\\slash"'),
+    ("string", "急ぎ", '"急ぎ"', '"急ぎ"'),
+    ("string", "a\r\nb\nc\rd", '"a\u2028b\u2028c\u2028d"', '"a\\r\\nb\\nc\\rd"'),
+    ("string", "a\x01b", '"a\ufffdb"', '"a\\u0001b"'),
+    ("string", 7, '"7"', '"7"'),
+    ("string", Decimal("1E+3"), '"1000"', '"1000"'),
+    ("string", Decimal(DIGITS), f'"{DIGITS}"', f'"{DIGITS}"'),
+    ("string", 0.5, '"0.5"', '"0.5"'),
+    ("string", True, '"true"', '"true"'),
+    ("string", date(2026, 11, 23), '"2026-11-23"', '"2026-11-23"'),
+    ("string", TOKYO_NOON, '"2026-11-23 03:00:00"', '"2026-11-23 03:00:00"'),
+    ("string", b"\x00\xff", '"AP8="', '"AP8="'),
     ("string", [1, None, "a"], '"[1,null,""a""]"', '"[1,null,\\"a\\"]"'),
     ("string", {"b": {2, 1}}, '"{""b"":[1,2]}"', '"{\\"b\\":[1,2]}"'),
-    ("string", Colour.RED, "red", '"red"'),
+    ("string", Colour.RED, '"red"', '"red"'),
     ("boolean", False, "false", "false"),
     ("tinyint", -128, "-128", "-128"),
     ("smallint", 32767, "32767", "32767"),
@@ -76,6 +76,9 @@ SCALARS = [
     ("timestamp", "2026-11-23 12:00:00", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
     ("timestamp", "2026-11-23T12:00:00.5Z", "2026-11-23 12:00:00.500000",
      '"2026-11-23 12:00:00.500000"'),
+    ("timestamp", "2026-11-23T12:00:00Z", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
+    ("timestamp", "2026-11-23T12:00", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
+    ("timestamp", "2026-W48-1T12:00:00Z", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
     ("timestamp", TOKYO_NOON, "2026-11-23 03:00:00", '"2026-11-23 03:00:00"'),
     ("timestamp", datetime(2026, 11, 23, 12), "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
 ]  # fmt: skip

@@ -36,8 +36,8 @@ def test_501_records_go_in_two_calls():
     assert (fake.streams, fake.calls) == ({"orders"}, [records[:500], records[500:]])
 
 
-def test_a_call_holds_at_most_4_mib():
-    fake, records = FakeFirehose(), [b"x" * 524_288] * 17
+def test_a_call_holds_at_most_a_mib():
+    fake, records = FakeFirehose(), [b"x" * 131_072] * 17
     assert put(fake, records) == []
     assert [len(call) for call in fake.calls] == [8, 8, 1]
 

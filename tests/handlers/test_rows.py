@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.change import key_text, read_change
-from handlers.rows import METADATA_COLUMNS, Rows
+from handlers.change import METADATA_COLUMNS
+from handlers.reader import metadata_of
+from handlers.rows import Rows
 from handlers.values import RowError
-from tests.handlers.fakes import line, row_encoder
+from tests.handlers.fakes import line, read_change, row_encoder
 
-CHANGE = read_change(line(1))
-KEY = key_text(CHANGE.keys)
+METADATA = metadata_of(read_change(line(1)))
 CSV_METADATA = (
-    'INSERT,"{""id"":{""S"":""o-1""}}",0,event-1,4421584500000000017450439001,2026-11-23 09:30:00\n'
+    '"INSERT","{""id"":{""S"":""o-1""}}",0,"event-1","4421584500000000017450439001",'
+    "2026-11-23 09:30:00\n"
 )
 JSON_METADATA = {
     "_op": "INSERT",
@@ -38,14 +39,14 @@ DIGITS = "12345678901234567890.123456789012345678"
 def test_a_csv_row_holds_the_columns_in_order_then_the_metadata():
     columns = {"id": "string", "note": "string", "total": {"decimal": [10, 2]}, "gone": "int"}
     row = {"total": Decimal("9.5"), "note": "", "id": "o-1", "gone": None}
-    rows = row_encoder("csv", columns).encode(CHANGE, KEY, row)
-    assert rows == Rows((), ('o-1,"",9.50,,' + CSV_METADATA).encode(), 1)
+    rows = row_encoder("csv", columns).encode(METADATA, row)
+    assert rows == Rows((), ('"o-1","",9.50,,' + CSV_METADATA).encode(), 1)
 
 
 def test_a_json_row_holds_the_columns_in_order_without_nulls_then_the_metadata():
     columns = {"id": "string", "note": "string", "total": {"decimal": [10, 2]}, "gone": "int"}
     row = {"total": Decimal("9.5"), "note": "", "id": "o-1", "gone": None}
-    rows = row_encoder("json", columns).encode(CHANGE, KEY, row)
+    rows = row_encoder("json", columns).encode(METADATA, row)
     assert list(json.loads(rows.data, parse_float=Decimal).items()) == [
         ("id", "o-1"),
         ("note", ""),
@@ -64,7 +65,7 @@ def test_without_columns_a_json_row_holds_what_the_row_holds():
         "at": TOKYO_NOON,
         "deep": {"list": [None, (1, 2.5)]},
     }
-    rows = row_encoder().encode(CHANGE, KEY, row)
+    rows = row_encoder().encode(METADATA, row)
     assert list(json.loads(rows.data, parse_float=Decimal).items()) == [
         ("zeta", Decimal(DIGITS)),
         ("bytes", "AA=="),
@@ -76,13 +77,13 @@ def test_without_columns_a_json_row_holds_what_the_row_holds():
 
 
 def test_the_metadata_stand_alone_where_a_row_is_empty():
-    rows = row_encoder("json", {"c": "string"}).encode(CHANGE, KEY, {})
+    rows = row_encoder("json", {"c": "string"}).encode(METADATA, {})
     assert json.loads(rows.data) == JSON_METADATA
     assert tuple(JSON_METADATA) == METADATA_COLUMNS
 
 
 def test_the_rows_of_one_change_are_numbered():
-    rows = row_encoder().encode(CHANGE, KEY, [{"n": "a"}, {"n": "b"}])
+    rows = row_encoder().encode(METADATA, [{"n": "a"}, {"n": "b"}])
     first, second = map(json.loads, rows.data.splitlines())
     assert (first, second) == (
         {"n": "a", **JSON_METADATA},
@@ -93,7 +94,7 @@ def test_the_rows_of_one_change_are_numbered():
 
 @pytest.mark.parametrize("returned", [None, []])
 def test_a_change_may_be_left_out(returned):
-    rows = row_encoder(row_keys=["store"]).encode(CHANGE, KEY, returned)
+    rows = row_encoder(row_keys=["store"]).encode(METADATA, returned)
     assert rows == Rows((), b"", 0)
 
 
@@ -102,7 +103,7 @@ def test_a_change_may_be_left_out(returned):
 )
 def test_anything_but_a_row_a_list_of_rows_or_none_is_refused(returned, kind):
     with pytest.raises(RowError) as refusal:
-        row_encoder().encode(CHANGE, KEY, returned)
+        row_encoder().encode(METADATA, returned)
     assert str(refusal.value) == (
         f"transform returned {kind}; return a dict, a list of dicts or None"
     )
@@ -111,7 +112,7 @@ def test_anything_but_a_row_a_list_of_rows_or_none_is_refused(returned, kind):
 @pytest.mark.parametrize("kind", ["csv", "json"])
 def test_a_name_outside_columns_is_refused(kind):
     with pytest.raises(RowError) as refusal:
-        row_encoder(kind, {"id": "string"}).encode(CHANGE, KEY, {"id": "1", "z": 1, "_op": 2})
+        row_encoder(kind, {"id": "string"}).encode(METADATA, {"id": "1", "z": 1, "_op": 2})
     assert str(refusal.value) == (
         "column _op, z is not in COLUMNS; add it there or leave it out of the row"
     )
@@ -120,7 +121,7 @@ def test_a_name_outside_columns_is_refused(kind):
 @pytest.mark.parametrize("name", ["_op", "_changed_at", 5])
 def test_without_columns_a_row_may_not_take_the_names_of_the_metadata(name):
     with pytest.raises(RowError) as refusal:
-        row_encoder().encode(CHANGE, KEY, {name: 1})
+        row_encoder().encode(METADATA, {name: 1})
     assert str(refusal.value) == (
         "a column's name must be a text other than "
         "_op, _key, _row, _event_id, _sequence_number, _changed_at; rename it"
@@ -142,8 +143,8 @@ def test_without_columns_a_row_may_not_take_the_names_of_the_metadata(name):
 )
 def test_a_row_partition_key_names_the_folder_and_leaves_the_row(kind, columns, value, text):
     keyed = row_encoder(kind, columns, row_keys=["carrier"])
-    plain = row_encoder(kind, columns).encode(CHANGE, KEY, {"id": "1"})
-    rows = keyed.encode(CHANGE, KEY, {"id": "1", "carrier": value})
+    plain = row_encoder(kind, columns).encode(METADATA, {"id": "1"})
+    rows = keyed.encode(METADATA, {"id": "1", "carrier": value})
     assert (keyed.partition_keys, rows) == (("carrier",), Rows((text,), plain.data, 1))
 
 
@@ -169,14 +170,14 @@ def test_a_row_partition_key_names_the_folder_and_leaves_the_row(kind, columns, 
 def test_a_row_partition_key_that_makes_no_folder_is_refused(value, error):
     allowed = ["", "a/b", "a=b", "50%", "{a", "a}", "a\nb", "a\x7f", "x" * 256, "\ud800", "ups"]
     with pytest.raises(RowError) as refusal:
-        row_encoder(row_keys={"carrier": allowed}).encode(CHANGE, KEY, {"carrier": value})
+        row_encoder(row_keys={"carrier": allowed}).encode(METADATA, {"carrier": value})
     assert str(refusal.value).removeprefix("partition key carrier").strip() == error.strip()
 
 
 @pytest.mark.parametrize("value", [1.5, Decimal("1.5"), TOKYO_NOON, b"a", ["a"]])
 def test_a_row_partition_key_is_a_text_an_int_a_bool_or_a_date(value):
     with pytest.raises(RowError) as refusal:
-        row_encoder(row_keys=["carrier"]).encode(CHANGE, KEY, {"carrier": value})
+        row_encoder(row_keys=["carrier"]).encode(METADATA, {"carrier": value})
     assert str(refusal.value) == (
         "column carrier (a partition key) takes text, an int, a bool or a date, "
         f"not {type(value).__name__}; convert it in transform"
@@ -185,9 +186,9 @@ def test_a_row_partition_key_is_a_text_an_int_a_bool_or_a_date(value):
 
 def test_the_rows_of_one_change_share_their_partition_keys():
     stores = row_encoder(row_keys=["store"])
-    assert stores.encode(CHANGE, KEY, [{"store": "a"}, {"store": "a"}]).partition == ("a",)
+    assert stores.encode(METADATA, [{"store": "a"}, {"store": "a"}]).partition == ("a",)
     with pytest.raises(RowError) as refusal:
-        stores.encode(CHANGE, KEY, [{"store": "a"}, {"store": "b"}])
+        stores.encode(METADATA, [{"store": "a"}, {"store": "b"}])
     assert str(refusal.value) == (
         "the rows of one change have different partition keys; return one set"
     )
@@ -204,7 +205,7 @@ def test_the_rows_of_one_change_share_their_partition_keys():
 )
 def test_time_keys_follow_the_change_s_own_time_in_the_zone(time_keys, zone, partition):
     clocked = row_encoder(row_keys=["store"], time_keys=time_keys, zone=zone)
-    rows = clocked.encode(CHANGE, KEY, {"store": "a"})
+    rows = clocked.encode(METADATA, {"store": "a"})
     assert (clocked.partition_keys, rows.partition) == (
         ("store", *time_keys),
         ("a", *partition),
@@ -226,7 +227,7 @@ rough_text = st.text(
 @given(st.lists(st.lists(st.none() | rough_text, min_size=3, max_size=3), min_size=1, max_size=4))
 def test_any_text_comes_back_from_csv_on_a_line_of_its_own(rows):
     texts = row_encoder("csv", dict.fromkeys("abc", "string"))
-    data = texts.encode(CHANGE, KEY, [dict(zip("abc", row, strict=True)) for row in rows]).data
+    data = texts.encode(METADATA, [dict(zip("abc", row, strict=True)) for row in rows]).data
     lines = data.decode().split("\n")
     assert (len(lines), lines[-1]) == (len(rows) + 1, "")
     read = [next(csv.reader(io.StringIO(line, newline=""))) for line in lines[:-1]]
@@ -240,7 +241,7 @@ scales = st.integers(0, 38)
 @given(whole_numbers, scales)
 def test_any_number_of_38_digits_stands_exactly_in_json(digits, scale):
     number = Decimal(f"{digits}E-{scale}") if scale else digits
-    rows = row_encoder().encode(CHANGE, KEY, {"n": number, "deep": [number]})
+    rows = row_encoder().encode(METADATA, {"n": number, "deep": [number]})
     read = json.loads(rows.data, parse_float=Decimal)
     assert (read["n"], read["deep"]) == (number, [number])
 
@@ -255,6 +256,6 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.text().map("column {}".format), json_values, max_size=5))
 def test_any_json_value_comes_back_from_a_row_without_columns(row):
-    data = row_encoder().encode(CHANGE, KEY, row).data
+    data = row_encoder().encode(METADATA, row).data
     kept = {name: value for name, value in row.items() if value is not None}
     assert (json.loads(data), data.count(b"\n")) == (kept | JSON_METADATA, 1)

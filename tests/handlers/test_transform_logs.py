@@ -32,7 +32,7 @@ def test_each_refused_change_and_a_summary_are_logged(capsys):
             "message": "change refused",
             "event_id": None,
             "sequence_number": None,
-            "error": "JSONDecodeError while reading the line: it is no change",
+            "error": "DecodeError while reading the line: it is no change",
         },
         {
             "level": "INFO",

@@ -15,18 +15,20 @@ WAIT_SECONDS = 20.0
 ROLE = "arn:aws:iam::000000000000:role/any"
 NUMBERS = itertools.count(1)
 
-# Each record is JSON: `do` says what the transform is to answer, `text` is the row.
+# Each record is JSON: `do` says what the transform is to answer, `text` is the row. Of a record
+# with several JSON objects, the first one is obeyed.
 TRANSFORM = """
 import base64, json, time, boto3
 
 def lambda_handler(event, context):
     answers = []
     for record in event["records"]:
-        wish = json.loads(base64.b64decode(record["data"]))
-        answers += answer(event, record["recordId"], wish)
+        data = base64.b64decode(record["data"]).decode()
+        wish, _ = json.JSONDecoder().raw_decode(data)
+        answers += answer(event, record["recordId"], wish, data)
     return {"records": answers}
 
-def answer(event, record_id, wish):
+def answer(event, record_id, wish, data):
     ok = {"recordId": record_id, "result": "Ok", "data": encode(wish.get("text", ""))}
     if wish["do"] == "raise":
         raise RuntimeError("as wished")
@@ -41,6 +43,8 @@ def answer(event, record_id, wish):
         return [{"recordId": record_id, "result": "Dropped"}]
     return {
         "ok": [ok],
+        "tell": [{**ok, "data": encode(f"<{data}>")}],
+        "tell id": [{**ok, "data": encode(f"<{record_id}>")}],
         "keys": [{**ok, "metadata": {"partitionKeys": wish.get("keys", {})}}],
         "drop": [{"recordId": record_id, "result": "Dropped"}],
         "fail": [{"recordId": record_id, "result": "ProcessingFailed"}],
@@ -60,15 +64,20 @@ def encode(text):
 class Stream:
     """A delivery stream with its bucket and its transform."""
 
-    def __init__(self, aws: Clients, **destination: Any) -> None:
+    def __init__(
+        self, aws: Clients, *, split: bool = False, buffer_mb: str = "1", **destination: Any
+    ) -> None:
         self._aws = aws
         self.name = f"stream-{next(NUMBERS)}"
         self.bucket = f"bucket-of-{self.name}"
         location = {"LocationConstraint": aws.region}
         aws("s3").create_bucket(Bucket=self.bucket, CreateBucketConfiguration=location)
         self.function_arn = self._create_function()
-        arn = {"ParameterName": "LambdaArn", "ParameterValue": f"{self.function_arn}:$LATEST"}
-        processors = [{"Type": "Lambda", "Parameters": [arn]}]
+        processors = [
+            processor("Lambda", LambdaArn=f"{self.function_arn}:$LATEST", BufferSizeInMBs=buffer_mb)
+        ]
+        if split:
+            processors.insert(0, processor("RecordDeAggregation", SubRecordType="JSON"))
         aws("firehose").create_delivery_stream(
             DeliveryStreamName=self.name,
             ExtendedS3DestinationConfiguration={
@@ -97,13 +106,16 @@ class Stream:
 
     def put(self, *wishes: dict[str, Any]) -> list[bytes]:
         """Put records in one call; their data."""
-        contents = [json.dumps(wish).encode() for wish in wishes]
+        return self.put_data(*(json.dumps(wish).encode() for wish in wishes))
+
+    def put_data(self, *contents: bytes) -> list[bytes]:
+        """The same of records that need not be one wish each."""
         answer = self._aws("firehose").put_record_batch(
             DeliveryStreamName=self.name, Records=[{"Data": data} for data in contents]
         )
         assert answer["FailedPutCount"] == 0
-        assert len(answer["RequestResponses"]) == len(wishes)
-        return contents
+        assert len(answer["RequestResponses"]) == len(contents)
+        return list(contents)
 
     def objects(self, prefix: str, count: int = 1) -> dict[str, bytes]:
         """Wait until at least `count` objects are there; key to content."""
@@ -130,6 +142,17 @@ class Stream:
     def _read(self, key: str) -> bytes:
         body: bytes = self._aws("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
         return gzip.decompress(body) if key.endswith(".gz") else body
+
+
+def processor(type_: str, **parameters: str) -> dict[str, Any]:
+    """A processor as the API has it."""
+    given = [{"ParameterName": key, "ParameterValue": item} for key, item in parameters.items()]
+    return {"Type": type_, "Parameters": given}
+
+
+def packed(*wishes: dict[str, Any], between: str = "\n") -> bytes:
+    """Several wishes as one record's data."""
+    return between.join(json.dumps(wish) for wish in wishes).encode()
 
 
 def raw(error: dict[str, Any]) -> bytes:

@@ -92,6 +92,23 @@ REFUSED_PROGRAMS = {
         ' "processors": [{"type": "MetadataExtraction"}]}})',
         r"does not know the processor MetadataExtraction",
     ),
+    "a way to split records that is not emulated": (
+        'aws.kinesis.FirehoseDeliveryStream("s", destination="extended_s3",'
+        ' extended_s3_configuration={"bucket_arn": "arn:aws:s3:::b", "role_arn": "r",'
+        ' "dynamic_partitioning_configuration": {"enabled": True},'
+        ' "processing_configuration": {"enabled": True,'
+        ' "processors": [{"type": "RecordDeAggregation", "parameters": ['
+        '{"parameter_name": "SubRecordType", "parameter_value": "DELIMITED"}]}]}})',
+        r'does not know the processor RecordDeAggregation {"SubRecordType": "DELIMITED"}',
+    ),
+    "records split without partition keys, which AWS refuses": (
+        'aws.kinesis.FirehoseDeliveryStream("s", destination="extended_s3",'
+        ' extended_s3_configuration={"bucket_arn": "arn:aws:s3:::b", "role_arn": "r",'
+        ' "processing_configuration": {"enabled": True,'
+        ' "processors": [{"type": "RecordDeAggregation", "parameters": ['
+        '{"parameter_name": "SubRecordType", "parameter_value": "JSON"}]}]}})',
+        r"has RecordDeAggregation with dynamic partitioning only",
+    ),
 }
 
 

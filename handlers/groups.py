@@ -1,0 +1,16 @@
+"""How much goes together: lines into a Firehose record, records into one call."""
+
+from collections.abc import Iterator, Sequence
+
+
+def groups(contents: Sequence[bytes], max_count: int, max_bytes: int) -> Iterator[range]:
+    """The contents' indexes in order, cut where a group is full; what is larger stands alone."""
+    start = size = 0
+    for index, content in enumerate(contents):
+        full = index - start == max_count or size + len(content) > max_bytes
+        if full and index > start:
+            yield range(start, index)
+            start, size = index, 0
+        size += len(content)
+    if contents:
+        yield range(start, len(contents))

@@ -1,0 +1,121 @@
+"""The embedded AWS runs functions in this Python: their wheels are this machine's."""
+
+import importlib.machinery
+import json
+import textwrap
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components import wheels
+from components.fetch import Target, host_target
+from components.pins import Pin
+from components.wheels import BUILD, carried_packages
+from local.clients import Clients
+from local.deploy import StackConfig, deploy
+from local.inputs import files_of
+from local.packages import on_this_machine
+from tests.components.wheelhouse import CARRIED
+
+SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
+MINE = {f"{module}{SUFFIX}" for module in CARRIED.values()}
+
+PROGRAM = """
+import pulumi
+import pulumi_aws as aws
+from components.archive import forwarder_archive
+from components.wheels import carried_packages
+
+packages = carried_packages("python3.13", "arm64", None)
+assets = dict(forwarder_archive(packages.forwarder).assets)
+assets["main.py"] = pulumi.StringAsset('''
+import msgspec, orjson, pybase64
+
+def lambda_handler(event, context):
+    text = pybase64.b64encode(msgspec.json.encode(orjson.loads(orjson.dumps(event)))).decode()
+    modules = msgspec._core, orjson.orjson, pybase64._pybase64
+    return [text, *(module.__file__ for module in modules)]
+''')
+function = aws.lambda_.Function(
+    "function",
+    code=pulumi.AssetArchive(assets),
+    handler="main.lambda_handler",
+    runtime="python3.13",
+    architectures=["arm64"],
+    role="arn:aws:iam::000000000000:role/any",
+)
+pulumi.export("function", function.name)
+"""
+
+
+@pytest.mark.e2e
+def test_a_deployed_function_runs_with_this_machines_build_of_its_wheels(
+    aws: Clients, tmp_path: Path
+) -> None:
+    (tmp_path / "__main__.py").write_text(textwrap.dedent(PROGRAM))
+    name = deploy(tmp_path, StackConfig("project", "dev", {}), aws)["function"]
+
+    answer = aws("lambda").invoke(FunctionName=name, Payload=json.dumps({"id": 1}))
+    text, *extensions = json.loads(answer["Payload"].read())
+
+    assert text == "eyJpZCI6MX0="
+    assert {"/".join(Path(path).parts[-2:]) for path in extensions} == MINE
+    # Out of its own archive, not out of this Python's packages.
+    assert not any("site-packages" in path for path in extensions)
+
+
+def test_an_archive_keeps_all_but_its_wheels_which_become_this_machines() -> None:
+    for_lambda = carried_packages("python3.14", "arm64", None).forwarder
+    assets = {
+        **{name: pulumi.FileAsset(str(path)) for name, path in for_lambda.items()},
+        "handlers/log.py": pulumi.FileAsset(str(Path(__file__))),
+        "pipeline.json": pulumi.StringAsset("{}"),
+    }
+
+    files = files_of(on_this_machine(pulumi.AssetArchive(assets)))
+
+    assert {name for name in files if name.endswith(SUFFIX.rpartition(".")[2])} == MINE
+    assert files["handlers/log.py"] == Path(__file__).read_bytes()
+    assert files["pipeline.json"] == b"{}"
+    assert set(files) == {
+        *(name for name in for_lambda if not name.endswith(".so")),
+        *("handlers/log.py", "pipeline.json"),
+        *MINE,
+    }
+
+
+def test_an_archive_without_wheels_stays_as_it_is() -> None:
+    archive = pulumi.AssetArchive({"main.py": pulumi.StringAsset("pass\n")})
+    assert files_of(on_this_machine(archive)) == {"main.py": b"pass\n"}
+
+
+def test_functions_made_side_by_side_build_their_wheels_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for_lambda = carried_packages("python3.13", "arm64", None).forwarder
+    copied = tmp_path / "wheels"
+    folder = next(iter(for_lambda.values())).relative_to(BUILD).parts[0]
+    built = []
+
+    def fetch(pins: Sequence[Pin], target: Target, _: Path) -> dict[Path, Pin]:
+        built.append((*(pin.name for pin in pins), target))
+        time.sleep(0.1)
+        return {}
+
+    monkeypatch.setattr(wheels, "BUILD", copied)
+    monkeypatch.setattr(wheels, "fetch", fetch)
+    (copied / folder).mkdir(parents=True)
+    lock = (BUILD / folder / "lock.txt").read_text()
+    (copied / folder / "lock.txt").write_text(lock)
+    archive = pulumi.AssetArchive({"a": pulumi.FileAsset(str(copied / folder / "files" / "a"))})
+    threads = [threading.Thread(target=on_this_machine, args=(archive,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert built == [(*CARRIED, host_target())]
