@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SEEDS ?= 2000
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test check lint types readme lock clean
+.PHONY: help demo local test simulate check lint types readme bench lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,6 +20,9 @@ local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until 
 test: $(INSTALLED) ## All tests, those on the embedded AWS included
 	$(BIN)/pytest
 
+simulate: $(INSTALLED) ## Run the handlers in SEEDS=2000 simulated worlds full of faults, then broken on purpose
+	@$(BIN)/python -m tests.simulation $(SEEDS)
+
 check: lint types test ## Format, lint, types and all tests
 
 lint: $(INSTALLED)
@@ -30,6 +34,9 @@ types: $(INSTALLED)
 
 readme: $(INSTALLED) ## Write the README's tables anew from the code
 	$(BIN)/python -m tests.readme_tables
+
+bench: $(INSTALLED) ## Measure both handlers, about 3 minutes; ARGS=--help for less
+	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(INSTALLED) ## Resolve the requirements*.in anew into the pinned requirements*.txt
 	$(COMPILE) requirements.in -o requirements.txt

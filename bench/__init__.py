@@ -1,0 +1,1 @@
+"""A benchmark of both handlers against a floor and against handlers written without care."""

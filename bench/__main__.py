@@ -1,0 +1,118 @@
+"""The command: `python -m bench [transform] [forwarder] [memory] [--quick] ...`."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+from unittest.mock import patch
+
+from rich.console import Console
+from rich.progress import track
+
+from bench import forwarder_bench, machine, memory, report, screen, stub, timing, transform_bench
+from bench.events import SHAPES
+from bench.report import Table
+
+PARTS = ("transform", "forwarder", "memory")
+
+ROUNDS, QUICK_ROUNDS = 15, 3
+# A forwarder's event is soon done; its ratio needs more samples to settle.
+FORWARDER_TURNS = 2
+
+PROGRESS = Console(stderr=True, highlight=False)
+
+Step = TypeVar("Step")
+
+
+def main() -> int:
+    arguments = parse()
+    console = Console(highlight=False)
+    # A pipe has no width: leave the lines whole.
+    console.width = max(console.width, 120)
+    began = time.monotonic()
+    tables: list[Table] = []
+    try:
+        # Before any client of boto3 is made: they are made once, and must never reach for AWS.
+        with stub.running() as firehose, patch.dict(os.environ, firehose.environment()):
+            for found in measured(arguments, firehose):
+                tables += found
+                if not arguments.markdown:
+                    screen.show(console, found)
+    except ValueError as error:
+        print(f"bench: nothing to compare: {error}", file=sys.stderr)
+        return 1
+    about = (
+        f"{machine.description()}; {rounds(arguments)} rounds, {time.monotonic() - began:.0f} s,"
+        f" load {os.getloadavg()[0]:.1f}"
+    )
+    text = f"{about}\n\n{screen.markdown(tables)}"
+    print(text if arguments.markdown else about)
+    if arguments.write:
+        screen.PAGE.write_text(screen.written(screen.PAGE.read_text(), text))
+    return 0
+
+
+def rounds(arguments: argparse.Namespace) -> int:
+    return arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+
+
+def measured(arguments: argparse.Namespace, firehose: stub.Stub) -> Iterator[list[Table]]:
+    """The tables of each part that was asked for, as soon as they are known."""
+    shapes = [shape for shape in SHAPES if shape.name in (arguments.shape or shape.name)]
+    parts = arguments.parts or PARTS
+    count = rounds(arguments)
+    PROGRESS.print("Making the events, and checking that all contenders do the same work ...")
+    if "transform" in parts:
+        size = arguments.event_bytes or transform_bench.EVENT_BYTES
+        transforms = transform_bench.transform_cases(shapes, size)
+        cases = [found.case for found in transforms]
+        steps = timing.measure(transform_bench.contenders, cases, count, 1)
+        gone_through("transform", steps, count)
+        yield report.transform_tables(transforms)
+    if "forwarder" in parts:
+        size = arguments.event_bytes or forwarder_bench.EVENT_BYTES
+        forwarders = forwarder_bench.forwarder_cases(firehose, shapes, size)
+        cases = [found.case for found in forwarders]
+        steps = timing.measure(forwarder_bench.contenders, cases, count, FORWARDER_TURNS)
+        gone_through("forwarder", steps, count)
+        yield report.forwarder_tables(forwarders)
+    if "memory" in parts:
+        size = arguments.event_bytes or memory.EVENT_BYTES
+        peaks = memory.memory_cases(shapes, size)
+        yield report.memory_tables(gone_through("memory", peaks, memory.case_count(shapes)))
+
+
+def gone_through(part: str, steps: Iterable[Step], total: int) -> list[Step]:
+    """Take all steps, with a bar on standard error."""
+    return list(track(steps, part, total=total, console=PROGRESS))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure both handlers. Times differ by machine: read the ratios.",
+    )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; by default all"
+    )
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds, not {ROUNDS}")
+    parser.add_argument("--rounds", type=int, help="so many rounds")
+    parser.add_argument(
+        "--shape", action="append", choices=[shape.name for shape in SHAPES], help="only this one"
+    )
+    parser.add_argument("--event-bytes", type=int, help="events of this size: to try the harness")
+    parser.add_argument("--markdown", action="store_true", help="print the tables in Markdown")
+    parser.add_argument("--write", action="store_true", help="put them into docs/performance.md")
+    arguments = parser.parse_args()
+    if unknown := [part for part in arguments.parts if part not in PARTS]:
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    partial = arguments.parts or arguments.shape or arguments.quick or arguments.event_bytes
+    if arguments.write and partial:
+        parser.error("--write takes all parts and shapes, not --quick: the page tells of no less")
+    return arguments
+
+
+if __name__ == "__main__":
+    sys.exit(main())

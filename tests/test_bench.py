@@ -1,0 +1,116 @@
+"""The benchmark runs, and compares handlers that do the same work; no test looks at its times."""
+
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from bench import five_columns, images, memory, ours, screen, stub, timing
+from bench.events import SHAPES, stream_event, stream_records
+from bench.report import transform_tables
+from bench.transform_bench import AT_MOST, HEADLINE, check, contenders, transform_cases
+from components import PartitionArgs, StreamingEtlPipelineArgs
+from components.lake_table import row_settings
+from components.transform_module import read_transform_module
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = [shape.name for shape in SHAPES]
+
+
+def test_images_have_the_sizes_that_the_page_tells() -> None:
+    for shape in SHAPES:
+        stream = [record["dynamodb"] for record in islice(stream_records(shape), 40)]
+        found = [it.get("NewImage") or it["OldImage"] for it in stream]
+        sizes = [len(images.compact(image).encode()) for image in found]
+        assert sum(sizes) / len(sizes) == pytest.approx(shape.image_bytes, rel=0.02)
+
+
+def test_the_same_changes_come_at_every_run_in_the_mix_that_the_page_tells() -> None:
+    event, again = (stream_event(SHAPES[0], 6_000_000, 40) for _ in range(2))
+    assert event == again
+    kinds = [record["eventName"] for record in event.parsed()["Records"]]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        "MODIFY": 24,
+        "INSERT": 10,
+        "REMOVE": 6,
+    }
+
+
+def test_all_contenders_make_the_same_rows_and_are_measured_in_every_turn() -> None:
+    found = transform_cases(SHAPES, 20_000)
+    taken = timing.one_round(contenders, [it.case.event for it in found], first=1, turns=2)
+    assert [set(samples) for samples in taken] == [set(contenders())] * len(found)
+    assert {len(seconds) for samples in taken for seconds in samples.values()} == {2}
+    for it, samples in zip(found, taken, strict=True):
+        it.case.samples.update(samples)
+    headline, other = transform_tables(found)
+    assert [HEADLINE in table.title for table in (headline, other)] == [True, False]
+    assert len(headline.rows) == len(other.rows) == len(AT_MOST) * len(SHAPES)
+
+
+def test_a_contender_that_leaves_a_change_out_is_not_measured() -> None:
+    found = transform_cases(SHAPES[:1], 20_000)[0]
+    handlers = contenders()
+    transform = handlers["ours csv"]
+
+    def forgetful(event: dict[str, object]) -> object:
+        answer = transform(event)
+        answer["records"].pop()
+        return answer
+
+    with pytest.raises(ValueError, match="csv: "):
+        check(handlers | {"ours csv": forgetful}, found.case.event)
+
+
+def test_the_pipeline_measured_is_the_one_that_the_component_deploys() -> None:
+    module = read_transform_module(five_columns.__file__)
+    args = StreamingEtlPipelineArgs(
+        table_name="orders",
+        transform_module=five_columns.__file__,
+        format="csv",
+        partitions=PartitionArgs(),
+    )
+    assert ours.pipeline_settings("csv") == row_settings(args, module, ())
+
+
+def test_the_command_tells_of_all_parts_in_markdown() -> None:
+    command = [sys.executable, "-m", "bench", "transform", "forwarder", "--markdown"]
+    sizes = ["--event-bytes", "20000", "--rounds", "1"]
+    done = subprocess.run(
+        [*command, *sizes], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    titles = [line for line in done.stdout.splitlines() if line.startswith("### ")]
+    assert [title.split()[1].rstrip(",") for title in titles] == [
+        "Transform",
+        "Transform",
+        "Forwarder",
+        "What",
+    ]
+    assert all(f"| {name} |" in done.stdout for name in NAMES)
+
+
+def test_memory_is_that_of_a_process_that_took_the_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "event.json"
+    with stub.running() as firehose:
+        for name, value in firehose.environment().items():
+            monkeypatch.setenv(name, value)
+        path.write_text(stream_event(SHAPES[0], 20_000, 10_000).text, encoding="utf-8")
+        forwarder = memory.peak("forwarder", path)
+        path.write_text(
+            memory.transform_event(SHAPES[0], HEADLINE, 2_000_000, packed=True), encoding="utf-8"
+        )
+        transform = memory.peak("transform json", path)
+        assert firehose.tally().changes > 0
+    # The text and what is parsed from it.
+    assert memory.peak("interpreter") + 4 < transform < forwarder
+
+
+def test_the_page_has_a_place_for_the_figures() -> None:
+    page = screen.PAGE.read_text()
+    assert "42 µs" in screen.written(page, "42 µs")
