@@ -51,6 +51,8 @@ def plain_item(attributes: Attributes) -> dict[str, Any]:
             item[name] = plain_item(value.M)
         elif value.L is not None:
             item[name] = _plain_list(value.L)
+        elif value.BOOL is not None:
+            item[name] = value.BOOL
         else:
             item[name] = _plain_rest(value)
     return item

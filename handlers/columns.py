@@ -31,27 +31,27 @@ _INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 _LARGEST_FLOAT = {"float": (2 - 2**-23) * 2.0**127, "double": sys.float_info.max}
 
 
-def csv_cells(columns: Sequence[tuple[str, Any]]) -> Callable[..., str]:
-    """Compile the columns of a CSV row: from their values, in order, to the row's text.
+def csv_row(columns: Sequence[tuple[str, Any]]) -> Callable[..., str]:
+    """Compile a CSV row: a function of its values, in the order of the columns, metadata and key.
 
-    Texts are quoted always, so that an empty one differs from NULL, the empty field.
+    Texts are quoted always, so that an empty one differs from NULL, the empty field. Metadata
+    and key are quoted as they stand: none may hold a quote that is not doubled.
     """
-    # One expression for all cells, as a loop over them takes longer than their work:
-    # lambda v0, v1: ",".join(["" if v0 is None else e0(v0), ...])
-    encoders: dict[str, Any] = {}
+    # One expression for the row, as a loop over its cells takes longer than their work:
+    # lambda v0, v1, m, key: f'{N if v0 is None else e0(v0)},{N if v1 is None else e1(v1)},...'
+    names: dict[str, Any] = {"N": "", "Q": '"', "QQ": '""'}
     values, cells = [], []
     for index, (name, kind) in enumerate(columns):
         value, encode = f"v{index}", f"e{index}"
-        encoders[encode] = _scalar_encoder(kind, name)
+        names[encode] = _scalar_encoder(kind, name)
         values.append(value)
+        text = f"{encode}({value})"
         if kind == "string":
-            text = f"({value} if type({value}) is str else {encode}({value}))"
-            text = f"""'"' + {text}.replace('"', '""') + '"'"""
-        else:
-            text = f"{encode}({value})"
-        cells.append(f"'' if {value} is None else {text}")
-    code = f"lambda {', '.join(values)}: ','.join([{', '.join(cells)}])"
-    compiled: Callable[..., str] = eval(code, encoders)
+            text = f"Q + ({value} if type({value}) is str else {text}).replace(Q, QQ) + Q"
+        cells.append(f"{{N if {value} is None else {text}}}")
+    metadata = '"{m.op}","{key}",{m.row},"{m.event_id}","{m.sequence_number}",{m.changed_at}'
+    code = f"lambda {', '.join(values)}, m, key: f'{','.join(cells)},{metadata}'"
+    compiled: Callable[..., str] = eval(code, names)
     return compiled
 
 

@@ -1,6 +1,6 @@
 """The transform's side of the wire: lines as changes, decoded no further than `transform` asks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from gzip import decompress
@@ -88,12 +88,14 @@ class Reader:
         """Whether the whole of an image was asked for."""
         self._view = View(self)
 
-    def read(self, content: bytes) -> "Lines":
-        """The changes of one record, one to a line; blank lines do not count."""
+    def read(self, content: bytes) -> "list[Part]":
+        """The changes of one record, one to a line, in order; blank lines do not count."""
         view = self._view
         if len(self.asked) > len(view.known) or self.asked_all is not view.whole:
             view = self._view = View(self)
-        return Lines(view, content)
+        if len(content) <= _PART_BYTES:
+            return [Part(view, content)]
+        return [Part(view, part) for part in _cut(content)]
 
 
 class View:
@@ -127,27 +129,6 @@ class View:
         return plain_item(_whole_record(_plain(part.lines[index])).dynamodb.NewImage)
 
 
-class Lines:
-    """The changes of one Firehose record."""
-
-    def __init__(self, view: View, content: bytes) -> None:
-        contents = [content] if len(content) <= _PART_BYTES else _cut(content)
-        self._parts = [Part(view, each) for each in contents]
-
-    def __iter__(self) -> Iterator[Change | Exception]:
-        """Each line's change in order, or the error that decoding met.
-
-        A stream record reads trimmed or not, gzip-compressed or not.
-        """
-        for part in self._parts:
-            yield from part.changes()
-
-    @property
-    def lines(self) -> list[bytes]:
-        """Each change as it came, without its line break; for after the iteration."""
-        return [line for part in self._parts for line in part.lines]
-
-
 class Part:
     """Whole lines of a record, so few that what is decoded of them stays in the cache."""
 
@@ -157,15 +138,8 @@ class Part:
         self._by_line = False
         """Whether something in it is no change."""
 
-    def changes(self) -> Iterator[Change | Exception]:
-        for index, record in enumerate(self._records()):
-            if isinstance(record, Exception):
-                yield record
-            else:
-                sequence_number = record.dynamodb.SequenceNumber
-                yield Change(record.eventName, sequence_number, record.eventID, record, self, index)
-
-    def _records(self) -> list[Any]:
+    def records(self) -> list[Any]:
+        """A stream record for each line, or the error that decoding met; see `change`."""
         try:
             records: list[Any] = self._view.records.decode_lines(self._content)
         except Exception:
@@ -182,10 +156,17 @@ class Part:
 
     @cached_property
     def lines(self) -> list[bytes]:
-        """Each of the changes as it came; for after the iteration has begun."""
+        """Each change as it came, without its line break; for after `records`."""
         if self._by_line:
             return [line for line in self._content.split(b"\n") if line.strip()]
         return list(map(bytes, _documents(self._content)))
+
+    def change(self, record: Any, index: int) -> Change:
+        """The change of the record at `index`; raises the error that stands in its place."""
+        if isinstance(record, Exception):
+            raise record
+        sequence_number = record.dynamodb.SequenceNumber
+        return Change(record.eventName, sequence_number, record.eventID, record, self, index)
 
     def keys(self, record: Any) -> Item:
         return plain_item(record.dynamodb.Keys)
@@ -194,21 +175,20 @@ class Part:
         attributes = record.dynamodb.NewImage
         if attributes is None:
             return None
-        return self._image(record, attributes, (self, index))
+        item = plain_item(attributes)
+        return item if self._view.whole else self._image(item, record, (self, index))
 
     def old(self, record: Any) -> Optional[Item]:
-        stream = record.dynamodb
-        if not stream.OldImage:
+        raw, view = record.dynamodb.OldImage, self._view
+        if not raw:
             return None
-        if stream.NewImage is not None:
+        if record.dynamodb.NewImage is not None:
             # Few ask for it beside the new one, so nothing is learned.
-            return plain_item(_whole_image(stream.OldImage))
-        return self._image(record, self._view.image(stream.OldImage), stream.OldImage)
+            return plain_item(_whole_image(raw))
+        item = plain_item(view.image(raw))
+        return item if view.whole else self._image(item, record, raw)
 
-    def _image(self, record: Any, attributes: Attributes, at: Any) -> Item:
-        item = plain_item(attributes)
-        if self._view.whole:
-            return item
+    def _image(self, item: Item, record: Any, at: Any) -> Item:
         # Never empty: Python's own json asks an empty dict for nothing more.
         image = Image(item or self.keys(record))
         # Not through an `__init__`, whose call would cost as much as all the rest of this.
@@ -222,15 +202,20 @@ class Part:
         return bool(record.userIdentity == _TTL_IDENTITY)
 
 
-def metadata_of(change: Change) -> Metadata:
-    """What the rows of a change tell of it."""
-    stream = change._record.dynamodb
+def lines_of(parts: Iterable[Part]) -> list[bytes]:
+    """Each change of a record as it came."""
+    return [line for part in parts for line in part.lines]
+
+
+def metadata_of(record: Any) -> Metadata:
+    """What the rows of a change tell of the stream record that it was read from."""
+    stream = record.dynamodb
     return Metadata(
-        change.kind,
+        record.eventName,
         key_text(stream.Keys),
         0,
-        change.event_id,
-        change.sequence_number,
+        record.eventID,
+        stream.SequenceNumber,
         _moment_text(stream.ApproximateCreationDateTime),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pybase64 import b64encode_as_string
 
-from handlers.reader import Lines
+from handlers.reader import Part, lines_of
 from handlers.rows import Rows
 
 # Lambda takes 6,291,456 bytes, base64 included; the difference is for what the runtime may add.
@@ -51,24 +51,24 @@ class Response:
         """One answer for each record, in Firehose's form."""
         self.put_back: list[list[bytes]] = []
         """The lines of each record that must go back on the stream."""
-        self.refused: list[tuple[Lines, str]] = []
+        self.refused: list[tuple[Sequence[Part], str]] = []
         """The records of one change that are set aside, and why."""
         self.rows = self.left_out = 0
 
-    def answer(self, record_id: str, lines: Lines, outcomes: Sequence[Outcome]) -> None:
+    def answer(self, record_id: str, parts: Sequence[Part], outcomes: Sequence[Outcome]) -> None:
         """Answer one record, whose lines had these outcomes."""
-        answer = self._result(lines, outcomes)
+        answer = self._result(parts, outcomes)
         answer["recordId"] = record_id
         self.records.append(answer)
 
-    def _result(self, lines: Lines, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    def _result(self, parts: Sequence[Part], outcomes: Sequence[Outcome]) -> dict[str, Any]:
         alone = len(outcomes) == 1
         placed: list[Placed] = []
         for index, outcome in enumerate(outcomes):
             if isinstance(outcome, str):
                 if alone:
-                    return self._refuse(lines, outcome)
-                self.put_back.append([lines.lines[index]])
+                    return self._refuse(parts, outcome)
+                self.put_back.append([lines_of(parts)[index]])
             elif outcome.line_count:
                 placed.append((index, outcome))
             else:
@@ -81,10 +81,10 @@ class Response:
                 groups.setdefault(place[1].partition, []).append(place)
             # Firehose takes one set of partition keys a record: the other groups come again.
             placed, *others = groups.values()
-            self.put_back += [_of(lines, other) for other in others]
-        return self._fit(lines, placed, alone=alone)
+            self.put_back += [_of(parts, other) for other in others]
+        return self._fit(parts, placed, alone=alone)
 
-    def _fit(self, lines: Lines, group: list[Placed], *, alone: bool) -> dict[str, Any]:
+    def _fit(self, parts: Sequence[Part], group: list[Placed], *, alone: bool) -> dict[str, Any]:
         """The group's rows if there is room; `alone` says that they are a record's only change."""
         result: dict[str, Any] = {
             "result": "Ok",
@@ -101,20 +101,21 @@ class Response:
             return result
         if size > self.largest and alone:
             reason = "its rows exceed the limit of a response; return fewer or shorter ones"
-            return self._refuse(lines, reason)
+            return self._refuse(parts, reason)
         if size > self.largest and len(group) > 1:
             middle = len(group) // 2
-            self.put_back += [_of(lines, group[:middle]), _of(lines, group[middle:])]
+            self.put_back += [_of(parts, group[:middle]), _of(parts, group[middle:])]
         else:
-            self.put_back.append(_of(lines, group))
+            self.put_back.append(_of(parts, group))
         return {"result": "Dropped"}
 
-    def _refuse(self, lines: Lines, reason: str) -> dict[str, Any]:
+    def _refuse(self, parts: Sequence[Part], reason: str) -> dict[str, Any]:
         """Set the only change of a record aside."""
         # Without data, so that the error prefix receives the record as it came.
-        self.refused.append((lines, reason))
+        self.refused.append((parts, reason))
         return {"result": "ProcessingFailed"}
 
 
-def _of(lines: Lines, group: list[Placed]) -> list[bytes]:
-    return [lines.lines[index] for index, _ in group]
+def _of(parts: Sequence[Part], group: list[Placed]) -> list[bytes]:
+    lines = lines_of(parts)
+    return [lines[index] for index, _ in group]

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from handlers.change import METADATA_COLUMNS, Metadata
-from handlers.columns import csv_cells, json_members
+from handlers.columns import csv_row, json_members
 from handlers.natural import natural_json
-from handlers.values import RowError, csv_text, misfit, one_line, text_of
+from handlers.values import RowError, misfit, one_line, text_of
 
 Row = dict[str, Any]
 Lines = Callable[[Metadata, Sequence[Row]], bytes]
@@ -121,31 +121,34 @@ def _partition_text(row: Row, name: str, allowed: list[str] | None) -> str:
 def _csv_lines(columns: list[dict[str, Any]], row_keys: Collection[str]) -> Lines:
     names = [column["name"] for column in columns]
     known = {*names, *row_keys}
-    cells_of = csv_cells([(column["name"], column["type"]) for column in columns])
+    line_of = csv_row([(column["name"], column["type"]) for column in columns])
     all_values = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
 
     size = len(known)
 
-    def values_of(row: Row) -> Sequence[Any]:
-        if len(row) == size:
-            # The frequent case: with every column there, no other name is.
-            try:
-                return all_values(row)
-            except KeyError:
-                pass
+    def some_values(row: Row) -> Sequence[Any]:
         _refuse_unknown(row, known)
         return [row.get(name) for name in names]
 
     def lines(metadata: Metadata, rows: Sequence[Row]) -> bytes:
         key = metadata.key.replace('"', '""')
-        ids = f'"{metadata.event_id}","{metadata.sequence_number}"'
-        if ids.count('"') > 4:
-            ids = f"{csv_text(metadata.event_id)},{csv_text(metadata.sequence_number)}"
+        if '"' in metadata.event_id or '"' in metadata.sequence_number:
+            metadata = msgspec.structs.replace(
+                metadata,
+                event_id=metadata.event_id.replace('"', '""'),
+                sequence_number=metadata.sequence_number.replace('"', '""'),
+            )
         text = ""
-        for index, row in enumerate(rows):
-            cells = cells_of(*values_of(row))
-            line = f'{cells},"{metadata.op}","{key}",{index},{ids},{metadata.changed_at}'
-            text += f"{one_line(line)}\n"
+        for metadata.row, row in enumerate(rows):
+            try:
+                # The frequent case: with every column there, no other name is.
+                values = all_values(row) if len(row) == size else some_values(row)
+            except KeyError:
+                values = some_values(row)
+            line = line_of(*values, metadata, key)
+            if "\n" in line or "\r" in line or "\x01" in line:
+                line = one_line(line)
+            text += line + "\n"
         return text.encode()
 
     return lines

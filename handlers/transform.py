@@ -15,7 +15,7 @@ from pybase64 import b64decode
 
 from handlers.change import Change
 from handlers.log import count, log
-from handlers.reader import Lines, Reader, metadata_of
+from handlers.reader import Part, Reader, metadata_of
 from handlers.response import MAX_RESPONSE_BYTES, Outcome, Response
 from handlers.rows import RowEncoder
 from handlers.values import RowError
@@ -52,8 +52,8 @@ def transform_records(
     response = Response(ids, pipeline.encoder.partition_keys, max_bytes)
     changes = 0
     for record in records:
-        lines, outcomes = _outcomes(record["data"], pipeline)
-        response.answer(record["recordId"], lines, outcomes)
+        parts, outcomes = _outcomes(record["data"], pipeline)
+        response.answer(record["recordId"], parts, outcomes)
         changes += len(outcomes)
     _put_back(response, put_back)
     _log_refused(response)
@@ -70,23 +70,23 @@ def transform_records(
     return {"records": response.records}
 
 
-def _outcomes(data: str, pipeline: Pipeline) -> tuple[Lines, list[Outcome]]:
-    """The record's lines, and what became of each."""
+def _outcomes(data: str, pipeline: Pipeline) -> tuple[list[Part], list[Outcome]]:
+    """The record in parts, and what became of each of its lines."""
     try:
-        lines = pipeline.reader.read(b64decode(data, validate=True))
+        parts = pipeline.reader.read(b64decode(data, validate=True))
     except ValueError:
-        return pipeline.reader.read(b""), ["the record's data is not base64"]
+        return [], ["the record's data is not base64"]
     transform, encode = pipeline.transform, pipeline.encoder.encode
     outcomes: list[Outcome] = []
-    for change in lines:
-        if isinstance(change, Exception):
-            outcomes.append(f"{type(change).__name__} while reading the line: it is no change")
-            continue
-        try:
-            outcomes.append(encode(metadata_of(change), transform(change)))
-        except Exception as error:
-            outcomes.append(_reason(error, pipeline.module_file))
-    return lines, outcomes
+    for part in parts:
+        for index, record in enumerate(part.records()):
+            change = None
+            try:
+                change = part.change(record, index)
+                outcomes.append(encode(metadata_of(record), transform(change)))
+            except Exception as error:
+                outcomes.append(_reason(error, change, pipeline.module_file))
+    return parts, outcomes
 
 
 def _put_back(response: Response, put_back: Callable[[list[bytes]], list[int]]) -> None:
@@ -97,19 +97,20 @@ def _put_back(response: Response, put_back: Callable[[list[bytes]], list[int]]) 
 
 
 def _log_refused(response: Response) -> None:
-    for lines, reason in response.refused:
-        # No change stands there when the record could not be read.
-        change = next((change for change in lines if isinstance(change, Change)), None)
+    for parts, reason in response.refused:
+        # None of it can be told when the record could not be read.
+        records = [record for part in parts for record in part.records()]
+        told = next((each for each in records if not isinstance(each, Exception)), None)
         log(
             "ERROR",
             "change refused",
-            event_id=change and change.event_id,
-            sequence_number=change and change.sequence_number,
+            event_id=told and told.eventID,
+            sequence_number=told and told.dynamodb.SequenceNumber,
             error=reason,
         )
 
 
-def _reason(error: Exception, module_file: str) -> str:
+def _reason(error: Exception, change: Change | None, module_file: str) -> str:
     """The error as it may be logged: our own text, or else the type and the user's line.
 
     The text of any other error may quote the change.
@@ -117,6 +118,8 @@ def _reason(error: Exception, module_file: str) -> str:
     if isinstance(error, RowError):
         return str(error)
     kind = type(error).__name__
+    if change is None:
+        return f"{kind} while reading the line: it is no change"
     trace = walk_tb(error.__traceback__)
     lines = [line for frame, line in trace if frame.f_code.co_filename == module_file]
     return f"{kind} at {Path(module_file).name}:{lines[-1]}" if lines else f"{kind} in its rows"

@@ -112,11 +112,6 @@ def is_finite(value: float | Decimal) -> bool:
     return isinstance(value, int) or math.isfinite(value)
 
 
-def csv_text(text: str) -> str:
-    """The text as a CSV field; quoted always, so that it differs from NULL, the empty field."""
-    return '"' + text.replace('"', '""') + '"'
-
-
 def one_line(row: str) -> str:
     """A CSV row without what would end it early.
 
@@ -124,7 +119,5 @@ def one_line(row: str) -> str:
     table's escape character and becomes U+FFFD.
     https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
     """
-    if "\n" in row or "\r" in row or "\x01" in row:
-        row = row.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\u2028")
-        return row.replace("\x01", "\ufffd")
-    return row
+    row = row.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\u2028")
+    return row.replace("\x01", "\ufffd")

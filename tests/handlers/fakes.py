@@ -41,11 +41,18 @@ def line(number: int, /, **image: Any) -> bytes:
     return change_line(stream_record(number, **image))
 
 
+def changes(reader: Reader, *lines: bytes) -> list[Change]:
+    """The changes of a record with these lines."""
+    return [
+        part.change(record, index)
+        for part in reader.read(b"".join(lines))
+        for index, record in enumerate(part.records())
+    ]
+
+
 def read_change(content: bytes) -> Change:
     """The change of a line, whole."""
-    [change] = Reader(lazy=False).read(content)
-    if isinstance(change, Exception):
-        raise change
+    [change] = changes(Reader(lazy=False), content)
     return change
 
 

@@ -201,7 +201,7 @@ def test_a_line_that_is_no_change_raises(garbage):
 def key_of(**keys):
     record = stream_record(1)
     record["dynamodb"]["Keys"] = keys
-    return metadata_of(read_change(change_line(record))).key
+    return metadata_of(read_change(change_line(record))._record).key
 
 
 def test_the_key_text_is_canonical_dynamodb_json():

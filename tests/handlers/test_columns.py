@@ -13,7 +13,7 @@ from handlers.reader import metadata_of
 from handlers.values import RowError
 from tests.handlers.fakes import line, read_change, row_encoder
 
-METADATA = metadata_of(read_change(line(1)))
+METADATA = metadata_of(read_change(line(1))._record)
 
 
 def cell(kind, declared, value):

@@ -10,14 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.reader import Reader
-from tests.handlers.fakes import line
+from tests.handlers.fakes import changes, line
 
 ATTRIBUTES = {"a": {"S": "x"}, "b": {"N": "2"}, "c": {"L": [{"S": "y"}]}, "d": {"NULL": True}}
 ITEM = {"id": "o-1", "a": "x", "b": 2, "c": ["y"], "d": None}
-
-
-def changes(reader, *lines):
-    return list(reader.read(b"".join(lines)))
 
 
 def lazy(*known):

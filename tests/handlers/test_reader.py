@@ -3,17 +3,18 @@
 import pytest
 
 from handlers import reader as module
-from handlers.reader import Reader
+from handlers.reader import Reader, lines_of
 from tests.handlers.fakes import line
 
 
 def read(content):
-    lines = Reader().read(content)
+    parts = Reader().read(content)
     found = [
-        type(change).__name__ if isinstance(change, Exception) else change.event_id
-        for change in lines
+        type(record).__name__ if isinstance(record, Exception) else record.eventID
+        for part in parts
+        for record in part.records()
     ]
-    return found, lines.lines
+    return found, lines_of(parts)
 
 
 @pytest.fixture(params=[1, 500, 32_768])
@@ -67,7 +68,12 @@ def test_an_empty_record_has_no_change():
 
 def test_an_image_fetches_from_its_own_line_while_later_lines_are_not_yet_read(monkeypatch):
     monkeypatch.setattr(module, "_PART_BYTES", 1)
-    lines = Reader().read(line(1, n={"N": "1"}) + b"junk\n" + line(3, n={"N": "3"}))
-    numbers = [None if isinstance(change, Exception) else change.new["n"] for change in lines]
+    parts = Reader().read(line(1, n={"N": "1"}) + b"junk\n" + line(3, n={"N": "3"}))
+    numbers = [
+        None if isinstance(record, Exception) else part.change(record, index).new["n"]
+        for part in parts
+        for index, record in enumerate(part.records())
+    ]
     assert numbers == [1, None, 3]
-    assert lines.lines == [line(1, n={"N": "1"}).strip(), b"junk", line(3, n={"N": "3"}).strip()]
+    whole = [line(1, n={"N": "1"}).strip(), b"junk", line(3, n={"N": "3"}).strip()]
+    assert lines_of(parts) == whole

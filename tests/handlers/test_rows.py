@@ -17,7 +17,7 @@ from handlers.rows import Rows
 from handlers.values import RowError
 from tests.handlers.fakes import line, read_change, row_encoder
 
-METADATA = metadata_of(read_change(line(1)))
+METADATA = metadata_of(read_change(line(1))._record)
 CSV_METADATA = (
     '"INSERT","{""id"":{""S"":""o-1""}}",0,"event-1","4421584500000000017450439001",'
     "2026-11-23 09:30:00\n"
