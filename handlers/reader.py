@@ -114,7 +114,11 @@ class View:
         """Learn the name; one that was known at decoding stands in no rest either."""
         if name in self.known or not isinstance(name, str):
             return False
-        self._reader.asked.add(name)
+        if name.isascii():
+            self._reader.asked.add(name)
+        else:
+            # msgspec 0.22 finds no field of a TypedDict by a name beyond ASCII.
+            self._reader.asked_all = True
         return True
 
     def asked_all(self) -> None:

@@ -180,6 +180,34 @@ def test_no_order_of_acts_tells_an_image_from_the_item(known, acts):
     assert dict(image) == item
 
 
+def anew(name):
+    """The name as another object, as the user's module has it: msgspec marks those it wrote."""
+    return name.encode().decode()
+
+
+@given(
+    st.dictionaries(st.text(min_size=1), st.text(), max_size=6),
+    st.lists(st.text(min_size=1), max_size=4),
+    st.data(),
+)
+def test_attributes_of_any_name_are_found_when_they_are_asked_for_again(item, others, data):
+    reader, attributes = Reader(), {name: {"S": text} for name, text in item.items()}
+    names = data.draw(st.lists(st.sampled_from([*item, *others, "id"])))
+    for _ in range(3):
+        [change] = changes(reader, line(1, **attributes))
+        whole = {"id": "o-1"} | item
+        found = [change.new.get(anew(name)) for name in names]
+        assert found == [whole.get(name) for name in names]
+
+
+@pytest.mark.parametrize("name", ["名", "é", "a b", "x" * 1000, "\x00", "class"])
+def test_a_learned_name_may_have_any_letters(name):
+    reader = Reader()
+    for _ in range(2):
+        [change] = changes(reader, line(1, **{name: {"S": "here"}, "n": {"S": "n"}}))
+        assert (change.new[anew(name)], change.new.get("n")) == ("here", "n")
+
+
 @pytest.mark.parametrize("old", ["REMOVE", "MODIFY"])
 def test_the_old_image_reads_as_the_new_one(stream_batch, old):
     [record] = [record for record in stream_batch if record["eventName"] == old][:1]
