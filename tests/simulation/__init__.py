@@ -1,0 +1,1 @@
+"""A seeded model of everything that stands around the handlers; the handlers in it are real."""

@@ -1,0 +1,126 @@
+"""Firehose, last part: rows gathered into objects below the evaluated prefix, and its errors."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import datetime
+from gzip import compress
+from typing import NamedTuple
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from components.delivery import ERROR_FOLDERS
+from tests.simulation.lake import Lake
+from tests.simulation.scenario import STREAM_NAME, Scenario
+from tests.simulation.world import World
+
+EXPRESSION = re.compile(r"!\{([^:}]+):([^}]+)\}")
+JAVA_TIMES = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H"}
+
+
+class Record(NamedTuple):
+    """One record as Firehose took it, or one document of it where it was taken apart."""
+
+    id: str
+    data: bytes
+    arrived: int
+    """Epoch milliseconds."""
+
+
+Placed = tuple[Record, Mapping[str, str]]
+"""A record as the transform left it, and its partition keys."""
+
+
+class LostKeyError(Exception):
+    """The prefix names a partition key that the transform did not give."""
+
+
+class Delivery:
+    """Gathers what goes to the same folder until its buffer is full or its time has come."""
+
+    def __init__(self, world: World, scenario: Scenario, lake: Lake) -> None:
+        self.world, self.lake = world, lake
+        self.table, self.settings = scenario.table, scenario.args.delivery
+        self.dynamic = scenario.args.partitions.dynamic
+        self.zone = ZoneInfo(scenario.args.partitions.time_zone)
+        self.waiting: dict[str, list[Placed]] = {}
+
+    def add(self, record: Record, keys: Mapping[str, str]) -> None:
+        """Take a record as the transform left it."""
+        try:
+            # Only partition keys tell buffers apart; an object's own time is known at its end.
+            folders = self.evaluate(self.table.folders, 0, keys) if self.dynamic else ""
+        except LostKeyError as error:
+            self.fail([record], "DynamicPartitioning.MetadataExtractionFailed", str(error), 1)
+            return
+        gathered = self.waiting.setdefault(folders, [])
+        gathered.append((record, keys))
+        if sum(len(item.data) for item, _ in gathered) >= self.settings.buffer_mib * 2**20:
+            self.flush(folders, gathered)
+        elif len(gathered) == 1:
+            self.world.after(self.settings.buffer_seconds, self.flush, folders, gathered)
+
+    def flush(self, folders: str, gathered: list[Placed]) -> None:
+        """Write the object, unless it was full before its time."""
+        if self.waiting.get(folders) is not gathered:
+            return
+        del self.waiting[folders]
+        body = b"".join([record.data for record, _ in gathered])
+        oldest = min(record.arrived for record, _ in gathered)
+        prefix = self.evaluate(self.table.folders, oldest, gathered[0][1])
+        if self.table.compression == "GZIP":
+            body = compress(body, 1, mtime=0)
+        for _ in range(1 + self.world.strikes("firehose writes an object twice")):
+            number = len(self.lake.objects)
+            name = f"{STREAM_NAME}-1-{oldest}-{number:08}{self.table.file_extension}"
+            self.lake.put(f"{self.lake.data_path}{prefix}{name}", body)
+        self.world.trace("object", prefix, len(gathered), crc32(body))
+
+    def fail(self, records: list[Record], code: str, message: str, attempts: int) -> None:
+        """Write records to the error output, one JSON line each.
+
+        https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
+        """
+        if not records:
+            return
+        self.world.events[f"error records, {code}"] += len(records)
+        lines = [
+            json.dumps(
+                {
+                    "attemptsMade": attempts,
+                    "arrivalTimestamp": record.arrived,
+                    "errorCode": code,
+                    "errorMessage": message,
+                    "attemptEndingTimestamp": int(self.world.now * 1000),
+                    "rawData": b64encode(record.data).decode(),
+                    "lambdaARN": "arn:aws:lambda:ap-northeast-1:123456789012:function:transform",
+                }
+            )
+            for record in records
+        ]
+        folders = self.evaluate(ERROR_FOLDERS, records[0].arrived, {})
+        key = f"{self.lake.errors_path}{folders}{STREAM_NAME}-{len(self.lake.objects):08}"
+        self.lake.put(key, "\n".join(lines).encode())
+        self.world.trace("errors", code, *(record.id for record in records))
+
+    def evaluate(self, prefix: str, arrived: int, keys: Mapping[str, str]) -> str:
+        """The prefix with its expressions evaluated.
+
+        https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+        """
+        time = datetime.fromtimestamp(arrived / 1000, self.zone)
+
+        def value(match: re.Match[str]) -> str:
+            kind, name = match.groups()
+            if kind == "timestamp":
+                return re.sub("yyyy|MM|dd|HH", lambda part: f"{time:{JAVA_TIMES[part[0]]}}", name)
+            if kind == "firehose" and name == "error-output-type":
+                return "processing-failed"
+            if kind != "partitionKeyFromLambda":
+                raise ValueError(f"Firehose knows no {kind}:{name}")
+            if not keys.get(name):
+                raise LostKeyError(f"partition key {name} is missing")
+            return keys[name]
+
+        return EXPRESSION.sub(value, prefix)

@@ -1,0 +1,130 @@
+"""What must come of a change, from what the table wrote and the user's transform is asked to do."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.simulation.lake import Row, short
+from tests.simulation.scenario import Scenario
+from tests.simulation.table import Change, Item
+from tests.simulation.user_module import store_of
+
+COLUMNS = ("id", "number", "price", "note", "seen", "before", "ttl")
+BAD = {"fail", "return a text", "kill", "mix partitions", "wrong column"}
+LEFT_OUT = {"leave out", "return nothing"}
+TIME_FORMATS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "dt": "%Y-%m-%d"}
+
+# Rows beyond this fit into no response, once they are base64.
+TOO_WIDE = 4_500_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`rows`: what must stand in the lake if anything of the change does."""
+
+    rows: list[Row]
+    bad: bool
+    """The transform cannot make rows of it, so it must never reach the lake."""
+
+    @property
+    def left_out(self) -> bool:
+        return not self.rows and not self.bad
+
+
+def old_image(change: Change, scenario: Scenario) -> Item | None:
+    """The item as it was before, where the setting has it travel."""
+    setting = scenario.args.forwarder.old_image
+    travels = setting == "always" or (setting == "removed" and change.kind == "REMOVE")
+    return change.old if travels else None
+
+
+def outcome_of(change: Change, scenario: Scenario) -> Outcome:
+    """What the real handlers must make of it."""
+    old = old_image(change, scenario)
+    image = change.new or old or {}
+    do = image.get("do")
+    if do in BAD or image.get("width", 0) > TOO_WIDE:
+        return Outcome([], bad=True)
+    if do in LEFT_OUT:
+        return Outcome([], bad=False)
+    row: Item = {name: image.get(name) for name in COLUMNS}
+    row["id"] = change.keys["id"]
+    row["before"] = old["number"] if old and change.new else None
+    row["ttl"] = change.by_ttl if change.kind == "REMOVE" else None
+    if do == "return the item":
+        row = {name: value for name, value in image.items() if name != "do"} | row
+    if do == "widen":
+        row["note"] += "x" * image["width"]
+    rows = [row]
+    if do == "return three rows":
+        rows = [row | {"number": row["number"] + more} for more in range(3)]
+    folder = folder_of(change, image, scenario)
+    for name in folder:
+        row.pop(name, None)
+    values = [
+        row_values(row, scenario) | metadata(change, index, scenario)
+        for index, row in enumerate(rows)
+    ]
+    return Outcome([Row(value, folder) for value in values], bad=False)
+
+
+def folder_of(change: Change, image: Item, scenario: Scenario) -> dict[str, str]:
+    """The partition values that the change itself decides."""
+    partitions = scenario.args.partitions
+    folder = {}
+    if partitions.row_keys:
+        folder["store"] = image.get("store") or store_of(change.keys["id"])
+    if partitions.time_source == "change":
+        at = datetime.fromtimestamp(change.at, ZoneInfo(partitions.time_zone))
+        folder |= {key: f"{at:{TIME_FORMATS[key]}}" for key in partitions.time_keys}
+    return folder
+
+
+def row_values(row: Item, scenario: Scenario) -> dict[str, Any]:
+    """The user's columns as the lake's format tells them."""
+    if scenario.table.format == "csv":
+        return {name: csv_value(name, row[name]) for name in COLUMNS}
+    typed = scenario.table.columns is not None
+    return {
+        name: json_value(name, value, typed) for name, value in row.items() if value is not None
+    }
+
+
+def csv_value(name: str, value: Any) -> str:
+    """As README.md tells of CSV: a line break is U+2028; and U+0001, the escape, is U+FFFD."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return f"{value:.2f}"
+        case str() if name == "seen":
+            return value.replace("T", " ")
+        case str():
+            for line_end in ("\r\n", "\r", "\n"):
+                value = value.replace(line_end, "\u2028")
+            return str(short(value.replace("\x01", "\ufffd")))
+    return str(value)
+
+
+def json_value(name: str, value: Any, typed: bool) -> Any:
+    if isinstance(value, bytes):
+        return short(b64encode(value).decode())
+    if typed and name == "seen":
+        return value.replace("T", " ")
+    return short(value)
+
+
+def metadata(change: Change, index: int, scenario: Scenario) -> dict[str, Any]:
+    return {
+        "_op": change.kind,
+        "_key": change.key,
+        "_row": str(index) if scenario.table.format == "csv" else index,
+        "_event_id": change.event_id,
+        "_sequence_number": change.sequence_number,
+        "_changed_at": f"{datetime.fromtimestamp(change.at, UTC):%Y-%m-%d %H:%M:%S}",
+    }

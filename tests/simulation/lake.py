@@ -1,0 +1,111 @@
+"""The bucket: rows as Athena would read them, error records, failed batches."""
+
+import csv
+import json
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from gzip import decompress
+from typing import Any
+from zlib import crc32
+
+from components.lake_table import DATA_PREFIX, ERRORS_PREFIX, FAILED_BATCHES_PREFIX, LakeTable
+from tests.simulation.scenario import DATABASE
+
+# A line's end as Hadoop's TextInputFormat sees it, quoted or not.
+LINE_END = re.compile(r"\r\n|\n|\r")
+# A text longer than this is told by its length and check sum.
+LONG_TEXT = 10_000
+
+csv.field_size_limit(2**24)
+
+
+@dataclass
+class Row:
+    """A row of the lake: what stands in it, and the partition values of its folder."""
+
+    values: dict[str, Any]
+    folder: dict[str, str]
+
+
+@dataclass
+class ErrorRecord:
+    """One line of an error object: why, and the changes that its data holds."""
+
+    code: str
+    changes: list[dict[str, Any]]
+
+
+class Lake:
+    """Objects by their keys."""
+
+    def __init__(self, table: LakeTable) -> None:
+        self.table = table
+        self.objects: dict[str, bytes] = {}
+        self.data_path = f"{DATA_PREFIX}{DATABASE}/{table.name}/"
+        self.errors_path = f"{ERRORS_PREFIX}{DATABASE}/{table.name}/"
+
+    def put(self, key: str, body: bytes) -> None:
+        if key in self.objects:
+            raise ValueError(f"{key} would be overwritten")
+        self.objects[key] = body
+
+    def rows(self) -> Iterator[Row]:
+        """Every row below the table's location, as its SerDe reads it."""
+        for key, body in self.below(self.data_path):
+            folders = key.removeprefix(self.data_path).split("/")[:-1]
+            folder = dict(part.split("=", 1) for part in folders)
+            text = (decompress(body) if key.endswith(".gz") else body).decode()
+            for line in LINE_END.split(text):
+                if line:
+                    values = self.csv_row(line) if self.table.format == "csv" else json_row(line)
+                    yield Row(values, folder)
+
+    def csv_row(self, line: str) -> dict[str, str]:
+        """A line by the table's OpenCSVSerDe: quote ", escape U+0001, a quote doubled.
+
+        https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
+        """
+        [cells] = csv.reader([line], escapechar="\x01", doublequote=True, strict=True)
+        names = [column.name for column in self.table.all_columns]
+        return {name: short(cell) for name, cell in zip(names, cells, strict=True)}
+
+    def errors(self) -> Iterator[ErrorRecord]:
+        """Every record in the error output."""
+        for _, body in self.below(self.errors_path):
+            for line in body.decode().splitlines():
+                record = json.loads(line)
+                yield ErrorRecord(record["errorCode"], changes_of(b64decode(record["rawData"])))
+
+    def failed_batches(self) -> Iterator[list[dict[str, Any]]]:
+        """The stream records of each failed batch."""
+        for _, body in self.below(FAILED_BATCHES_PREFIX):
+            yield json.loads(body)["payload"]["Records"]
+
+    def below(self, path: str) -> Iterator[tuple[str, bytes]]:
+        return ((key, body) for key, body in self.objects.items() if key.startswith(path))
+
+
+def changes_of(data: bytes) -> list[dict[str, Any]]:
+    """The changes of a record that was meant for the transform, one a line, some compressed."""
+    changes = []
+    for line in data.split(b"\n"):
+        if line.strip():
+            change = json.loads(line)
+            packed = change.get("gzip")
+            changes.append(change if packed is None else json.loads(decompress(b64decode(packed))))
+    return changes
+
+
+def json_row(line: str) -> dict[str, Any]:
+    values = json.loads(line, parse_float=Decimal)
+    return {name: short(value) for name, value in values.items()}
+
+
+def short(value: Any) -> Any:
+    """The value, or what tells a long text from every other."""
+    if isinstance(value, str) and len(value) > LONG_TEXT:
+        return f"{value[:20]!r} and more: {len(value)}, {crc32(value.encode())}"
+    return value

@@ -1,0 +1,209 @@
+"""Handlers and queries broken on purpose, one guarantee each: the simulation must find them all."""
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import handlers.forward
+import handlers.image
+import handlers.put
+import handlers.reader
+import handlers.transform
+from tests.simulation import breaking
+from tests.simulation.breaking import answers, around, each_answer, query, rows, told
+from tests.simulation.run import simulate
+from tests.simulation.scenario import Scenario, scenario_of
+from tests.simulation.user_module import STORES
+
+MOST_SEEDS = 2000
+
+
+class Mutation(NamedTuple):
+    """A patch that breaks something.
+
+    Only seeds whose scenario `concerns` it are run: the others would tell nothing.
+    """
+
+    patch: Any
+    found_by: str
+    """The check that must find it."""
+    concerns: Callable[[Scenario], Any]
+
+
+class Hunt(NamedTuple):
+    """The seed that found a mutation, -1 if none did, and how many were run."""
+
+    name: str
+    seed: int
+    seeds: int
+
+
+MUTATIONS: dict[str, Mutation] = {}
+
+
+def found_by(check: str) -> Callable[..., None]:
+    """Mutations that this check finds."""
+
+    def mutation(
+        name: str, broken: Any, concerns: Callable[[Scenario], Any] = lambda _: True
+    ) -> None:
+        MUTATIONS[name] = Mutation(broken, check, concerns)
+
+    return mutation
+
+
+def hunt(name: str, most: int = MOST_SEEDS) -> Hunt:
+    """Run seeds with the mutation until its check finds it."""
+    mutation, tried = MUTATIONS[name], 0
+    for seed in range(most):
+        if mutation.concerns(scenario_of(seed)):
+            tried += 1
+            with mutation.patch:
+                violations = simulate(seed).violations
+            if mutation.found_by in dict(violations):
+                return Hunt(name, seed, tried)
+    return Hunt(name, -1, tried)
+
+
+def has_large_changes(scenario: Scenario) -> bool:
+    return scenario.large == "changes"
+
+
+def has_large_rows(scenario: Scenario) -> bool:
+    # Killed behind its puts, the transform only does the same large rows over and over.
+    return scenario.large == "rows" and "transform is killed after a put" not in scenario.spells
+
+
+def puts_much(scenario: Scenario) -> bool:
+    return has_large_changes(scenario) or scenario.changes > 500
+
+
+_missing = found_by("nothing_is_missing")
+_missing("FailedPutCount is ignored", breaking.failed_put_count_ignored())
+_missing(
+    "the last failure is reported instead of the first",
+    around(handlers.forward, "put_records", lambda put, *a, **k: put(*a, **k)[-1:]),
+)
+_missing(
+    "the forwarder reports what it gave up as done",
+    around(handlers.forward, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]),
+)
+_missing(
+    "an oversized change is passed over",
+    breaking.forwarder_as(breaking.pass_over_large),
+    has_large_changes,
+)
+_missing(
+    "a put-back that fails is passed over",
+    around(handlers.put, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]),
+)
+_missing("the last record to put back is forgotten", breaking.transform_as(breaking.forget_last))
+_missing(
+    "a change left out takes its pack with it",
+    each_answer(lambda answer, data: b"leave out" in data and answer.update(result="Dropped")),
+)
+_missing(
+    "every row is the first of its change",
+    rows(lambda data: re.sub(rb'"_row":\d', b'"_row":0', data)),
+)
+_missing(
+    "only the first row of a record is answered", rows(lambda data: data[: data.find(b"\n") + 1])
+)
+
+_else = found_by("nothing_else_is_there")
+_else("unwanted kinds pass", told("EVENT_NAMES", "INSERT,MODIFY,REMOVE"))
+_else("a REMOVE loses its old image", told("OLD_IMAGE", "never"))
+_else("old images travel unasked", told("OLD_IMAGE", "always"))
+_else("a TTL delete loses its mark", breaking.forwarder_as(breaking.forget_identity))
+_else(
+    "compressed changes are not read",
+    patch.object(handlers.reader, "decompress", lambda _: b"{}"),
+    has_large_changes,
+)
+_else(
+    "an image forgets what was not decoded",
+    patch.object(handlers.image.Image, "get", dict.get),
+    lambda scenario: scenario.poison == 0,
+)
+_else("a bad change sets its pack aside", breaking.transform_as(breaking.set_aside_packs))
+_else("Ok without data", answers(lambda given, _: given[0].pop("data", None)))
+_else("a record is answered twice", answers(lambda given, _: given.append(given[0])))
+_else("a record is not answered", answers(lambda given, _: given.pop()))
+_else(
+    "partition keys are forgotten",
+    each_answer(lambda answer, _: answer.pop("metadata", None)),
+    lambda scenario: scenario.args.partitions.dynamic,
+)
+_else(
+    "rows go to another folder",
+    each_answer(
+        lambda answer, _: answer.get("metadata", {"partitionKeys": {}})["partitionKeys"].update(
+            store=STORES[2]
+        )
+    ),
+    lambda scenario: scenario.args.partitions.row_keys,
+)
+_else("rows end without a line break", rows(bytes.rstrip))
+
+_state = found_by("the_current_state_is_the_table")
+_number = "lpad(\"_sequence_number\", 40, '0')"
+_state("sequence numbers are compared as text", query(_number, '"_sequence_number"'))
+_state("changes are ordered by their time", query(_number, '"_changed_at"'))
+_state("repeats are not told apart", query(' AND "_copy" = 1', ""))
+_state("removed items stay", query(" AND \"_op\" <> 'REMOVE'", ""))
+
+_ended = found_by("everything_ended")
+_ended(
+    "a too-large record is put back for ever",
+    breaking.transform_as(breaking.put_back_large),
+    has_large_rows,
+)
+_ended("a bad change goes back with its pack", breaking.transform_as(breaking.put_back_packs))
+_ended(
+    "a response is larger than Lambda takes",
+    patch.object(handlers.transform.transform_records, "__defaults__", (10**9,)),
+    has_large_rows,
+)
+_ended(
+    "the forwarder puts until its time-out",
+    patch.object(handlers.forward, "deadline_of", lambda _: 1e12),
+)
+_ended(
+    "a call holds more than Firehose takes",
+    patch.object(handlers.put, "groups", lambda contents, *_: [range(len(contents))]),
+    puts_much,
+)
+_ended(
+    "the forwarder always reports a failure",
+    breaking.forwarder_as(
+        lambda _, event, __: {
+            "batchItemFailures": [
+                {"itemIdentifier": event["Records"][0]["dynamodb"]["SequenceNumber"]}
+            ]
+        }
+    ),
+)
+
+_told = found_by("nothing_is_told_in_logs")
+_told(
+    "an error's own text is logged",
+    patch.object(handlers.transform, "_reason", lambda error, *_: str(error)),
+)
+_told(
+    "the forwarder logs a change's keys",
+    breaking.forwarder_as(
+        lambda handler, event, context: (
+            print(event["Records"][0]["dynamodb"]["Keys"]),  # noqa: T201
+            handler(event, context),
+        )[1]
+    ),
+)
+_told(
+    "the transform logs a record as base64",
+    answers(lambda _, records: print(records[0]["data"])),  # noqa: T201
+)
+_told(
+    "an exception quotes the change",
+    patch.object(handlers.transform.PutBackError, "__str__", lambda _: STORES[0]),
+)

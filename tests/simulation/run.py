@@ -1,0 +1,98 @@
+"""One run: the parts joined, driven until all is done, then checked."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import handlers.forward
+import handlers.transform
+from tests.simulation.checks import CHECKS, Run
+from tests.simulation.delivery import Delivery
+from tests.simulation.functions import Function, handlers_in
+from tests.simulation.lake import Lake
+from tests.simulation.mapping import Mapping
+from tests.simulation.processing import Processing
+from tests.simulation.puts import Client
+from tests.simulation.scenario import Scenario, scenario_of
+from tests.simulation.table import Table
+from tests.simulation.world import EndlessError, World
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves; plain data."""
+
+    seed: int
+    violations: list[tuple[str, str]]
+    """The check that failed and the sentence it gives."""
+    faults: Counter[str]
+    events: Counter[str]
+    trace_hash: str
+    trace: list[str]
+
+
+def simulate(seed: int, keep_trace: bool = False) -> Result:
+    """Run a seed to its end and check it."""
+    scenario = scenario_of(seed)
+    world = World(seed, scenario.spells)
+    if keep_trace:
+        world.keep = [str(scenario)]
+    run = drive(world, scenario)
+    violations = [("everything_ended", run.endless)] if run.endless else checked(run)
+    if not run.endless:
+        count_content(run)
+    return Result(seed, violations, world.faults, world.events, world.trace_hash, world.keep or [])
+
+
+def checked(run: Run) -> list[tuple[str, str]]:
+    """What the checks find."""
+    try:
+        run.read()
+        return [(check.__name__, text) for check in CHECKS for text in check(run)]
+    except Exception as error:
+        # What cannot even be read was not written so.
+        return [("nothing_else_is_there", f"unreadable: {type(error).__name__}: {error}")]
+
+
+def drive(world: World, scenario: Scenario) -> Run:
+    """Join the parts and let them run until nothing is due."""
+    settings = scenario.args
+    lake = Lake(scenario.table)
+    forwarder = Function(world, "forwarder", handlers.forward, settings.forwarder.timeout_seconds)
+    transform = Function(world, "transform", handlers.transform, settings.transform.timeout_seconds)
+    delivery = Delivery(world, scenario, lake)
+    processing = Processing(world, scenario, transform, delivery)
+    mapping = Mapping(world, scenario, forwarder, lake)
+    table = Table(world, scenario, mapping.publish)
+    run = Run(world, scenario, table.changes, lake)
+    with handlers_in(world, scenario, Client(world, processing.arrive)):
+        try:
+            world.run()
+        except EndlessError as error:
+            run.endless = str(error)
+    world.events["changes"] += len(table.changes)
+    world.events["forwarder invocations"] += forwarder.invocations
+    world.events["transform invocations"] += transform.invocations
+    world.events["objects"] += len(lake.objects)
+    return run
+
+
+def count_content(run: Run) -> None:
+    """Count what the changes themselves asked for among the faults."""
+    for change in run.changes.values():
+        image = change.new or change.old or {}
+        if "do" in image:
+            run.world.faults[f"change asks to {image['do']}"] += 1
+        if change.size > 1_000_000:
+            kind = "fits into no record" if change.fits_no_record else "fits compressed only"
+            run.world.faults[f"change {kind}"] += 1
+    events = run.world.events
+    seen: dict[str, int] = {}
+    for event_id, rows in run.landed.items():
+        if event_id in run.changes:
+            change = run.changes[event_id]
+            events["rows repeated"] += len(rows) - len(run.outcomes[event_id].rows)
+            number = int(change.sequence_number)
+            events["changes that land behind a later one of their item"] += (
+                number < seen.setdefault(change.key, number)
+            )
+            seen[change.key] = max(number, seen[change.key])

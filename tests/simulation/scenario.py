@@ -1,0 +1,187 @@
+"""What a seed chooses: the pipeline's settings, the table's life, the readings and the faults."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from components import (
+    DeliveryArgs,
+    ForwarderArgs,
+    PartitionArgs,
+    StreamingEtlPipelineArgs,
+    TransformArgs,
+)
+from components.lake_table import LakeTable, plan_lake_table
+from components.transform_module import TransformModule, read_transform_module
+from tests.simulation.user_module import STORES
+from tests.simulation.world import FAULTS, START, Spell
+
+DATABASE = "lake"
+STREAM_NAME = "orders-delivery"
+STREAM_ARN = f"arn:aws:firehose:ap-northeast-1:123456789012:deliverystream/{STREAM_NAME}"
+EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
+USER_MODULE = str(Path(__file__).with_name("user_module.py"))
+
+# Faults end this long after the last write, so that every run can drain.
+CALM_AFTER_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """All that is fixed before a run begins."""
+
+    args: StreamingEtlPipelineArgs
+    table: LakeTable
+    spells: Mapping[str, Spell]
+    changes: int
+    keys: int
+    seconds: int
+    """How long the table is written to."""
+    large: str
+    """`changes` or `rows` where some are near the limits or past them; such runs are slow."""
+    poison: float
+    """The share of changes that ask the transform for something else than a row."""
+    deadly: bool
+    """Whether some of them end the transform's process: those take their batches with them."""
+    shards: int
+    split_at: float | None
+    """When the first shard splits in two."""
+    float_times: bool
+    """Whether the mapping writes the whole seconds of a change as 1795426200.0."""
+    mapping_filters: bool
+    """Whether the mapping drops unwanted kinds itself; AWS's pages disagree."""
+    halves_without_progress: bool
+    """What bisecting does where the first change is the one reported; AWS's pages are silent.
+    True: halve the batch as after an error; False: send it again whole, as a retry."""
+    deaggregates: bool
+    """Whether Firehose takes packed records apart before the transform."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the forwarder is told."""
+        forwarder = self.args.forwarder
+        return {
+            "DELIVERY_STREAM": STREAM_NAME,
+            "EVENT_NAMES": ",".join(forwarder.event_names),
+            "CHANGES_PER_RECORD": str(forwarder.changes_per_record),
+            "RECORD_KIB": str(forwarder.record_kib),
+            "OLD_IMAGE": forwarder.old_image,
+        }
+
+
+def scenario_of(seed: int) -> Scenario:
+    """What this seed chooses."""
+    chance = Random(f"{seed} scenario")
+    large = chance.choice(("changes", "rows")) if chance.random() < 0.04 else ""
+    crowded = chance.random() < 0.01
+    # Much at a time is what brings a call, an event or a response to its limit.
+    dense = crowded or bool(large)
+    seconds = 5 if dense else chance.choice((5, 20, 20, 120, 600))
+    has_columns = chance.random() < 0.85
+    file_format = chance.choice(("csv", "json")) if has_columns else "json"
+    partitions = partitions_of(chance)
+    args = StreamingEtlPipelineArgs(
+        table_name="orders",
+        transform_module=USER_MODULE,
+        partitions=partitions,
+        format=file_format,
+        catalog="projection" if has_columns else "crawler",
+        forwarder=forwarder_of(chance, crowded, dense),
+        transform=TransformArgs(
+            timeout_seconds=chance.choice((60, 120)),
+            buffer_mib=chance.choice((0.2, 1.0, 3.0)),
+            buffer_seconds=chance.choice((5, 60) if dense else (0, 5, 60)),
+            retries=chance.choice((0, 1, 3, 3)),
+        ),
+        delivery=DeliveryArgs(
+            buffer_mib=64 if partitions.dynamic else chance.choice((1, 64)),
+            buffer_seconds=60 if partitions.dynamic else chance.choice((0, 10, 120)),
+            compression=chance.choice((None, "UNCOMPRESSED")),
+        ),
+    )
+    return Scenario(
+        args=args,
+        table=plan_lake_table(args, user_module(has_columns)),
+        spells=spells_of(Random(f"{seed} spells"), seconds, bool(large)),
+        changes=changes_of(chance, large, crowded),
+        keys=chance.choice((2, 2, 30) if large == "changes" else (2, 5, 12)),
+        seconds=seconds,
+        large=large,
+        poison=chance.choice((0.0, 0.1, 0.3)),
+        deadly=chance.random() < 0.12,
+        shards=chance.choice((1, 1, 1, 2, 3)),
+        split_at=START + chance.random() * seconds if chance.random() < 0.2 else None,
+        float_times=chance.random() < 0.2,
+        mapping_filters=chance.random() < 0.3,
+        halves_without_progress=chance.random() < 0.5,
+        deaggregates=partitions.dynamic and chance.random() < 0.6,
+    )
+
+
+@cache
+def user_module(has_columns: bool) -> TransformModule:
+    module = read_transform_module(USER_MODULE)
+    return module if has_columns else replace(module, columns=None)
+
+
+def partitions_of(chance: Random) -> PartitionArgs:
+    listed: dict[str, Sequence[str]] = {"store": STORES}
+    row_keys = chance.choice(({}, {}, {}, listed, {"store": ()}))
+    granularity = chance.choice(("year", "day", "hour"))
+    return PartitionArgs(
+        granularity=granularity,
+        layout="folders" if granularity == "year" else chance.choice(("folders", "dt")),
+        time_zone=chance.choice(("UTC", "Asia/Tokyo", "America/New_York")),
+        time_source=chance.choice(("arrival", "arrival", "arrival", "change")),
+        row_keys=row_keys,
+    )
+
+
+def changes_of(chance: Random, large: str, crowded: bool) -> int:
+    """How many changes are written: few that are large, or more than a call of Firehose takes."""
+    if large:
+        return chance.randint(6, 18)
+    return 1100 if crowded else chance.choice((8, 30, 60, 100))
+
+
+def forwarder_of(chance: Random, crowded: bool, dense: bool) -> ForwarderArgs:
+    some = chance.sample(EVENT_NAMES, chance.choice((1, 2)))
+    packed = chance.random() < (0.3 if crowded else 0.85)
+    packing: dict[str, Any] = {
+        "changes_per_record": chance.choice((3, 20, 500, 500)),
+        "record_kib": chance.choice((1, 4, 150, 150)),
+    }
+    return ForwarderArgs(
+        **packing if packed else {"changes_per_record": 1},
+        old_image=chance.choice(("always", "removed", "never")),
+        batch_size=10_000 if crowded else chance.choice((1, 3, 20, 100, 500, 500)),
+        batching_window_seconds=30 if dense else chance.choice((0, 5, 30, 60)),
+        parallelization_factor=1 if dense else chance.choice((1, 1, 2, 10)),
+        maximum_retry_attempts=chance.choice((0, 1, 3, 3, 10)),
+        maximum_record_age_seconds=chance.choice((60, 300, 43_200, 43_200)),
+        event_names=EVENT_NAMES if chance.random() < 0.8 else some,
+        timeout_seconds=chance.choice((30, 60)),
+    )
+
+
+def spells_of(chance: Random, seconds: int, large: bool) -> dict[str, Spell]:
+    """Which faults may strike, how often and when; in one run of eight none at all."""
+    if chance.random() < 0.125:
+        return {}
+    calm_at = START + seconds + CALM_AFTER_SECONDS
+    spells = {}
+    for fault in FAULTS:
+        # The transform puts rarely, and a throttled call is rarely given up with a part put.
+        rare = fault.startswith("transform put") or fault.endswith(("after a put", "in part"))
+        if chance.random() < (0.5 if rare else 0.2):
+            start = START + chance.choice((0, chance.random())) * seconds
+            shortest = seconds if rare else seconds / 4
+            length = chance.choice((shortest, seconds, 10 * seconds + CALM_AFTER_SECONDS))
+            often = chance.choice((0.05, 0.2, 0.5, 0.95))
+            # Behind the forwarder, what is repeated may be put back, and repeated again.
+            most = 300 if fault.startswith(("forwarder", "mapping")) else 4 if large else 40
+            spells[fault] = Spell(often, start, min(start + length, calm_at), most)
+    return spells

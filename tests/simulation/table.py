@@ -1,0 +1,223 @@
+"""The table: a small set of items that come, change and go, and the stream of its changes."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from random import Random
+from typing import Any
+from zlib import compress, crc32
+
+from tests.simulation.scenario import Scenario
+from tests.simulation.user_module import SECRET, STORES
+from tests.simulation.world import World
+
+# The number that each change brings begins so, and must not be in any log either.
+SECRET_NUMBER = 886_644_220_011_000
+
+# Texts that CSV, JSON or a line could break on.
+NOTES = (
+    *(SECRET, "", " spaces ", "a,b", 'say "so"', '"', '""', "back\\slash", "it's", "tab\t"),
+    *("two\nlines", "end\r\n", "\r", "\x01 \x00", "\u2028", "漢字 ünï", "null", "{}", "-"),
+)
+
+TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+
+# What a change may ask of the transform: things that end in no row, and things that do.
+POISON = ("fail", "return a text", "leave out", "return nothing")
+PLAY = ("return three rows", "take the change apart")
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change as the model knows it."""
+
+    event_id: str
+    kind: str
+    keys: Item
+    new: Item | None
+    old: Item | None
+    sequence_number: str
+    at: int
+    """Whole epoch seconds, as the stream tells."""
+    by_ttl: bool
+    shard: str
+    float_time: bool
+    """Whether the second is written as 1795426200.0."""
+
+    @cached_property
+    def key(self) -> str:
+        """The item's key as the lake tells it."""
+        return compact({name: attribute(value) for name, value in sorted(self.keys.items())})
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The stream's record of it."""
+        images = {"NewImage": self.new, "OldImage": self.old}
+        record = {
+            "eventID": self.event_id,
+            "eventName": self.kind,
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": "ap-northeast-1",
+            "dynamodb": {
+                "ApproximateCreationDateTime": float(self.at) if self.float_time else self.at,
+                "Keys": attributes(self.keys),
+                **{name: attributes(image) for name, image in images.items() if image},
+                "SequenceNumber": self.sequence_number,
+                "SizeBytes": 59,
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+            },
+            "eventSourceARN": "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/x",
+        }
+        return record | ({"userIdentity": TTL_IDENTITY} if self.by_ttl else {})
+
+    @cached_property
+    def text(self) -> str:
+        return json.dumps(self.record, ensure_ascii=False)
+
+    @cached_property
+    def size(self) -> int:
+        return len(self.text.encode())
+
+    @cached_property
+    def fits_no_record(self) -> bool:
+        """Whether the change is too large for Firehose with all that the stream tells of it."""
+        text = self.text.encode()
+        return len(text) > 1_024_000 and len(b64encode(compress(text))) > 1_023_000
+
+
+def compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def attribute(value: Any) -> dict[str, Any]:
+    """A plain value as DynamoDB's JSON has it."""
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bytes):
+        return {"B": b64encode(value).decode()}
+    return {"N": str(value)}
+
+
+def attributes(item: Item) -> dict[str, Any]:
+    return {name: attribute(value) for name, value in item.items()}
+
+
+class Shard:
+    """A part of the stream: its changes carry ascending sequence numbers."""
+
+    def __init__(self, name: str, parent: str | None, last_number: int) -> None:
+        self.name, self.parent, self.last_number = name, parent, last_number
+
+
+class Table:
+    """Writes the scenario's changes at their times and hands each to `publish`."""
+
+    def __init__(
+        self, world: World, scenario: Scenario, publish: Callable[[Change, str | None], None]
+    ) -> None:
+        self.world, self.scenario, self.publish = world, scenario, publish
+        self.changes: dict[str, Change] = {}
+        """All that was written, by event id, in order."""
+        self.items: dict[int, Item] = {}
+        chance = world.chance("table")
+        # Numbers grow by a digit somewhere in the run, so that as texts they are out of order.
+        self.shards = [
+            Shard(str(index), None, 10 ** chance.randint(20, 24) - chance.randint(1, 60) * 10**12)
+            for index in range(scenario.shards)
+        ]
+        self.halves: list[Shard] = []
+        """What the first shard has been split into."""
+        times = sorted(chance.random() * scenario.seconds for _ in range(scenario.changes))
+        for number, seconds in enumerate(times):
+            world.after(seconds, self.write, number)
+
+    def write(self, number: int) -> None:
+        """One change of one item, INSERT, MODIFY or REMOVE."""
+        chance, now = self.world.chance("table"), self.world.now
+        which = chance.randrange(self.scenario.keys)
+        old = self.items.pop(which, None)
+        removed = old is not None and chance.random() < 0.25
+        new = None if removed else self.new_item(which, number, chance)
+        if new is not None:
+            self.items[which] = new
+        keys = {"id": f"{SECRET}-{which}", "line": which % 3}
+        shard = self.shard_of(json.dumps(keys))
+        shard.last_number += chance.randint(1, 2 * 10**12)
+        change = Change(
+            event_id=f"event-{number}",
+            kind="REMOVE" if new is None else "MODIFY" if old else "INSERT",
+            keys=keys,
+            new=new,
+            old=old,
+            sequence_number=str(shard.last_number),
+            at=int(now),
+            by_ttl=removed and chance.random() < 0.4,
+            shard=shard.name,
+            float_time=self.scenario.float_times,
+        )
+        self.changes[change.event_id] = change
+        self.world.trace("written", change.event_id, change.kind, change.size)
+        self.publish(change, shard.parent)
+
+    def shard_of(self, key: str) -> Shard:
+        """Where the item's changes go now; splits the first shard when its time has come."""
+        shard = self.shards[crc32(key.encode()) % len(self.shards)]
+        split_at = self.scenario.split_at
+        if shard is not self.shards[0] or split_at is None or self.world.now < split_at:
+            return shard
+        if not self.halves:
+            self.world.events["shard split"] += 1
+            self.halves = [Shard(f"0-{half}", "0", shard.last_number) for half in "ab"]
+        return self.halves[crc32(key[::-1].encode()) % 2]
+
+    def new_item(self, which: int, number: int, chance: Random) -> Item:
+        scenario = self.scenario
+        item = {
+            "id": f"{SECRET}-{which}",
+            "line": which % 3,
+            "secret": f"{SECRET} {number}",
+            "number": SECRET_NUMBER + number,
+            "note": chance.choice(NOTES),
+            "seen": f"2026-11-{chance.randint(10, 28)}T09:30:{chance.randint(10, 59)}",
+        }
+        if chance.random() < 0.8:
+            item["price"] = Decimal(chance.randint(-(10**7), 10**7)).scaleb(-chance.randint(0, 2))
+        # Where queries ask for a store, an item that moved would be current in both.
+        if chance.random() < 0.5 and not scenario.table.asked_keys:
+            item["store"] = chance.choice(STORES)
+        if chance.random() < scenario.poison:
+            item["do"] = chance.choice(self.poison_kinds())
+        elif chance.random() < 0.1:
+            item["do"] = chance.choice(PLAY)
+        if scenario.large and chance.random() < 0.6:
+            enlarge(item, scenario.large, chance)
+        return item
+
+    def poison_kinds(self) -> tuple[str, ...]:
+        scenario = self.scenario
+        return (
+            *POISON,
+            "wrong column" if scenario.table.columns else "return the item",
+            *(("mix partitions",) if scenario.args.partitions.row_keys else ()),
+            *(("kill",) if scenario.deadly else ()),
+        )
+
+
+def enlarge(item: Item, what: str, chance: Random) -> None:
+    """Bring the change, or the rows made of it, near a limit or past it."""
+    if what == "rows":
+        # Base64 makes them a third wider; 6 MB take three of the widest that fit at all.
+        width = chance.choice((300_000, 700_000, 1_900_000, 1_900_000, 4_900_000, 6_500_000))
+        item |= {"do": "widen", "width": width}
+    elif chance.random() < 0.7:
+        # Two of them, old and new, fit into no record, however compressed.
+        item["blob"] = chance.randbytes(400_000)
+    else:
+        # Six bytes each in JSON, and nearly nothing compressed.
+        item["filler"] = "\x01" * 180_000
