@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tests.simulation.lake import Row, short
 from tests.simulation.scenario import Scenario
-from tests.simulation.table import Change, Item
+from tests.simulation.table import UNREADABLE, Change, Item
 from tests.simulation.user_module import store_of
 
 COLUMNS = ("id", "number", "price", "note", "seen", "before", "ttl")
@@ -46,7 +46,8 @@ def outcome_of(change: Change, scenario: Scenario) -> Outcome:
     old = old_image(change, scenario)
     image = change.new or old or {}
     do = image.get("do")
-    if do in BAD or image.get("width", 0) > TOO_WIDE:
+    unreadable = any(item and item["number"] is UNREADABLE for item in (change.new, old))
+    if unreadable or do in BAD or image.get("width", 0) > TOO_WIDE:
         return Outcome([], bad=True)
     if do in LEFT_OUT:
         return Outcome([], bad=False)

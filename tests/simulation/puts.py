@@ -44,7 +44,9 @@ class Client:
         if world.strikes(f"{who} put is slow"):
             seconds = chance.random() * READ_SECONDS
         timed_out = world.strikes(f"{who} put times out and is taken")
-        function.wait(READ_SECONDS if timed_out else seconds)
+        if timed_out:
+            seconds = chance.random() * CONNECT_SECONDS + READ_SECONDS
+        function.wait(seconds)
         self.refuse(who, request["DeliveryStreamName"], data)
         failed = set()
         if world.strikes(f"{who} put is throttled in part"):

@@ -13,7 +13,7 @@ from tests.simulation.mapping import Mapping
 from tests.simulation.processing import Processing
 from tests.simulation.puts import Client
 from tests.simulation.scenario import Scenario, scenario_of
-from tests.simulation.table import Table
+from tests.simulation.table import UNREADABLE, Table
 from tests.simulation.world import EndlessError, World
 
 
@@ -80,7 +80,9 @@ def count_content(run: Run) -> None:
     """Count what the changes themselves asked for among the faults."""
     for change in run.changes.values():
         image = change.new or change.old or {}
-        if "do" in image:
+        if image.get("number") is UNREADABLE:
+            run.world.faults["change cannot be read"] += 1
+        elif "do" in image:
             run.world.faults[f"change asks to {image['do']}"] += 1
         if change.size > 1_000_000:
             kind = "fits into no record" if change.fits_no_record else "fits compressed only"

@@ -31,6 +31,9 @@ PLAY = ("return three rows", "take the change apart")
 
 Item = dict[str, Any]
 
+UNREADABLE = object()
+"""A value of a type that no reader of DynamoDB's JSON knows."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -101,6 +104,8 @@ def attribute(value: Any) -> dict[str, Any]:
         return {"S": value}
     if isinstance(value, bytes):
         return {"B": b64encode(value).decode()}
+    if value is UNREADABLE:
+        return {"X": SECRET}
     return {"N": str(value)}
 
 
@@ -193,9 +198,11 @@ class Table:
             item["store"] = chance.choice(STORES)
         if chance.random() < scenario.poison:
             item["do"] = chance.choice(self.poison_kinds())
+            if chance.random() < 0.1:
+                item["number"] = UNREADABLE
         elif chance.random() < 0.1:
             item["do"] = chance.choice(PLAY)
-        if scenario.large and chance.random() < 0.6:
+        if scenario.large and chance.random() < 0.8:
             enlarge(item, scenario.large, chance)
         return item
 
