@@ -50,7 +50,7 @@ def plain_item(attributes: Attributes) -> dict[str, Any]:
         elif value.M is not None:
             item[name] = plain_item(value.M)
         elif value.L is not None:
-            item[name] = _plain_list(value.L)
+            item[name] = _plain_list(value.L) if value.L else []
         elif value.BOOL is not None:
             item[name] = value.BOOL
         else:
@@ -91,12 +91,11 @@ def _plain_rest(value: Attribute) -> Any:
 
 
 def _number(text: str) -> int | Decimal:
-    if "E" not in text:
-        if "." not in text:
-            return int(text)
-        if text[-1] != "0" and len(text) <= _EXACT.prec:
-            # A last digit other than 0 behind the point: not whole, and few enough to be exact.
-            return Decimal(text)
+    if "." in text and text[-1] != "0" and "E" not in text and len(text) <= _EXACT.prec:
+        # A last digit other than 0 behind the point: not whole, and few enough to be exact.
+        return Decimal(text)
+    if text.lstrip("-").isdigit():
+        return int(text)
     number = _EXACT.create_decimal(text)
     whole = int(number)
     return whole if whole == number else number

@@ -37,12 +37,11 @@ def natural_json(
             known.add(names)
 
     def encode(row: dict[str, Any]) -> bytes:
-        if left_out or type(row) is not dict or type(None) in set(map(type, row.values())):
-            row = {
-                name: value
-                for name, value in row.items()
-                if value is not None and name not in left_out
-            }
+        absent = [name for name, value in row.items() if value is None]
+        if absent or left_out or type(row) is not dict:
+            row = dict(row)
+            for name in (*absent, *left_out):
+                row.pop(name, None)
         # Most rows have the names of some other row.
         if (names := tuple(row)) not in known:
             refuse_names(names)

@@ -17,7 +17,7 @@ from handlers.values import timestamp_text
 # With more names than these it is cheaper to decode all there are.
 _MOST_NAMES = 64
 
-_PART_BYTES = 32_768
+_PART_BYTES = 20_480
 
 _COMPRESSED = b'{"gzip"'
 

@@ -17,7 +17,7 @@ def read(content):
     return found, lines_of(parts)
 
 
-@pytest.fixture(params=[1, 500, 32_768])
+@pytest.fixture(params=[1, 500, 20_480])
 def part_bytes(request, monkeypatch):
     """Records are decoded in parts of this size."""
     monkeypatch.setattr(module, "_PART_BYTES", request.param)

@@ -75,10 +75,6 @@ def has_large_rows(scenario: Scenario) -> bool:
     return scenario.large == "rows" and "transform is killed after a put" not in scenario.spells
 
 
-def puts_much(scenario: Scenario) -> bool:
-    return has_large_changes(scenario) or scenario.changes > 500
-
-
 _missing = found_by("nothing_is_missing")
 _missing("FailedPutCount is ignored", breaking.failed_put_count_ignored())
 _missing(
@@ -170,9 +166,14 @@ _ended(
     patch.object(handlers.forward, "deadline_of", lambda _: 1e12),
 )
 _ended(
-    "a call holds more than Firehose takes",
-    patch.object(handlers.put, "groups", lambda contents, *_: [range(len(contents))]),
-    puts_much,
+    "a call holds more records than Firehose takes",
+    around(handlers.put, "groups", lambda cut, contents, _, size: cut(contents, 10**9, size)),
+    lambda scenario: scenario.changes > 500,
+)
+_ended(
+    "a call holds more bytes than Firehose takes",
+    around(handlers.put, "groups", lambda cut, contents, count, _: cut(contents, count, 10**9)),
+    has_large_changes,
 )
 _ended(
     "the forwarder always reports a failure",

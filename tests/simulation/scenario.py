@@ -107,7 +107,7 @@ def scenario_of(seed: int) -> Scenario:
         table=plan_lake_table(args, user_module(has_columns)),
         spells=spells_of(Random(f"{seed} spells"), seconds, bool(large)),
         changes=changes_of(chance, large, crowded),
-        keys=chance.choice((2, 2, 30) if large == "changes" else (2, 5, 12)),
+        keys=chance.choice((2, 30) if large == "changes" else (2, 5, 12)),
         seconds=seconds,
         large=large,
         poison=chance.choice((0.0, 0.1, 0.3)),
@@ -143,7 +143,7 @@ def partitions_of(chance: Random) -> PartitionArgs:
 def changes_of(chance: Random, large: str, crowded: bool) -> int:
     """How many changes are written: few that are large, or more than a call of Firehose takes."""
     if large:
-        return chance.randint(6, 18)
+        return chance.randint(6, 24 if large == "changes" else 18)
     return 1100 if crowded else chance.choice((8, 30, 60, 100))
 
 

@@ -202,7 +202,7 @@ class Table:
                 item["number"] = UNREADABLE
         elif chance.random() < 0.1:
             item["do"] = chance.choice(PLAY)
-        if scenario.large and chance.random() < 0.8:
+        if scenario.large and chance.random() < 0.9:
             enlarge(item, scenario.large, chance)
         return item
 
@@ -222,7 +222,7 @@ def enlarge(item: Item, what: str, chance: Random) -> None:
         # Base64 makes them a third wider; 6 MB take three of the widest that fit at all.
         width = chance.choice((300_000, 700_000, 1_900_000, 1_900_000, 4_900_000, 6_500_000))
         item |= {"do": "widen", "width": width}
-    elif chance.random() < 0.7:
+    elif chance.random() < 0.9:
         # Two of them, old and new, fit into no record, however compressed.
         item["blob"] = chance.randbytes(400_000)
     else:
