@@ -39,8 +39,8 @@ bench: $(INSTALLED) ## Measure both handlers, about 3 minutes; ARGS=--help for l
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(INSTALLED) ## Resolve the requirements*.in anew into the pinned requirements*.txt
-	$(COMPILE) requirements.in -o requirements.txt
 	$(COMPILE) handlers/requirements.in -o handlers/requirements.txt
+	$(COMPILE) requirements.in -c handlers/requirements.txt -o requirements.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -c handlers/requirements.txt -o requirements-dev.txt
 
 clean: ## Delete the virtual environment and every cache

@@ -20,9 +20,9 @@ class Change(msgspec.Struct, eq=False, gc=False):
     """
 
     kind: str
-    """INSERT, MODIFY or REMOVE."""
+    """INSERT, MODIFY or REMOVE; SNAPSHOT for an item that a backfill read."""
     sequence_number: str
-    """Decimal digits of varying length: compare as a number."""
+    """Decimal digits of varying length: compare as a number. A SNAPSHOT comes before all others."""
     event_id: str
     """Names the change; a repeated delivery carries the same one."""
     _record: Any

@@ -46,7 +46,7 @@ def _record_decoder(image: Any) -> "msgspec.json.Decoder[Any]":
     ]
     record: list[Any] = [
         ("eventID", str),
-        ("eventName", Literal["INSERT", "MODIFY", "REMOVE"]),
+        ("eventName", Literal["INSERT", "MODIFY", "REMOVE", "SNAPSHOT"]),
         ("dynamodb", msgspec.defstruct("Stream", stream, gc=False)),
         ("userIdentity", Optional[_Identity], None),
     ]

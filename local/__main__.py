@@ -8,7 +8,7 @@ from typing import Any
 
 from local import LocalError
 
-NEEDED = ("boto3", "duckdb", "ministack", "pulumi", "pulumi_aws", "rich", "yaml")
+NEEDED = ("boto3", "click", "duckdb", "ministack", "pulumi", "pulumi_aws", "rich", "yaml")
 INTERRUPTED = 130
 
 
@@ -22,9 +22,11 @@ def main() -> int:
         )
     # As Ctrl-C: what was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    from ops import OpsError
+
     try:
         return run(arguments)
-    except LocalError as error:
+    except (LocalError, OpsError) as error:
         return complain(str(error))
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running.", file=sys.stderr)

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from local import LocalError
-from local.clients import Clients
+from ops.clients import Clients
 
 QUERY_SECONDS = 60.0
 POLL_SECONDS = 0.02

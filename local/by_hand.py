@@ -10,9 +10,9 @@ from rich.console import Console
 
 from local import LocalError, screen
 from local.athena import query, saved_query
-from local.lake import Pipeline
 from local.sample import to_dynamodb
 from local.state import running
+from ops.stack import Pipeline
 
 
 def python() -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlparse
 
-from local.clients import Clients
+from ops.clients import Clients
 
 # https://docs.aws.amazon.com/glue/latest/webapi/API_BatchCreatePartition.html
 PARTITIONS_PER_CALL = 100

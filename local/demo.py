@@ -10,11 +10,12 @@ from importlib import metadata
 from rich.console import Console
 
 from local import LocalError, drive, screen
-from local.clients import Clients
-from local.deploy import deploy, read_config
+from local.deploy import deploy
 from local.emulator import ROOT, Emulator
-from local.lake import Lake, Pipeline, pipelines_of
+from local.lake import Lake
 from local.sample import Sample, samples
+from ops.clients import Clients
+from ops.stack import Pipeline, pipelines_of, read_config
 
 Driven = list[tuple[Pipeline, Sample]]
 

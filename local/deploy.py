@@ -2,59 +2,24 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import runpy
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 from pulumi.runtime import mocks, settings, stack
 
 from local import LocalError
-from local.clients import Clients
 from local.emulator import ACCOUNT
 from local.resources import create
+from ops.clients import Clients
+from ops.stack import StackConfig
 
 Created = Callable[[str, str], None]
 """Is told the type and the name of each resource that stands."""
-
-
-@dataclass(frozen=True)
-class StackConfig:
-    """Pulumi.yaml and Pulumi.<stack>.yaml, as far as a program sees them."""
-
-    project: str
-    stack: str
-    values: Mapping[str, str]
-
-    @property
-    def region(self) -> str:
-        return self.values.get("aws:region", "us-east-1")
-
-
-def read_config(directory: Path, stack_name: str = "dev") -> StackConfig:
-    """Read the stack's configuration, spelled as Pulumi hands it to the program."""
-    project = yaml.safe_load((directory / "Pulumi.yaml").read_text())["name"]
-    path = directory / f"Pulumi.{stack_name}.yaml"
-    try:
-        given = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
-    except yaml.YAMLError as error:
-        raise LocalError(f"{path.name} is no valid YAML: {' '.join(str(error).split())}") from None
-    values = {}
-    for key, value in given.items():
-        if isinstance(value, Mapping) and set(value) == {"secure"}:
-            raise LocalError(
-                f"{path.name}: {key} is a secret, which only Pulumi can read. "
-                "Give the embedded AWS a stack without secrets."
-            )
-        full_key = key if ":" in key else f"{project}:{key}"
-        values[full_key] = value if isinstance(value, str) else json.dumps(value)
-    return StackConfig(project, stack_name, values)
 
 
 class Provider(mocks.Mocks):

@@ -8,9 +8,10 @@ from typing import Any
 
 from local import crawl
 from local.athena import Row
-from local.clients import Clients
-from local.lake import Lake, Pipeline, Refused
+from local.lake import Lake, Refused
 from local.sample import Item, Sample, Write, differences, from_dynamodb, to_dynamodb
+from ops.clients import Clients
+from ops.stack import Pipeline
 
 # Longer without any change arriving, and it is taken for lost.
 PATIENCE_SECONDS = 30.0

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from local import DIRECTORY_VARIABLE, LocalError
-from local.clients import DUMMY_KEY, Clients
+from ops.clients import DUMMY_KEY, Clients
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"

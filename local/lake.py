@@ -4,28 +4,14 @@ import base64
 import gzip
 import json
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlparse
 
 from local.athena import Answer, query, saved_query
-from local.clients import Clients
 from local.crawl import hive_folder
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """One pipeline of the stack, by its outputs."""
-
-    name: str
-    outputs: Mapping[str, Any]
-
-    def __getattr__(self, output: str) -> Any:
-        try:
-            return self.outputs[output]
-        except KeyError:
-            raise AttributeError(f"pipeline {self.name} has no output {output}") from None
+from ops.clients import Clients
+from ops.stack import Pipeline
 
 
 @dataclass(frozen=True)
@@ -36,15 +22,6 @@ class Refused:
     error_code: str
     error_message: str
     key: str
-
-
-def pipelines_of(exports: Mapping[str, Any]) -> list[Pipeline]:
-    """Every pipeline that the program exports."""
-    return [
-        Pipeline(name, outputs)
-        for name, outputs in exports.items()
-        if isinstance(outputs, Mapping) and "delivery_stream" in outputs
-    ]
 
 
 class Lake:

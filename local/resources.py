@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from local import LocalError
-from local.clients import Clients
 from local.inputs import Inputs
+from ops.clients import Clients
 
 Outputs = dict[str, Any]
 """What the provider tells of a resource beside its inputs; `id` is always among it."""

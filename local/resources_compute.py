@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from local import LocalError
-from local.clients import Clients
 from local.emulator import ACCOUNT
 from local.inputs import Inputs, pascal, zipped
 from local.packages import on_this_machine
 from local.resources import Outputs, creates
+from ops.clients import Clients
 
 # The one way in which local/firehose_split.py splits records.
 JSON_OBJECTS = {"SubRecordType": "JSON"}

@@ -1,9 +1,9 @@
 """Creators of what holds data: DynamoDB, S3, Glue, Athena."""
 
-from local.clients import Clients
 from local.emulator import ACCOUNT
 from local.inputs import Inputs, pascal
 from local.resources import Outputs, creates
+from ops.clients import Clients
 
 
 @creates("aws:dynamodb/table:Table")

@@ -9,13 +9,12 @@ from rich.markup import escape
 
 from local import drive, screen
 from local.by_hand import python
-from local.clients import DUMMY_KEY
 from local.demo import deploy_stack, started
-from local.deploy import read_config
 from local.emulator import ROOT, Emulator
-from local.lake import Pipeline
 from local.sample import Item, samples
 from local.state import refuse_second, remembered
+from ops.clients import DUMMY_KEY
+from ops.stack import Pipeline, read_config
 
 CRAWL_SECONDS = 5.0
 

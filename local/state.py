@@ -2,17 +2,12 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from local import LocalError
-from local.clients import Clients
-from local.emulator import ROOT, Emulator, is_ready
-from local.lake import Pipeline, pipelines_of
-
-# Elsewhere for the tests, which must not meddle with what a developer has running.
-STATE_FILE = Path(os.environ.get("STREAMING_ETL_LOCAL_STATE") or ROOT / ".build" / "local.json")
+from local.emulator import Emulator, is_ready
+from ops.clients import Clients
+from ops.stack import STATE_FILE, Pipeline, pipelines_of
 
 
 @contextlib.contextmanager

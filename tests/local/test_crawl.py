@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from local.athena import query
-from local.clients import Clients
 from local.crawl import crawl, hive, merge_all
+from ops.clients import Clients
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 NUMBERS = itertools.count(1)

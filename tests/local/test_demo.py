@@ -9,8 +9,9 @@ from rich.console import Console
 
 from local.demo import demo
 from local.drive import Folder, TableReport
-from local.lake import Pipeline, Refused
+from local.lake import Refused
 from local.sample import differences, samples
+from ops.stack import Pipeline
 
 
 @pytest.mark.e2e

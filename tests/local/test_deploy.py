@@ -10,9 +10,10 @@ import pulumi
 import pytest
 
 from local import LocalError
-from local.clients import Clients
-from local.deploy import StackConfig, deploy, read_config
+from local.deploy import deploy
 from local.inputs import Inputs, pascal, zipped
+from ops.clients import Clients
+from ops.stack import StackConfig
 
 e2e = pytest.mark.e2e
 
@@ -161,29 +162,6 @@ def test_a_deployment_leaves_nothing_in_pulumis_own_settings(aws: Clients, tmp_p
     assert (pulumi.get_stack(), pulumi.get_project()) != ("left", "left")
 
 
-def test_the_stacks_yaml_reaches_the_program_as_pulumi_spells_it(tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: project\n")
-    text = "config:\n  aws:region: eu-west-1\n  tables:\n    orders: {format: csv}\n  count: 3\n"
-    (tmp_path / "Pulumi.dev.yaml").write_text(text)
-
-    config = read_config(tmp_path)
-
-    assert config.region == "eu-west-1"
-    assert config.values == {
-        "aws:region": "eu-west-1",
-        "project:tables": '{"orders": {"format": "csv"}}',
-        "project:count": "3",
-    }
-
-
-def test_a_secret_in_the_stacks_yaml_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: project\n")
-    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  project:key:\n    secure: abc\n")
-
-    with pytest.raises(LocalError, match="project:key is a secret"):
-        read_config(tmp_path)
-
-
 def test_keys_get_a_capital_but_a_map_of_free_keys_stays_as_it_is() -> None:
     given = {"bucketArn": "a", "parameters": {"projection.enabled": "true"}, "rules": [{"id": 1}]}
 
@@ -215,11 +193,3 @@ def test_the_code_is_the_archive_that_the_component_made(tmp_path: Path) -> None
         contents = {name: file.read(name) for name in file.namelist()}
     assert contents == {"handlers/file.py": b"pass\n", "nested/pipeline.json": b"{}"}
     assert zipped(archive) == code
-
-
-def test_a_stack_config_that_is_no_yaml_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: project\n")
-    (tmp_path / "Pulumi.dev.yaml").write_text("config: {tables: [\n")
-
-    with pytest.raises(LocalError, match=r"^Pulumi\.dev\.yaml is no valid YAML: [^\n]+$"):
-        read_config(tmp_path)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from ministack.services import firehose as ministack_firehose
 
 from local import firehose
-from local.clients import Clients
+from ops.clients import Clients
 from tests.local.delivery_streams import ROLE, Stream, raw
 
 pytestmark = pytest.mark.e2e

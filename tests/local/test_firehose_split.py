@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from local.clients import Clients
+from ops.clients import Clients
 from tests.local.delivery_streams import Stream, packed, raw
 
 pytestmark = pytest.mark.e2e

@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from local import LocalError
-from local.clients import Clients, isolated_session
 from local.emulator import HOST, ROOT, Emulator, child_environment
+from ops.clients import Clients, isolated
 from tests.local.conftest import REGION
 from tests.local.delivery_streams import Stream
 from tests.local.processes import end, environment, listening_addresses, members, wait_until
@@ -76,7 +76,7 @@ def test_the_hostile_machine_would_be_believed_by_an_ordinary_session(
 
 
 def test_nothing_of_this_machine_reaches_the_clients(hostile_machine: Path) -> None:
-    session = isolated_session(REGION)
+    session = isolated(REGION)
     keys = session.get_credentials().get_frozen_credentials()
     client = Clients("http://127.0.0.1:1", REGION)("s3")
 

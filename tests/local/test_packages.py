@@ -15,10 +15,11 @@ from components import wheels
 from components.fetch import Target, host_target
 from components.pins import Pin
 from components.wheels import BUILD, carried_packages
-from local.clients import Clients
-from local.deploy import StackConfig, deploy
+from local.deploy import deploy
 from local.inputs import files_of
 from local.packages import on_this_machine
+from ops.clients import Clients
+from ops.stack import StackConfig
 from tests.components.wheelhouse import CARRIED
 
 SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]

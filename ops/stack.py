@@ -1,0 +1,191 @@
+"""A stack as its operator knows it: the settings in its config, and its outputs."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
+
+import click
+import yaml
+
+from ops import OpsError
+from ops.clients import Clients
+
+if TYPE_CHECKING:
+    from components.settings import StreamingEtlPipelineArgs
+
+# The program lies beside this package; Pulumi runs there, and so do its commands.
+ROOT = Path(__file__).resolve().parent.parent
+# What `make local` writes while its embedded AWS is up. Elsewhere for the tests, which must not
+# meddle with what a developer has running.
+STATE_FILE = Path(os.environ.get("STREAMING_ETL_LOCAL_STATE") or ROOT / ".build" / "local.json")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """Pulumi.yaml and Pulumi.<stack>.yaml, as far as a program sees them."""
+
+    project: str
+    stack: str
+    values: Mapping[str, str]
+
+    @property
+    def region(self) -> str:
+        return self.values.get("aws:region", "us-east-1")
+
+    @property
+    def pipelines(self) -> "dict[str, StreamingEtlPipelineArgs]":
+        """The settings of each pipeline, checked as the program checks them."""
+        # Not above: it loads Pulumi, for which `--help` need not wait.
+        from components.config import args_from_config
+        from components.refusals import SettingsError
+
+        tables = json.loads(self.values.get(f"{self.project}:tables", "{}"))
+        try:
+            return {
+                name: args_from_config(f"tables.{name}", given) for name, given in tables.items()
+            }
+        except SettingsError as error:
+            raise OpsError(f"The stack's settings are refused: {error}") from None
+
+
+def read_config(directory: Path, stack: str = "dev") -> StackConfig:
+    """Read the stack's configuration, spelled as Pulumi hands it to the program."""
+    project = yaml.safe_load((directory / "Pulumi.yaml").read_text())["name"]
+    path = directory / f"Pulumi.{stack}.yaml"
+    if not path.exists():
+        known = sorted(found.name[7:-5] for found in directory.glob("Pulumi.*.yaml"))
+        raise OpsError(f"There is no {path.name}; the stacks here are {', '.join(known)}.")
+    try:
+        given = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+    except yaml.YAMLError as error:
+        raise OpsError(f"{path.name} is no valid YAML: {' '.join(str(error).split())}") from None
+    values = {}
+    for key, value in given.items():
+        if isinstance(value, Mapping) and set(value) == {"secure"}:
+            raise OpsError(
+                f"{path.name}: {key} is a secret, which only Pulumi can read. "
+                "Use a stack without secrets here."
+            )
+        full_key = key if ":" in key else f"{project}:{key}"
+        values[full_key] = value if isinstance(value, str) else json.dumps(value)
+    return StackConfig(project, stack, values)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One pipeline of a stack that is up."""
+
+    name: str
+    outputs: Mapping[str, Any]
+    """What `PipelineOutputs` names, as plain values."""
+
+    def __getattr__(self, output: str) -> Any:
+        try:
+            return self.outputs[output]
+        except KeyError:
+            raise AttributeError(f"pipeline {self.name} has no output {output}") from None
+
+
+def pipelines_of(exports: Mapping[str, Any]) -> list[Pipeline]:
+    """Every pipeline that the program exports."""
+    return [
+        Pipeline(name, outputs)
+        for name, outputs in exports.items()
+        if isinstance(outputs, Mapping) and "delivery_stream" in outputs
+    ]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that is up, and clients of where it is."""
+
+    config: StackConfig
+    pipelines: list[Pipeline]
+    clients: Clients
+
+    def pipeline(self, name: str) -> Pipeline:
+        """Raises OpsError when there is none of that name."""
+        for pipeline in self.pipelines:
+            if pipeline.name == name:
+                return pipeline
+        known = ", ".join(pipeline.name for pipeline in self.pipelines) or "none"
+        raise OpsError(f"The stack {self.config.stack} has no pipeline {name}; it has {known}.")
+
+
+def stack_options(command: Command) -> Command:
+    """The options that `open_stack` takes, for a command of click."""
+    for option in (
+        click.option(
+            "--endpoint-url",
+            metavar="URL",
+            help="Work on the embedded AWS that `make local` keeps up at this URL.",
+        ),
+        click.option(
+            "--outputs",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Read the stack's outputs from this file, as `pulumi stack output --json` "
+            "prints them, instead of asking Pulumi.",
+        ),
+        click.option(
+            "--stack",
+            required=True,
+            metavar="NAME",
+            help="The Pulumi stack: its Pulumi.NAME.yaml and its outputs.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def open_stack(
+    stack: str, outputs: Optional[Path], endpoint_url: Optional[str], directory: Path = ROOT
+) -> Stack:
+    """Read the stack's config and outputs; raises OpsError with what to do when it cannot."""
+    config = read_config(directory, stack)
+    if outputs is not None:
+        exports = _json(outputs.read_text(), f"--outputs {outputs}")
+    elif endpoint_url is not None:
+        exports = _embedded_outputs(endpoint_url)
+    else:
+        exports = _pulumi_outputs(stack, directory)
+    return Stack(config, pipelines_of(exports), Clients(endpoint_url, config.region))
+
+
+def _embedded_outputs(endpoint_url: str) -> dict[str, Any]:
+    state = _json(STATE_FILE.read_text(), STATE_FILE.name) if STATE_FILE.exists() else {}
+    if state.get("endpoint") != endpoint_url.rstrip("/"):
+        up = f"one is up at {state['endpoint']}" if state else "none is up; start one: make local"
+        raise OpsError(f"No embedded AWS of `make local` is known at {endpoint_url}: {up}.")
+    outputs: dict[str, Any] = state["outputs"]
+    return outputs
+
+
+def _pulumi_outputs(stack: str, directory: Path) -> dict[str, Any]:
+    pulumi = shutil.which("pulumi")
+    if pulumi is None:
+        raise OpsError(
+            "There is no pulumi on the PATH to ask for the stack's outputs. Install it, or pass "
+            f"--outputs with a file made by `pulumi stack output --json --stack {stack}`."
+        )
+    command = [pulumi, "stack", "output", "--json", "--non-interactive", "--stack", stack]
+    answer = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise OpsError(f"`pulumi stack output` failed: {answer.stderr.strip()}")
+    return _json(answer.stdout, "`pulumi stack output`")
+
+
+def _json(text: str, source: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise OpsError(f"{source} is no JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise OpsError(f"{source} is no JSON object of outputs.")
+    return value
