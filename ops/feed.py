@@ -1,4 +1,4 @@
-"""Changes onto a Firehose delivery stream from outside: packed, paced, and all of them or an error."""
+"""Changes onto a delivery stream from outside: packed, paced, and all of them or an error."""
 
 import time
 from collections.abc import Callable, Sequence
