@@ -48,14 +48,15 @@ class Clients:
         self.region = region
         self._lock = threading.Lock()
         self._made: dict[str, Any] = {}
-        self._session = boto3.Session(region_name=region) if endpoint is None else isolated(region)
+        session = boto3.Session(region_name=region) if endpoint is None else isolated(region)
+        self._make_client: Any = session.client
 
     def __call__(self, service: str) -> Any:
         # A session is not thread-safe, and Pulumi registers resources from threads.
         with self._lock:
             if service not in self._made:
                 config = ACCOUNT_CONFIG if self.endpoint is None else EMBEDDED_CONFIG
-                self._made[service] = self._session.client(
+                self._made[service] = self._make_client(
                     service, endpoint_url=self.endpoint, config=config
                 )
             return self._made[service]
