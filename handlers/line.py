@@ -61,6 +61,6 @@ def change_line(record: dict[str, Any], old_image: str = "always") -> bytes:
     line = _encode(trimmed) + b"\n"
     if len(line) > MAX_RECORD_BYTES:
         line = b'{"gzip":"' + b64encode(compress(line, mtime=0)) + b'"}\n'
-    if len(line) > MAX_RECORD_BYTES:
-        raise ChangeTooLargeError(f"{len(line)} bytes compressed, {MAX_RECORD_BYTES} fit")
+        if len(line) > MAX_RECORD_BYTES:
+            raise ChangeTooLargeError(f"{len(line)} bytes compressed, {MAX_RECORD_BYTES} fit")
     return line
