@@ -6,9 +6,6 @@ transform marks ProcessingFailed, never tries again, and passes through what is 
 Here a put only fills a buffer, and a thread for each stream empties it: packed records split
 (firehose_split.py), through the transform (firehose_transform.py) into objects
 (firehose_objects.py).
-
-Not mended: ministack's event source mapping of a stream takes every answer without an error as
-a success, `batchItemFailures` too, and neither bisects nor counts its retries.
 """
 
 import base64
@@ -23,6 +20,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, json_response, request_scope
 from ministack.services import firehose, lambda_svc, s3
 
+from local.borrowed import refuse_lacking
 from local.firehose_objects import Objects
 from local.firehose_split import split
 from local.firehose_transform import Record, batches, transform
@@ -51,17 +49,7 @@ logger = logging.getLogger("local.firehose")
 
 def install() -> None:
     """Replace ministack's PutRecord and PutRecordBatch; refuses a ministack it does not fit."""
-    lacking = [
-        f"{module.__name__}.{name}"
-        for module, names in BORROWED.items()
-        for name in names
-        if not hasattr(module, name)
-    ]
-    if lacking:
-        raise SystemExit(
-            f"This ministack has no {', '.join(lacking)}, so local/firehose.py does not fit it. "
-            "Install the version pinned in requirements-dev.txt."
-        )
+    refuse_lacking(BORROWED, "local/firehose.py")
     firehose._HANDLERS["PutRecord"] = put_record
     firehose._HANDLERS["PutRecordBatch"] = put_record_batch
 
