@@ -1,10 +1,15 @@
 """The commands: `python -m ops replay | backfill | cost`."""
 
 import sys
+from collections.abc import Sequence
+from typing import Optional
 
 import click
 
 from ops import INTERRUPTED
+from ops.backfill.command import backfill
+from ops.cost.command import cost
+from ops.replay.command import replay
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -17,16 +22,41 @@ def commands() -> None:
     """
 
 
-def main() -> int:
+for command in (replay, backfill, cost):
+    commands.add_command(command)
+
+
+def main(args: Optional[Sequence[str]] = None) -> int:
+    """Run the command that `args` name, the process's own by default; its exit code."""
     try:
-        result = commands.main(prog_name="python -m ops", standalone_mode=False)
+        result = commands.main(args, prog_name="python -m ops", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; the same command goes on where this one stopped.", err=True)
         return INTERRUPTED
+    except Exception as error:
+        reason = refusal(error)
+        if reason is None:
+            raise
+        click.echo(f"Error: {reason}", err=True)
+        return 1
     return result if isinstance(result, int) else 0
+
+
+def refusal(error: Exception) -> Optional[str]:
+    """What AWS, or the way to it, refused; None for an error of another kind."""
+    # Not above: it takes longer to load than `--help` should take.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if isinstance(error, ClientError):
+        code = error.response["Error"].get("Code", "")
+        # Who may not do what to what. Other messages may quote what was sent.
+        denied = any(word in code for word in ("Denied", "Token", "Unauthorized"))
+        message = f": {error.response['Error'].get('Message', '')}" if denied else ""
+        return f"AWS refuses {error.operation_name} with {code}{message}"
+    return str(error) if isinstance(error, BotoCoreError) else None
 
 
 if __name__ == "__main__":

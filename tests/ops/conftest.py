@@ -1,0 +1,20 @@
+"""One embedded AWS for all tests of the commands."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.emulator import Emulator
+from ops.clients import Clients
+from tests.local.conftest import REGION
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(REGION) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def aws(emulator: Emulator) -> Clients:
+    return emulator.clients

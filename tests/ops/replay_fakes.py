@@ -1,0 +1,106 @@
+"""Stands in for AWS around a replay: a bucket, a stream, a table."""
+
+import hashlib
+import io
+import json
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+BUCKET = "lake"
+ERRORS = "errors/shop_dev/orders/"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def refused(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "refused"}}, operation)
+
+
+class FakeS3:
+    """One bucket without versions; `operations` are the calls that changed it, in order.
+
+    `stop_at` is asked before each of them and may raise.
+    """
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        self.written: dict[str, datetime] = {}
+        self.operations: list[tuple[str, str]] = []
+        self.stop_at: Callable[[str, str], None] = lambda *_: None
+
+    def add(self, key: str, body: bytes, minutes: int = 0) -> str:
+        """Put an object there that was written so many minutes after noon."""
+        self.contents[key] = body
+        self.written[key] = NOON + timedelta(minutes=minutes)
+        return key
+
+    def get_paginator(self, operation: str) -> "FakeS3":
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        assert set(request) == {"Bucket", "Prefix"}
+        self._bucket(request)
+        for key in sorted(self.contents):
+            if key.startswith(request["Prefix"]):
+                size, written = len(self.contents[key]), self.written[key]
+                yield {"Contents": [{"Key": key, "Size": size, "LastModified": written}]}
+        yield {}
+
+    def get_object(self, **request: Any) -> dict[str, Any]:
+        assert set(request) == {"Bucket", "Key"}
+        body = self._existing(request, "GetObject")
+        return {"Body": io.BytesIO(body), "ETag": etag(body)}
+
+    def put_object(self, **request: Any) -> None:
+        self._change("put", request)
+        self.add(request["Key"], request["Body"])
+
+    def copy_object(self, **request: Any) -> None:
+        body = self._existing(request["CopySource"], "CopyObject")
+        if request["CopySourceIfMatch"] != etag(body):
+            raise refused("PreconditionFailed", "CopyObject")
+        self._change("copy", request)
+        self.add(request["Key"], body)
+
+    def delete_object(self, **request: Any) -> None:
+        self._change("delete", request)
+        self.contents.pop(request["Key"], None)
+
+    def _change(self, operation: str, request: dict[str, Any]) -> None:
+        self._bucket(request)
+        self.stop_at(operation, request["Key"])
+        self.operations.append((operation, request["Key"]))
+
+    def _existing(self, request: dict[str, Any], operation: str) -> bytes:
+        self._bucket(request)
+        if request["Key"] not in self.contents:
+            raise refused("NoSuchKey", operation)
+        return self.contents[request["Key"]]
+
+    def _bucket(self, request: dict[str, Any]) -> None:
+        assert request["Bucket"] == BUCKET
+
+
+def etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+def error_line(data: bytes | str, code: str = "Lambda.ProcessingFailedStatus") -> bytes:
+    """A line of Firehose's error output; `data` as text stands for rawData as it is."""
+    raw = data if isinstance(data, str) else b64encode(data).decode()
+    failure = {"rawData": raw, "errorCode": code, "errorMessage": "failed", "attemptsMade": 1}
+    return json.dumps(failure | {"arrivalTimestamp": 1, "lambdaARN": "arn"}).encode() + b"\n"
+
+
+def batch(*records: Any, text: bool = True, condition: str = "RetryAttemptsExhausted") -> bytes:
+    """A failed batch, its event as JSON text or as an object."""
+    event = {"Records": list(records)}
+    document = {
+        "requestContext": {"condition": condition},
+        "payload": json.dumps(event) if text else event,
+    }
+    return json.dumps(document).encode()
