@@ -32,8 +32,9 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-readme: $(INSTALLED) ## Write the README's tables anew from the code
+readme: $(INSTALLED) ## Write the tables of README and docs/cost.md anew from the code
 	$(BIN)/python -m tests.readme_tables
+	$(BIN)/python -m tests.ops.cost_page
 
 bench: $(INSTALLED) ## Measure both handlers, about 3 minutes; ARGS=--help for less
 	@$(BIN)/python -m bench $(ARGS)

@@ -41,9 +41,10 @@ ERROR_FOLDERS = "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd}/"
 
 
 class Delivery(pulumi.ComponentResource):
-    """Outputs: `stream`, `errors_location` and the `transform` function."""
+    """Outputs: `stream`, the `transform` function, and where error records go."""
 
     stream: DeliveryStream
+    errors_path: pulumi.Output[str]
     errors_location: pulumi.Output[str]
     transform: Function
 
@@ -70,9 +71,11 @@ class Delivery(pulumi.ComponentResource):
             memory_mib=pipeline.args.transform.memory_mib,
             parent=self,
         )
-        errors_path = pulumi.Output.concat(ERRORS_PREFIX, entry.database_name, f"/{table.name}/")
-        self.errors_location = bucket.location(errors_path)
-        stream = self.create_stream(name, pipeline, bucket, entry, errors_path)
+        self.errors_path = pulumi.Output.concat(
+            ERRORS_PREFIX, entry.database_name, f"/{table.name}/"
+        )
+        self.errors_location = bucket.location(self.errors_path)
+        stream = self.create_stream(name, pipeline, bucket, entry, self.errors_path)
         # A policy of its own, after the stream: the stream itself needs the function first.
         put_back = iam.role_policy(
             f"{pipeline.name}-transform-put-back-policy",

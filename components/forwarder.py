@@ -15,10 +15,11 @@ from components.stage_settings import ForwarderArgs
 
 
 class Forwarder(pulumi.ComponentResource):
-    """Outputs: `function`, `mapping_id` and `failed_batches_location`."""
+    """Outputs: `function`, `mapping_id`, and where failed batches go."""
 
     function: Function
     mapping_id: pulumi.Output[str]
+    failed_batches_path: pulumi.Output[str]
     failed_batches_location: pulumi.Output[str]
 
     def __init__(
@@ -53,7 +54,8 @@ class Forwarder(pulumi.ComponentResource):
             f"{name}-mapping", pipeline, stream_arn, bucket, [policy, *delivery.ready]
         )
         self.mapping_id = mapping.uuid
-        self.failed_batches_location = bucket.location(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
+        self.failed_batches_path = pulumi.Output.concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
+        self.failed_batches_location = bucket.location(self.failed_batches_path)
         self.register_outputs({"failedBatchesLocation": self.failed_batches_location})
 
     def statements(

@@ -5,12 +5,15 @@ import pulumi_aws as aws
 from pulumi_aws import s3
 
 from components import iam
+from components.backfill_settings import BackfillArgs
 from components.handles import LakeBucket, Pipeline
 from components.lake_table import (
+    BACKFILL_PREFIX,
     DATA_PREFIX,
     ERRORS_PREFIX,
     FAILED_BATCHES_PREFIX,
     QUERY_RESULTS_PREFIX,
+    REPLAYED_PREFIX,
 )
 from components.stage_settings import LakeArgs
 
@@ -37,7 +40,16 @@ class Lake(pulumi.ComponentResource):
                 tags=dict(pipeline.tags),
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            ready = [*close_bucket(name, bucket, self), *keep_bucket(name, bucket, args, self)]
+            rules = lifecycle_rules(args, pipeline.args.backfill)
+            kept = keep_bucket(name, bucket, args, rules, self)
+            ready = [*close_bucket(name, bucket, self), *kept]
+            # What is set aside becomes an event, which an alarm waits for.
+            aws.s3.BucketNotification(
+                f"{name}-events",
+                bucket=bucket.bucket,
+                eventbridge=True,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
             self.bucket = LakeBucket(name=bucket.bucket, arn=bucket.arn, ready=tuple(ready))
         self.register_outputs({"bucketName": self.bucket.name})
 
@@ -81,7 +93,11 @@ def close_bucket(
 
 
 def keep_bucket(
-    name: str, bucket: aws.s3.Bucket, args: LakeArgs, parent: pulumi.Resource
+    name: str,
+    bucket: aws.s3.Bucket,
+    args: LakeArgs,
+    rules: list[s3.BucketLifecycleConfigurationRuleArgsDict],
+    parent: pulumi.Resource,
 ) -> list[pulumi.Resource]:
     """Encryption, versions and lifecycle."""
     opts = pulumi.ResourceOptions(parent=parent)
@@ -110,14 +126,16 @@ def keep_bucket(
     lifecycle = aws.s3.BucketLifecycleConfiguration(
         f"{name}-lifecycle",
         bucket=bucket.bucket,
-        rules=lifecycle_rules(args),
+        rules=rules,
         # S3 refuses rules for noncurrent versions of a bucket that has none yet.
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[versioning]),
     )
     return [encryption, versioning, lifecycle]
 
 
-def lifecycle_rules(args: LakeArgs) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
+def lifecycle_rules(
+    args: LakeArgs, backfill: BackfillArgs
+) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
     """One rule for the whole bucket, and one per prefix whose objects have an end."""
     whole: s3.BucketLifecycleConfigurationRuleArgsDict = {
         "id": "whole-bucket",
@@ -130,7 +148,9 @@ def lifecycle_rules(args: LakeArgs) -> list[s3.BucketLifecycleConfigurationRuleA
         ("data", DATA_PREFIX): args.data_retention_days,
         ("errors", ERRORS_PREFIX): args.failures_retention_days,
         ("failed-batches", FAILED_BATCHES_PREFIX): args.failures_retention_days,
+        ("replayed", REPLAYED_PREFIX): args.failures_retention_days,
         ("query-results", QUERY_RESULTS_PREFIX): args.query_results_retention_days,
+        ("backfill", BACKFILL_PREFIX): backfill.retention_days if backfill.enabled else None,
     }
     rules = [whole]
     for (rule_id, prefix), days in ends.items():

@@ -23,6 +23,11 @@ QUERY_RESULTS_PREFIX = "athena-results/"
 # Lambda writes given-up batches below this key and no other.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 FAILED_BATCHES_PREFIX = "aws/lambda/"
+# Failures whose changes are put back, by the key they had; outside the prefixes that alarms watch.
+REPLAYED_PREFIX = "replayed/"
+
+# Exports of the table, what became of their files, and lists of those to take up again.
+BACKFILL_PREFIX = "backfill/"
 
 # Glue takes 255; the view's name is the table's with `_current` behind it.
 MAX_TABLE_NAME = 240

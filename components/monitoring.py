@@ -1,80 +1,102 @@
-"""Who is told when a change is given up, refused, or late: a topic and the alarms on it."""
+"""Who is told when a pipeline hurts: a topic, the alarms on every stage, and the dashboard."""
 
-from collections.abc import Mapping
+import hashlib
+from dataclasses import dataclass
+from typing import Optional
 
 import pulumi
 import pulumi_aws as aws
 
 from components import iam
+from components.alarms import (
+    METRIC_NAMESPACE,
+    PERIOD_SECONDS,
+    REFUSED_PATTERN,
+    SUBJECTS,
+    WARM_UP_MINUTES,
+    Alarm,
+    Subject,
+    alarms,
+    refused_metric,
+)
+from components.dashboard import Names, dashboard_body, default_dashboard_name
 from components.function import Function
-from components.handles import Pipeline
+from components.handles import LakeBucket, Pipeline
+from components.watch import create_rules, happenings
 
-METRIC_NAMESPACE = "StreamingEtl"
-# The line by which handlers/transform.py tells of a change that it set aside.
-REFUSED_PATTERN = '{ $.message = "change refused" }'
-LATE_SECONDS = 900
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What of the other stages is watched."""
+
+    forwarder: Function
+    mapping_id: pulumi.Output[str]
+    transform: Function
+    stream_name: pulumi.Output[str]
+    bucket: LakeBucket
+    failed_batches_path: pulumi.Output[str]
+    errors_path: pulumi.Output[str]
+    crawler_name: Optional[pulumi.Output[str]]
+    state_machine_arn: Optional[pulumi.Output[str]]
+
+    def subjects(self) -> dict[Subject, pulumi.Input[str]]:
+        """The value of each subject's dimension."""
+        found: dict[Subject, pulumi.Input[str]] = {
+            "mapping": self.mapping_id,
+            "forwarder": self.forwarder.resource.name,
+            "transform": self.transform.resource.name,
+            "counts": self.transform.resource.name,
+            "stream": self.stream_name,
+        }
+        if self.state_machine_arn is not None:
+            found["machine"] = self.state_machine_arn
+        return found
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Outputs: `topic_arn`. Every alarm treats missing data as well: no traffic is no failure."""
+    """Outputs: `topic_arn`, `watch_topic_arn`; `dashboard_name` if there is a dashboard."""
 
     topic_arn: pulumi.Output[str]
+    watch_topic_arn: pulumi.Output[str]
+    dashboard_name: Optional[pulumi.Output[str]] = None
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        forwarder: Function,
-        mapping_id: pulumi.Output[str],
-        transform: Function,
-        stream_name: pulumi.Output[str],
-        opts: pulumi.ResourceOptions,
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, watched: Watched, opts: pulumi.ResourceOptions) -> None:
         name, args = f"{pipeline.name}-monitoring", pipeline.args
         super().__init__("streaming-etl:index:Monitoring", name, None, opts)
         self.tags = pipeline.tags
-        if args.alarm_topic_arn is not None:
-            self.topic_arn = pulumi.Output.from_input(args.alarm_topic_arn)
+        if args.monitoring.topic_arn is not None:
+            self.topic_arn = pulumi.Output.from_input(args.monitoring.topic_arn)
         else:
             self.topic_arn = self.create_topic(f"{name}-topic", pipeline.account)
-        mapping = {"EventSourceMappingUUID": mapping_id}
-        function = {"FunctionName": forwarder.resource.name}
-        stream = {"DeliveryStreamName": stream_name}
-        # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-        self.alarm(
-            f"{name}-given-up",
-            "Changes were given up: whole batches lie below the failed-batches location.",
-            "AWS/Lambda",
-            "OnFailureDestinationDeliveredEventCount",
-            mapping,
+            for email in args.monitoring.emails:
+                self.subscribe(f"{name}-email", email)
+        waited_for = happenings(
+            watched.bucket.name,
+            watched.failed_batches_path,
+            watched.errors_path,
+            watched.crawler_name,
         )
-        self.alarm(
-            f"{name}-dropped",
-            "Changes were dropped without being set aside: they are in the stream for 24 h only.",
-            "AWS/Lambda",
-            "DroppedEventCount",
-            mapping,
+        self.watch_topic_arn, rules = create_rules(pipeline, waited_for, self)
+        self.count_refused(f"{name}-refused-metric", pipeline.name, watched.transform)
+        names = Names(
+            pipeline=pipeline.name,
+            region=pipeline.account.region,
+            subjects=watched.subjects(),
+            rules={kind: rule.name for kind, rule in rules.items()},
         )
-        self.count_refused(f"{name}-refused", pipeline.name, transform)
-        self.alarm(
-            f"{name}-late-forwarding",
-            "The forwarder is behind the stream, which forgets a change after 24 h.",
-            "AWS/Lambda",
-            "IteratorAge",
-            function,
-            statistic="Maximum",
-            threshold=LATE_SECONDS * 1000,
-        )
-        # https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
-        self.alarm(
-            f"{name}-late-delivery",
-            "Firehose cannot write to the bucket; it keeps a record for 24 h.",
-            "AWS/Firehose",
-            "DeliveryToS3.DataFreshness",
-            stream,
-            statistic="Maximum",
-            threshold=LATE_SECONDS + args.delivery.buffer_seconds + args.transform.buffer_seconds,
-        )
-        self.register_outputs({"topicArn": self.topic_arn})
+        made = [
+            self.create_alarm(f"{name}-{alarm.kind}", alarm, names)
+            for alarm in alarms(args, pipeline.name, pulumi.get_stack())
+        ]
+        if args.monitoring.dashboard:
+            body = dashboard_body(args, names, [alarm.arn for alarm in made])
+            self.dashboard_name = aws.cloudwatch.Dashboard(
+                f"{name}-dashboard",
+                dashboard_name=default_dashboard_name(pipeline.name),
+                dashboard_body=pulumi.Output.json_dumps(body),
+                opts=pulumi.ResourceOptions(parent=self),
+            ).dashboard_name
+        self.register_outputs({"topicArn": self.topic_arn, "watchTopicArn": self.watch_topic_arn})
 
     def create_topic(self, name: str, account: iam.Account) -> pulumi.Output[str]:
         """A topic that CloudWatch may publish to, for this account's alarms only.
@@ -98,53 +120,60 @@ class Monitoring(pulumi.ComponentResource):
         )
         return topic.arn
 
+    def subscribe(self, name: str, email: str) -> None:
+        """Mail the alarms to an address, once its owner has confirmed.
+
+        The name holds a hash of the address: dropping one address leaves the others as they are.
+        """
+        digest = hashlib.sha256(email.encode()).hexdigest()[:8]
+        aws.sns.TopicSubscription(
+            f"{name}-{digest}",
+            topic=self.topic_arn,
+            protocol="email",
+            endpoint=email,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
     def count_refused(self, name: str, pipeline: str, transform: Function) -> None:
-        """Alarm on the transform's own word: Firehose has no metric for ProcessingFailed."""
-        metric = aws.cloudwatch.LogMetricFilter(
-            f"{name}-metric",
+        """Make a metric of the lines by which the transform tells of a change it set aside."""
+        aws.cloudwatch.LogMetricFilter(
+            name,
             log_group_name=transform.log_group.name,
             pattern=REFUSED_PATTERN,
             metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
                 namespace=METRIC_NAMESPACE,
-                # A metric of a filter without dimensions carries the pipeline in its name.
-                name=f"changes-refused/{pipeline}/{pulumi.get_stack()}",
+                name=refused_metric(pipeline, pulumi.get_stack()),
                 value="1",
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.alarm(
-            name,
-            "The transform refused changes: each lies whole below the errors location.",
-            METRIC_NAMESPACE,
-            metric.metric_transformation.name,
-            {},
-        )
 
-    def alarm(
-        self,
-        name: str,
-        description: str,
-        namespace: str,
-        metric_name: pulumi.Input[str],
-        dimensions: Mapping[str, pulumi.Input[str]],
-        statistic: str = "Sum",
-        threshold: float = 0,
-    ) -> None:
-        """Tell the topic when the metric exceeds `threshold` over five minutes, and at the end."""
-        aws.cloudwatch.MetricAlarm(
+    def create_alarm(self, name: str, alarm: Alarm, names: Names) -> aws.cloudwatch.MetricAlarm:
+        """The alarm in AWS's terms."""
+        namespace, dimension = SUBJECTS[alarm.subject]
+        warm_up = aws.cloudwatch.MetricAlarmWarmUpConfigurationArgs(
+            warm_up_period_duration_in_minutes=WARM_UP_MINUTES
+        )
+        return aws.cloudwatch.MetricAlarm(
             name,
-            alarm_description=description,
+            alarm_description=(
+                f"{names.pipeline}: {alarm.meaning}"
+                f" What to do: docs/runbook.md, section {alarm.kind}."
+            ),
             namespace=namespace,
-            metric_name=metric_name,
-            dimensions=dict(dimensions) or None,
-            statistic=statistic,
-            period=300,
-            evaluation_periods=1,
-            comparison_operator="GreaterThanThreshold",
-            threshold=threshold,
-            treat_missing_data="notBreaching",
+            metric_name=alarm.metric,
+            dimensions=None if dimension is None else {dimension: names.of(alarm)},
+            statistic=alarm.statistic,
+            period=PERIOD_SECONDS,
+            evaluation_periods=alarm.periods,
+            datapoints_to_alarm=alarm.failing,
+            comparison_operator="LessThanThreshold" if alarm.below else "GreaterThanThreshold",
+            threshold=alarm.threshold,
+            treat_missing_data="breaching" if alarm.missing_rings else "notBreaching",
+            # A new mapping has counted nothing yet, which is no failure.
+            warm_up_configuration=warm_up if alarm.missing_rings else None,
             alarm_actions=[self.topic_arn],
-            ok_actions=[self.topic_arn],
+            ok_actions=[self.topic_arn] if alarm.lasts else None,
             tags=dict(self.tags),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -7,12 +7,13 @@ from typing import Optional
 
 import pulumi
 
+from components.backfill_settings import BackfillArgs
+from components.monitoring_settings import MonitoringArgs, check_late_forwarding
 from components.partitions import PartitionArgs
 from components.refusals import (
     refuse,
     refuse_ignored,
     require_choice,
-    require_input_text,
     require_text,
 )
 from components.stage_settings import (
@@ -46,6 +47,8 @@ PIPELINE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 DERIVED_NAMES = {
     "-lake-bucket": 63,
     "-catalog-crawler-role": 64,
+    "-watch-failed-batches": 64,
+    "-backfill-states-role": 64,
     "-transform-function": 64,
     "-delivery-stream": 64,
 }
@@ -77,8 +80,6 @@ class StreamingEtlPipelineArgs:
     """Name of the lake table; by default the table's name in Glue's letters."""
     database_name: Optional[pulumi.Input[str]] = None
     """A Glue database from outside, shared by many pipelines; by default one is made."""
-    alarm_topic_arn: Optional[pulumi.Input[str]] = None
-    """An SNS topic from outside for the alarms; by default one is made."""
     runtime: str = "python3.13"
     """Lambda runtime of both functions."""
     architecture: str = "arm64"
@@ -99,6 +100,10 @@ class StreamingEtlPipelineArgs:
     """The bucket."""
     query: QueryArgs = field(default_factory=QueryArgs)
     """Athena."""
+    monitoring: MonitoringArgs = field(default_factory=MonitoringArgs)
+    """Alarms and dashboard."""
+    backfill: BackfillArgs = field(default_factory=BackfillArgs)
+    """Large tables: what was there before the stream."""
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -123,11 +128,10 @@ class StreamingEtlPipelineArgs:
             )
         for name in ("glue_table_name", "database_name"):
             check_glue_name(name, getattr(self, name))
-        if self.alarm_topic_arn is not None:
-            topic = self.alarm_topic_arn
-            require_input_text("alarm_topic_arn", topic, "arn:", "it names an SNS topic")
         self.check_catalog()
         self.check_delivery()
+        check_late_forwarding(self.monitoring, self.forwarder)
+        self.check_backfill()
 
     def check_catalog(self) -> None:
         """Refuse settings of the catalog that is not chosen."""
@@ -169,6 +173,21 @@ class StreamingEtlPipelineArgs:
                 f" use {int(buffer_mib * 1024)} or fewer, or a larger buffer_mib.",
             )
 
+    def check_backfill(self) -> None:
+        """Refuse what the export of the table does not go with."""
+        if not self.backfill.enabled:
+            return
+        source = self.source
+        if not source.existing and not source.point_in_time_recovery:
+            raise refuse(
+                "point_in_time_recovery",
+                source.point_in_time_recovery,
+                "does not go with backfill.enabled: DynamoDB exports a table from its continuous"
+                " backups; drop point_in_time_recovery, or backfill.",
+            )
+        if self.lake.bucket_name is not None:
+            refuse_ignored(self.backfill, {"retention_days"}, "a given bucket stays as it is")
+
 
 def check_types(args: StreamingEtlPipelineArgs) -> None:
     """Refuse a group given as anything but its own class."""
@@ -180,6 +199,8 @@ def check_types(args: StreamingEtlPipelineArgs) -> None:
         "delivery": DeliveryArgs,
         "lake": LakeArgs,
         "query": QueryArgs,
+        "monitoring": MonitoringArgs,
+        "backfill": BackfillArgs,
     }
     for name, group in groups.items():
         if not isinstance(getattr(args, name), group):

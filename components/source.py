@@ -12,11 +12,12 @@ READABLE_VIEWS = (STREAM_VIEW, "NEW_IMAGE")
 
 
 class Source(pulumi.ComponentResource):
-    """Outputs: `table_name`, `table_arn` and `stream_arn`."""
+    """Outputs: `table_name`, `table_arn`, `stream_arn`, and `key_names`, plain: hash, range."""
 
     table_name: pulumi.Output[str]
     table_arn: pulumi.Output[str]
     stream_arn: pulumi.Output[str]
+    key_names: tuple[str, ...]
 
     def __init__(self, pipeline: Pipeline, opts: pulumi.ResourceOptions) -> None:
         name = f"{pipeline.name}-source"
@@ -26,11 +27,14 @@ class Source(pulumi.ComponentResource):
             self.table_name = pulumi.Output.from_input(found.name)
             self.table_arn = pulumi.Output.from_input(found.arn)
             self.stream_arn = pulumi.Output.from_input(found.stream_arn)
+            keys = [found.hash_key, found.range_key]
         else:
             table = create_table(f"{name}-table", pipeline, self)
             self.table_name = table.name
             self.table_arn = table.arn
             self.stream_arn = table.stream_arn
+            keys = [pipeline.args.source.hash_key, pipeline.args.source.range_key or ""]
+        self.key_names = tuple(key for key in keys if key)
         self.register_outputs({"streamArn": self.stream_arn})
 
 

@@ -183,7 +183,8 @@ class LakeArgs:
     """Stage 3: the bucket, made here or given, and the life of what lies in it."""
 
     bucket_name: Optional[pulumi.Input[str]] = None
-    """A bucket from outside, shared by many pipelines; its owner looks after it."""
+    """A bucket from outside, shared by many pipelines; its owner looks after it. The alarms on
+    objects set aside need its EventBridge notifications switched on."""
     kms_key_arn: Optional[pulumi.Input[str]] = None
     """Customer key for SSE-KMS; without it SSE-S3. A given bucket's own key goes here too."""
     versioning: bool = True
@@ -193,7 +194,8 @@ class LakeArgs:
     data_retention_days: Optional[int] = None
     """Delete rows after this many days; without it never."""
     failures_retention_days: Optional[int] = None
-    """Delete error records and failed batches after this many days; without it never."""
+    """Delete error records and failed batches, replayed ones too, after this many days; without it
+    never."""
     query_results_retention_days: int = 30
     """Delete Athena's results after this many days."""
 

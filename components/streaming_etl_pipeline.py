@@ -5,6 +5,7 @@ from typing import Optional
 
 import pulumi
 
+from components.backfill import Backfill
 from components.catalog import Catalog
 from components.delivery import Delivery
 from components.forwarder import Forwarder
@@ -12,7 +13,7 @@ from components.handles import Pipeline
 from components.iam import look_up_account
 from components.lake import Lake
 from components.lake_table import prepare
-from components.monitoring import Monitoring
+from components.monitoring import Monitoring, Watched
 from components.query import Query
 from components.settings import StreamingEtlPipelineArgs
 from components.source import Source
@@ -48,8 +49,17 @@ class PipelineOutputs:
     """Where records lie that the transform or Firehose refused, whole."""
     alarm_topic_arn: pulumi.Output[str]
     """SNS topic of the alarms."""
+    watch_topic_arn: pulumi.Output[str]
+    """SNS topic that names each object set aside and each crawl that failed; nobody is subscribed
+    to it."""
+    dashboard: Optional[pulumi.Output[str]]
+    """Name of the CloudWatch dashboard, if there is one."""
     crawler: Optional[pulumi.Output[str]]
     """Glue crawler; none with projection."""
+    backfill_state_machine_arn: Optional[pulumi.Output[str]]
+    """State machine of `python -m ops backfill --export`; none without backfill."""
+    backfill_location: Optional[pulumi.Output[str]]
+    """Where exports and what became of their files lie; none without backfill."""
 
 
 class StreamingEtlPipeline(pulumi.ComponentResource):
@@ -87,15 +97,31 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         catalog = Catalog(pipeline, lake.bucket, child)
         delivery = Delivery(pipeline, lake.bucket, catalog.entry, child)
         forwarder = Forwarder(pipeline, source.stream_arn, lake.bucket, delivery.stream, child)
+        backfill = None
+        if args.backfill.enabled:
+            backfill = Backfill(
+                pipeline,
+                source.table_arn,
+                source.key_names,
+                lake.bucket,
+                catalog.entry.database_name,
+                delivery.stream,
+                delivery.errors_path,
+                child,
+            )
         query = Query(pipeline, lake.bucket, catalog.entry, child)
-        monitoring = Monitoring(
-            pipeline,
-            forwarder.function,
-            forwarder.mapping_id,
-            delivery.transform,
-            delivery.stream.name,
-            child,
+        watched = Watched(
+            forwarder=forwarder.function,
+            mapping_id=forwarder.mapping_id,
+            transform=delivery.transform,
+            stream_name=delivery.stream.name,
+            bucket=lake.bucket,
+            failed_batches_path=forwarder.failed_batches_path,
+            errors_path=delivery.errors_path,
+            crawler_name=catalog.crawler_name,
+            state_machine_arn=backfill.state_machine_arn if backfill else None,
         )
+        monitoring = Monitoring(pipeline, watched, child)
 
         self.outputs = PipelineOutputs(
             bucket=lake.bucket.name,
@@ -111,6 +137,10 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             failed_batches_location=forwarder.failed_batches_location,
             errors_location=delivery.errors_location,
             alarm_topic_arn=monitoring.topic_arn,
+            watch_topic_arn=monitoring.watch_topic_arn,
+            dashboard=monitoring.dashboard_name,
             crawler=catalog.crawler_name,
+            backfill_state_machine_arn=backfill.state_machine_arn if backfill else None,
+            backfill_location=backfill.location if backfill else None,
         )
         self.register_outputs(vars(self.outputs))

@@ -56,9 +56,12 @@ class Provider(mocks.Mocks):
     def _table(self, name: str) -> dict[str, Any]:
         table = self._clients("dynamodb").describe_table(TableName=name)["Table"]
         stream = table.get("StreamSpecification", {})
+        keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
         return {
             "id": name,
             "name": name,
+            "hashKey": keys["HASH"],
+            "rangeKey": keys.get("RANGE", ""),
             "arn": table["TableArn"],
             "streamArn": table.get("LatestStreamArn", ""),
             "streamEnabled": stream.get("StreamEnabled", False),

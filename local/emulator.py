@@ -135,6 +135,9 @@ def child_environment(directory: Path, region: str, port: int) -> dict[str, str]
         "S3_DATA_DIR": str(directory / "s3"),
         "STATE_DIR": str(directory / "state"),
         DIRECTORY_VARIABLE: str(directory),
+        # Nobody waits an hour for an export here: its state is asked for twice a second.
+        "SFN_WAIT_SCALE": "0.01",
+        "MINISTACK_DDB_EXPORT_COMPLETE_AFTER_SEC": "0.5",
         # Given a Docker socket, ministack removes the containers of other ministacks.
         "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
         "AWS_ACCESS_KEY_ID": DUMMY_KEY,

@@ -27,8 +27,8 @@ def creates(type_: str) -> Callable[[Creator], Creator]:
 
 def create(clients: Clients, type_: str, name: str, values: dict[str, Any]) -> tuple[str, Outputs]:
     """Create one resource; its id, and its state as the provider gives it."""
-    # Here, not above: both modules register their creators with this one.
-    from local import resources_compute, resources_storage  # noqa: F401
+    # Here, not above: these modules register their creators with this one.
+    from local import resources_backfill, resources_compute, resources_monitoring, resources_storage  # noqa: F401
 
     if type_ not in CREATORS:
         raise LocalError(

@@ -1,4 +1,4 @@
-"""Creators of what works and watches: IAM, Lambda, Firehose, logs, alarms, topics."""
+"""Creators of what works: IAM, Lambda, Firehose, logs."""
 
 import json
 from typing import Any
@@ -128,50 +128,3 @@ def log_stream(clients: Clients, given: Inputs) -> Outputs:
     clients("logs").create_log_stream(logGroupName=group, logStreamName=name)
     arn = f"arn:aws:logs:{clients.region}:{ACCOUNT}:log-group:{group}:log-stream:{name}"
     return {"id": name, "name": name, "arn": arn}
-
-
-@creates("aws:cloudwatch/logMetricFilter:LogMetricFilter")
-def log_metric_filter(clients: Clients, given: Inputs) -> Outputs:
-    name = given.name()
-    transformation = dict(given.take("metricTransformation"))
-    metric = {
-        "metricName": transformation.pop("name"),
-        "metricNamespace": transformation.pop("namespace"),
-        "metricValue": transformation.pop("value"),
-        **transformation,
-    }
-    clients("logs").put_metric_filter(
-        filterName=name,
-        logGroupName=given.take("logGroupName"),
-        filterPattern=given.take("pattern"),
-        metricTransformations=[metric],
-    )
-    return {"id": name, "name": name}
-
-
-@creates("aws:cloudwatch/metricAlarm:MetricAlarm")
-def metric_alarm(clients: Clients, given: Inputs) -> Outputs:
-    name, tags = given.name(), given.tags()
-    dimensions = given.take("dimensions", {})
-    clients("cloudwatch").put_metric_alarm(
-        AlarmName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-        Tags=tags,
-        **given.rest(okActions="OKActions"),
-    )
-    arn = f"arn:aws:cloudwatch:{clients.region}:{ACCOUNT}:alarm:{name}"
-    return {"id": name, "name": name, "arn": arn}
-
-
-@creates("aws:sns/topic:Topic")
-def topic(clients: Clients, given: Inputs) -> Outputs:
-    name, tags = given.name(), given.tags()
-    made = clients("sns").create_topic(Name=name, Attributes=given.rest(), Tags=tags)
-    return {"id": made["TopicArn"], "name": name, "arn": made["TopicArn"]}
-
-
-@creates("aws:sns/topicPolicy:TopicPolicy")
-def topic_policy(clients: Clients, given: Inputs) -> Outputs:
-    arn, policy = given.take("arn"), given.take("policy")
-    clients("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
-    return {"id": arn, "owner": ACCOUNT}

@@ -1,4 +1,4 @@
-"""The child process: ministack with our Firehose in it, alive no longer than its parent."""
+"""The child process: ministack, some parts of it ours, alive no longer than its parent."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from local import DIRECTORY_VARIABLE, firehose
+from local import DIRECTORY_VARIABLE, export, firehose, mapping
 
 
 def end_with_parent(directory: str) -> None:
@@ -26,7 +26,9 @@ def main() -> None:
         raise SystemExit("This module is started by local/emulator.py: use `make local`.")
     watcher = threading.Thread(target=end_with_parent, args=[directory], daemon=True)
     watcher.start()
+    export.install()
     firehose.install()
+    mapping.install()
     from ministack import app
 
     app.main()

@@ -88,7 +88,9 @@ def plain(value: Any) -> Any:
 # The ARNs AWS gives, so that whole policies can be compared with literals. A type that is not
 # here gives none.
 ARNS = {
+    "aws:cloudwatch/eventRule:EventRule": "arn:aws:events:{region}:{account}:rule/{name}",
     "aws:cloudwatch/logGroup:LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
     "aws:dynamodb/table:Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "aws:iam/role:Role": "arn:aws:iam::{account}:role/{name}",
     "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": (
@@ -96,6 +98,7 @@ ARNS = {
     ),
     "aws:lambda/function:Function": "arn:aws:lambda:{region}:{account}:function:{name}",
     "aws:s3/bucket:Bucket": "arn:aws:s3:::{name}",
+    "aws:sfn/stateMachine:StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
     "aws:sns/topic:Topic": "arn:aws:sns:{region}:{account}:{name}",
 }
 

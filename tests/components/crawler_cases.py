@@ -3,6 +3,7 @@
 from typing import Any
 
 from components import LakeArgs
+from tests.components.alarm_cases import DELIVERED, DELIVERY_FAILURES, NOT_CRAWLED, added
 from tests.components.pipelines import TRANSFORM
 from tests.components.setting_cases import ENTRY, NO_PROJECTION, SETTINGS, Case
 from tests.components.test_current_state import CURRENT
@@ -11,6 +12,34 @@ from tests.components.test_minimal_policies import BUCKET, POLICIES, allow, docu
 TAGS = {"streaming-etl:pipeline": "shop"}
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/k"
 VIA_S3 = {"StringEquals": {"kms:ViaService": "s3.ap-northeast-1.amazonaws.com"}}
+
+RULES = "arn:aws:events:ap-northeast-1:123456789012:rule"
+# What tells that the crawler failed.
+WATCHED = {
+    **added("crawler-failed"),
+    DELIVERY_FAILURES: [*DELIVERED, NOT_CRAWLED],
+    "+shop-watch-crawler-failed": {
+        "eventPattern": {
+            "source": ["aws.glue"],
+            "detail-type": ["Glue Crawler State Change"],
+            "detail": {"crawlerName": ["shop-catalog-crawler-0000000"], "state": ["Failed"]},
+        },
+        "tags": TAGS,
+    },
+    "+shop-watch-crawler-failed-target": {
+        "rule": "shop-watch-crawler-failed-0000000",
+        "arn": "arn:aws:sns:ap-northeast-1:123456789012:shop-watch-topic-0000000",
+        "inputTransformer": {
+            "inputPaths": {"crawler": "$.detail.crawlerName"},
+            "inputTemplate": '"shop: the crawler <crawler> failed"',
+        },
+        "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 10},
+    },
+    "shop-watch-topic-policy.policy.Statement.0.Condition.ArnEquals.aws:SourceArn": [
+        f"{RULES}/shop-watch-{kind}-0000000"
+        for kind in ("failed-batches", "error-records", "crawler-failed")
+    ],
+}
 
 PARTITION_ACTIONS = (
     *("glue:BatchCreatePartition", "glue:BatchGetPartition", "glue:BatchUpdatePartition"),
@@ -44,6 +73,7 @@ def crawler(*actions: str, key: str | None = None, **inputs: Any) -> dict[str, A
         "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
     }
     return {
+        **WATCHED,
         "+shop-catalog-crawler": {
             "databaseName": "shop_test",
             "role": "arn:aws:iam::123456789012:role/shop-catalog-crawler-role-0000000",

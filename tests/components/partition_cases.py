@@ -3,12 +3,26 @@
 from typing import Any
 
 from components import ForwarderArgs, PartitionArgs
+from tests.components.alarm_cases import WIDGETS, added, drawn
 from tests.components.setting_cases import PARAMETERS, S3, SETTINGS, TIME_PROJECTION, Case
 from tests.components.stage_cases import LAMBDA_ARN
 from tests.components.test_current_state import CURRENT, LATEST_CHANGES, ROWS_PER_PARTITION
 
 DATA = "s3://shop-lake-bucket-0000000/data/shop_test/orders/"
 PREFIX = f"{S3}.prefix"
+PARTITIONS_AT_A_TIME = [
+    drawn(
+        *("AWS/Firehose", metric),
+        *("DeliveryStreamName", "shop-delivery-stream-0000000"),
+        label=label,
+        **how,
+    )
+    for metric, label, how in (
+        ("DeliveryToS3.Bytes", "bytes", {}),
+        ("PartitionCount", "partitions at a time", {"stat": "Maximum", "yAxis": "right"}),
+        ("ActivePartitionsLimit", "partitions allowed", {"stat": "Maximum", "yAxis": "right"}),
+    )
+]
 # Partition keys come from the transform, which must see each change of a packed record alone.
 DYNAMIC = {
     f"{S3}.dynamicPartitioningConfiguration": {"enabled": True},
@@ -19,6 +33,8 @@ DYNAMIC = {
         },
         {"type": "Lambda", "parameters": [LAMBDA_ARN]},
     ],
+    **added("partition-limit"),
+    f"{WIDGETS}.16.properties.metrics": PARTITIONS_AT_A_TIME,
 }
 
 

@@ -1,5 +1,13 @@
 """What each setting of the pipeline as a whole changes."""
 
+from tests.components.alarm_cases import (
+    DELIVERED,
+    DELIVERY_FAILURES,
+    MINIMAL,
+    NOT_CONVERTED,
+    added,
+    headed,
+)
 from tests.components.differences import GONE
 from tests.components.setting_cases import (
     ENTRY,
@@ -18,11 +26,9 @@ TAGGED = (
     *("forwarder-role", "forwarder-logs", "forwarder-function", "forwarder-mapping"),
     *("transform-role", "transform-logs", "transform-function"),
     *("delivery-role", "delivery-logs", "delivery-stream", "monitoring-topic"),
-    *("monitoring-dropped", "monitoring-given-up", "monitoring-refused"),
-    *("monitoring-late-delivery", "monitoring-late-forwarding"),
+    *(f"monitoring-{kind}" for kind in MINIMAL),
+    *("watch-topic", "watch-failed-batches", "watch-error-records"),
 )
-ALARMS = ("dropped", "given-up", "late-delivery", "late-forwarding", "refused")
-TOPIC = "arn:aws:sns:ap-northeast-1:123456789012:theirs"
 
 SELECT_CSV = (
     'SELECT NULLIF("id", \'\') AS "id",'
@@ -54,7 +60,7 @@ CASES = [
         note="in Glue's letters",
         given={"table_name": "Sales.2026-v1"},
         renames=[("orders", "sales_2026_v1"), ("table/sales_2026_v1/", "table/Sales.2026-v1/")],
-        changes={"shop-source-table.name": "Sales.2026-v1"},
+        changes={"shop-source-table.name": "Sales.2026-v1", **headed("Sales.2026-v1")},
     ),
     Case(
         setting="transform_module",
@@ -118,32 +124,21 @@ CASES = [
                 *POLICIES["shop-delivery-policy"][1],
                 allow(["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"], *ENTRY),
             ],
+            **added("failed-conversions"),
+            DELIVERY_FAILURES: [*DELIVERED, NOT_CONVERTED],
         },
     ),
     Case(
         setting="glue_table_name",
         given={"glue_table_name": "sales"},
         renames=[("orders", "sales"), ("table/sales/", "table/orders/")],
-        changes={"shop-source-table.name": "orders"},
+        changes={"shop-source-table.name": "orders", **headed("orders")},
     ),
     Case(
         setting="database_name",
         given={"database_name": "theirs"},
         renames=[("shop_test", "theirs")],
         changes={"-shop-catalog-database": None},
-    ),
-    Case(
-        setting="alarm_topic_arn",
-        given={"alarm_topic_arn": TOPIC},
-        changes={
-            "-shop-monitoring-topic": None,
-            "-shop-monitoring-topic-policy": None,
-            **{
-                f"shop-monitoring-{alarm}.{actions}.0": TOPIC
-                for alarm in ALARMS
-                for actions in ("alarmActions", "okActions")
-            },
-        },
     ),
     Case(
         setting="runtime",

@@ -12,6 +12,7 @@ from components import (
     SourceArgs,
     TransformArgs,
 )
+from tests.components.alarm_cases import WIDGETS, rings, slow
 from tests.components.pipelines import existing_table
 from tests.components.setting_cases import PARAMETERS, S3, STORAGE, Case
 
@@ -136,7 +137,14 @@ FORWARDER = [
     forwarder({f"{MAPPING}.maximumBatchingWindowInSeconds": 0}, batching_window_seconds=0),
     forwarder({f"{MAPPING}.parallelizationFactor": 10}, parallelization_factor=10),
     forwarder({f"{MAPPING}.maximumRetryAttempts": 0}, maximum_retry_attempts=0),
-    forwarder({f"{MAPPING}.maximumRecordAgeInSeconds": 60}, maximum_record_age_seconds=60),
+    forwarder(
+        # What is set aside after a minute is late after half of it.
+        {
+            f"{MAPPING}.maximumRecordAgeInSeconds": 60,
+            **rings("late-forwarding", 6, 30_000),
+        },
+        maximum_record_age_seconds=60,
+    ),
     forwarder(
         {
             **forwarding(EVENT_NAMES="INSERT,REMOVE"),
@@ -167,19 +175,38 @@ FORWARDER = [
     forwarder(forwarding(CHANGES_PER_RECORD="1"), changes_per_record=1),
     forwarder(forwarding(RECORD_KIB="1000"), record_kib=1000),
     forwarder({"shop-forwarder-function.timeout": 900}, timeout_seconds=900),
-    forwarder({"shop-forwarder-function.memorySize": 128}, memory_mib=128),
+    forwarder(
+        {
+            "shop-forwarder-function.memorySize": 128,
+            f"{WIDGETS}.15.properties.metrics.1.0.expression": "forwarder_ms / 1000 * 128 / 1024",
+        },
+        memory_mib=128,
+    ),
 ]
 
 TRANSFORM = [
-    transform({"shop-transform-function.timeout": 300}, timeout_seconds=300),
-    transform({"shop-transform-function.memorySize": 10_240}, memory_mib=10_240),
+    transform(
+        {
+            "shop-transform-function.timeout": 300,
+            **rings("transform-slow", 8, 240_000),
+            "shop-monitoring-transform-slow.alarmDescription": slow(80, 300),
+        },
+        timeout_seconds=300,
+    ),
+    transform(
+        {
+            "shop-transform-function.memorySize": 10_240,
+            f"{WIDGETS}.15.properties.metrics.3.0.expression": "transform_ms / 1000 * 10240 / 1024",
+        },
+        memory_mib=10_240,
+    ),
     transform(processor("BufferSizeInMBs", "0.25"), buffer_mib=0.25),
     transform(processor("BufferSizeInMBs", "3"), buffer_mib=3),
     transform(
         # The alarm on late delivery waits for this buffer too.
         {
             **processor("BufferIntervalInSeconds", "0"),
-            "shop-monitoring-late-delivery.threshold": 1020,
+            **rings("late-delivery", 9, 1020),
         },
         buffer_seconds=0,
     ),
@@ -193,7 +220,7 @@ TRANSFORM = [
 DELIVERY = [
     delivery({f"{S3}.bufferingSize": 1}, buffer_mib=1),
     delivery(
-        {f"{S3}.bufferingInterval": 900, "shop-monitoring-late-delivery.threshold": 1860},
+        {f"{S3}.bufferingInterval": 900, **rings("late-delivery", 9, 1860)},
         buffer_seconds=900,
     ),
     delivery(
@@ -212,7 +239,7 @@ LAKE = [
                 f"-shop-lake-{part}": None
                 for part in (
                     *("bucket", "public-access", "ownership", "policy"),
-                    *("encryption", "versioning", "lifecycle"),
+                    *("encryption", "versioning", "lifecycle", "events"),
                 )
             },
             f"{STORAGE}.location": "s3://their-lake/data/shop_test/orders/",
@@ -233,6 +260,10 @@ LAKE = [
             "shop-query-workgroup.configuration.resultConfiguration.outputLocation": (
                 "s3://their-lake/athena-results/shop-test/"
             ),
+            **{
+                f"shop-watch-{kind}.eventPattern.detail.bucket.name.0": "their-lake"
+                for kind in ("failed-batches", "error-records")
+            },
         },
         bucket_name="their-lake",
     ),
@@ -240,7 +271,12 @@ LAKE = [
     lake({"shop-lake-bucket.forceDestroy": True}, force_destroy=True),
     lake(rules(("data", "data/", 1), RESULTS), data_retention_days=1),
     lake(
-        rules(("errors", "errors/", 2), ("failed-batches", "aws/lambda/", 2), RESULTS),
+        rules(
+            ("errors", "errors/", 2),
+            ("failed-batches", "aws/lambda/", 2),
+            ("replayed", "replayed/", 2),
+            RESULTS,
+        ),
         failures_retention_days=2,
     ),
     lake({"shop-lake-lifecycle.rules.1.expiration.days": 3}, query_results_retention_days=3),

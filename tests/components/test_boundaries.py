@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components import monitoring
+from components import BackfillArgs, alarms
 from components.pins import read_pins
 from components.schema import METADATA
 from components.stage_settings import OLD_IMAGES
@@ -16,17 +16,20 @@ from components.wheels import HANDLERS_LOCK
 from handlers import log
 from handlers.line import OLD_IMAGE_KINDS
 from handlers.rows import METADATA_COLUMNS
-from tests.components.pipelines import ROOT, dev_stack
+from tests.components.pipelines import ROOT, Pipelines
+from tests.graph import Node
 
 COMPONENTS = sorted((ROOT / "components").glob("*.py"))
 HANDLERS = sorted((ROOT / "handlers").glob("*.py"))
-STAGES = ("source", "lake", "catalog", "delivery", "forwarder", "query", "monitoring")
+STAGES = ("source", "lake", "catalog", "delivery", "forwarder", "backfill", "query", "monitoring")
 
 # What may be asked and what is planned, told without any cloud.
 NO_PROVIDER = (
     *("refusals", "settings", "stage_settings", "filters", "config", "partitions"),
     *("schema", "transform_module", "lake_table", "queries"),
     *("pins", "fetch", "wheels"),
+    *("monitoring_settings", "alarms", "dashboard"),
+    *("backfill_settings", "backfill_definition"),
 )
 
 
@@ -95,7 +98,7 @@ def test_the_forwarder_knows_every_wish_for_the_old_item() -> None:
 
 
 def test_the_transform_counts_where_the_alarms_count() -> None:
-    assert log.METRIC_NAMESPACE == monitoring.METRIC_NAMESPACE
+    assert log.METRIC_NAMESPACE == alarms.METRIC_NAMESPACE
 
 
 def environment_names(path: Path) -> Iterator[str]:
@@ -108,17 +111,25 @@ def environment_names(path: Path) -> Iterator[str]:
             raise AssertionError(f"{path.name} reads the environment in another way")
 
 
-def test_the_functions_get_the_environment_that_the_handlers_read() -> None:
-    read = {name for path in HANDLERS for name in environment_names(path)}
-    for pipeline in ("orders", "shipments"):
-        forwarder = dev_stack()[f"{pipeline}-forwarder-function"].inputs
-        assert set(forwarder["environment"]["variables"]) == read
-        assert "environment" not in dev_stack()[f"{pipeline}-transform-function"].inputs
+@pytest.fixture(scope="module")
+def functions(pipelines: Pipelines) -> dict[str, Node]:
+    """Every function that a pipeline may have, by the module of its handler."""
+    graph = pipelines.build(backfill=BackfillArgs(enabled=True))
+    return {node.inputs["handler"].split(".")[1]: node for node in graph.of("Function")}
 
 
-@pytest.mark.parametrize("function", ["forwarder", "transform"])
-def test_a_functions_handler_stands_in_its_archive(function: str) -> None:
-    inputs = dev_stack()[f"orders-{function}-function"].inputs
-    module, _, name = inputs["handler"].rpartition(".")
-    assert f"{module.replace('.', '/')}.py" in inputs["code"]
-    assert callable(getattr(importlib.import_module(module), name))
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.stem)
+def test_a_function_gets_the_environment_that_its_handler_reads(
+    functions: dict[str, Node], path: Path
+) -> None:
+    function = functions.get(path.stem)
+    given = function.inputs.get("environment", {}).get("variables", {}) if function else {}
+    assert set(environment_names(path)) == set(given)
+
+
+@pytest.mark.parametrize("module", ["forward", "transform", "backfill"])
+def test_a_functions_handler_stands_in_its_archive(functions: dict[str, Node], module: str) -> None:
+    inputs = functions[module].inputs
+    path, _, name = inputs["handler"].rpartition(".")
+    assert f"{path.replace('.', '/')}.py" in inputs["code"]
+    assert callable(getattr(importlib.import_module(path), name))

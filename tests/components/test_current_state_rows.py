@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import duckdb
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,52 @@ def test_a_change_delivered_twice_counts_once(minimal: Graph) -> None:
     first = Row("a", 1, sequence_number=EARLY)
     second = Row("a", 2, sequence_number=LATER)
     assert current(minimal, first, second, second, first) == [("a", 2)]
+
+
+# What a backfill gives its snapshots: the time in milliseconds, as text behind none of the others.
+TAKEN, TAKEN_LATER = "9795426200123", "9795426200124"
+# As the embedded AWS numbers its changes, with zeros in front.
+EMBEDDED = "000000017954262000000000000001"
+
+
+def snapshot(total: int, sequence_number: str = TAKEN, row: int = 0) -> Row:
+    event_id = f"snapshot-{sequence_number}-a"
+    return Row("a", total, "SNAPSHOT", row, sequence_number, event_id)
+
+
+@pytest.mark.parametrize("number", [EARLY, LATER, LAST, EMBEDDED])
+@pytest.mark.parametrize("op", ["INSERT", "MODIFY"])
+def test_a_snapshot_beats_no_change_whichever_of_them_comes_first(
+    minimal: Graph, number: str, op: str
+) -> None:
+    change = Row("a", 2, op=op, sequence_number=number)
+    assert current(minimal, snapshot(1), change) == [("a", 2)]
+    assert current(minimal, change, snapshot(1), snapshot(1, TAKEN_LATER)) == [("a", 2)]
+
+
+@pytest.mark.parametrize("number", [EARLY, LATER, LAST, EMBEDDED])
+def test_an_item_removed_before_its_snapshot_arrives_stays_removed(
+    minimal: Graph, number: str
+) -> None:
+    removed = Row("a", 2, op="REMOVE", sequence_number=number)
+    assert current(minimal, removed, snapshot(1)) == []
+    assert current(minimal, snapshot(1), removed) == []
+
+
+def test_of_two_snapshots_the_later_one_is_current_and_a_repeat_counts_once(
+    minimal: Graph,
+) -> None:
+    first, second = snapshot(1), snapshot(2, TAKEN_LATER)
+    assert current(minimal, first) == [("a", 1)]
+    assert current(minimal, second, first, second, first) == [("a", 2)]
+
+
+def test_all_rows_of_a_snapshot_stay_and_fewer_of_a_later_one_replace_them(
+    minimal: Graph,
+) -> None:
+    rows = [snapshot(1, row=index) for index in range(3)]
+    assert current(minimal, *rows, *rows) == [("a", 1)] * 3
+    assert current(minimal, *rows, snapshot(2, TAKEN_LATER)) == [("a", 2)]
 
 
 def test_all_rows_of_the_last_change_stay_even_equal_ones(minimal: Graph) -> None:

@@ -213,7 +213,13 @@ def outputs_of(pipeline: str, crawler: str | None) -> dict[str, Any]:
         ),
         "errors_location": f"s3://{bucket}/errors/{pipeline}_test/{pipeline}/",
         "alarm_topic_arn": f"arn:aws:sns:ap-northeast-1:123456789012:{topic}",
+        "watch_topic_arn": (
+            f"arn:aws:sns:ap-northeast-1:123456789012:{pipeline}-watch-topic-0000000"
+        ),
+        "dashboard": f"{pipeline}-test",
         "crawler": crawler,
+        "backfill_state_machine_arn": None,
+        "backfill_location": None,
     }
 
 

@@ -6,9 +6,12 @@ import pytest
 
 from tests.components import (
     test_current_state,
+    test_dashboard,
     test_minimal_policies,
     test_minimal_storage,
+    test_watch,
 )
+from tests.components.alarm_cases import MINIMAL, asked
 from tests.components.differences import state
 from tests.components.pipelines import ROOT
 from tests.components.wheelhouse import CARRIED
@@ -16,7 +19,6 @@ from tests.graph import Graph
 
 TAGS = {"streaming-etl:pipeline": "shop"}
 BUCKET = "shop-lake-bucket-0000000"
-TOPIC = "arn:aws:sns:ap-northeast-1:123456789012:shop-monitoring-topic-0000000"
 FUNCTION = "arn:aws:lambda:ap-northeast-1:123456789012:function"
 STREAM = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/2026-11-23T00:00:00.000"
 HANDLERS = {
@@ -24,57 +26,6 @@ HANDLERS = {
     for path in (ROOT / "handlers").glob("*.py")
 }
 WHEELS = {"wheels": dict.fromkeys(CARRIED, "cp313 aarch64")}
-
-ALARMS: dict[str, dict[str, Any]] = {
-    "given-up": {
-        "alarmDescription": (
-            "Changes were given up: whole batches lie below the failed-batches location."
-        ),
-        "namespace": "AWS/Lambda",
-        "metricName": "OnFailureDestinationDeliveredEventCount",
-        "dimensions": {"EventSourceMappingUUID": "uuid-of-shop-forwarder-mapping"},
-        "statistic": "Sum",
-        "threshold": 0,
-    },
-    "dropped": {
-        "alarmDescription": (
-            "Changes were dropped without being set aside: they are in the stream for 24 h only."
-        ),
-        "namespace": "AWS/Lambda",
-        "metricName": "DroppedEventCount",
-        "dimensions": {"EventSourceMappingUUID": "uuid-of-shop-forwarder-mapping"},
-        "statistic": "Sum",
-        "threshold": 0,
-    },
-    "refused": {
-        "alarmDescription": (
-            "The transform refused changes: each lies whole below the errors location."
-        ),
-        "namespace": "StreamingEtl",
-        "metricName": "changes-refused/shop/test",
-        "statistic": "Sum",
-        "threshold": 0,
-    },
-    "late-forwarding": {
-        "alarmDescription": (
-            "The forwarder is behind the stream, which forgets a change after 24 h."
-        ),
-        "namespace": "AWS/Lambda",
-        "metricName": "IteratorAge",
-        "dimensions": {"FunctionName": "shop-forwarder-function-0000000"},
-        "statistic": "Maximum",
-        "threshold": 900_000,
-    },
-    "late-delivery": {
-        "alarmDescription": "Firehose cannot write to the bucket; it keeps a record for 24 h.",
-        "namespace": "AWS/Firehose",
-        "metricName": "DeliveryToS3.DataFreshness",
-        "dimensions": {"DeliveryStreamName": "shop-delivery-stream-0000000"},
-        "statistic": "Maximum",
-        # A quarter of an hour beside the two buffers of 60 and 120 s.
-        "threshold": 1080,
-    },
-}
 
 INPUTS: dict[str, dict[str, Any]] = {
     "shop-transform-logs": {"retentionInDays": 30, "tags": TAGS},
@@ -200,20 +151,7 @@ INPUTS: dict[str, dict[str, Any]] = {
             "value": "1",
         },
     },
-    **{
-        f"shop-monitoring-{name}": {
-            "period": 300,
-            "evaluationPeriods": 1,
-            "comparisonOperator": "GreaterThanThreshold",
-            # No traffic is no failure.
-            "treatMissingData": "notBreaching",
-            "alarmActions": [TOPIC],
-            "okActions": [TOPIC],
-            "tags": TAGS,
-            **own,
-        }
-        for name, own in ALARMS.items()
-    },
+    **{f"shop-monitoring-{kind}": asked(kind) for kind in MINIMAL},
 }
 
 
@@ -230,5 +168,7 @@ def test_no_resource_of_the_minimal_pipeline_goes_unread(minimal: Graph) -> None
         *test_minimal_policies.POLICIES,
         *test_minimal_policies.RESOURCE_POLICIES,
         *test_current_state.QUERIES,
+        *test_watch.INPUTS,
+        test_dashboard.NAME,
     ]
     assert sorted(read) == sorted(node.name for node in minimal.custom)

@@ -13,6 +13,13 @@ STAGES = {
     "Monitoring": "shop-monitoring",
 }
 
+ALARMS = (
+    *("not-polling", "late-forwarding", "forwarder-errors", "forwarder-throttles"),
+    *("given-up", "dropped", "failed-batches"),
+    *("transform-errors", "transform-throttles", "transform-slow", "refused", "put-back"),
+    *("throttled-records", "late-delivery", "delivery-failed", "error-records"),
+)
+
 RESOURCES = {
     "Source": {("aws:dynamodb/table:Table", "shop-source-table")},
     "Lake": {
@@ -29,6 +36,7 @@ RESOURCES = {
             "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
             "shop-lake-lifecycle",
         ),
+        ("aws:s3/bucketNotification:BucketNotification", "shop-lake-events"),
     },
     "Catalog": {
         ("aws:glue/catalogDatabase:CatalogDatabase", "shop-catalog-database"),
@@ -65,11 +73,14 @@ RESOURCES = {
         ("aws:sns/topic:Topic", "shop-monitoring-topic"),
         ("aws:sns/topicPolicy:TopicPolicy", "shop-monitoring-topic-policy"),
         ("aws:cloudwatch/logMetricFilter:LogMetricFilter", "shop-monitoring-refused-metric"),
-        ("aws:cloudwatch/metricAlarm:MetricAlarm", "shop-monitoring-refused"),
-        ("aws:cloudwatch/metricAlarm:MetricAlarm", "shop-monitoring-given-up"),
-        ("aws:cloudwatch/metricAlarm:MetricAlarm", "shop-monitoring-dropped"),
-        ("aws:cloudwatch/metricAlarm:MetricAlarm", "shop-monitoring-late-forwarding"),
-        ("aws:cloudwatch/metricAlarm:MetricAlarm", "shop-monitoring-late-delivery"),
+        *(("aws:cloudwatch/metricAlarm:MetricAlarm", f"shop-monitoring-{kind}") for kind in ALARMS),
+        ("aws:cloudwatch/dashboard:Dashboard", "shop-monitoring-dashboard"),
+        ("aws:sns/topic:Topic", "shop-watch-topic"),
+        ("aws:sns/topicPolicy:TopicPolicy", "shop-watch-topic-policy"),
+        ("aws:cloudwatch/eventRule:EventRule", "shop-watch-failed-batches"),
+        ("aws:cloudwatch/eventTarget:EventTarget", "shop-watch-failed-batches-target"),
+        ("aws:cloudwatch/eventRule:EventRule", "shop-watch-error-records"),
+        ("aws:cloudwatch/eventTarget:EventTarget", "shop-watch-error-records-target"),
     },
 }
 
@@ -112,7 +123,11 @@ def test_a_person_gets_these_outputs(minimal: Graph) -> None:
         "alarm_topic_arn": (
             "arn:aws:sns:ap-northeast-1:123456789012:shop-monitoring-topic-0000000"
         ),
+        "watch_topic_arn": "arn:aws:sns:ap-northeast-1:123456789012:shop-watch-topic-0000000",
+        "dashboard": "shop-test",
         "crawler": None,
+        "backfill_state_machine_arn": None,
+        "backfill_location": None,
     }
 
 
@@ -132,7 +147,7 @@ def test_every_stage_registers_its_outputs(minimal: Graph) -> None:
         "shop-delivery": ["errorsLocation", "streamName"],
         "shop-forwarder": ["failedBatchesLocation"],
         "shop-query": ["viewName", "workgroupName"],
-        "shop-monitoring": ["topicArn"],
+        "shop-monitoring": ["topicArn", "watchTopicArn"],
     }
 
 

@@ -15,6 +15,8 @@ DELIVERY = (
 )
 STREAM = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/2026-11-23T00:00:00.000"
 TOPIC = "arn:aws:sns:ap-northeast-1:123456789012:shop-monitoring-topic-0000000"
+WATCH_TOPIC = "arn:aws:sns:ap-northeast-1:123456789012:shop-watch-topic-0000000"
+RULES = "arn:aws:events:ap-northeast-1:123456789012:rule"
 OWN_BUCKET = {"StringEquals": {"s3:ResourceAccount": "123456789012"}}
 
 
@@ -76,7 +78,10 @@ POLICIES = {
 }
 
 
-RESOURCE_POLICIES = ("shop-lake-policy", "shop-monitoring-topic-policy")
+RESOURCE_POLICIES = (
+    *("shop-lake-policy", "shop-monitoring-topic-policy"),
+    "shop-watch-topic-policy",
+)
 
 
 def document(*statements: dict[str, Any]) -> dict[str, Any]:
@@ -134,5 +139,25 @@ def test_only_this_accounts_alarms_may_publish_to_the_topic(minimal: Graph) -> N
             "Action": "sns:Publish",
             "Resource": TOPIC,
             "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        }
+    )
+
+
+def test_only_the_pipelines_own_rules_may_publish_what_they_watch(minimal: Graph) -> None:
+    assert minimal["shop-watch-topic-policy"].inputs["arn"] == WATCH_TOPIC
+    assert minimal["shop-watch-topic-policy"].policy() == document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": WATCH_TOPIC,
+            "Condition": {
+                "ArnEquals": {
+                    "aws:SourceArn": [
+                        f"{RULES}/shop-watch-failed-batches-0000000",
+                        f"{RULES}/shop-watch-error-records-0000000",
+                    ]
+                }
+            },
         }
     )

@@ -65,6 +65,7 @@ INPUTS: dict[str, dict[str, Any]] = {
             },
         ],
     },
+    "shop-lake-events": {"bucket": BUCKET, "eventbridge": True},
     "shop-catalog-database": {"name": "shop_test", "tags": TAGS},
     "shop-catalog-table": {
         "name": "orders",

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from components import BackfillArgs
 from tests.components.pipelines import Pipelines, dev_stack
 from tests.components.provider_types import arguments_of
 from tests.graph import Graph
@@ -30,6 +31,10 @@ AUTO_NAMED = {
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": 512,
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
     "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
+    # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html
+    "aws:cloudwatch/eventRule:EventRule": 64,
+    # https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+    "aws:sfn/stateMachine:StateMachine": 80,
     # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
     "aws:sns/topic:Topic": 256,
 }
@@ -73,7 +78,7 @@ def test_the_names_of_the_example_stack_are_legal() -> None:
 
 def test_the_names_of_the_longest_pipeline_are_legal(pipelines: Pipelines) -> None:
     assert len(LONGEST) == 35
-    graph = pipelines.build(LONGEST, catalog="crawler")
+    graph = pipelines.build(LONGEST, catalog="crawler", backfill=BackfillArgs(enabled=True))
     assert illegal_names(graph) == []
     # The name that sets the limit has no character to spare.
     assert len(f"{LONGEST}-catalog-crawler-role") + SUFFIX == AUTO_NAMED["aws:iam/role:Role"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components import LakeArgs, PartitionArgs, SourceArgs
+from components import BackfillArgs, LakeArgs, MonitoringArgs, PartitionArgs, SourceArgs
 from tests.components.differences import fingerprint
 from tests.components.pipelines import (
     ROOT,
@@ -44,6 +44,9 @@ def test_in_a_preview_nothing_that_aws_makes_up_is_known(preview: Graph) -> None
         "view": "orders_current",
         "workgroup": "orders-test",
         "source_table": "orders",
+        "dashboard": "orders-test",
+        "backfill_state_machine_arn": None,
+        "backfill_location": None,
     }
     assert preview["orders-forwarder-policy"].inputs == {"policy": UNKNOWN, "role": UNKNOWN}
     destination = preview["orders-delivery-stream"].inputs["extendedS3Configuration"]
@@ -64,9 +67,13 @@ def test_a_preview_tells_the_prefixes_and_the_queries(preview: Graph) -> None:
     [
         {"source": SourceArgs(existing=True), "tables": existing_table()},
         {"lake": LakeArgs(bucket_name="theirs", kms_key_arn="arn:aws:kms:::key/k")},
-        {"database_name": "theirs", "alarm_topic_arn": "arn:aws:sns:::theirs"},
+        {
+            "database_name": "theirs",
+            "monitoring": MonitoringArgs(topic_arn="arn:aws:sns:::theirs", dashboard=False),
+        },
         {"catalog": "crawler", "module": "def transform(change):\n    return change.new\n"},
         {"format": "parquet", "partitions": PartitionArgs(row_keys={"store_id": []})},
+        {"backfill": BackfillArgs(enabled=True)},
     ],
     ids=[
         "existing table",
@@ -74,6 +81,7 @@ def test_a_preview_tells_the_prefixes_and_the_queries(preview: Graph) -> None:
         "given database and topic",
         "crawler",
         "parquet",
+        "backfill",
     ],
 )
 def test_a_preview_with_these_settings_registers_what_an_update_registers(

@@ -3,6 +3,7 @@
 import pytest
 
 from components import (
+    BackfillArgs,
     DeliveryArgs,
     ForwarderArgs,
     LakeArgs,
@@ -42,6 +43,7 @@ def test_the_provider_knows_every_input_of_a_pipeline_with_all_options(
             data_retention_days=1,
             failures_retention_days=1,
         ),
+        backfill=BackfillArgs(enabled=True),
     )
     assert every_misfit(graph) == {}
 

@@ -10,9 +10,9 @@ from tests.components.pipelines import ROOT, Pipelines, build_main, dev_config
 from tests.graph import Graph
 
 KNOWN = (
-    "alarm_topic_arn, architecture, catalog, crawler_schedule, database_name, delivery, format,"
-    " forwarder, glue_table_name, lake, log_retention_days, partitions, query, runtime, source,"
-    " table_name, tags, transform, transform_module"
+    "architecture, backfill, catalog, crawler_schedule, database_name, delivery, format,"
+    " forwarder, glue_table_name, lake, log_retention_days, monitoring, partitions, query, runtime,"
+    " source, table_name, tags, transform, transform_module"
 )
 
 

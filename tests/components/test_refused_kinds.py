@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import LakeArgs, SettingsError, pipelines_from_config
+from components import LakeArgs, MonitoringArgs, SettingsError, pipelines_from_config
 from components.settings import MAX_PIPELINE_NAME
 from tests.components.pipelines import Pipelines
 from tests.graph import build
@@ -25,10 +25,40 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         for key in ("aws:team", "AWS:team", "streaming-etl:pipeline")
     ),
     (
-        "",
-        {"alarm_topic_arn": "my-topic"},
-        "alarm_topic_arn='my-topic' is no text that begins with arn:: it names an SNS topic;"
+        "monitoring",
+        {"topic_arn": "my-topic"},
+        "topic_arn='my-topic' is no text that begins with arn:: it names an SNS topic;"
         " give it as such or leave it out.",
+    ),
+    (
+        "monitoring",
+        {"emails": "ops@example.com"},
+        "emails='ops@example.com' is no list: each is an address; write it as a list.",
+    ),
+    *(
+        (
+            "monitoring",
+            {"emails": [address]},
+            f"emails={address!r} is no e-mail address: AWS mails the alarms to it;"
+            " use name@example.com.",
+        )
+        for address in ("ops", "ops@example", "ops@@example.com", "o ps@example.com", "", 7, None)
+    ),
+    (
+        "monitoring",
+        {"emails": ["ops@example.com", "ops@example.com"]},
+        "emails='ops@example.com' stands twice: AWS mails to each once; drop one.",
+    ),
+    (
+        "monitoring",
+        {"emails": ["ops@example.com"], "topic_arn": "arn:aws:sns:::theirs"},
+        "emails=['ops@example.com'] has no effect: who subscribes to a given topic is its owner's"
+        " matter; drop it.",
+    ),
+    (
+        "monitoring",
+        {"dashboard": "no"},
+        "dashboard='no' is not a yes or no; use true or false.",
     ),
     (
         "",
@@ -123,7 +153,11 @@ def test_what_is_of_the_wrong_kind_is_refused_in_these_words(
 def test_another_resource_s_output_is_taken_for_a_name(pipelines: Pipelines) -> None:
     def program() -> None:
         name = pulumi.Output.from_input("given")
-        pipelines.args(database_name=name, alarm_topic_arn=name, lake=LakeArgs(bucket_name=name))
+        pipelines.args(
+            database_name=name,
+            monitoring=MonitoringArgs(topic_arn=name),
+            lake=LakeArgs(bucket_name=name),
+        )
 
     build(program)
 

@@ -29,6 +29,7 @@ class Range(NamedTuple):
 
 S3_DAYS = "S3 expires after whole days"
 QUOTA = "DynamoDB's table quota"
+HALF_A_DAY = "a change is kept for 24 h, and half of that is left to act in"
 
 RANGES = [
     Range("source", "read_capacity", 1, 40_000, QUOTA, "1", "40,000", {"write_capacity": 1}),
@@ -99,6 +100,48 @@ RANGES = [
         *("S3 expires after days", "1", "36,500"),
     ),
     Range("partitions", "since_year", 2000, 2100, "the first year in the lake", "2000", "2100"),
+    Range(
+        *("monitoring", "late_forwarding_seconds", 30, 43_200, HALF_A_DAY, "30", "43,200"),
+        elsewhere={"forwarder": {"maximum_record_age_seconds": 86_400}},
+    ),
+    Range("monitoring", "late_delivery_seconds", 60, 43_200, HALF_A_DAY, "60", "43,200"),
+    Range(
+        *("monitoring", "put_back_changes", 1, 1_000_000),
+        *("it is a count in five minutes", "1", "1,000,000"),
+    ),
+    Range(
+        *("monitoring", "transform_slow_percent", 10, 99),
+        *("at 100 percent Lambda has ended the call", "10", "99"),
+    ),
+    Range(
+        *("backfill", "concurrency", 1, 1000),
+        *("an account runs 1,000 functions at a time", "1", "1000"),
+        {"enabled": True, "kib_per_second": 16_000},
+    ),
+    Range(
+        *("backfill", "kib_per_second", 16, 1_048_576),
+        *("16 KiB/s keep one function going", "16", "1,048,576"),
+        {"enabled": True, "concurrency": 1},
+    ),
+    Range(
+        *("backfill", "retries", 0, 100, "what fails that often is no passing fault", "0", "100"),
+        {"enabled": True},
+    ),
+    Range(
+        *("backfill", "tolerated_failure_percentage", 0, 100, "it is a percentage", "0", "100"),
+        {"enabled": True},
+    ),
+    Range(
+        *("backfill", "timeout_seconds", 60, 900),
+        *("a Lambda runs for 900 s, and a slow Firehose needs 60", "60", "900"),
+        {"enabled": True},
+    ),
+    Range(
+        *("backfill", "memory_mib", 128, 10_240),
+        *("a Lambda has 128 to 10,240 MiB", "128", "10,240"),
+        {"enabled": True},
+    ),
+    Range("backfill", "retention_days", 1, 36_500, S3_DAYS, "1", "36,500", {"enabled": True}),
     Range("query", "scan_limit_mib", 10, 10**9, "Athena's least limit", "10", "1,000,000,000"),
 ]
 IDS = [f"{limit.group}.{limit.field}" for limit in RANGES]

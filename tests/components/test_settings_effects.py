@@ -7,13 +7,27 @@ from typing import Any
 import pytest
 
 from components import StreamingEtlPipelineArgs
-from tests.components import crawler_cases, partition_cases, pipeline_cases, stage_cases
+from tests.components import (
+    backfill_cases,
+    crawler_cases,
+    monitoring_cases,
+    partition_cases,
+    pipeline_cases,
+    stage_cases,
+)
 from tests.components.differences import changes, renamed, state
 from tests.components.pipelines import Pipelines
 from tests.components.setting_cases import Case
 from tests.graph import Graph
 
-CASES = [*pipeline_cases.CASES, *crawler_cases.CASES, *partition_cases.CASES, *stage_cases.CASES]
+CASES = [
+    *pipeline_cases.CASES,
+    *crawler_cases.CASES,
+    *partition_cases.CASES,
+    *stage_cases.CASES,
+    *monitoring_cases.CASES,
+    *backfill_cases.CASES,
+]
 
 
 def settings_of(cls: Any, path: str = "") -> Iterator[str]:

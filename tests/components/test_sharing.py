@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components import LakeArgs, StreamingEtlPipeline
+from components import LakeArgs, MonitoringArgs, StreamingEtlPipeline
 from tests.components.pipelines import Pipelines
 from tests.components.test_dev_stack_rules import pipeline_of
 from tests.graph import Graph, Node, build, provider_outputs
@@ -92,7 +92,7 @@ def test_pipelines_that_share_bucket_database_and_topic_keep_to_their_own_folder
         pipelines,
         lake=LakeArgs(bucket_name="shared"),
         database_name="shared",
-        alarm_topic_arn="arn:aws:sns:ap-northeast-1:123456789012:shared",
+        monitoring=MonitoringArgs(topic_arn="arn:aws:sns:ap-northeast-1:123456789012:shared"),
     )
     prefixes = [
         node.inputs["extendedS3Configuration"][prefix].split("!")[0].removesuffix("year=")
@@ -115,6 +115,18 @@ def test_pipelines_that_share_bucket_database_and_topic_keep_to_their_own_folder
         for resource in shared[f"{name}-delivery-policy"].policy()["Statement"][1]["Resource"]
     ]
     assert sorted(written) == sorted(f"arn:aws:s3:::shared/{prefix}*" for prefix in prefixes)
+    watched = [
+        path["prefix"]
+        for name in NAMES
+        for kind in ("failed-batches", "error-records")
+        for path in shared[f"{name}-watch-{kind}"].policy("eventPattern")["detail"]["object"]["key"]
+    ]
+    assert sorted(watched) == sorted(
+        [
+            *(prefix for prefix in prefixes if prefix.startswith("errors/")),
+            *(f"aws/lambda/uuid-of-{name}-forwarder-mapping/" for name in NAMES),
+        ]
+    )
 
 
 def test_a_pipeline_of_another_region_asks_and_builds_through_its_own_provider(

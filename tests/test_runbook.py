@@ -1,0 +1,96 @@
+"""The runbook has a section for every alarm, and its commands are those that exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from components import BackfillArgs, PartitionArgs, StreamingEtlPipelineArgs
+from components.alarms import alarms
+from components.streaming_etl_pipeline import PipelineOutputs
+from ops.__main__ import commands
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNBOOK = ROOT / "docs" / "runbook.md"
+TEXT = RUNBOOK.read_text()
+SECTIONS = {part.partition("\n")[0]: part.partition("\n")[2] for part in TEXT.split("\n## ")[1:]}
+
+# Every alarm there is: with Parquet, row keys, a crawler and the backfill of a large table.
+EVERYTHING = StreamingEtlPipelineArgs(
+    table_name="orders",
+    transform_module="transforms/orders.py",
+    format="parquet",
+    catalog="crawler",
+    partitions=PartitionArgs(row_keys={"kind": ["a"]}),
+    backfill=BackfillArgs(enabled=True),
+)
+KINDS = [alarm.kind for alarm in alarms(EVERYTHING, "orders", "prod")]
+
+OPS = sorted(set(re.findall(r"python -m ops ([^`\n]*)", TEXT)))
+
+
+def test_every_alarm_has_a_section_and_every_section_an_alarm_in_the_order_of_the_flow() -> None:
+    assert list(SECTIONS) == KINDS
+
+
+@pytest.mark.parametrize("kind", SECTIONS)
+def test_a_section_tells_what_it_means_what_is_at_risk_where_to_look_and_what_to_do(
+    kind: str,
+) -> None:
+    assert re.findall(r"^\*\*([A-Z][a-z ]+)\.\*\*", SECTIONS[kind], re.MULTILINE) == [
+        *("Means", "At risk", "Look", "Do")
+    ]
+
+
+def test_commands_are_found_in_it() -> None:
+    assert {command.split()[0] for command in OPS} == {"replay", "backfill"}
+
+
+@pytest.mark.parametrize("line", OPS)
+def test_every_command_in_it_is_one_that_the_operator_has(line: str) -> None:
+    name, *given = shlex.split(line, comments=True)
+    command = commands.commands[name]
+    context = command.make_context(name, given)
+    assert isinstance(context, click.Context)
+    assert context.params["pipeline"] == "orders"
+    assert context.params["stack"] == "prod"
+
+
+@pytest.mark.parametrize("line", ["replay orders --stack prod --no-such-thing", "replay orders"])
+def test_a_command_that_does_not_exist_would_be_found(line: str) -> None:
+    name, *given = shlex.split(line)
+    with pytest.raises(click.UsageError):
+        commands.commands[name].make_context(name, given)
+
+
+def test_every_setting_and_output_that_it_names_exists() -> None:
+    named = set(re.findall(r"`((?:[a-z]+\.)?[a-z]+(?:_[a-z]+)+)`", TEXT))
+    groups = vars(EVERYTHING)
+    settings = {
+        f"{group}.{setting}"
+        for group, args in groups.items()
+        for setting in getattr(args, "__dataclass_fields__", ())
+    }
+    bare = {name.partition(".")[2] for name in settings}
+    outputs = set(PipelineOutputs.__dataclass_fields__)
+    assert named - settings - bare - outputs == set()
+    assert "monitoring.late_forwarding_seconds" in named & settings
+
+
+def test_every_line_of_the_log_that_it_names_is_one_that_the_handlers_write() -> None:
+    named = set(re.findall(r"`(change [a-z ]+)`", TEXT))
+    named |= set(re.findall(r'\$\.message = "([a-z ]+)"', TEXT))
+    assert named == {"change too large", "change refused"}
+    written = "".join(path.read_text() for path in (ROOT / "handlers").glob("*.py"))
+    assert {line for line in named if f'"{line}"' not in written} == set()
+
+
+def test_every_link_in_it_leads_somewhere() -> None:
+    links = re.findall(r"\]\((?!http)([^)]+)\)", TEXT)
+    assert links
+    for link in links:
+        file, _, section = link.partition("#")
+        assert (RUNBOOK.parent / file).exists()
+        assert not section or section in SECTIONS
