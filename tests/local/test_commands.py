@@ -195,5 +195,5 @@ def test_a_python_without_the_packages_is_told_which_and_what_to_do() -> None:
     )
 
     assert done.returncode == 1
-    assert "lacks boto3, duckdb, ministack, pulumi" in done.stderr
+    assert "lacks boto3, click, duckdb, ministack, pulumi, pulumi_aws, rich, yaml" in done.stderr
     assert "`make demo`" in done.stderr

@@ -4,6 +4,7 @@ import json
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from unittest.mock import Mock, patch
@@ -11,7 +12,10 @@ from unittest.mock import Mock, patch
 import handlers.forward
 import handlers.put
 import handlers.transform
+import ops.backfill.scan
 from components import queries
+from ops.backfill.checkpoint import Segment
+from ops.backfill.scan import Page, Scan
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME
 
@@ -95,6 +99,54 @@ def failed_put_count_ignored() -> Any:
         return put(client, **request) | {"FailedPutCount": 0, "RequestResponses": taken}
 
     return patch.object(Client, "put_record_batch", seen)
+
+
+def snapshots(change: Callable[[dict[str, Any]], Any]) -> Any:
+    """`change` alters what a snapshot tells of itself."""
+
+    def wrapper(record_of: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+        record = record_of(*arguments)
+        change(record["dynamodb"])
+        return record
+
+    return around(ops.backfill.scan, "snapshot_record", wrapper)
+
+
+def checkpoint_before_put() -> Any:
+    """A page counts as passed before Firehose has it."""
+    pass_page = Scan.pass_page
+
+    def early(scan: Scan, number: int) -> int:
+        put, lines = scan._feed.put, []
+        with patch.object(scan._feed, "put", lines.extend):
+            items = pass_page(scan, number)
+        put(lines)
+        return items
+
+    return patch.object(Scan, "pass_page", early)
+
+
+def one_page_to_a_segment() -> Any:
+    """A segment counts as done although its scan goes on."""
+    read = Scan._read
+
+    def short(scan: Scan, number: int, segment: Segment) -> Page:
+        return replace(read(scan, number, segment), next=None)
+
+    return patch.object(Scan, "_read", short)
+
+
+def pages_left_out() -> Any:
+    """Of two pages the first is not put."""
+    read = Scan._read
+
+    def second(scan: Scan, number: int, segment: Segment) -> Page:
+        page = read(scan, number, segment)
+        if page.next is None:
+            return page
+        return read(scan, number, replace(segment, start=page.next))
+
+    return patch.object(Scan, "_read", second)
 
 
 def pass_over_large(handler: Any, event: Any, context: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The five checks after a run that has drained; each gives sentences, none when all is well."""
+"""The six checks after a run that has drained; each gives sentences, none when all is well."""
 
 import itertools
 from base64 import b64encode
@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from tests.simulation.backfill import Backfill
 from tests.simulation.current_state import current_state, expected_state
 from tests.simulation.expected import Outcome, old_image, outcome_of
 from tests.simulation.lake import ErrorRecord, Lake, Row
 from tests.simulation.scenario import Scenario
-from tests.simulation.table import SECRET_NUMBER, Change, attributes
+from tests.simulation.table import SECRET_NUMBER, Change, Table, attributes, compact, keys_of
 from tests.simulation.user_module import SECRET
 from tests.simulation.world import World
 
@@ -28,8 +29,8 @@ class Run:
 
     world: World
     scenario: Scenario
-    changes: dict[str, Change]
-    """All that was written, by event id."""
+    table: Table
+    backfill: Backfill
     lake: Lake
     endless: str = ""
     """Why the run was stopped before its end, if it was; the checks then have no meaning."""
@@ -42,6 +43,11 @@ class Run:
         self.rows = list(self.lake.rows())
         self.errors = list(self.lake.errors())
         self.failed = list(self.lake.failed_batches())
+
+    @cached_property
+    def changes(self) -> dict[str, Change]:
+        """All that was written, and all that a backfill read, by event id."""
+        return {**self.table.changes, **self.backfill.snapshots}
 
     @cached_property
     def outcomes(self) -> dict[str, Outcome]:
@@ -57,22 +63,46 @@ class Run:
 
     @cached_property
     def wanted(self) -> dict[str, Change]:
-        """The changes that the settings do not filter out."""
-        kinds = self.scenario.args.forwarder.event_names
+        """The changes that the settings do not filter out; a snapshot they do not concern."""
+        kinds = {*self.scenario.args.forwarder.event_names, "SNAPSHOT"}
         return {name: change for name, change in self.changes.items() if change.kind in kinds}
+
+    @cached_property
+    def set_aside(self) -> set[str]:
+        """The changes in the error output or in a failed batch."""
+        found = {change["eventID"] for record in self.errors for change in record.changes}
+        return found | {record["eventID"] for batch in self.failed for record in batch}
+
+    @cached_property
+    def last_landed(self) -> dict[str, Change]:
+        """The last change of each item that reached the lake, by the item's key."""
+        last: dict[str, Change] = {}
+        for event_id in self.landed:
+            change = self.changes.get(event_id)
+            if change is None:
+                continue
+            known = last.setdefault(change.key, change)
+            if int(change.sequence_number) > int(known.sequence_number):
+                last[change.key] = change
+        return last
+
+    def is_somewhere(self, event_id: str) -> bool:
+        known = event_id in self.landed or event_id in self.set_aside
+        return known or self.outcomes[event_id].left_out
 
 
 def nothing_is_missing(run: Run) -> Iterator[str]:
     """Every change is a row in the lake, a record in the error output or in a failed batch."""
-    set_aside = {change["eventID"] for record in run.errors for change in record.changes}
-    set_aside |= {record["eventID"] for batch in run.failed for record in batch}
     for event_id, change in run.wanted.items():
         rows = run.outcomes[event_id].rows
         if event_id in run.landed:
             here = {str(row.values.get("_row")) for row in run.landed[event_id]}
             if len(here) < len(rows):
                 yield f"{change.kind} {event_id} has {len(here)} of its {len(rows)} rows"
-        elif event_id not in set_aside and not run.outcomes[event_id].left_out:
+        elif change.kind == "SNAPSHOT" and event_id not in run.backfill.passed:
+            # Of a page that was read again: the command takes it for nothing.
+            continue
+        elif not run.is_somewhere(event_id):
             yield f"{change.kind} {event_id} is nowhere"
 
 
@@ -141,17 +171,9 @@ def trimmed(change: Change, scenario: Scenario) -> dict[str, Any]:
 
 def the_current_state_is_the_table(run: Run) -> Iterator[str]:
     """The current-state query answers, for each item, its last change that reached the lake."""
-    last: dict[str, Change] = {}
-    for event_id in run.landed:
-        change = run.changes.get(event_id)
-        if change is None:
-            continue
-        known = last.setdefault(change.key, change)
-        if int(change.sequence_number) > int(known.sequence_number):
-            last[change.key] = change
     rows = [
         row.values
-        for change in last.values()
+        for change in run.last_landed.values()
         if change.kind != "REMOVE"
         for row in run.outcomes[change.event_id].rows
     ]
@@ -163,6 +185,34 @@ def the_current_state_is_the_table(run: Run) -> Iterator[str]:
             f"the current state has {more.total()} rows too many and lacks {less.total()}, of"
             f" {len(expected)}"
         )
+
+
+def the_backfill_is_whole(run: Run) -> Iterator[str]:
+    """Every item that was there all through a scan has a snapshot; the lake tells of the table."""
+    if run.scenario.backfill is None:
+        return
+    if run.backfill.done < run.scenario.backfill.runs:
+        yield "the backfill did not come to its end"
+    scanned = {
+        change.key for name, change in run.backfill.snapshots.items() if run.is_somewhere(name)
+    }
+    for which in run.backfill.always:
+        if key_of(which) not in scanned:
+            yield f"item {which} was in the table all the time, and its snapshot is nowhere"
+    last = run.last_landed
+    written = defaultdict(list)
+    for event_id, change in run.table.changes.items():
+        written[change.key].append(event_id in run.landed)
+    for which in {*run.table.items, *run.table.removed}:
+        key = key_of(which)
+        if key in last and all(written[key]):
+            item = run.table.items.get(which)
+            if last[key].new != item:
+                yield f"the last that the lake tells of item {which} is not what the table holds"
+
+
+def key_of(which: int) -> str:
+    return compact(attributes(keys_of(which)))
 
 
 def everything_ended(run: Run) -> Iterator[str]:
@@ -187,6 +237,7 @@ CHECKS: tuple[Check, ...] = (
     nothing_is_missing,
     nothing_else_is_there,
     the_current_state_is_the_table,
+    the_backfill_is_whole,
     everything_ended,
     nothing_is_told_in_logs,
 )

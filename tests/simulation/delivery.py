@@ -45,6 +45,8 @@ class Delivery:
         self.dynamic = scenario.args.partitions.dynamic
         self.zone = ZoneInfo(scenario.args.partitions.time_zone)
         self.waiting: dict[str, list[Placed]] = {}
+        self.sizes: dict[str, int] = {}
+        """Bytes of what waits, by the same folders."""
 
     def add(self, record: Record, keys: Mapping[str, str]) -> None:
         """Take a record as the transform left it."""
@@ -56,7 +58,8 @@ class Delivery:
             return
         gathered = self.waiting.setdefault(folders, [])
         gathered.append((record, keys))
-        if sum(len(item.data) for item, _ in gathered) >= self.settings.buffer_mib * 2**20:
+        self.sizes[folders] = self.sizes.get(folders, 0) + len(record.data)
+        if self.sizes[folders] >= self.settings.buffer_mib * 2**20:
             self.flush(folders, gathered)
         elif len(gathered) == 1:
             self.world.after(self.settings.buffer_seconds, self.flush, folders, gathered)
@@ -65,7 +68,7 @@ class Delivery:
         """Write the object, unless it was full before its time."""
         if self.waiting.get(folders) is not gathered:
             return
-        del self.waiting[folders]
+        del self.waiting[folders], self.sizes[folders]
         body = b"".join([record.data for record, _ in gathered])
         oldest = min(record.arrived for record, _ in gathered)
         prefix = self.evaluate(self.table.folders, oldest, gathered[0][1])

@@ -167,5 +167,9 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
                     enter(patch.object(module, name, instead[value]))
         # What is bound when a function is defined.
         defaults = put_records.__kwdefaults__ or {}
-        enter(patch.dict(defaults, {name: instead[value] for name, value in defaults.items()}))
+        enter(
+            patch.dict(
+                defaults, {name: instead.get(value, value) for name, value in defaults.items()}
+            )
+        )
         yield

@@ -10,6 +10,7 @@ import handlers.image
 import handlers.put
 import handlers.reader
 import handlers.transform
+import ops.feed
 from tests.simulation import breaking
 from tests.simulation.breaking import answers, around, each_answer, query, rows, told
 from tests.simulation.run import simulate
@@ -75,6 +76,10 @@ def has_large_rows(scenario: Scenario) -> bool:
     return scenario.large == "rows" and "transform is killed after a put" not in scenario.spells
 
 
+def has_backfill(scenario: Scenario) -> bool:
+    return scenario.backfill is not None
+
+
 _missing = found_by("nothing_is_missing")
 _missing("FailedPutCount is ignored", breaking.failed_put_count_ignored())
 _missing(
@@ -105,6 +110,11 @@ _missing(
 )
 _missing(
     "only the first row of a record is answered", rows(lambda data: data[: data.find(b"\n") + 1])
+)
+_missing(
+    "what Firehose does not take of a backfill is passed over",
+    around(ops.feed, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]),
+    has_backfill,
 )
 
 _else = found_by("nothing_else_is_there")
@@ -148,6 +158,21 @@ _state("sequence numbers are compared as text", query(_number, '"_sequence_numbe
 _state("changes are ordered by their time", query(_number, '"_changed_at"'))
 _state("repeats are not told apart", query(' AND "_copy" = 1', ""))
 _state("removed items stay", query(" AND \"_op\" <> 'REMOVE'", ""))
+_state(
+    "a snapshot has as many digits as a change",
+    breaking.snapshots(lambda stream: stream.update(SequenceNumber=stream["SequenceNumber"] * 2)),
+    has_backfill,
+)
+_state(
+    "a snapshot comes after every change",
+    query(f"{_number} DESC", f"\"_op\" = 'SNAPSHOT' DESC, {_number} DESC"),
+    has_backfill,
+)
+
+_whole = found_by("the_backfill_is_whole")
+_whole("the checkpoint is written before the put", breaking.checkpoint_before_put(), has_backfill)
+_whole("a segment ends with its first page", breaking.one_page_to_a_segment(), has_backfill)
+_whole("every other page is left out", breaking.pages_left_out(), has_backfill)
 
 _ended = found_by("everything_ended")
 _ended(

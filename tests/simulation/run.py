@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import handlers.forward
 import handlers.transform
+from tests.simulation.backfill import Backfill
 from tests.simulation.checks import CHECKS, Run
 from tests.simulation.delivery import Delivery
 from tests.simulation.functions import Function, handlers_in
@@ -63,13 +64,16 @@ def drive(world: World, scenario: Scenario) -> Run:
     processing = Processing(world, scenario, transform, delivery)
     mapping = Mapping(world, scenario, forwarder, lake)
     table = Table(world, scenario, mapping.publish)
-    run = Run(world, scenario, table.changes, lake)
-    with handlers_in(world, scenario, Client(world, processing.arrive)):
+    client = Client(world, processing.arrive)
+    backfill = Backfill(world, scenario, table, client)
+    run = Run(world, scenario, table, backfill, lake)
+    with handlers_in(world, scenario, client):
         try:
             world.run()
         except EndlessError as error:
             run.endless = str(error)
     world.events["changes"] += len(table.changes)
+    world.events["snapshots"] += len(backfill.snapshots)
     world.events["forwarder invocations"] += forwarder.invocations
     world.events["transform invocations"] += transform.invocations
     world.events["objects"] += len(lake.objects)
@@ -94,7 +98,7 @@ def count_content(run: Run) -> None:
             change = run.changes[event_id]
             events["rows repeated"] += len(rows) - len(run.outcomes[event_id].rows)
             number = int(change.sequence_number)
-            events["changes that land behind a later one of their item"] += (
-                number < seen.setdefault(change.key, number)
-            )
+            behind = number < seen.setdefault(change.key, number)
+            kind = "snapshots" if change.kind == "SNAPSHOT" else "changes"
+            events[f"{kind} that land behind a later change of their item"] += behind
             seen[change.key] = max(number, seen[change.key])

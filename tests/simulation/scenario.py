@@ -30,6 +30,24 @@ CALM_AFTER_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backfill:
+    """A table that held items before its stream began, and the command that scans it."""
+
+    share: float
+    """Of the items that are written to, how many were there before."""
+    others: int
+    """Items that were there before and are never written to."""
+    starts: float
+    """Seconds after the run's begin."""
+    runs: int
+    """How often it is made from the start, each time to its end."""
+    segments: int
+    units_per_page: float
+    pause: float
+    """Seconds between two pages."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """All that is fixed before a run begins."""
 
@@ -58,6 +76,8 @@ class Scenario:
     True: halve the batch as after an error; False: send it again whole, as a retry."""
     deaggregates: bool
     """Whether Firehose takes packed records apart before the transform."""
+    backfill: "Backfill | None"
+    """Where the table held items before its stream began."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -118,6 +138,21 @@ def scenario_of(seed: int) -> Scenario:
         mapping_filters=chance.random() < 0.3,
         halves_without_progress=chance.random() < 0.5,
         deaggregates=partitions.dynamic and chance.random() < 0.6,
+        backfill=backfill_of(Random(f"{seed} backfill"), seconds, bool(large)),
+    )
+
+
+def backfill_of(chance: Random, seconds: int, large: bool) -> Backfill | None:
+    if chance.random() < 0.65:
+        return None
+    return Backfill(
+        share=chance.choice((0.0, 0.5, 1.0)),
+        others=chance.randint(0, 3) if large else chance.choice((0, 3, 15)),
+        starts=chance.choice((0.0, chance.random())) * seconds,
+        runs=chance.choice((1, 1, 2)),
+        segments=chance.choice((1, 2, 4)),
+        units_per_page=chance.choice((0.5, 2.0, 128.0)),
+        pause=chance.choice((0.0, 0.1, 0.5)) * seconds,
     )
 
 

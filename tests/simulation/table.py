@@ -31,6 +31,9 @@ PLAY = ("return three rows", "take the change apart")
 
 Item = dict[str, Any]
 
+# Numbers what items held before the stream began.
+BEFORE = 10_000
+
 UNREADABLE = object()
 """A value of a type that no reader of DynamoDB's JSON knows."""
 
@@ -94,8 +97,8 @@ class Change:
         return len(text) > 1_024_000 and len(b64encode(compress(text))) > 1_023_000
 
 
-def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""A value as JSON without blanks."""
 
 
 def attribute(value: Any) -> dict[str, Any]:
@@ -111,6 +114,11 @@ def attribute(value: Any) -> dict[str, Any]:
 
 def attributes(item: Item) -> dict[str, Any]:
     return {name: attribute(value) for name, value in item.items()}
+
+
+def keys_of(which: int) -> Item:
+    """The primary key of an item."""
+    return {"id": f"{SECRET}-{which}", "line": which % 3}
 
 
 class Shard:
@@ -130,6 +138,8 @@ class Table:
         self.changes: dict[str, Change] = {}
         """All that was written, by event id, in order."""
         self.items: dict[int, Item] = {}
+        self.removed: set[int] = set()
+        """Every item that was removed, were it but for a while."""
         chance = world.chance("table")
         # Numbers grow by a digit somewhere in the run, so that as texts they are out of order.
         self.shards = [
@@ -138,9 +148,20 @@ class Table:
         ]
         self.halves: list[Shard] = []
         """What the first shard has been split into."""
+        self.fill()
         times = sorted(chance.random() * scenario.seconds for _ in range(scenario.changes))
         for number, seconds in enumerate(times):
             world.after(seconds, self.write, number)
+
+    def fill(self) -> None:
+        """Put what was there before the stream, which therefore never tells of it."""
+        backfill, chance = self.scenario.backfill, self.world.chance("before")
+        if backfill is None:
+            return
+        keys = self.scenario.keys
+        for which in range(keys + backfill.others):
+            if which >= keys or chance.random() < backfill.share:
+                self.items[which] = self.new_item(which, BEFORE + which, chance)
 
     def write(self, number: int) -> None:
         """One change of one item, INSERT, MODIFY or REMOVE."""
@@ -151,7 +172,9 @@ class Table:
         new = None if removed else self.new_item(which, number, chance)
         if new is not None:
             self.items[which] = new
-        keys = {"id": f"{SECRET}-{which}", "line": which % 3}
+        else:
+            self.removed.add(which)
+        keys = keys_of(which)
         shard = self.shard_of(json.dumps(keys))
         shard.last_number += chance.randint(1, 2 * 10**12)
         change = Change(

@@ -27,6 +27,13 @@ PUT_FAULTS = (
     "put is refused",
     "put is slow",
 )
+BACKFILL_FAULTS = (
+    "is killed before a put",
+    "is killed after a put",
+    "is killed after a checkpoint",
+    "scan is throttled",
+    "scan is refused",
+)
 FUNCTIONS = ("forwarder", "transform")
 FAULTS = (
     *(f"{name} {what}" for name in FUNCTIONS for what in (*INVOCATION_FAULTS, *PUT_FAULTS)),
@@ -34,6 +41,7 @@ FAULTS = (
     "firehose repeats a record",
     "firehose reorders records",
     "firehose writes an object twice",
+    *(f"backfill {what}" for what in (*BACKFILL_FAULTS, *PUT_FAULTS)),
 )
 
 

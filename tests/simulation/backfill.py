@@ -1,0 +1,235 @@
+"""The operator who runs the backfill's command, again when it ends too early; its scan is real."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from botocore.exceptions import ClientError
+
+from ops import OpsError
+from ops.backfill.checkpoint import Checkpoint, Segment, Subject
+from ops.backfill.pace import Pace
+from ops.backfill.scan import Scan
+from ops.backfill.table import SourceTable
+from ops.feed import Feed
+from tests.simulation.puts import Client
+from tests.simulation.scenario import STREAM_NAME, Scenario
+from tests.simulation.table import Change, Table, attributes, compact, keys_of
+from tests.simulation.user_module import KilledError
+from tests.simulation.world import EndlessError, World
+
+KEY_NAMES = ("id", "line")
+SUBJECT = Subject("dev", "orders", "arn", "2026-11-01T00:00:00+00:00", "stream")
+# DynamoDB's own counts, which are hours old: they fit no table here.
+TOLD = SourceTable("orders", "arn", "created", "stream", KEY_NAMES, 1000, 400_000, None, False)
+KIB_PER_SECOND = 512
+MOST_PAGES = 20_000
+
+
+class KeptCheckpoint(Checkpoint):
+    """A checkpoint whose file is a value that outlives the process."""
+
+    kept: list[Segment]
+
+    def save(self) -> None:
+        self.kept = deepcopy(self.segments)
+
+
+class DynamoDb:
+    """The Scan of the table, segment by segment; notes each item that it gives away."""
+
+    def __init__(self, world: World, table: Table, command: "Backfill") -> None:
+        self.world, self.table, self.command = world, table, command
+
+    def scan(self, **request: Any) -> dict[str, Any]:
+        """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html"""
+        world = self.world
+        world.now += 0.001 * world.chance("scan").randint(1, 40)
+        if world.strikes("backfill scan is throttled"):
+            raise client_error("ProvisionedThroughputExceededException")
+        if world.strikes("backfill scan is refused"):
+            raise client_error("AccessDeniedException")
+        found = sorted(self.segment(request["Segment"], request["TotalSegments"]))
+        start = request.get("ExclusiveStartKey")
+        if start is not None:
+            behind = position(start)
+            found = [place for place in found if place[0] > behind]
+        page = found[: request["Limit"]]
+        keys = [which for _, which in page]
+        self.command.gave(keys)
+        answer = {
+            "Items": [as_boto3(attributes(self.table.items[which])) for which in keys],
+            "ConsumedCapacity": {"TableName": "orders", "CapacityUnits": 0.5 * len(keys) or 0.5},
+        }
+        # A page that is full ends with a key, whether or not something follows.
+        if len(page) == request["Limit"]:
+            answer["LastEvaluatedKey"] = attributes(keys_of(keys[-1]))
+        return answer
+
+    def segment(self, number: int, total: int) -> list[tuple[int, int]]:
+        """Where each item of a segment stands in the scan's order, and the item."""
+        places = [(position_of(which), which) for which in self.table.items]
+        return [(place, which) for place, which in places if place % total == number]
+
+
+@cache
+def position_of(which: int) -> int:
+    return position(attributes(keys_of(which)))
+
+
+def position(key: Mapping[str, Any]) -> int:
+    return crc32(compact(key).encode())
+
+
+def as_boto3(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"B": b64decode(value["B"])} if "B" in value else value
+        for name, value in item.items()
+    }
+
+
+def client_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "refused"}}, "Scan")
+
+
+class Backfill:
+    """The command, one page an event; what kills it leaves the checkpoint, and it is run again."""
+
+    name = "backfill"
+
+    def __init__(self, world: World, scenario: Scenario, table: Table, client: Client) -> None:
+        self.world, self.scenario, self.table, self.client = world, scenario, table, client
+        self.plan = scenario.backfill
+        self.snapshots: dict[str, Change] = {}
+        """Every item that a page held, as a change, by event id."""
+        self.passed: set[str] = set()
+        """Those whose page the command takes for delivered."""
+        self.always: set[int] = set()
+        """The items that were in the table all through the last scan from start to end."""
+        self.done = 0
+        """How many scans came to their end."""
+        self.pages = 0
+        self.taken_ns = 0
+        self.page: list[str] = []
+        if self.plan is not None:
+            world.after(self.plan.starts, self.begin)
+
+    def begin(self) -> None:
+        """A scan from the start, with a new checkpoint."""
+        assert self.plan is not None
+        self.always = set(self.table.items)
+        self.table.removed.clear()
+        self.checkpoint = KeptCheckpoint(
+            Path("checkpoint"), SUBJECT, [Segment() for _ in range(self.plan.segments)]
+        )
+        self.checkpoint.save()
+        self.open()
+
+    def open(self) -> None:
+        """A process of the command, which goes on from the checkpoint."""
+        assert self.plan is not None
+        self.checkpoint = KeptCheckpoint(Path("checkpoint"), SUBJECT, self.checkpoint.kept)
+        self.checkpoint.save()
+        forwarder = self.scenario.args.forwarder
+        feed = Feed(
+            self.client,
+            STREAM_NAME,
+            max_changes=forwarder.changes_per_record,
+            max_bytes=forwarder.record_kib * 1024,
+            kib_per_second=KIB_PER_SECOND,
+            clock=lambda: self.world.now,
+            sleep=self.wait,
+            jitter=self.world.chance("jitter").random,
+        )
+        self.scan = Scan(
+            DynamoDb(self.world, self.table, self),
+            TOLD,
+            feed,
+            self.checkpoint,
+            # The budget is tested elsewhere; here pages have their own times.
+            Pace(1e9, clock=lambda: self.world.now, sleep=self.wait),
+            self.plan.units_per_page,
+            time_ns=self.time_ns,
+            sleep=self.wait,
+            jitter=self.world.chance("jitter").random,
+        )
+        if self.checkpoint.done:
+            # It was killed behind its last checkpoint.
+            self.end()
+        else:
+            self.world.after(0, self.step)
+
+    def step(self) -> None:
+        """Pass a page of any segment; then comes the next one, or the command is run again."""
+        assert self.plan is not None
+        world, start = self.world, self.world.now
+        world.running = self
+        self.page = []
+        self.pages += 1
+        if self.pages > MOST_PAGES:
+            raise EndlessError(f"the backfill reads more than {MOST_PAGES} pages")
+        left = [number for number, each in enumerate(self.checkpoint.segments) if not each.done]
+        try:
+            self.scan.pass_page(world.chance("segments").choice(left))
+            self.passed |= set(self.page)
+            if world.strikes("backfill is killed after a checkpoint"):
+                raise KilledError
+            again = False
+        except (KilledError, OpsError) as error:
+            world.events[f"backfill run again, {type(error).__name__}"] += 1
+            again = True
+        seconds = world.now - start
+        world.now = start
+        world.trace("backfill", again, f"{seconds:.6f}", *self.page)
+        if again:
+            world.after(seconds + 5, self.open)
+        elif not self.checkpoint.done:
+            world.after(seconds + self.plan.pause, self.step)
+        else:
+            self.end()
+
+    def end(self) -> None:
+        assert self.plan is not None
+        self.always -= self.table.removed
+        self.done += 1
+        if self.done < self.plan.runs:
+            self.world.after(1, self.begin)
+
+    def time_ns(self) -> int:
+        self.taken_ns = int(self.world.now * 1e9)
+        return self.taken_ns
+
+    def wait(self, seconds: float) -> None:
+        """The command's sleep, and what a call takes."""
+        self.world.now += seconds
+
+    def gave(self, keys: list[int]) -> None:
+        """Note items that a page holds as the changes that must come of them."""
+        taken_at_ms = self.taken_ns // 1_000_000
+        for which in keys:
+            change = snapshot_of(self.table, which, taken_at_ms)
+            self.snapshots[change.event_id] = change
+            self.page.append(change.event_id)
+
+
+def snapshot_of(table: Table, which: int, taken_at_ms: int) -> Change:
+    """The change of kind SNAPSHOT that an item must become."""
+    keys = keys_of(which)
+    key = compact(attributes(keys))
+    return Change(
+        event_id=f"snapshot-{taken_at_ms}-{sha256(key.encode()).hexdigest()[:32]}",
+        kind="SNAPSHOT",
+        keys=keys,
+        new=table.items[which],
+        old=None,
+        sequence_number=str(taken_at_ms),
+        at=taken_at_ms // 1000,
+        by_ttl=False,
+        shard="",
+        float_time=False,
+    )
