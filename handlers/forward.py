@@ -11,6 +11,10 @@ from handlers.log import log
 from handlers.put import deadline_of, firehose, put_records
 
 
+class HalveBatchError(Exception):
+    """The batch begins with a change that cannot go on, and has others behind it."""
+
+
 class Packing(NamedTuple):
     """What goes into one Firehose record, which is billed by 5 KB begun."""
 
@@ -32,10 +36,14 @@ def forward(
 
     `put` takes Firehose records and returns the indexes of those it could not put. Lambda sends
     again everything from the one failure reported, so naming more would add nothing.
+    HalveBatchError asks it to halve the batch: reported as the first of many, a change that can
+    never go on would take the others along to the failed batches.
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
     """
     wanted = [record for record in records if record["eventName"] in event_names]
     lines = _lines(wanted, packing.old_image)
+    if wanted and not lines and wanted[0] is records[0] and len(records) > 1:
+        raise HalveBatchError("halved, the batch loses its first change alone")
     packs = list(groups(lines, packing.max_changes, packing.max_bytes))
     unsent = put([b"".join(lines[pack.start : pack.stop]) for pack in packs])
     first = min((packs[index].start for index in unsent), default=len(lines))
@@ -60,7 +68,7 @@ def _lines(records: list[dict[str, Any]], old_image: str) -> list[bytes]:
         try:
             lines.append(change_line(record, old_image))
         except Exception as error:
-            # It stops the batch here; tried alone in the end, it goes to the failed batches whole.
+            # It stops the batch here; what follows comes again, in a batch that begins with it.
             large = isinstance(error, ChangeTooLargeError)
             log(
                 "ERROR",

@@ -7,7 +7,7 @@ import string
 import pytest
 
 from handlers import forward as stage
-from handlers.forward import Packing, forward
+from handlers.forward import HalveBatchError, Packing, forward
 from handlers.line import MAX_RECORD_BYTES, change_line
 from tests.handlers.fakes import (
     FakeContext,
@@ -127,6 +127,20 @@ def test_a_change_too_large_for_any_record_is_named_after_all_before_it_went(cap
             "failed": 2,
         },
     ]
+
+
+@pytest.mark.parametrize("broken", [{"S": NOISE}, {"S": "\ud800"}], ids=["large", "unreadable"])
+def test_a_change_that_can_never_go_on_has_the_batch_halved_until_it_is_alone(broken):
+    put, first = Put(), stream_record(1, x=broken)
+    batch = [first, stream_record(2), stream_record(3)]
+    with pytest.raises(HalveBatchError) as asked:
+        forward(batch, ALL, PACKED, put)
+    assert str(asked.value) == "halved, the batch loses its first change alone"
+    assert put.records == []
+    # Alone, and behind a change that is not wanted, which Lambda takes off with the report.
+    assert forward(batch[:1], ALL, PACKED, put) == failures(first)
+    removal = stream_record(0) | {"eventName": "REMOVE"}
+    assert forward([removal, *batch], {"MODIFY", "INSERT"}, PACKED, put) == failures(first)
 
 
 def test_a_failed_put_before_a_change_too_large_is_the_one_named():

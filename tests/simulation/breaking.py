@@ -31,6 +31,15 @@ def forwarder_as(wrapper: Callable[..., Any]) -> Any:
     return around(handlers.forward, "lambda_handler", wrapper)
 
 
+def reported_first(handler: Any, event: Any, context: Any) -> Any:
+    """The forwarder reports the first of many changes where it should ask to halve them."""
+    try:
+        return handler(event, context)
+    except handlers.forward.HalveBatchError:
+        number = event["Records"][0]["dynamodb"]["SequenceNumber"]
+        return {"batchItemFailures": [{"itemIdentifier": number}]}
+
+
 def transform_as(wrapper: Callable[..., Any]) -> Any:
     return around(handlers.transform, "lambda_handler", wrapper)
 

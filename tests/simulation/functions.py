@@ -72,7 +72,8 @@ class Function:
             trace = "".join(format_tb(error.__traceback__))
             printed.write(f"[ERROR] {type(error).__name__}: {error}\n{trace}")
             ok, response = False, None
-            if world.faults.total() == faults:
+            asks_to_halve = isinstance(error, handlers.forward.HalveBatchError)
+            if world.faults.total() == faults and not asks_to_halve:
                 world.complaints.append(f"{self.name} fails by itself: {type(error).__name__}")
         world.logs.append(printed.getvalue())
         seconds = world.now - start

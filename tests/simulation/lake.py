@@ -82,7 +82,7 @@ class Lake:
     def failed_batches(self) -> Iterator[list[dict[str, Any]]]:
         """The stream records of each failed batch."""
         for _, body in self.below(FAILED_BATCHES_PREFIX):
-            yield json.loads(body)["payload"]["Records"]
+            yield json.loads(json.loads(body)["payload"])["Records"]
 
     def below(self, path: str) -> Iterator[tuple[str, bytes]]:
         return ((key, body) for key, body in self.objects.items() if key.startswith(path))

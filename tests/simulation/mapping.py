@@ -175,15 +175,17 @@ class Mapping:
             self.world.events["retries"] += 1
             lane.batches.appendleft(replace(batch, tries=batch.tries + 1))
         else:
+            if len(batch.changes) > 1 and not answer.struck:
+                self.world.complaints.append("a bad change takes others to the failed batches")
             self.set_aside(batch.changes, "RetryAttemptsExhausted")
         self.go_on(lane)
 
     def complain(self, batch: Batch, answer: Answer, first: int | None) -> None:
-        """Note a failure reported where no fault struck and every change fits into a record."""
-        if first is None or not answer.ok or answer.struck:
+        """Note a failure told where no fault struck and every change fits into a record."""
+        if first is None or answer.struck:
             return
         if not any(change.fits_no_record for change in batch.changes):
-            self.world.complaints.append("the forwarder reports a failure without a cause")
+            self.world.complaints.append("the forwarder tells a failure without a cause")
 
     def set_aside(self, changes: list[Change], condition: str) -> None:
         """Write the whole batch to the on-failure destination.
@@ -208,7 +210,7 @@ class Mapping:
                 "endSequenceNumber": changes[-1].sequence_number,
                 "batchSize": len(changes),
             },
-            "payload": {"Records": [change.record for change in changes]},
+            "payload": json.dumps({"Records": [change.record for change in changes]}),
         }
         self.lake.put(key, json.dumps(body).encode())
 

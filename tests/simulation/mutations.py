@@ -201,6 +201,11 @@ _ended(
     has_large_changes,
 )
 _ended(
+    "a change that can never go on is reported as the first of many",
+    breaking.forwarder_as(breaking.reported_first),
+    lambda scenario: has_large_changes(scenario) and not scenario.halves_without_progress,
+)
+_ended(
     "the forwarder always reports a failure",
     breaking.forwarder_as(
         lambda _, event, __: {
