@@ -18,7 +18,7 @@ local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until 
 	@$(BIN)/python -m local serve
 
 test: $(INSTALLED) ## All tests, those on the embedded AWS included
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 simulate: $(INSTALLED) ## Run the handlers in SEEDS=2000 simulated worlds full of faults, then broken on purpose
 	@$(BIN)/python -m tests.simulation $(SEEDS)

@@ -187,7 +187,8 @@ def test_rows_become_parquet_and_one_that_fits_no_column_is_set_aside_alone(
     assert key.endswith(".parquet")
     file = tmp_path / "rows.parquet"
     file.write_bytes(body)
-    assert duckdb.read_parquet(str(file)).fetchall() == [(1,), (2,), (3,)]
+    with duckdb.connect() as database:
+        assert database.read_parquet(str(file)).fetchall() == [(1,), (2,), (3,)]
     [error_key] = stream.objects("errors/")
     [error] = stream.errors()
     assert error_key.startswith("errors/format-conversion-failed/")
