@@ -17,17 +17,17 @@ MONTH_SECONDS = HOURS * 3600.0
 # measured them; a test compares. Between two sizes a straight line, beyond the last one too.
 SIZES = (266, 1_500, 4_100)
 FORWARDER = {
-    "packed": (7.0, 17.7, 54.4),
-    "alone": (22.2, 51.5, 190.6),
+    "packed": (9.5, 21.3, 64.2),
+    "alone": (30.7, 74.7, 246.3),
 }
 """The whole handler with boto3: ours, and one that puts each stream record as it is."""
 TRANSFORM = {
-    ("csv", "packed"): (7.1, 8.4, 12.2),
-    ("csv", "alone"): (10.7, 11.8, 15.2),
-    ("csv", "simple"): (28.9, 59.5, 201.9),
-    ("json", "packed"): (6.2, 16.7, 58.0),
-    ("json", "alone"): (9.8, 20.2, 60.6),
-    ("json", "simple"): (22.3, 61.6, 236.1),
+    ("csv", "packed"): (9.5, 11.3, 17.2),
+    ("csv", "alone"): (13.6, 14.7, 22.1),
+    ("csv", "simple"): (42.2, 89.2, 295.1),
+    ("json", "packed"): (8.5, 22.1, 81.5),
+    ("json", "alone"): (12.1, 27.1, 96.0),
+    ("json", "simple"): (31.7, 89.9, 335.1),
 }
 """Ours on changes as our forwarder sends them; `simple`: a handler as one writes it in an
 afternoon, on whole stream records. Parquet is JSON until Firehose converts it."""

@@ -13,6 +13,7 @@ from tests.ops.cost_cases import PLAIN, PLAN, plan, traffic
 VIRGINIA = read_prices("us-east-1")
 
 
+@pytest.mark.usefixtures("measured_once")
 def test_every_line_of_a_bill_is_its_quantity_times_its_price() -> None:
     full = plan(
         format="parquet",

@@ -95,6 +95,7 @@ def test_no_changes_make_no_calls_no_records_and_no_objects() -> None:
     assert (flow.forwarder_gb_s, flow.transform_gb_s, flow.objects, flow.stored_bytes) == (0,) * 4
 
 
+@pytest.mark.usefixtures("measured_once")
 def test_the_forwarders_time_is_cpu_and_waiting_and_half_a_millisecond_a_call() -> None:
     # 200 changes a second of 266 bytes, 500 a batch (the window holds 1,000): 0.4 calls a second.
     # CPU 200 x 7 us = 1.4 ms, twice as long on Lambda 2.8; waiting 0.4 x 50 = 20; rounding 0.2.
@@ -114,6 +115,7 @@ def test_the_forwarder_waits_once_for_every_mib_of_a_batch() -> None:
     assert waited == pytest.approx(SECONDS * 2 * 2_500_000 / 2**20 * 0.05 * 1_769 / 1_024)
 
 
+@pytest.mark.usefixtures("measured_once")
 def test_a_function_with_half_the_memory_computes_twice_as_long() -> None:
     # Twice as long at half the memory is the same GB-seconds, but for the rounding of each call.
     whole = flow_of(traffic(2, 266), PLAN, PLAIN)
