@@ -9,7 +9,7 @@ from ops import OpsError
 from ops.stack import open_stack, stack_options
 
 
-@click.command("backfill")
+@click.command("backfill", short_help="Bring in the items from before the stream.")
 @click.argument("pipeline")
 @stack_options
 @click.option(

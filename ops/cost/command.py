@@ -34,7 +34,7 @@ Examples:
 """
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=EPILOG, short_help="Tell the month's bill, service by service.")
 @click.option(
     "--from-stack",
     "stack",

@@ -53,7 +53,7 @@ class Asked:
     kib_per_second: float
 
 
-@click.command()
+@click.command(short_help="Put back the changes that were set aside.")
 @click.argument("pipeline")
 @stack_options
 @click.option(
