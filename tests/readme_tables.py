@@ -5,7 +5,6 @@ import dataclasses
 import inspect
 import itertools
 import json
-import re
 import runpy
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import yaml
 from components import StreamingEtlPipelineArgs
 from components.streaming_etl_pipeline import PipelineOutputs
 from tests.graph import Graph, build
+from tests.pages import told_anew
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -102,14 +102,7 @@ TABLES = {"inputs": inputs, "outputs": outputs, "resources": resources}
 
 def written(readme: str) -> str:
     """The README with every table between its markers told anew."""
-    for name, tell in TABLES.items():
-        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        if len(pattern.findall(readme)) != 1:
-            raise ValueError(f"README.md must hold {begin} ... {end} once")
-        text = f"{begin}\n{tell()}\n{end}"
-        readme = pattern.sub(lambda _, text=text: text, readme)
-    return readme
+    return told_anew(readme, TABLES)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What docs/cost.md tells from the code: `python -m tests.ops.cost_page` writes it anew."""
 
 import dataclasses
-import re
 
 from click.testing import CliRunner
 
@@ -10,6 +9,7 @@ from ops.cost.amounts import told
 from ops.cost.assumptions import Assumptions
 from ops.cost.prices import Prices, read_prices
 from tests.components.pipelines import ROOT
+from tests.pages import told_anew
 from tests.readme_tables import field_docs, table
 
 PAGE = ROOT / "docs" / "cost.md"
@@ -58,14 +58,7 @@ BLOCKS = {"example": example, "assumptions": assumptions, "prices": prices}
 
 def written(page: str) -> str:
     """The page with every block between its marks told anew."""
-    for name, tell in BLOCKS.items():
-        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        if len(pattern.findall(page)) != 1:
-            raise ValueError(f"{PAGE.name} must hold {begin} ... {end} once")
-        text = f"{begin}\n{tell()}\n{end}"
-        page = pattern.sub(lambda _, text=text: text, page)
-    return page
+    return told_anew(page, BLOCKS)
 
 
 if __name__ == "__main__":
