@@ -5,15 +5,12 @@ import dataclasses
 import inspect
 import itertools
 import json
-import runpy
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components import StreamingEtlPipelineArgs
 from components.streaming_etl_pipeline import PipelineOutputs
-from tests.graph import Graph, build
+from tests.components.pipelines import dev_stack
 from tests.pages import told_anew
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,13 +72,6 @@ def inputs() -> str:
 def outputs() -> str:
     rows = [[f"`{name}`", text] for name, text in field_docs(PipelineOutputs).items()]
     return table(["output", "what it is"], rows)
-
-
-def dev_stack() -> Graph:
-    """The graph of the example stack."""
-    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
-    flat = {key: it if isinstance(it, str) else json.dumps(it) for key, it in config.items()}
-    return build(lambda: runpy.run_path(str(ROOT / "__main__.py")), config=flat)
 
 
 def resources() -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from components import PartitionArgs, StreamingEtlPipelineArgs
-from tests.readme_tables import README, ROOT, dev_stack, written
+from tests.components.pipelines import dev_stack
+from tests.readme_tables import README, ROOT, written
 
 TEXT = README.read_text()
 
@@ -60,7 +61,7 @@ def test_the_readme_s_error_message_is_the_program_s_own() -> None:
 
 
 def test_the_ten_line_program_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.graph import build
+    from graph.recorder import build
 
     monkeypatch.chdir(ROOT)
     program = re.search(r"```python\n(import pulumi\n.*?)```", TEXT, re.DOTALL)
@@ -70,15 +71,13 @@ def test_the_ten_line_program_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_stack_config_of_the_readme_builds_the_example_stack() -> None:
-    import runpy
-
     import yaml
 
-    from tests.graph import build
+    from graph.stack import program_graph
 
     config = yaml.safe_load(re.search(r"```yaml\n(config:.*?)```", TEXT, re.DOTALL)[1])["config"]  # type: ignore[index]
     flat = {key: it if isinstance(it, str) else json.dumps(it) for key, it in config.items()}
-    graph = build(lambda: runpy.run_path(str(ROOT / "__main__.py")), config=flat)
+    graph = program_graph(flat)
     names = {(node.type, node.name) for node in graph.nodes}
     assert names == {(node.type, node.name) for node in dev_stack().nodes}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from components import wheels
+from graph.recorder import Graph
 from tests.components.pipelines import Pipelines
 from tests.components.wheelhouse import Wheelhouse
-from tests.graph import Graph
 
 
 @pytest.fixture(scope="session")

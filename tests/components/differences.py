@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.wheels import folder_of
-from tests.graph import Graph
+from graph.recorder import Graph
 
 State = dict[str, Any]
 """The opened inputs of every custom resource by its logical name."""

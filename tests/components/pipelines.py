@@ -3,10 +3,8 @@
 The pipeline is called `shop` and its table `orders`, so that a name tells where it comes from.
 """
 
-import contextlib
 import hashlib
 import json
-import runpy
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
 
 from components import (
     PartitionArgs,
@@ -22,9 +19,9 @@ from components import (
     StreamingEtlPipeline,
     StreamingEtlPipelineArgs,
 )
-from tests.graph import ACCOUNT_ID, REGION, Graph, build
-
-ROOT = Path(__file__).resolve().parents[2]
+from graph.recorder import ACCOUNT_ID, REGION, Graph, build
+from graph.stack import program_graph
+from ops.stack import ROOT, read_config
 
 TRANSFORM = "def transform(change):\n    return change.new\n"
 TYPED = (
@@ -100,7 +97,7 @@ class Pipelines:
         }
         graph = Graph()
         with pytest.raises(SettingsError) as refused:
-            build_main({"streaming-etl:tables": json.dumps({"shop": given})}, into=graph)
+            program_graph({"streaming-etl:tables": json.dumps({"shop": given})}, into=graph)
         assert graph.nodes == []
         return str(refused.value)
 
@@ -127,26 +124,10 @@ class Pipelines:
 
 def dev_config() -> dict[str, str]:
     """The config of Pulumi.dev.yaml as Pulumi hands it to the program."""
-    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
-    return {
-        key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
-    }
-
-
-def build_main(
-    config: dict[str, str], *, preview: bool = False, into: Graph | None = None
-) -> Graph:
-    """The graph of the program itself, run as Pulumi runs it."""
-    with contextlib.chdir(ROOT):
-        return build(
-            lambda: runpy.run_path(str(ROOT / "__main__.py")),
-            preview=preview,
-            config=config,
-            into=into,
-        )
+    return dict(read_config(ROOT, "dev").values)
 
 
 @cache
 def dev_stack() -> Graph:
     """The graph of the example stack."""
-    return build_main(dev_config())
+    return program_graph(dev_config())

@@ -10,10 +10,10 @@ from components import (
     StreamingEtlPipelineArgs,
 )
 from components.alarms import alarms
+from graph.recorder import Graph
 from tests.components.alarm_cases import ALARMS, MINIMAL, asked
 from tests.components.differences import state
 from tests.components.pipelines import Pipelines
-from tests.graph import Graph
 
 EVERYTHING = {
     "format": "parquet",

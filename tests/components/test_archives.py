@@ -17,10 +17,10 @@ from components import PartitionArgs
 from components.schema import METADATA
 from components.settings import ARCHITECTURES, RUNTIMES
 from components.wheels import carried_packages
+from graph.recorder import Graph, Node
 from tests.components.differences import is_of_a_wheel
 from tests.components.pipelines import ROOT, Pipelines, dev_stack
 from tests.components.wheelhouse import CARRIED
-from tests.graph import Graph, Node
 
 HANDLERS = {f"handlers/{path.name}" for path in (ROOT / "handlers").glob("*.py")}
 

@@ -9,6 +9,7 @@ import pytest
 
 from components import BackfillArgs, LakeArgs, SourceArgs
 from components.backfill_definition import FILES_LABEL
+from graph.recorder import Graph
 from handlers.passage import Reached
 from ops.backfill.export_run import EXPORT_STATE
 from tests.components.backfill_cases import MADE
@@ -16,7 +17,6 @@ from tests.components.backfill_machine import BUCKET, DEFINITION, PATH
 from tests.components.differences import state
 from tests.components.pipelines import Pipelines, existing_table
 from tests.components.states_language import refusals
-from tests.graph import Graph
 
 ON = BackfillArgs(enabled=True)
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/k"

@@ -13,11 +13,11 @@ from components.pins import read_pins
 from components.schema import METADATA
 from components.stage_settings import OLD_IMAGES
 from components.wheels import HANDLERS_LOCK
+from graph.recorder import Node
 from handlers import log
 from handlers.line import OLD_IMAGE_KINDS
 from handlers.rows import METADATA_COLUMNS
 from tests.components.pipelines import ROOT, Pipelines
-from tests.graph import Node
 
 COMPONENTS = sorted((ROOT / "components").glob("*.py"))
 HANDLERS = sorted((ROOT / "handlers").glob("*.py"))

@@ -3,9 +3,9 @@
 import pytest
 
 from components import PartitionArgs
+from graph.recorder import Graph
 from tests.components.differences import opened
 from tests.components.pipelines import Pipelines, dev_stack
-from tests.graph import Graph
 
 CURRENT = """\
 SELECT "id", "total", "created", "year", "month", "day", "_sequence_number", "_changed_at"

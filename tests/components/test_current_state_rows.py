@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import PartitionArgs
+from graph.recorder import Graph
 from tests.components.pipelines import Pipelines
-from tests.graph import Graph
 
 DUCKDB_TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP", "int": "INTEGER"}
 

@@ -9,10 +9,10 @@ import pytest
 
 from components import MonitoringArgs, StreamingEtlPipeline
 from components.dashboard import COLUMNS
+from graph.recorder import Graph, build
 from tests.components.alarm_cases import ALARMS, alarm_arns
 from tests.components.pipelines import Pipelines
 from tests.components.test_alarms import EVERYTHING, METRICS
-from tests.graph import Graph, build
 
 NAME = "shop-monitoring-dashboard"
 # What each graph of a minimal pipeline draws, from left to right and from top to bottom.

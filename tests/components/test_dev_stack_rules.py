@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from graph.recorder import Graph, Node
 from tests.components.pipelines import dev_stack
 from tests.components.provider_types import arguments_of
-from tests.graph import Graph, Node
 
 STAGES = {
     f"streaming-etl:index:{stage}"

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from graph.recorder import Graph
 from tests.components import (
     test_current_state,
     test_dashboard,
@@ -15,7 +16,6 @@ from tests.components.alarm_cases import MINIMAL, asked
 from tests.components.differences import state
 from tests.components.pipelines import ROOT
 from tests.components.wheelhouse import CARRIED
-from tests.graph import Graph
 
 TAGS = {"streaming-etl:pipeline": "shop"}
 BUCKET = "shop-lake-bucket-0000000"

@@ -1,7 +1,7 @@
 """What a table name, a transform module and partitions make: every resource and where it hangs."""
 
+from graph.recorder import Graph
 from tests.components.pipelines import Pipelines
-from tests.graph import Graph
 
 STAGES = {
     "Source": "shop-source",

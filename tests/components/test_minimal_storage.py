@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from graph.recorder import Graph
 from tests.components.differences import state
-from tests.graph import Graph
 
 TAGS = {"streaming-etl:pipeline": "shop"}
 BUCKET = "shop-lake-bucket-0000000"

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from components import BackfillArgs
+from graph.recorder import Graph
 from tests.components.pipelines import Pipelines, dev_stack
 from tests.components.provider_types import arguments_of
-from tests.graph import Graph
 
 # Pulumi appends `-` and seven characters to a name that it makes up.
 SUFFIX = 8

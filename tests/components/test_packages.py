@@ -15,10 +15,11 @@ from components import SettingsError, TransformArgs, fetch, wheels
 from components.fetch import lambda_target
 from components.pins import read_pins
 from components.wheels import unpacked
+from graph.recorder import Graph
+from graph.stack import program_graph
 from tests.components.differences import is_of_a_wheel
-from tests.components.pipelines import Pipelines, build_main
+from tests.components.pipelines import Pipelines
 from tests.components.wheelhouse import Wheelhouse
-from tests.graph import Graph
 
 
 def requirements(path: Path) -> dict[str, Any]:
@@ -172,7 +173,7 @@ def test_a_second_tables_missing_wheel_keeps_the_first_from_being_built(
     graph = Graph()
     tables = json.dumps({"first": first, "second": second})
     with pytest.raises(SettingsError) as refused:
-        build_main({"streaming-etl:tables": tables}, into=graph)
+        program_graph({"streaming-etl:tables": tables}, into=graph)
     assert graph.nodes == []
     assert str(refused.value) == (
         f"tables.second: requirements={lock!r}: fast==1.0"

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from components import BackfillArgs, LakeArgs, MonitoringArgs, PartitionArgs, SourceArgs
+from graph.recorder import UNKNOWN, Graph
+from graph.stack import program_graph
 from tests.components.differences import fingerprint
 from tests.components.pipelines import (
     ROOT,
     Pipelines,
-    build_main,
     dev_config,
     dev_stack,
     existing_table,
 )
-from tests.graph import UNKNOWN, Graph
 
 
 def registered(graph: Graph) -> list[tuple[str, str, str]]:
@@ -29,7 +29,7 @@ def registered(graph: Graph) -> list[tuple[str, str, str]]:
 
 @pytest.fixture(scope="module")
 def preview() -> Graph:
-    return build_main(dev_config(), preview=True)
+    return program_graph(dev_config(), preview=True)
 
 
 def test_a_preview_registers_what_an_update_registers(preview: Graph) -> None:
@@ -117,10 +117,10 @@ def preview_in(folder: Path, seed: int) -> dict[str, object]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project, without what a run leaves behind."""
-    for name in ("components", "handlers", "transforms", "tests"):
+    for name in ("components", "graph", "handlers", "ops", "transforms", "tests"):
         without = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=without)
-    for name in ("__main__.py", "Pulumi.dev.yaml"):
+    for name in ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     # The wheels stand where they were built; without them each copy would fetch them again.
     (ROOT / ".build").mkdir(exist_ok=True)

@@ -11,9 +11,9 @@ from components import (
     SourceArgs,
     TransformArgs,
 )
+from graph.recorder import Graph, Node
 from tests.components.pipelines import TRANSFORM, Pipelines, dev_stack
 from tests.components.provider_types import arguments_of, misfits
-from tests.graph import Graph, Node
 
 NODES = sorted(dev_stack().custom, key=lambda node: node.name)
 

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from tests.graph import UNKNOWN, Graph, build
+from graph.recorder import UNKNOWN, Graph, build
 
 
 def test_a_look_up_that_nobody_prepared_raises() -> None:

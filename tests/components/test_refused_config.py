@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from components import SettingsError, args_from_config
-from tests.components.pipelines import ROOT, Pipelines, build_main, dev_config
-from tests.graph import Graph
+from graph.recorder import Graph
+from graph.stack import program_graph
+from tests.components.pipelines import ROOT, Pipelines, dev_config
 
 KNOWN = (
     "architecture, backfill, catalog, crawler_schedule, database_name, delivery, format,"
@@ -20,7 +21,7 @@ def refusal(tables: Any) -> str:
     """The refusal of the whole `tables` map, before any resource exists."""
     graph = Graph()
     with pytest.raises(SettingsError) as refused:
-        build_main({"streaming-etl:tables": json.dumps(tables)}, into=graph)
+        program_graph({"streaming-etl:tables": json.dumps(tables)}, into=graph)
     assert graph.nodes == []
     return str(refused.value)
 

@@ -8,8 +8,8 @@ import pytest
 
 from components import LakeArgs, MonitoringArgs, SettingsError, pipelines_from_config
 from components.settings import MAX_PIPELINE_NAME
+from graph.recorder import build
 from tests.components.pipelines import Pipelines
-from tests.graph import build
 
 CRON = "cron(0 3 * * ? *)"
 # Where in the config, what of it, the whole message behind the path.

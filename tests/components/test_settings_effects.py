@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components import StreamingEtlPipelineArgs
+from graph.recorder import Graph
 from tests.components import (
     backfill_cases,
     crawler_cases,
@@ -18,7 +19,6 @@ from tests.components import (
 from tests.components.differences import changes, renamed, state
 from tests.components.pipelines import Pipelines
 from tests.components.setting_cases import Case
-from tests.graph import Graph
 
 CASES = [
     *pipeline_cases.CASES,

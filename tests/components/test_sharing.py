@@ -10,9 +10,9 @@ import pulumi_aws as aws
 import pytest
 
 from components import LakeArgs, MonitoringArgs, StreamingEtlPipeline
+from graph.recorder import Graph, Node, build, provider_outputs
 from tests.components.pipelines import Pipelines
 from tests.components.test_dev_stack_rules import pipeline_of
-from tests.graph import Graph, Node, build, provider_outputs
 
 # Each of these starts like the names of another's resources.
 NAMES = ("orders", "orders-delivery", "orders-lake", "orders-catalog", "orders-transform")

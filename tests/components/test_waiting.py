@@ -2,8 +2,8 @@
 
 import pytest
 
+from graph.recorder import Graph
 from tests.components.pipelines import Pipelines
-from tests.graph import Graph
 
 # Beside what their inputs name, with which Pulumi waits by itself.
 WAITS = {

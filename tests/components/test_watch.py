@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from components import LakeArgs
+from graph.recorder import Graph, Node
 from tests.components.differences import state
 from tests.components.pipelines import Pipelines
-from tests.graph import Graph, Node
 
 TAGS = {"streaming-etl:pipeline": "shop"}
 TOPIC = "arn:aws:sns:ap-northeast-1:123456789012:shop-watch-topic-0000000"

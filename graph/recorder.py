@@ -11,6 +11,7 @@ import pulumi
 from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc, set_all_config, set_mocks
 from pulumi.runtime import test as run_to_the_end
+from pulumi.runtime.stack import Stack
 
 ACCOUNT_ID = "123456789012"
 REGION = "ap-northeast-1"
@@ -153,7 +154,7 @@ class RecordingMonitor(mocks.MockMonitor):
         self.by_urn: dict[str, Node] = {}
 
     def RegisterResource(self, request: Any) -> Any:
-        response = super().RegisterResource(request)
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         node = Node(
             request.type,
             request.name,
@@ -175,12 +176,13 @@ class RecordingMonitor(mocks.MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:
         if request.urn in self.by_urn:
             self.by_urn[request.urn].outputs = plain(rpc.deserialize_properties(request.outputs))
-        return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
 def build(
     program: Callable[[], Any],
     *,
+    stack: str | None = None,
     preview: bool = False,
     tables: dict[str, dict[str, Any]] | None = None,
     config: dict[str, str] | None = None,
@@ -188,6 +190,7 @@ def build(
 ) -> Graph:
     """Run a Pulumi program to its end and return what it registered.
 
+    stack: the stack's name, which some resources carry in theirs.
     preview: AWS's part of the outputs is unknown, as in `pulumi preview`.
     tables: what getTable answers, by table name.
     into: the graph to fill; tells what was registered even when the program raises.
@@ -196,9 +199,11 @@ def build(
     recorder = Recorder(graph, tables or {}, preview)
     asyncio.set_event_loop(event_loop())
     monitor = RecordingMonitor(recorder)
-    set_mocks(recorder, project="streaming-etl", stack=STACK, preview=preview, monitor=monitor)
+    set_mocks(
+        recorder, project="streaming-etl", stack=stack or STACK, preview=preview, monitor=monitor
+    )
     set_all_config(config or {})
-    run_to_the_end(lambda: run(program, graph))()
+    run_to_the_end(lambda: run(program, graph))()  # type: ignore[no-untyped-call]
     return graph
 
 
@@ -218,6 +223,7 @@ def event_loop() -> asyncio.AbstractEventLoop:
 def run(program: Callable[[], Any], graph: Graph) -> pulumi.Output[None]:
     """The program, and what it exports into the graph."""
     root = pulumi.runtime.get_root_resource()
+    assert isinstance(root, Stack)
     # Pulumi keeps one root for the whole process.
     root.outputs.clear()
     program()

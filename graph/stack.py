@@ -1,0 +1,39 @@
+"""The graph of a stack: the program itself, run with what `Pulumi.<stack>.yaml` holds."""
+
+import contextlib
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Optional
+
+from graph.recorder import Graph, build
+from ops.stack import ROOT, read_config
+
+
+def stack_graph(stack: str, directory: Path = ROOT, *, preview: bool = False) -> Graph:
+    """What `pulumi up` of a stack would register, under the names that it would have there.
+
+    Raises OpsError when there is no such stack, and what the program itself raises.
+    """
+    config = read_config(directory, stack)
+    return program_graph(config.values, directory, stack=stack, preview=preview)
+
+
+def program_graph(
+    config: Mapping[str, str],
+    directory: Path = ROOT,
+    *,
+    stack: Optional[str] = None,
+    preview: bool = False,
+    into: Optional[Graph] = None,
+) -> Graph:
+    """The same with a config as Pulumi hands it to the program: flat, maps as JSON."""
+    # Where Pulumi runs a program: in its directory.
+    with contextlib.chdir(directory):
+        return build(
+            lambda: runpy.run_path(str(directory / "__main__.py")),
+            stack=stack,
+            preview=preview,
+            config=dict(config),
+            into=into,
+        )
