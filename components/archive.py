@@ -19,8 +19,11 @@ def handler_files() -> tuple[Path, ...]:
 
 
 def forwarder_archive(packages: Mapping[str, Path]) -> pulumi.AssetArchive:
-    """The forwarder's code: handlers and `packages`, the files of wheels by their path."""
-    return pulumi.AssetArchive(_handlers(packages))
+    """The forwarder's code: handlers and `packages`, the files of wheels by their path.
+
+    One archive for all functions that carry the same.
+    """
+    return _archive(tuple(packages.items()))
 
 
 def transform_archive(
@@ -44,6 +47,16 @@ def transform_archive(
     return pulumi.AssetArchive(files)
 
 
+@cache
+def _archive(packages: tuple[tuple[str, Path], ...]) -> pulumi.AssetArchive:
+    return pulumi.AssetArchive(_handlers(dict(packages)))
+
+
 def _handlers(packages: Mapping[str, Path]) -> dict[str, pulumi.Asset | pulumi.Archive]:
     own = {f"handlers/{path.name}": path for path in handler_files()}
-    return {name: pulumi.FileAsset(str(path)) for name, path in {**packages, **own}.items()}
+    return {name: _file(path) for name, path in {**packages, **own}.items()}
+
+
+@cache
+def _file(path: Path) -> pulumi.FileAsset:
+    return pulumi.FileAsset(str(path))

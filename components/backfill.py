@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from components import iam
 from components.archive import forwarder_archive
 from components.backfill_definition import FILES_LABEL, Places, definition
+from components.document import document
 from components.function import Function, create_function
 from components.handles import DeliveryStream, LakeBucket, Pipeline
 from components.lake_table import BACKFILL_PREFIX
@@ -111,7 +112,7 @@ class Backfill(pulumi.ComponentResource):
             f"{name}-state-machine",
             role_arn=role.arn,
             type="STANDARD",
-            definition=pulumi.Output.json_dumps(definition(places, pipeline.args.backfill)),
+            definition=document(definition(places, pipeline.args.backfill)),
             tags=dict(tags),
             # IAM is eventually consistent: a run must find its role's policy in place.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *depends_on]),

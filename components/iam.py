@@ -7,6 +7,8 @@ from typing import Any, Optional
 import pulumi
 import pulumi_aws as aws
 
+from components.document import document
+
 Statement = Mapping[str, Any]
 
 
@@ -51,9 +53,9 @@ def allow(
     return statement
 
 
-def document(statements: Sequence[Statement]) -> pulumi.Output[str]:
+def policy(statements: Sequence[Statement]) -> pulumi.Output[str]:
     """A policy document as JSON text."""
-    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
+    return document({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def service_role(
@@ -76,7 +78,7 @@ def service_role(
     }
     return aws.iam.Role(
         name,
-        assume_role_policy=document([trust]),
+        assume_role_policy=policy([trust]),
         tags=dict(tags),
         opts=pulumi.ResourceOptions(parent=parent),
     )
@@ -89,7 +91,7 @@ def role_policy(
     return aws.iam.RolePolicy(
         name,
         role=role.name,
-        policy=document(statements),
+        policy=policy(statements),
         opts=pulumi.ResourceOptions(parent=parent),
     )
 

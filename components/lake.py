@@ -85,7 +85,7 @@ def close_bucket(
     policy = aws.s3.BucketPolicy(
         f"{name}-policy",
         bucket=bucket.bucket,
-        policy=iam.document([tls_only]),
+        policy=iam.policy([tls_only]),
         # S3 answers 409 when a policy and the public access block are written at once.
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[public_access]),
     )

@@ -20,6 +20,7 @@ from components.alarms import (
     refused_metric,
 )
 from components.dashboard import Names, dashboard_body, default_dashboard_name
+from components.document import document
 from components.function import Function
 from components.handles import LakeBucket, Pipeline
 from components.watch import create_rules, happenings
@@ -93,7 +94,7 @@ class Monitoring(pulumi.ComponentResource):
             self.dashboard_name = aws.cloudwatch.Dashboard(
                 f"{name}-dashboard",
                 dashboard_name=default_dashboard_name(pipeline.name),
-                dashboard_body=pulumi.Output.json_dumps(body),
+                dashboard_body=document(body),
                 opts=pulumi.ResourceOptions(parent=self),
             ).dashboard_name
         self.register_outputs({"topicArn": self.topic_arn, "watchTopicArn": self.watch_topic_arn})
@@ -115,7 +116,7 @@ class Monitoring(pulumi.ComponentResource):
         aws.sns.TopicPolicy(
             f"{name}-policy",
             arn=topic.arn,
-            policy=iam.document([publish]),
+            policy=iam.policy([publish]),
             opts=pulumi.ResourceOptions(parent=self),
         )
         return topic.arn

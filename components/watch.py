@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import iam
+from components.document import document
 from components.handles import Pipeline
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
@@ -85,7 +86,7 @@ def create_rules(
     rules = {
         kind: aws.cloudwatch.EventRule(
             f"{name}-{kind}",
-            event_pattern=pulumi.Output.json_dumps(happening.pattern),
+            event_pattern=document(happening.pattern),
             tags=tags,
             opts=opts,
         )
@@ -130,6 +131,6 @@ def create_policy(
     return aws.sns.TopicPolicy(
         name,
         arn=topic.arn,
-        policy=iam.document([publish]),
+        policy=iam.policy([publish]),
         opts=pulumi.ResourceOptions(parent=parent),
     )

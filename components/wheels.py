@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Optional
 
@@ -41,7 +42,7 @@ class Unpacked:
     folder: Path
     entries: Entries
 
-    @property
+    @cached_property
     def files(self) -> dict[str, Path]:
         """Every file by its path in an archive."""
         return {path: self.folder / "files" / path for path in self.entries}
@@ -60,15 +61,15 @@ def carried_packages(runtime: str, architecture: str, requirements: Optional[str
 
     Raises SettingsError for a lock file that is refused, and for wheels that cannot be had.
     """
-    target = lambda_target(runtime, architecture)
     pins = read_pins(HANDLERS_LOCK, "handlers/requirements.txt")
     theirs: tuple[Pin, ...] = ()
     if requirements is not None:
         theirs = read_pins(Path(requirements), f"requirements={requirements!r}")
     # Together, not beside each other: only so is one seen to take another's place.
-    transform = unpacked((*pins, *theirs), target)
-    check_size(transform.entries, target, theirs or pins)
-    return Packages(forwarder=unpacked(pins, target).files, transform=transform.files)
+    transform = unpacked_once((*pins, *theirs), runtime, architecture, BUILD)
+    check_size(transform.entries, lambda_target(runtime, architecture), theirs or pins)
+    forwarder = unpacked_once(pins, runtime, architecture, BUILD)
+    return Packages(forwarder=forwarder.files, transform=transform.files)
 
 
 def unpacked(pins: Sequence[Pin], target: Target) -> Unpacked:
@@ -94,6 +95,13 @@ def unpacked(pins: Sequence[Pin], target: Target) -> Unpacked:
     if entries is None:
         raise SettingsError(f"{folder} is not as it was built; delete it and try again.")
     return Unpacked(folder, entries)
+
+
+@cache
+def unpacked_once(pins: tuple[Pin, ...], runtime: str, architecture: str, _build: Path) -> Unpacked:
+    """The same for a Lambda runtime, looked at once in a run: a stack may have a hundred tables,
+    and most of their functions carry the same wheels."""
+    return unpacked(pins, lambda_target(runtime, architecture))
 
 
 def folder_of(file: Path) -> Optional[Path]:

@@ -1,8 +1,10 @@
 """The graph of a stack: the program itself, run with what `Pulumi.<stack>.yaml` holds."""
 
 import contextlib
+import gc
 import runpy
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Optional
 
@@ -28,8 +30,7 @@ def program_graph(
     into: Optional[Graph] = None,
 ) -> Graph:
     """The same with a config as Pulumi hands it to the program: flat, maps as JSON."""
-    # Where Pulumi runs a program: in its directory.
-    with contextlib.chdir(directory):
+    with surroundings(directory):
         return build(
             lambda: runpy.run_path(str(directory / "__main__.py")),
             stack=stack,
@@ -37,3 +38,20 @@ def program_graph(
             config=dict(config),
             into=into,
         )
+
+
+@contextlib.contextmanager
+def surroundings(directory: Path) -> Iterator[None]:
+    """Where Pulumi runs a program: in its directory, which is also the first on the path.
+
+    A program may do without garbage collection, which ends with it; this process goes on.
+    """
+    path, collecting = list(sys.path), gc.isenabled()
+    sys.path.insert(0, str(directory))
+    try:
+        with contextlib.chdir(directory):
+            yield
+    finally:
+        sys.path[:] = path
+        if collecting:
+            gc.enable()

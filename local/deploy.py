@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import runpy
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import mocks, settings, stack
 
+from graph.stack import surroundings
 from local import LocalError
 from local.emulator import ACCOUNT
 from local.resources import create
@@ -106,7 +106,7 @@ def deploy(
 ) -> dict[str, Any]:
     """Run `__main__.py` of `directory`; the stack's outputs."""
     monitor = Monitor(Provider(clients, created))
-    with working_directory(directory):
+    with surroundings(directory):
         return asyncio.run(run_program(directory / "__main__.py", config, monitor))
 
 
@@ -129,15 +129,3 @@ async def run_program(program: Path, config: StackConfig, monitor: Monitor) -> d
 
 def run_as_main(program: Path) -> None:
     runpy.run_path(str(program), run_name="__main__")
-
-
-@contextlib.contextmanager
-def working_directory(directory: Path) -> Iterator[None]:
-    """Where Pulumi runs a program: in its directory, which is also the first on the path."""
-    path = list(sys.path)
-    sys.path.insert(0, str(directory))
-    try:
-        with contextlib.chdir(directory):
-            yield
-    finally:
-        sys.path[:] = path

@@ -3,13 +3,16 @@
 import json
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components import LakeArgs, MonitoringArgs, StreamingEtlPipeline
+from components import LakeArgs, MonitoringArgs, StreamingEtlPipeline, wheels
+from components.archive import forwarder_archive
+from components.wheels import carried_packages
 from graph.recorder import Graph, Node, build, provider_outputs
 from tests.components.pipelines import Pipelines
 from tests.components.test_dev_stack_rules import pipeline_of
@@ -143,3 +146,24 @@ def test_a_pipeline_of_another_region_asks_and_builds_through_its_own_provider(
     assert used == looked_up
     [provider] = used
     assert provider.split("::")[-2:] == ["osaka", "osaka-id"]
+
+
+def test_wheels_are_looked_at_once_and_archives_built_once_for_all_that_carry_the_same(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[Path] = []
+    standing = wheels.standing
+
+    def counted(folder: Path, lock: str) -> object:
+        looked_at.append(folder)
+        return standing(folder, lock)
+
+    monkeypatch.setattr(wheels, "standing", counted)
+    wheels.unpacked_once.cache_clear()
+    build_all(pipelines)
+    build_all(pipelines, architecture="x86_64")
+    assert len(looked_at) == len(set(looked_at)) == 2
+    arm = carried_packages("python3.13", "arm64", None).forwarder
+    intel = carried_packages("python3.13", "x86_64", None).forwarder
+    assert forwarder_archive(arm) is forwarder_archive(dict(arm))
+    assert forwarder_archive(arm) is not forwarder_archive(intel)
