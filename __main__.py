@@ -10,5 +10,7 @@ from components import StreamingEtlPipeline, pipelines_from_config
 # and takes half of the time of a stack with many tables: docs/performance.md.
 gc.disable()
 
-for name, args in pipelines_from_config(pulumi.Config().get_object("tables")).items():
+config = pulumi.Config()
+pipelines = pipelines_from_config(config.get_object("tables"), config.get_object("defaults"))
+for name, args in pipelines.items():
     pulumi.export(name, vars(StreamingEtlPipeline(name, args).outputs))

@@ -1,48 +1,93 @@
 """From a stack's YAML to settings: the same classes, checked by the same words."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, TypeVar
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional, TypeVar
 
 from components.lake_table import glue_name, prepare
-from components.refusals import SettingsError, require_known
+from components.refusals import (
+    NoEffectError,
+    SettingsError,
+    refuse_all,
+    required,
+    unknown_settings,
+)
 from components.settings import StreamingEtlPipelineArgs
 
 Args = TypeVar("Args")
+Inherited = dict[type, set[str]]
+"""The settings of each class that came from the defaults."""
+
+DEFAULTS = "defaults"
+# What two tables cannot have in common.
+EACH_TABLES_OWN = ("table_name", "glue_table_name")
 
 
-def pipelines_from_config(given: object) -> dict[str, StreamingEtlPipelineArgs]:
-    """The settings of every pipeline of a stack, by its name, from the config's `tables` map.
+def pipelines_from_config(
+    tables: object, defaults: object = None
+) -> dict[str, StreamingEtlPipelineArgs]:
+    """The settings of every pipeline of a stack, by its name, from the config's two maps.
 
     All of them are checked, their transform modules too, before the first is built.
-    Raises SettingsError that begins with the path of what is wrong.
+    Raises SettingsError with a line for everything that is wrong, each with its path.
     """
-    if not isinstance(given, Mapping) or not given:
-        raise SettingsError(
-            f"tables: {given!r} is no map of tables; name at least one below `tables` in the"
-            " stack's config, as Pulumi.dev.yaml does."
-        )
-    pipelines = {}
-    for name, settings in given.items():
-        path = f"tables.{name}"
-        pipelines[name] = args_from_config(path, settings)
-        try:
-            prepare(name, pipelines[name])
-        except SettingsError as error:
-            raise SettingsError(f"{path}: {error}") from None
-    refuse_clashes(pipelines)
+    pipelines = settings_from_config(tables, defaults)
+    refuse_all(_unprepared(pipelines))
+    refuse_all(clashes(pipelines))
     return pipelines
 
 
-def refuse_clashes(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> None:
-    """Refuse two pipelines that would make the same table, or write to the same lake table."""
+def settings_from_config(
+    tables: object, defaults: object = None
+) -> dict[str, StreamingEtlPipelineArgs]:
+    """The same without a look at transform modules and what they need.
+
+    tables: the config's `tables`, a map of pipeline names to settings.
+    defaults: its `defaults`, settings of all tables; what a table sets itself goes before.
+    """
+    if not isinstance(tables, Mapping) or not tables:
+        raise SettingsError(
+            f"tables: {tables!r} is no map of tables; name at least one below `tables` in the"
+            " stack's config, as Pulumi.dev.yaml does."
+        )
+    shared = _checked_defaults({} if defaults is None else defaults)
+    pipelines: dict[str, StreamingEtlPipelineArgs] = {}
+    problems: list[str] = []
+    for name, settings in tables.items():
+        try:
+            pipelines[name] = args_from_config(f"tables.{name}", settings, shared)
+        except SettingsError as error:
+            problems += error.problems
+    refuse_all(problems)
+    return pipelines
+
+
+def args_from_config(
+    path: str, given: object, defaults: Mapping[str, Any] = {}
+) -> StreamingEtlPipelineArgs:
+    """The settings of one pipeline from plain data, as Pulumi reads it from the stack's config.
+
+    path: where `given` stands, for error messages, such as `tables.orders`.
+    defaults: settings that hold where `given` has none; checked already.
+    Raises SettingsError with a line for everything that is wrong, each with its path.
+    """
+    problems: list[str] = []
+    args = _build(StreamingEtlPipelineArgs, path, given, defaults, {}, problems)
+    refuse_all(problems)
+    assert args is not None
+    return args
+
+
+def clashes(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> Iterator[str]:
+    """Where two pipelines would make the same table, or write to the same lake table."""
     made: dict[str, str] = {}
     written: dict[tuple[str, str], str] = {}
     for name, args in pipelines.items():
         if not args.source.existing:
             first = made.setdefault(args.table_name, name)
             if first != name:
-                raise SettingsError(
+                yield (
                     f"tables.{name}: table_name={args.table_name!r} is made by tables.{first}"
                     " already: a table is made once; name another, or read it with"
                     " `source: {existing: true}` once it is there."
@@ -51,42 +96,100 @@ def refuse_clashes(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> None:
             lake_table = args.glue_table_name or glue_name(args.table_name)
             first = written.setdefault((str(args.database_name), lake_table), name)
             if first != name:
-                raise SettingsError(
+                yield (
                     f"tables.{name}: the lake table {args.database_name}.{lake_table} is"
                     f" tables.{first}'s already; give another glue_table_name."
                 )
 
 
-def args_from_config(path: str, given: object) -> StreamingEtlPipelineArgs:
-    """The settings of one pipeline from plain data, as Pulumi reads it from the stack's config.
+def _unprepared(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> Iterator[str]:
+    """Where a transform module, or what it needs, is refused."""
+    for name, args in pipelines.items():
+        try:
+            prepare(name, args)
+        except SettingsError as error:
+            yield f"tables.{name}: {error}"
 
-    path: where `given` stands, for error messages, such as `tables.orders`.
-    Raises SettingsError that begins with the path of what is wrong.
-    """
-    return _build(StreamingEtlPipelineArgs, path, given)
 
-
-def _build(cls: type[Args], path: str, given: object) -> Args:
+def _checked_defaults(given: object) -> Mapping[str, Any]:
+    """Settings of all tables, found to be right by themselves."""
     if not isinstance(given, Mapping):
-        raise SettingsError(f"{path}: {given!r} is no map of settings; write `name: value` lines.")
+        raise SettingsError(
+            f"{DEFAULTS}: {given!r} is no map of settings; write `name: value` lines."
+        )
+    for name in EACH_TABLES_OWN:
+        if name in given:
+            raise SettingsError(f"{DEFAULTS}: {name} is each table's own; set it there.")
+    # As a table has them that sets no more than it must.
+    table = {"table_name": "table", "transform_module": "module.py", "partitions": {}}
+    own = {name: value for name, value in table.items() if name not in given}
+    args_from_config(DEFAULTS, own, given)
+    return given
+
+
+def _build(
+    cls: type[Args],
+    path: str,
+    given: object,
+    defaults: object,
+    inherited: Inherited,
+    problems: list[str],
+) -> Optional[Args]:
+    """Settings of a class; None where something is wrong, which then stands in `problems`.
+
+    What came from `defaults` is entered into `inherited`.
+    """
+    if not isinstance(given, Mapping) or not isinstance(defaults, Mapping):
+        wrong = defaults if isinstance(given, Mapping) else given
+        problems.append(f"{path}: {wrong!r} is no map of settings; write `name: value` lines.")
+        return None
     known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    require_known(path, given, known)
-    missing = [
-        name
-        for name, item in known.items()
-        if name not in given
-        and item.default is dataclasses.MISSING
-        and item.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise SettingsError(f"{path}: {', '.join(missing)} must be set.")
+    merged = {**defaults, **given}
+    before = len(problems)
+    problems += [f"{path}: {problem}" for problem in unknown_settings(merged, known)]
+    if missing := [name for name, item in known.items() if name not in merged and required(item)]:
+        problems.append(f"{path}: {', '.join(missing)} must be set.")
     values: dict[str, Any] = {}
-    for name, value in given.items():
-        group = known[name].type
-        if dataclasses.is_dataclass(group) and isinstance(group, type):
-            value = _build(group, f"{path}.{name}", value)
+    for name in [name for name in known if name in merged]:
+        group, value = known[name].type, merged[name]
+        if isinstance(group, type) and dataclasses.is_dataclass(group):
+            own, shared = given.get(name, {}), defaults.get(name, {})
+            value = _build(group, f"{path}.{name}", own, shared, inherited, problems)
+        elif name == "tags" and isinstance(value, Mapping):
+            value = {**defaults.get(name, {}), **value}
         values[name] = value
+    inherited[cls] = {name for name in values if name not in given}
+    if len(problems) > before:
+        return None
     try:
-        return cls(**values)
+        return _effective(cls, values, inherited)
     except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from None
+        problems.append(f"{path}: {error}{_origin(path, str(error), inherited)}")
+        return None
+
+
+def _effective(cls: type[Args], values: dict[str, Any], inherited: Inherited) -> Args:
+    """The settings, without the defaults that have no effect beside the others: those are meant
+    for other tables."""
+    while True:
+        try:
+            return cls(**values)
+        except NoEffectError as error:
+            name, names = error.setting, inherited.get(error.group, set())
+            if name not in names:
+                raise
+            names.remove(name)
+            if error.group is cls:
+                del values[name]
+                continue
+            [key] = [key for key, value in values.items() if type(value) is error.group]
+            values[key] = dataclasses.replace(values[key], **{name: error.default})
+
+
+def _origin(path: str, problem: str, inherited: Inherited) -> str:
+    """Tells which of the settings that an error names stand in `defaults`, not at its path."""
+    named = set(re.findall(r"\b(\w+)=", problem))
+    found = sorted(named & set().union(*inherited.values()))
+    if not found or path.partition(".")[0] == DEFAULTS:
+        return ""
+    return f" (`{DEFAULTS}` sets {', '.join(found)}.)"

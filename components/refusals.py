@@ -1,15 +1,40 @@
 """How a setting is refused: field, value, what is allowed, what to do; before any resource."""
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
 import pulumi
 
 
-class SettingsError(ValueError):
-    """A setting that AWS or this project would refuse; raised before any resource exists."""
+class SettingsError(pulumi.RunError, ValueError):
+    """Settings that AWS or this project would refuse; raised before any resource exists.
+
+    As a RunError, Pulumi shows its text alone, without a traceback.
+    """
+
+    problems: Sequence[str]
+    """Everything that is wrong; more than one where a whole stack was looked at."""
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        head = [f"{len(problems)} settings are refused:"] if len(problems) > 1 else []
+        super().__init__("\n".join([*head, *problems]))
+
+
+class NoEffectError(SettingsError):
+    """A setting that is right by itself and has no effect beside the others."""
+
+    def __init__(self, group: type, setting: "Field[Any]", value: object, reason: str) -> None:
+        super().__init__(f"{setting.name}={value!r} has no effect: {reason}; drop it.")
+        self.group, self.setting, self.default = group, setting.name, default_of(setting)
+
+
+def refuse_all(problems: Iterable[str]) -> None:
+    """Raise one error that tells all problems; nothing where there are none."""
+    if found := list(problems):
+        raise SettingsError(*found)
 
 
 def refuse(field: str, value: object, problem: str) -> SettingsError:
@@ -72,13 +97,13 @@ def require_list(field: str, value: object, meaning: str) -> None:
         raise refuse(field, value, f"is no list: {meaning}; write it as a list.")
 
 
-def require_known(path: str, given: Mapping[str, Any], known: Collection[str]) -> None:
-    """Refuse a setting that does not exist, with the nearest one that does."""
+def unknown_settings(given: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
+    """What to say of each setting that does not exist: the nearest one that does."""
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}."
-            raise SettingsError(f"{path}: there is no setting {name!r}: {hint}")
+            yield f"there is no setting {name!r}: {hint}"
 
 
 def all_but(args: Any, *names: str) -> set[str]:
@@ -90,9 +115,14 @@ def refuse_ignored(args: Any, names: set[str], reason: str) -> None:
     """Refuse the named settings, which have no effect, where they differ from their default."""
     for item in fields(args):
         if item.name in names and getattr(args, item.name) != default_of(item):
-            raise refuse(item.name, getattr(args, item.name), f"has no effect: {reason}; drop it.")
+            raise NoEffectError(type(args), item, getattr(args, item.name), reason)
 
 
 def default_of(item: "Field[Any]") -> Any:
     """The default of a dataclass field."""
     return item.default if item.default_factory is MISSING else item.default_factory()
+
+
+def required(item: "Field[Any]") -> bool:
+    """Whether a dataclass field has no default."""
+    return item.default is MISSING and item.default_factory is MISSING

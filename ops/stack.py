@@ -43,14 +43,15 @@ class StackConfig:
     def pipelines(self) -> "dict[str, StreamingEtlPipelineArgs]":
         """The settings of each pipeline, checked as the program checks them."""
         # Not above: it loads Pulumi, for which `--help` need not wait.
-        from components.config import args_from_config
+        from components.config import settings_from_config
         from components.refusals import SettingsError
 
-        tables = json.loads(self.values.get(f"{self.project}:tables", "{}"))
+        tables, defaults = (
+            json.loads(self.values.get(f"{self.project}:{key}", "{}"))
+            for key in ("tables", "defaults")
+        )
         try:
-            return {
-                name: args_from_config(f"tables.{name}", given) for name, given in tables.items()
-            }
+            return settings_from_config(tables, defaults) if tables else {}
         except SettingsError as error:
             raise OpsError(f"The stack's settings are refused: {error}") from None
 
