@@ -32,9 +32,10 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-readme: $(INSTALLED) ## Write the tables of README and docs/cost.md anew from the code
+readme: $(INSTALLED) ## Write what README and docs tell of the code anew from the code
 	$(BIN)/python -m tests.readme_tables
 	$(BIN)/python -m tests.ops.cost_page
+	$(BIN)/python -m tests.many_tables_page
 
 bench: $(INSTALLED) ## Measure both handlers, about 3 minutes; ARGS=--help for less
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,21 +1,33 @@
-"""The command: `python -m bench [transform] [forwarder] [memory] [--quick] ...`."""
+"""The command: `python -m bench [transform] [forwarder] [memory] [program] [--quick] ...`."""
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 from unittest.mock import patch
 
 from rich.console import Console
 from rich.progress import track
 
-from bench import forwarder_bench, machine, memory, report, screen, stub, timing, transform_bench
+from bench import (
+    forwarder_bench,
+    machine,
+    memory,
+    program_bench,
+    report,
+    screen,
+    stub,
+    timing,
+    transform_bench,
+)
 from bench.events import SHAPES
 from bench.report import Table
 
-PARTS = ("transform", "forwarder", "memory")
+PARTS = ("transform", "forwarder", "memory", "program")
+# Which parts stand together in which block of the page.
+BLOCKS = {"figures": PARTS[:3], "figures of the program": PARTS[3:]}
 
 ROUNDS, QUICK_ROUNDS = 15, 3
 # A forwarder's event is soon done; its ratio needs more samples to settle.
@@ -32,12 +44,12 @@ def main() -> int:
     # A pipe has no width: leave the lines whole.
     console.width = max(console.width, 120)
     began = time.monotonic()
-    tables: list[Table] = []
+    tables: dict[str, list[Table]] = {}
     try:
         # Before any client of boto3 is made: they are made once, and must never reach for AWS.
         with stub.running() as firehose, patch.dict(os.environ, firehose.environment()):
-            for found in measured(arguments, firehose):
-                tables += found
+            for part, found in measured(arguments, firehose):
+                tables[part] = found
                 if not arguments.markdown:
                     screen.show(console, found)
     except ValueError as error:
@@ -47,18 +59,28 @@ def main() -> int:
         f"{machine.description()}; {rounds(arguments)} rounds, {time.monotonic() - began:.0f} s,"
         f" load {os.getloadavg()[0]:.1f}"
     )
-    text = f"{about}\n\n{screen.markdown(tables)}"
-    print(text if arguments.markdown else about)
+    print(f"{about}\n\n{told(tables, PARTS)}" if arguments.markdown else about)
     if arguments.write:
-        screen.PAGE.write_text(screen.written(screen.PAGE.read_text(), text))
+        page = screen.PAGE.read_text()
+        for block, parts in BLOCKS.items():
+            if set(parts) <= set(tables):
+                page = screen.written(page, block, f"{about}\n\n{told(tables, parts)}")
+        screen.PAGE.write_text(page)
     return 0
+
+
+def told(tables: Mapping[str, list[Table]], parts: Iterable[str]) -> str:
+    """The tables of these parts in Markdown, one after the other."""
+    return screen.markdown(table for part in parts for table in tables.get(part, ()))
 
 
 def rounds(arguments: argparse.Namespace) -> int:
     return arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
 
 
-def measured(arguments: argparse.Namespace, firehose: stub.Stub) -> Iterator[list[Table]]:
+def measured(
+    arguments: argparse.Namespace, firehose: stub.Stub
+) -> Iterator[tuple[str, list[Table]]]:
     """The tables of each part that was asked for, as soon as they are known."""
     shapes = [shape for shape in SHAPES if shape.name in (arguments.shape or shape.name)]
     parts = arguments.parts or PARTS
@@ -70,18 +92,23 @@ def measured(arguments: argparse.Namespace, firehose: stub.Stub) -> Iterator[lis
         cases = [found.case for found in transforms]
         steps = timing.measure(transform_bench.contenders, cases, count, 1)
         gone_through("transform", steps, count)
-        yield report.transform_tables(transforms)
+        yield "transform", report.transform_tables(transforms)
     if "forwarder" in parts:
         size = arguments.event_bytes or forwarder_bench.EVENT_BYTES
         forwarders = forwarder_bench.forwarder_cases(firehose, shapes, size)
         cases = [found.case for found in forwarders]
         steps = timing.measure(forwarder_bench.contenders, cases, count, FORWARDER_TURNS)
         gone_through("forwarder", steps, count)
-        yield report.forwarder_tables(forwarders)
+        yield "forwarder", report.forwarder_tables(forwarders)
     if "memory" in parts:
         size = arguments.event_bytes or memory.EVENT_BYTES
         peaks = memory.memory_cases(shapes, size)
-        yield report.memory_tables(gone_through("memory", peaks, memory.case_count(shapes)))
+        found = gone_through("memory", peaks, memory.case_count(shapes))
+        yield "memory", report.memory_tables(found)
+    if "program" in parts:
+        stacks = program_bench.measure(program_bench.TABLES, min(count, QUICK_ROUNDS))
+        found = gone_through("program", stacks, len(program_bench.TABLES))
+        yield "program", report.program_tables(found)
 
 
 def gone_through(part: str, steps: Iterable[Step], total: int) -> list[Step]:
@@ -92,7 +119,7 @@ def gone_through(part: str, steps: Iterable[Step], total: int) -> list[Step]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measure both handlers. Times differ by machine: read the ratios.",
+        description="Measure handlers and program. Times differ by machine: read the ratios.",
     )
     parser.add_argument(
         "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; by default all"
@@ -108,9 +135,13 @@ def parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if unknown := [part for part in arguments.parts if part not in PARTS]:
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    partial = arguments.parts or arguments.shape or arguments.quick or arguments.event_bytes
-    if arguments.write and partial:
-        parser.error("--write takes all parts and shapes, not --quick: the page tells of no less")
+    whole = any(set(parts) <= set(arguments.parts or PARTS) for parts in BLOCKS.values())
+    partial = arguments.shape or arguments.quick or arguments.event_bytes
+    if arguments.write and (partial or not whole):
+        parser.error(
+            "--write takes all shapes, not --quick, and the parts of a block of the page: "
+            + ", or ".join(" ".join(parts) for parts in BLOCKS.values())
+        )
     return arguments
 
 

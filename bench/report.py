@@ -7,6 +7,7 @@ from bench import forwarder_bench, memory, transform_bench
 from bench.forwarder_bench import ONE_EACH, OURS, ForwarderCase
 from bench.memory import MemoryCase
 from bench.ours import FORMATS
+from bench.program_bench import AT_MOST_SECONDS, CONTENDERS, ProgramCase
 from bench.timing import Spread, microseconds, ratio
 from bench.transform_bench import HEADLINE, READINGS, TransformCase
 
@@ -105,6 +106,28 @@ def memory_tables(cases: Iterable[MemoryCase]) -> list[Table]:
         rows.append([work, "", *(f"{peak:.0f}" for peak in each), str(memory.AT_MOST_MIB), reached])
     head = ["work", "no event", *shapes, "below", "reached"]
     return [Table("Peak memory over an event of 6 MB: MiB", head, rows)] if found else []
+
+
+def program_tables(cases: Iterable[ProgramCase]) -> list[Table]:
+    """Stacks of more and more tables: what one of them takes must not grow with their number."""
+    rows = []
+    for case in cases:
+        each = case.seconds("ours") / case.tables
+        rows.append(
+            [
+                str(case.tables),
+                f"{case.resources:,}",
+                *(f"{case.seconds(contender):.2f}" for contender in CONTENDERS),
+                f"{case.ratio:.2f}",
+                f"{each:.3f}",
+                f"{AT_MOST_SECONDS:.2f}",
+                REACHED if each <= AT_MOST_SECONDS else MISSED,
+                *(f"{case.mebibytes(contender):,.0f}" for contender in CONTENDERS),
+            ]
+        )
+    head = ["tables", "resources", *CONTENDERS, "of bare", "a table", "at most", "reached"]
+    head += [f"{contender}, MiB" for contender in CONTENDERS]
+    return [Table("The program under Pulumi's mocks: CPU seconds, peak memory", head, rows)]
 
 
 def _judged(found: Spread, at_most: float) -> list[str]:

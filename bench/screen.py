@@ -11,7 +11,6 @@ from rich.table import Table as Grid
 from bench.report import MISSED, Table
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 def show(console: Console, tables: Iterable[Table]) -> None:
@@ -43,9 +42,10 @@ def is_number(table: Table, column: int) -> bool:
     return any(re.match(r"[\d.,]+$", row[column]) for row in table.rows)
 
 
-def written(page: str, text: str) -> str:
-    """The page with `text` between its marks."""
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+def written(page: str, block: str, text: str) -> str:
+    """The page with `text` between the marks of a block."""
+    begin, end = f"<!-- {block} -->", f"<!-- end of {block} -->"
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     if len(pattern.findall(page)) != 1:
-        raise ValueError(f"{PAGE.name} must hold {BEGIN} ... {END} once")
-    return pattern.sub(lambda _: f"{BEGIN}\n{text}\n{END}", page)
+        raise ValueError(f"{PAGE.name} must hold {begin} ... {end} once")
+    return pattern.sub(lambda _: f"{begin}\n{text}\n{end}", page)

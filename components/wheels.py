@@ -61,7 +61,7 @@ def carried_packages(runtime: str, architecture: str, requirements: Optional[str
 
     Raises SettingsError for a lock file that is refused, and for wheels that cannot be had.
     """
-    pins = read_pins(HANDLERS_LOCK, "handlers/requirements.txt")
+    pins = handlers_pins(HANDLERS_LOCK)
     theirs: tuple[Pin, ...] = ()
     if requirements is not None:
         theirs = read_pins(Path(requirements), f"requirements={requirements!r}")
@@ -70,6 +70,12 @@ def carried_packages(runtime: str, architecture: str, requirements: Optional[str
     check_size(transform.entries, lambda_target(runtime, architecture), theirs or pins)
     forwarder = unpacked_once(pins, runtime, architecture, BUILD)
     return Packages(forwarder=forwarder.files, transform=transform.files)
+
+
+@cache
+def handlers_pins(lock: Path) -> tuple[Pin, ...]:
+    """What the handlers import beside Lambda's own packages, read once in a run."""
+    return read_pins(lock, "handlers/requirements.txt")
 
 
 def unpacked(pins: Sequence[Pin], target: Target) -> Unpacked:

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from bench import five_columns, images, memory, ours, screen, stub, timing
+from bench import five_columns, images, memory, ours, program_bench, screen, stub, timing
+from bench.__main__ import BLOCKS
 from bench.events import SHAPES, stream_event, stream_records
-from bench.report import transform_tables
+from bench.program_child import bare
+from bench.program_child import ours as ours_program
+from bench.report import program_tables, transform_tables
 from bench.transform_bench import AT_MOST, HEADLINE, check, contenders, transform_cases
 from components import PartitionArgs, StreamingEtlPipelineArgs
 from components.lake_table import row_settings
 from components.transform_module import read_transform_module
+from tests.components.pipelines import dev_stack
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = [shape.name for shape in SHAPES]
@@ -113,4 +117,31 @@ def test_memory_is_that_of_a_process_that_took_the_event(
 
 def test_the_page_has_a_place_for_the_figures() -> None:
     page = screen.PAGE.read_text()
-    assert "42 µs" in screen.written(page, "42 µs")
+    for block in BLOCKS:
+        assert "42 µs" in screen.written(page, block, "42 µs")
+
+
+@pytest.mark.parametrize("given", [["transform"], ["program", "--quick"], ["--shape", "small"]])
+def test_the_page_takes_no_part_of_its_figures(given: list[str]) -> None:
+    command = [sys.executable, "-m", "bench", *given, "--write"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--write takes all shapes, not --quick" in done.stderr
+
+
+def test_the_program_and_bare_pulumi_register_the_same_resources() -> None:
+    [found] = program_bench.measure([1], rounds=1)
+    [table] = program_tables([found])
+    assert table.rows[0][:2] == ["1", str(found.resources)]
+    assert found.resources == len([node for node in dev_stack().nodes if "orders" in node.name])
+    names = {(node.type, node.name) for node in bare(ours_program(2))(2).nodes}
+    assert names == {(node.type, node.name) for node in ours_program(2).nodes}
+
+
+def test_a_program_that_registers_less_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    resources = iter([72, 71])
+    monkeypatch.setattr(
+        program_bench, "run", lambda *_: program_bench.Run(1.0, 1.0, next(resources))
+    )
+    with pytest.raises(ValueError, match="1 tables: the contenders do not register the same"):
+        list(program_bench.measure([1], rounds=1))
