@@ -13,4 +13,4 @@ gc.disable()
 config = pulumi.Config()
 pipelines = pipelines_from_config(config.get_object("tables"), config.get_object("defaults"))
 for name, args in pipelines.items():
-    pulumi.export(name, vars(StreamingEtlPipeline(name, args).outputs))
+    pulumi.export(name, StreamingEtlPipeline(name, args).outputs)

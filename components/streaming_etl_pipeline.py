@@ -1,6 +1,6 @@
 """One DynamoDB table in, one queryable lake table out: joins the stages, creates nothing else."""
 
-from dataclasses import dataclass
+import inspect
 from typing import Optional
 
 import pulumi
@@ -19,9 +19,14 @@ from components.settings import StreamingEtlPipelineArgs
 from components.source import Source
 
 
-@dataclass(frozen=True, kw_only=True)
-class PipelineOutputs:
-    """What a person uses of a pipeline."""
+class StreamingEtlPipeline(pulumi.ComponentResource):
+    """From a DynamoDB table's name to an Athena answer.
+
+    name: at most 35 of a-z 0-9 -, unique in the stack; every resource is named after it.
+    args: the settings; they and the transform module are checked before any resource exists.
+
+    Raises SettingsError.
+    """
 
     bucket: pulumi.Output[str]
     """Name of the lake's bucket."""
@@ -60,18 +65,6 @@ class PipelineOutputs:
     """State machine of `python -m ops backfill --export`; none without backfill."""
     backfill_location: Optional[pulumi.Output[str]]
     """Where exports and what became of their files lie; none without backfill."""
-
-
-class StreamingEtlPipeline(pulumi.ComponentResource):
-    """From a DynamoDB table's name to an Athena answer.
-
-    name: at most 35 of a-z 0-9 -, unique in the stack; every resource is named after it.
-    args: the settings; they and the transform module are checked before any resource exists.
-
-    Raises SettingsError. Outputs stand in `outputs`.
-    """
-
-    outputs: PipelineOutputs
 
     def __init__(
         self,
@@ -123,24 +116,27 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         )
         monitoring = Monitoring(pipeline, watched, child)
 
-        self.outputs = PipelineOutputs(
-            bucket=lake.bucket.name,
-            database=catalog.entry.database_name,
-            table=catalog.entry.table_name,
-            view=query.view_name,
-            workgroup=query.workgroup_name,
-            current_state_query_id=query.current_state_query_id,
-            delivery_stream=delivery.stream.name,
-            source_table=source.table_name,
-            source_table_arn=source.table_arn,
-            source_stream_arn=source.stream_arn,
-            failed_batches_location=forwarder.failed_batches_location,
-            errors_location=delivery.errors_location,
-            alarm_topic_arn=monitoring.topic_arn,
-            watch_topic_arn=monitoring.watch_topic_arn,
-            dashboard=monitoring.dashboard_name,
-            crawler=catalog.crawler_name,
-            backfill_state_machine_arn=backfill.state_machine_arn if backfill else None,
-            backfill_location=backfill.location if backfill else None,
-        )
-        self.register_outputs(vars(self.outputs))
+        self.bucket = lake.bucket.name
+        self.database = catalog.entry.database_name
+        self.table = catalog.entry.table_name
+        self.view = query.view_name
+        self.workgroup = query.workgroup_name
+        self.current_state_query_id = query.current_state_query_id
+        self.delivery_stream = delivery.stream.name
+        self.source_table = source.table_name
+        self.source_table_arn = source.table_arn
+        self.source_stream_arn = source.stream_arn
+        self.failed_batches_location = forwarder.failed_batches_location
+        self.errors_location = delivery.errors_location
+        self.alarm_topic_arn = monitoring.topic_arn
+        self.watch_topic_arn = monitoring.watch_topic_arn
+        self.dashboard = monitoring.dashboard_name
+        self.crawler = catalog.crawler_name
+        self.backfill_state_machine_arn = backfill.state_machine_arn if backfill else None
+        self.backfill_location = backfill.location if backfill else None
+        self.register_outputs(self.outputs)
+
+    @property
+    def outputs(self) -> dict[str, Optional[pulumi.Output[str]]]:
+        """All of the above by name, for `pulumi.export`; None where there is none."""
+        return {name: getattr(self, name) for name in inspect.get_annotations(StreamingEtlPipeline)}

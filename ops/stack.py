@@ -85,7 +85,7 @@ class Pipeline:
 
     name: str
     outputs: Mapping[str, Any]
-    """What `PipelineOutputs` names, as plain values."""
+    """What `StreamingEtlPipeline.outputs` names, as plain values."""
 
     def __getattr__(self, output: str) -> Any:
         try:

@@ -8,8 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from components import StreamingEtlPipelineArgs
-from components.streaming_etl_pipeline import PipelineOutputs
+from components import StreamingEtlPipeline, StreamingEtlPipelineArgs
 from tests.components.pipelines import dev_stack
 from tests.pages import told_anew
 
@@ -19,7 +18,7 @@ REQUIRED = "*required*"
 
 
 def field_docs(cls: type) -> dict[str, str]:
-    """The docstring below each field of a dataclass, on one line."""
+    """The docstring below each annotated attribute of a class, on one line."""
     body = ast.parse(inspect.getsource(cls)).body[0].body  # type: ignore[attr-defined]
     docs = {}
     for item, following in itertools.pairwise(body):
@@ -70,7 +69,7 @@ def inputs() -> str:
 
 
 def outputs() -> str:
-    rows = [[f"`{name}`", text] for name, text in field_docs(PipelineOutputs).items()]
+    rows = [[f"`{name}`", text] for name, text in field_docs(StreamingEtlPipeline).items()]
     return table(["output", "what it is"], rows)
 
 

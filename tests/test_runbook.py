@@ -1,5 +1,6 @@
 """The runbook has a section for every alarm, and its commands are those that exist."""
 
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -7,9 +8,13 @@ from pathlib import Path
 import click
 import pytest
 
-from components import BackfillArgs, PartitionArgs, StreamingEtlPipelineArgs
+from components import (
+    BackfillArgs,
+    PartitionArgs,
+    StreamingEtlPipeline,
+    StreamingEtlPipelineArgs,
+)
 from components.alarms import alarms
-from components.streaming_etl_pipeline import PipelineOutputs
 from ops.__main__ import commands
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +79,7 @@ def test_every_setting_and_output_that_it_names_exists() -> None:
         for setting in getattr(args, "__dataclass_fields__", ())
     }
     bare = {name.partition(".")[2] for name in settings}
-    outputs = set(PipelineOutputs.__dataclass_fields__)
+    outputs = set(inspect.get_annotations(StreamingEtlPipeline))
     assert named - settings - bare - outputs == set()
     assert "monitoring.late_forwarding_seconds" in named & settings
 

@@ -82,7 +82,7 @@ class Pipelines:
 
             def program() -> None:
                 pipeline = StreamingEtlPipeline(name, self.args(**settings))
-                pulumi.export("pipeline", vars(pipeline.outputs))
+                pulumi.export("pipeline", pipeline.outputs)
 
             self.built[key] = build(program, preview=preview, tables=tables)
         return self.built[key]

@@ -42,7 +42,7 @@ settings = StreamingEtlPipelineArgs(
     partitions=PartitionArgs(granularity="day"),
     source=SourceArgs(existing=True),
 )
-pulumi.export("orders", vars(StreamingEtlPipeline("orders", settings).outputs))
+pulumi.export("orders", StreamingEtlPipeline("orders", settings).outputs)
 """
 
 

@@ -37,7 +37,7 @@ settings = StreamingEtlPipelineArgs(
     source=SourceArgs(existing=True),
     backfill=BackfillArgs(enabled=True, concurrency=2, kib_per_second=100_000, retries=0),
 )
-pulumi.export("exported", vars(StreamingEtlPipeline("exported", settings).outputs))
+pulumi.export("exported", StreamingEtlPipeline("exported", settings).outputs)
 """
 MODULE = """
 COLUMNS = {"id": "string", "at": "int", "store": "string", "code": "string"}
