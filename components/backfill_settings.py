@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from components.published import published
 from components.refusals import all_but, refuse, refuse_ignored, require_bool, require_range
 
 # Below this the pauses between two puts outlast what a function may run.
 LEAST_SHARE_KIB = 16
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class BackfillArgs:
     """The backfill of a large table on AWS: DynamoDB's export, run through Step Functions."""

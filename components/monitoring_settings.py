@@ -7,6 +7,7 @@ from typing import Optional
 
 import pulumi
 
+from components.published import published
 from components.refusals import (
     refuse,
     require_bool,
@@ -25,6 +26,7 @@ LATE_SECONDS = 900
 MAX_LATE_SECONDS = 43_200
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
     """Who is told when the pipeline hurts, from when on, and the dashboard."""

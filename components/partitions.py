@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
+from components.published import published
 from components.refusals import refuse, require_choice, require_list, require_range
 
 GRANULARITIES = ("year", "month", "day", "hour")
@@ -28,6 +29,7 @@ KEY_VALUE = re.compile(r"[^/=%,{}\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 MAX_ROW_KEYS = 46
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class PartitionArgs:
     """The folders of the lake: by time, and by values that the transform returns."""

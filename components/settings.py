@@ -10,6 +10,7 @@ import pulumi
 from components.backfill_settings import BackfillArgs
 from components.monitoring_settings import MonitoringArgs, check_late_forwarding
 from components.partitions import PartitionArgs
+from components.published import published
 from components.refusals import (
     refuse,
     refuse_ignored,
@@ -59,6 +60,7 @@ MAX_PIPELINE_NAME = min(
 CRON = re.compile(r"cron\((\S+ ){5}\S+\)")
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class StreamingEtlPipelineArgs:
     """One pipeline: a table, a transform module and partitions; all else has a default."""

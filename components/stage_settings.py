@@ -7,6 +7,7 @@ from typing import Optional
 import pulumi
 
 from components.filters import EVENT_NAMES, check_event_names, check_filter_patterns
+from components.published import published
 from components.refusals import (
     SettingsError,
     all_but,
@@ -22,6 +23,7 @@ from components.refusals import (
 OLD_IMAGES = ("always", "removed", "never")
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class SourceArgs:
     """The DynamoDB table: made here with its stream, or an existing one that is only read."""
@@ -73,6 +75,7 @@ class SourceArgs:
                 require_range(name, getattr(self, name), 1, 40_000, "DynamoDB's table quota")
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class ForwarderArgs:
     """Stage 1: the stream's event source mapping and the Lambda that it calls."""
@@ -126,6 +129,7 @@ class ForwarderArgs:
             refuse_ignored(self, {"record_kib"}, "changes_per_record=1 packs nothing")
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class TransformArgs:
     """Stage 2a: the Lambda in which the transform module runs, and Firehose's calls to it."""
@@ -159,6 +163,7 @@ class TransformArgs:
             require_text("requirements", self.requirements, "it is the path of a lock file")
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class DeliveryArgs:
     """Stage 2b: Firehose's buffer before S3. Whichever is full first makes an object."""
@@ -178,6 +183,7 @@ class DeliveryArgs:
             require_choice("compression", self.compression, choices, "what Athena reads")
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class LakeArgs:
     """Stage 3: the bucket, made here or given, and the life of what lies in it."""
@@ -215,6 +221,7 @@ class LakeArgs:
             refuse_ignored(self, ignored, "a given bucket stays as it is")
 
 
+@published
 @dataclass(frozen=True, kw_only=True)
 class QueryArgs:
     """Stage 5: the Athena workgroup."""

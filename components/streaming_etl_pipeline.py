@@ -1,12 +1,15 @@
 """One DynamoDB table in, one queryable lake table out: joins the stages, creates nothing else."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Optional
 
 import pulumi
+from pulumi.provider.experimental.util import camel_case
 
 from components.backfill import Backfill
 from components.catalog import Catalog
+from components.config import args_from_config
 from components.delivery import Delivery
 from components.forwarder import Forwarder
 from components.handles import Pipeline
@@ -23,7 +26,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     """From a DynamoDB table's name to an Athena answer.
 
     name: at most 35 of a-z 0-9 -, unique in the stack; every resource is named after it.
-    args: the settings; they and the transform module are checked before any resource exists.
+    args: the settings, or a dict of them, which is how they come from another language; they and
+    the transform module are checked before any resource exists.
 
     Raises SettingsError.
     """
@@ -72,6 +76,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         args: StreamingEtlPipelineArgs,
         opts: Optional[pulumi.ResourceOptions] = None,
     ) -> None:
+        if isinstance(args, Mapping):
+            args = args_from_config(name, args)
         module, table, packages = prepare(name, args)
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 
@@ -134,7 +140,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.crawler = catalog.crawler_name
         self.backfill_state_machine_arn = backfill.state_machine_arn if backfill else None
         self.backfill_location = backfill.location if backfill else None
-        self.register_outputs(self.outputs)
+        # As every language's SDK spells them that reads the component back.
+        self.register_outputs({camel_case(name): it for name, it in self.outputs.items()})
 
     @property
     def outputs(self) -> dict[str, Optional[pulumi.Output[str]]]:

@@ -25,7 +25,7 @@ STAGES = ("source", "lake", "catalog", "delivery", "forwarder", "backfill", "que
 
 # What may be asked and what is planned, told without any cloud.
 NO_PROVIDER = (
-    *("refusals", "settings", "stage_settings", "filters", "config", "partitions"),
+    *("refusals", "published", "settings", "stage_settings", "filters", "config", "partitions"),
     *("schema", "transform_module", "lake_table", "queries"),
     *("pins", "fetch", "wheels", "document"),
     *("monitoring_settings", "alarms", "dashboard"),

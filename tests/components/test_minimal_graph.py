@@ -2,6 +2,7 @@
 
 from graph.recorder import Graph
 from tests.components.pipelines import Pipelines
+from tests.package.schemas import camel
 
 STAGES = {
     "Source": "shop-source",
@@ -131,11 +132,14 @@ def test_a_person_gets_these_outputs(minimal: Graph) -> None:
     }
 
 
-def test_the_component_registers_the_outputs_that_it_hands_out(minimal: Graph) -> None:
+def test_the_component_registers_what_it_hands_out_by_the_names_of_its_schema(
+    minimal: Graph,
+) -> None:
     handed_out = minimal.exports["pipeline"]
     # Pulumi leaves out what is None.
-    known = {name: value for name, value in handed_out.items() if value is not None}
+    known = {camel(name): value for name, value in handed_out.items() if value is not None}
     assert minimal["shop"].outputs == known
+    assert "sourceTableArn" in known
 
 
 def test_every_stage_registers_its_outputs(minimal: Graph) -> None:
