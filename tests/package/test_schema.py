@@ -144,6 +144,8 @@ def test_three_settings_must_be_given_and_four_may_be_outputs() -> None:
         ("LakeArgs", "kmsKeyArn"),
         ("MonitoringArgs", "topicArn"),
     }
+    page = (ROOT / "docs" / "package.md").read_text()
+    assert "`databaseName`, `lake.bucketName`, `lake.kmsKeyArn` and `monitoring.topicArn`" in page
 
 
 def test_no_line_of_a_description_is_indented() -> None:
