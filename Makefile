@@ -28,6 +28,7 @@ check: lint types test ## Format, lint, types and all tests
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
 
 types: $(INSTALLED)
 	$(BIN)/mypy

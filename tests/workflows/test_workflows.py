@@ -1,0 +1,232 @@
+"""The workflows have few rights, run pinned code only, and actionlint finds nothing in them."""
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.workflows.scripts import GITHUB, ROOT
+
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+FILES = [*WORKFLOWS, *sorted(GITHUB.glob("actions/*/action.yml"))]
+MAKEFILE = (ROOT / "Makefile").read_text()
+PULL_REQUEST = "${{ github.event.pull_request.number }}"
+
+
+def read(path: Path) -> dict[str, Any]:
+    # All as text: else `on` is read as a yes.
+    document: dict[str, Any] = yaml.load(path.read_text(), yaml.BaseLoader)
+    return document
+
+
+def jobs() -> dict[str, dict[str, Any]]:
+    return {
+        f"{path.stem} {name}": job for path in WORKFLOWS for name, job in read(path)["jobs"].items()
+    }
+
+
+def steps() -> Iterator[dict[str, Any]]:
+    for job in jobs().values():
+        yield from job.get("steps", ())
+    for path in GITHUB.glob("actions/*/action.yml"):
+        yield from read(path)["runs"]["steps"]
+
+
+RUNS = [step["run"] for step in steps() if "run" in step]
+
+
+def test_the_workflows_run_for_a_pull_request_and_for_main_without_the_rights_of_a_target() -> None:
+    assert {path.stem: read(path)["on"] for path in WORKFLOWS} == {
+        "checks": {"workflow_call": ""},
+        "main": {"push": {"branches": ["main"]}},
+        "pull-request": {"pull_request": ""},
+    }
+
+
+def test_a_workflow_has_no_rights_and_each_job_just_those_it_needs() -> None:
+    assert [read(path)["permissions"] for path in WORKFLOWS] == [{}] * 3
+    read_only = {"contents": "read"}
+    assert {name: job["permissions"] for name, job in jobs().items()} == {
+        "checks check": read_only,
+        "main checks": read_only,
+        "main plan": read_only,
+        "main preview": {**read_only, "id-token": "write"},
+        "main up": {**read_only, "id-token": "write"},
+        "pull-request checks": read_only,
+        "pull-request plan": read_only,
+        "pull-request graph": {**read_only, "pull-requests": "write"},
+        "pull-request preview": {**read_only, "id-token": "write", "pull-requests": "write"},
+    }
+
+
+def test_every_job_that_runs_has_a_time_out() -> None:
+    limits = {name: job.get("timeout-minutes") for name, job in jobs().items()}
+    calls = {name for name, job in jobs().items() if "uses" in job}
+    assert {name for name, limit in limits.items() if limit is None} == calls
+    assert calls == {"main checks", "pull-request checks"}
+
+
+def test_no_long_lived_key_is_used() -> None:
+    assert [path.name for path in FILES if "secrets." in path.read_text()] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_action_is_pinned_by_its_commit_with_its_version_beside_it(path: Path) -> None:
+    uses = re.findall(r"^ *(?:- )?uses: (.*)$", path.read_text(), re.MULTILINE)
+    pinned = r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+"
+    own = r"\./\.github/[\w/.-]+"
+    assert uses
+    assert [use for use in uses if not re.fullmatch(f"{pinned}|{own}", use)] == []
+
+
+def test_an_action_has_one_version_in_all_files() -> None:
+    text = "".join(path.read_text() for path in FILES)
+    versions = set(re.findall(r"uses: ([\w/-]+)@(\w+ # \S+)", text))
+    assert sorted(name for name, _ in versions) == [
+        "actions/checkout",
+        "actions/setup-python",
+        "aws-actions/configure-aws-credentials",
+        "pulumi/actions",
+    ]
+
+
+def test_no_checkout_leaves_its_token_behind() -> None:
+    checkouts = [step for step in steps() if step.get("uses", "").startswith("actions/checkout@")]
+    assert len(checkouts) == 7
+    assert {step["with"]["persist-credentials"] for step in checkouts} == {"false"}
+
+
+def test_no_shell_holds_an_expression_that_somebody_else_could_write_commands_into() -> None:
+    assert len(RUNS) > 10
+    assert [run for run in RUNS if "${{" in run] == []
+
+
+def test_every_make_target_script_and_environment_that_a_shell_names_exists() -> None:
+    named = set(re.findall(r"\bmake (\S+)", "\n".join(RUNS)))
+    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    assert named - targets == {re.search(r"^INSTALLED := (\S+)$", MAKEFILE, re.MULTILINE)[1]}  # type: ignore[index]
+    scripts = set(re.findall(r"\.github/\w+\.py", "\n".join(RUNS)))
+    assert len(scripts) == 4
+    assert {name for name in scripts if not (ROOT / name).is_file()} == set()
+
+
+def test_previews_of_a_pull_request_give_way_to_newer_ones_and_an_update_never_does() -> None:
+    groups = {name: job.get("concurrency") for name, job in jobs().items()}
+    assert {name: group for name, group in groups.items() if group is not None} == {
+        "pull-request checks": {"group": f"checks-{PULL_REQUEST}", "cancel-in-progress": "true"},
+        "pull-request graph": {"group": f"graph-{PULL_REQUEST}", "cancel-in-progress": "true"},
+        "pull-request preview": {
+            "group": "preview-${{ matrix.stack }}-" + PULL_REQUEST,
+            "cancel-in-progress": "true",
+        },
+        "main up": {"group": "up-${{ matrix.stack }}", "cancel-in-progress": "false"},
+    }
+
+
+def test_a_fork_gets_no_preview_and_no_comment() -> None:
+    found = jobs()
+    assert found["pull-request plan"]["outputs"]["trusted"] == (
+        "${{ github.event.pull_request.head.repo.full_name == github.repository"
+        " && github.actor != 'dependabot[bot]' }}"
+    )
+    trusted = "needs.plan.outputs.trusted == 'true'"
+    assert found["pull-request preview"]["if"].startswith(f"{trusted} && ")
+    graph = found["pull-request graph"]["steps"]
+    assert [step["if"] for step in graph if "GITHUB_TOKEN" in step.get("env", {})] == [trusted]
+
+
+def test_an_update_follows_the_checks_and_a_preview_and_waits_for_its_environment() -> None:
+    found = jobs()
+    assert found["main preview"]["needs"] == ["checks", "plan"]
+    assert found["main up"]["needs"] == ["plan", "preview"]
+    assert {name: job["environment"] for name, job in found.items() if "environment" in job} == {
+        "main up": "${{ matrix.stack }}"
+    }
+
+
+def test_preview_and_update_hold_every_stack_against_the_policies() -> None:
+    assert 'pulumi up --yes --stack "$STACK" --policy-pack policy ' in "\n".join(RUNS)
+    assert '*("--policy-pack", "policy"),' in (GITHUB / "preview.py").read_text()
+
+
+def test_the_checks_run_on_every_python_from_the_oldest_that_is_supported() -> None:
+    pythons = jobs()["checks check"]["strategy"]["matrix"]["python"]
+    minors = [int(python.removeprefix("3.")) for python in pythons]
+    assert minors == list(range(minors[0], minors[-1] + 1))
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert settings["project"]["requires-python"] == f">={pythons[0]}"
+    assert settings["tool"]["mypy"]["python_version"] == pythons[0]
+    assert f"sys.version_info < (3, {minors[0]})" in MAKEFILE
+    others = {
+        step["with"]["python-version"]
+        for step in steps()
+        if "python-version" in step.get("with", {})
+    }
+    assert others - {"${{ matrix.python }}"} <= set(pythons)
+
+
+def test_dependabot_watches_every_place_that_pins_something() -> None:
+    watched = {
+        update["package-ecosystem"]: sorted(update["directories"])
+        for update in read(GITHUB / "dependabot.yml")["updates"]
+    }
+    present = {
+        "github-actions": ["/", *places("action.yml", ".github/actions/*")],
+        "pip": places("requirements.txt", "*"),
+        "npm": places("package.json", "examples/*"),
+    }
+    assert watched == {kind: found for kind, found in present.items() if found}
+
+
+def places(file: str, below: str) -> list[str]:
+    found = [*ROOT.glob(file), *ROOT.glob(f"{below}/{file}")]
+    return sorted(f"/{path.parent.relative_to(ROOT)}".removesuffix(".") for path in found)
+
+
+def actionlint(path: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What `make lint` runs, over another path."""
+    line = re.search(r"^\t\$\(BIN\)/actionlint (.*) \.github/workflows/\*\.yml$", MAKEFILE, re.M)
+    assert line is not None
+    command = [str(Path(sys.executable).parent / "actionlint"), *shlex.split(line[1]), path]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment or None
+    )
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actionlint_finds_nothing_whatever_else_is_installed(path: Path, tmp_path: Path) -> None:
+    for name in ("shellcheck", "pyflakes"):
+        tool = tmp_path / name
+        tool.write_text("#!/bin/sh\necho found something; exit 1\n")
+        tool.chmod(0o755)
+    found = actionlint(str(path), PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "complaint"),
+    [
+        ("needs: plan\n", "needs: plam\n", 'needs job "plam" which does not exist'),
+        ("contents: read", "contents: reed", '"reed" is invalid'),
+        ("runs-on: ubuntu-24.04", "runs-on: ubuntu-99.04", '"ubuntu-99.04" is unknown'),
+        ("timeout-minutes:", "timeout-minute:", 'unexpected key "timeout-minute"'),
+        ("steps.stacks.outputs", "steps.stack.outputs", '"stack" is not defined'),
+    ],
+)
+def test_actionlint_finds_what_is_wrong(
+    right: str, wrong: str, complaint: str, tmp_path: Path
+) -> None:
+    text = (GITHUB / "workflows" / "pull-request.yml").read_text()
+    assert right in text
+    broken = tmp_path / "broken.yml"
+    broken.write_text(text.replace(right, wrong, 1))
+    found = actionlint(str(broken))
+    assert found.returncode == 1
+    assert complaint in found.stdout
