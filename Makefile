@@ -37,6 +37,7 @@ readme: $(INSTALLED) ## Write what README and docs tell of the code anew from th
 	$(BIN)/python -m tests.readme_tables
 	$(BIN)/python -m tests.ops.cost_page
 	$(BIN)/python -m tests.many_tables_page
+	$(BIN)/python -m tests.policy.page
 
 bench: $(INSTALLED) ## Measure both handlers, about 3 minutes; ARGS=--help for less
 	@$(BIN)/python -m bench $(ARGS)
@@ -45,9 +46,10 @@ lock: $(INSTALLED) ## Resolve the requirements*.in anew into the pinned requirem
 	$(COMPILE) handlers/requirements.in -o handlers/requirements.txt
 	$(COMPILE) requirements.in -c handlers/requirements.txt -o requirements.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -c handlers/requirements.txt -o requirements-dev.txt
+	$(COMPILE) policy/requirements.in -c requirements-dev.txt -o policy/requirements.txt
 
 clean: ## Delete the virtual environment and every cache
-	rm -rf .venv .build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv policy/.venv .build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) on this machine: install Python 3.11 or newer, or name it: make PYTHON=python3.13 ..."; exit 1; }

@@ -1,0 +1,31 @@
+"""docs/policies.md tells what the pack does."""
+
+import json
+import re
+
+from policy.rules.pack import RULES
+from policy.rules.production import STACKS
+from tests.policy.page import PAGE, written
+
+TEXT = PAGE.read_text()
+
+
+def test_the_tables_of_the_page_are_as_the_code_tells_them() -> None:
+    assert written(TEXT) == TEXT, "run `make readme`"
+
+
+def test_the_page_names_the_production_stacks() -> None:
+    first, second, pattern = STACKS
+    told = f"the stacks called `{first}`, `{second}` and `{pattern.replace('*', '...')}` are"
+    assert told in TEXT
+
+
+def test_the_example_of_a_configuration_sets_every_rule_of_production() -> None:
+    example = re.search(r"```json\n(.*?)```", TEXT, re.DOTALL)
+    assert example is not None
+    config = json.loads(example[1])
+    assert set(config) <= {rule.name for rule in RULES}
+    production = {rule.name for rule in RULES if rule.settings}
+    assert {name for name, value in config.items() if not isinstance(value, str)} == production
+    stacks = ["live", "live-*"]
+    assert [config[name] for name in production] == [{"stacks": stacks}] * len(production)
