@@ -6,16 +6,19 @@ SEEDS ?= 2000
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test simulate check lint types readme bench lock clean
+.PHONY: help demo local transform-test test simulate check lint types readme bench lock clean
 
 help: ## This list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(INSTALLED) ## Run the example stack on the embedded AWS, drive data through it, query it
 	@$(BIN)/python -m local demo
 
 local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until Ctrl-C
 	@$(BIN)/python -m local serve
+
+transform-test: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=transforms/orders.py CHANGES=file ARGS=--raw
+	@$(BIN)/python -m ops transform-test $(TRANSFORM) $(CHANGES) $(ARGS)
 
 test: $(INSTALLED) ## All tests, those on the embedded AWS included
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal

@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
 from traceback import walk_tb
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -131,9 +132,13 @@ def load_pipeline() -> Pipeline:
     root = Path(__file__).parents[1]
     settings = json.loads((root / "pipeline.json").read_bytes())
     module = importlib.import_module("transform_module")
-    encoder = RowEncoder(settings, _zone(root, settings))
+    return make_pipeline(settings, module, _zone(root, settings))
+
+
+def make_pipeline(settings: dict[str, Any], module: ModuleType, zone: tzinfo) -> Pipeline:
+    """The pipeline that `settings`, as pipeline.json has them, and the user's module make."""
     reader = Reader(lazy=settings["lazy_images"])
-    return Pipeline(module.transform, str(module.__file__), encoder, reader)
+    return Pipeline(module.transform, str(module.__file__), RowEncoder(settings, zone), reader)
 
 
 def _zone(root: Path, settings: dict[str, Any]) -> tzinfo:

@@ -1,4 +1,4 @@
-"""What an operator runs: replay, backfill, cost."""
+"""What an operator runs: replay, backfill, cost; and what the author of a transform runs."""
 
 import click
 

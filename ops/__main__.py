@@ -1,4 +1,4 @@
-"""The commands: `python -m ops replay | backfill | cost`."""
+"""The commands: `python -m ops replay | backfill | cost | transform-test`."""
 
 import sys
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from ops import INTERRUPTED
 from ops.backfill.command import backfill
 from ops.cost.command import cost
 from ops.replay.command import replay
+from ops.transform_test.command import transform_test
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -22,7 +23,7 @@ def commands() -> None:
     """
 
 
-for command in (replay, backfill, cost):
+for command in (replay, backfill, cost, transform_test):
     commands.add_command(command)
 
 

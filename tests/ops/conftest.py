@@ -1,13 +1,16 @@
-"""One embedded AWS for all tests of the commands."""
+"""One embedded AWS for all tests of the commands, and a program's directory for a transform's."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local.emulator import Emulator
 from ops.clients import Clients
 from ops.cost import flow
+from ops.transform_test import asked, loaded, rows
 from tests.local.conftest import REGION
+from tests.ops.modules import Modules
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +33,13 @@ def measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     transform = {("json", "packed"): packed, ("json", "alone"): alone, ("json", "simple"): simple}
     monkeypatch.setattr(flow, "FORWARDER", forwarder)
     monkeypatch.setattr(flow, "TRANSFORM", transform)
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modules]:
+    """A program's directory that is empty yet, and no module loaded before."""
+    monkeypatch.setattr(asked, "ROOT", tmp_path)
+    monkeypatch.setattr(loaded, "ROOT", tmp_path)
+    rows._trial.cache_clear()
+    yield Modules(tmp_path)
+    rows._trial.cache_clear()

@@ -73,7 +73,7 @@ def test_the_exit_code_is_what_the_command_returns(monkeypatch: pytest.MonkeyPat
     assert main(["leave"]) == 3
 
 
-@pytest.mark.parametrize("name", ["replay", "backfill", "cost"])
+@pytest.mark.parametrize("name", ["replay", "backfill", "cost", "transform-test"])
 def test_the_help_of_a_command_teaches_by_example(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

@@ -1,0 +1,78 @@
+"""`rows_of`: what a test of a transform asks for."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Optional, Union
+
+from handlers.change import METADATA_COLUMNS
+from ops.transform_test.given import CHANGED_AT, stream_record
+
+if TYPE_CHECKING:
+    from ops.transform_test.trial import Trial
+
+
+class RefusedError(Exception):
+    """The change would be set aside; the text is the reason, as the transform's log tells it."""
+
+
+def rows_of(
+    transform: Union[str, Path],
+    new: Optional[Mapping[str, Any]] = None,
+    old: Optional[Mapping[str, Any]] = None,
+    *,
+    kind: Optional[Literal["INSERT", "MODIFY", "REMOVE", "SNAPSHOT"]] = None,
+    keys: Optional[Mapping[str, Any]] = None,
+    changed_at: datetime = CHANGED_AT,
+    is_ttl_delete: bool = False,
+    metadata: bool = False,
+    stack: Optional[str] = None,
+) -> list[dict[str, Any]]:
+    """The rows that a change becomes in the lake, as Athena tells them; needs no AWS.
+
+    transform: the path of a module, tried with the settings of the pipeline that uses it, or the
+    name of a pipeline; both by the config of `stack`, by default dev's. A module that is in no
+    config is tried with the defaults, as JSON.
+    new, old: the item after and before the change, in plain values or in DynamoDB JSON.
+    kind: by default INSERT with `new` alone, MODIFY with both, REMOVE with `old` alone.
+    keys: by default the table's key attributes, `id` unless the settings tell otherwise.
+    metadata: with `_op`, `_key` and the four other columns that every row carries.
+
+    The change takes the way that it takes in AWS: `old_image` decides whether `change.old` is
+    there, and a change that the transform leaves out, or that `event_names` does, has no rows.
+    Row keys stand in a row as Athena shows them, as text.
+    Raises RefusedError for a change that would be set aside, caused by what the transform raised;
+    ValueError for what is no change; OpsError for a module or settings that would not deploy.
+    """
+    from handlers.line import change_line
+    from ops.transform_test.typed import typed_row
+
+    trial, key_names = _trial(str(transform), stack)
+    record = stream_record(
+        1,
+        key_names,
+        new=new,
+        old=old,
+        kind=kind,
+        keys=keys,
+        changed_at=changed_at,
+        is_ttl_delete=is_ttl_delete,
+    )
+    tried = trial.run(change_line(record, trial.args.forwarder.old_image))
+    if tried.reason is not None:
+        raise RefusedError(tried.reason) from tried.error
+    row_keys = {key: tried.partition.get(key) for key in trial.args.partitions.row_keys}
+    left_out = () if metadata else METADATA_COLUMNS
+    rows = [typed_row(trial.table, line) | row_keys for line in tried.lines]
+    return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
+
+
+@cache
+def _trial(transform: str, stack: Optional[str]) -> "tuple[Trial, list[str]]":
+    # Not above: it loads Pulumi, for which `--help` need not wait.
+    from ops.transform_test.asked import asked_for
+    from ops.transform_test.trial import Trial
+
+    asked = asked_for(transform, stack)
+    return Trial(asked), asked.key_names

@@ -1,0 +1,137 @@
+"""Sample changes from a file: items, changes told by hand or what AWS wrote, told by their form."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import msgspec
+
+from handlers.line import ChangeTooLargeError, change_line
+from handlers.reader import Reader
+from ops import OpsError
+from ops.replay.entries import GZIP, CorruptError, Wanted, entries_of
+from ops.transform_test.given import KINDS, stream_record
+
+TOLD = frozenset({"kind", "new", "old", "keys", "changed_at", "is_ttl_delete"})
+
+ALLOWED = """\
+A file of sample changes holds JSON, as a list, or one object behind the other, of
+- items, each an INSERT: {"id": "o-1", "total": 9.5}, or in DynamoDB JSON {"id": {"S": "o-1"}};
+- changes: {"kind": "MODIFY", "new": {...}, "old": {...}}, with "keys", "changed_at" and
+  "is_ttl_delete" where wanted;
+- what `aws dynamodb scan` or `get-item` prints, stream records, a Lambda event of them;
+or it is a failed batch or an error object from the lake's bucket, as it lies there."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where samples come from, and what the pipeline makes of each before its transform."""
+
+    name: str
+    key_names: Sequence[str]
+    old_image: str
+
+
+def samples_of(body: bytes, source: Source) -> list[bytes]:
+    """The changes that a file holds, each as the forwarder sends it.
+
+    Raises OpsError that names the file, the line, and what is allowed.
+    """
+    if body.startswith(GZIP):
+        return _from_bucket(body, source)
+    try:
+        documents = [*_documents(body.decode("utf-8-sig"))]
+    except UnicodeDecodeError:
+        raise OpsError(f"{source.name} is no text in UTF-8.\n{ALLOWED}") from None
+    except json.JSONDecodeError as error:
+        raise OpsError(f"{source.name}, line {error.lineno}: {error.msg}.\n{ALLOWED}") from None
+    if not documents:
+        raise OpsError(f"{source.name} is empty.\n{ALLOWED}")
+    if isinstance(documents[0][1], dict) and not {"payload", "rawData"}.isdisjoint(documents[0][1]):
+        return _from_bucket(body, source)
+    lines: list[bytes] = []
+    for line, document in documents:
+        for each in document if isinstance(document, list) else [document]:
+            for one in _opened(each):
+                lines.append(_line(one, len(lines) + 1, f"{source.name}, line {line}", source))
+    return lines
+
+
+def _from_bucket(body: bytes, source: Source) -> list[bytes]:
+    """The changes of a failed batch or of Firehose's error records."""
+    try:
+        entries = entries_of(body, Wanted(KINDS, source.old_image))
+    except CorruptError as error:
+        raise OpsError(f"{source.name}: {error}.\n{ALLOWED}") from None
+    for number, entry in enumerate(entries, start=1):
+        problem = entry.problem or (entry.rows and "it holds rows, which the transform has made")
+        if problem:
+            raise OpsError(f"{source.name}, entry {number}: {problem}.\n{ALLOWED}")
+    return [line for entry in entries for line in entry.lines]
+
+
+def _documents(text: str) -> Iterator[tuple[int, Any]]:
+    """Each JSON document with the line it begins in; raises JSONDecodeError, in lines of the text.
+
+    Numbers with a point are Decimal, so that they stay exact.
+    """
+
+    def refuse(name: str) -> NoReturn:
+        raise json.JSONDecodeError(f"{name} is no JSON, and DynamoDB has none", text, begin)
+
+    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=refuse)
+    begin = 0
+    while begin < len(text):
+        if text[begin].isspace():
+            begin += 1
+            continue
+        line = text.count("\n", 0, begin) + 1
+        document, begin = decoder.raw_decode(text, begin)
+        yield line, document
+
+
+def _opened(document: Any) -> list[Any]:
+    """What the document wraps: items, stream records, or itself."""
+    if isinstance(document, dict):
+        for name in ("Records", "Items"):
+            if isinstance(document.get(name), list):
+                return list(document[name])
+        if isinstance(document.get("Item"), dict):
+            return [document["Item"]]
+    return [document]
+
+
+def _line(given: Any, number: int, where: str, source: Source) -> bytes:
+    try:
+        if not isinstance(given, Mapping) or not given:
+            raise ValueError(f"{given!r} is no item and no change")
+        record = _record(given, number, source.key_names)
+        line = change_line(record, source.old_image)
+        [part] = Reader(lazy=False).read(line.rstrip(b"\n"))
+        [read] = part.records()
+        if isinstance(read, Exception):
+            raise read
+    except (KeyError, TypeError, msgspec.MsgspecError) as error:
+        kind = type(error).__name__
+        raise OpsError(f"{where}: it is no stream record ({kind}: {error}).\n{ALLOWED}") from None
+    except ValueError as error:
+        raise OpsError(f"{where}: {error}.\n{ALLOWED}") from None
+    except ChangeTooLargeError as error:
+        raise OpsError(f"{where}: the change is too large for Firehose: {error}.") from None
+    return line
+
+
+def _record(given: Mapping[str, Any], number: int, key_names: Sequence[str]) -> dict[str, Any]:
+    if "dynamodb" in given and "eventName" in given:
+        # With floats again: a time may have a point, and all other numbers are texts here.
+        record: dict[str, Any] = json.loads(json.dumps(given, default=float))
+        return record
+    if given.get("kind") not in KINDS or not given.keys() <= TOLD:
+        return stream_record(number, key_names, new=given)
+    told = dict(given)
+    if "changed_at" in told:
+        told["changed_at"] = datetime.fromisoformat(told["changed_at"])
+    return stream_record(number, key_names, **told)
