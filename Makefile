@@ -41,6 +41,7 @@ readme: $(INSTALLED) ## Write what README and docs tell of the code anew from th
 	$(BIN)/python -m tests.ops.cost_page
 	$(BIN)/python -m tests.many_tables_page
 	$(BIN)/python -m tests.policy.page
+	$(BIN)/python -m tests.transforms.page
 
 bench: $(INSTALLED) ## Measure both handlers, about 3 minutes; ARGS=--help for less
 	@$(BIN)/python -m bench $(ARGS)
