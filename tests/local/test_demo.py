@@ -12,15 +12,19 @@ from local.drive import Folder, TableReport
 from local.lake import Refused
 from local.sample import differences, samples
 from ops.stack import Pipeline
+from tests.docs.blocks import all_blocks
+from tests.docs.text_blocks import masked
 
 
 @pytest.mark.e2e
 def test_the_example_stack_takes_the_sample_from_dynamodb_to_athena() -> None:
     screen = io.StringIO()
 
-    assert demo(Console(file=screen, width=200)), screen.getvalue()
+    assert demo(Console(file=screen, width=80)), screen.getvalue()
 
     text = screen.getvalue()
+    [shown] = [block.text for block in all_blocks() if block.text.startswith("From DynamoDB to")]
+    assert masked(text) == masked(shown)
     assert "448 of 448 changes" in text
     # Two folders, should the day end in Tokyo while the sample is written.
     assert re.search(r"[12] new partitions? of orders; shipments needs none", text)

@@ -21,7 +21,7 @@ def example() -> str:
     """The command and all that it prints."""
     result = CliRunner().invoke(commands, EXAMPLE, catch_exceptions=False)
     lines = [f"$ python -m ops {' '.join(EXAMPLE)}", *result.output.splitlines()]
-    return "\n".join(["```", *(line.rstrip() for line in lines), "```"])
+    return "\n".join(["```text", *(line.rstrip() for line in lines), "```"])
 
 
 def assumptions() -> str:

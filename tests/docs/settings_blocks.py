@@ -1,0 +1,72 @@
+"""YAML of the pages: a stack's config, some settings of a pipeline, a workflow."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components import SettingsError, StreamingEtlPipelineArgs
+from components.config import args_from_config
+from graph.recorder import Graph
+from graph.stack import program_graph
+from ops.stack import ROOT
+from tests.docs.blocks import Block, DocError
+from tests.docs.examples import part_of_an_example
+
+# What a fragment is put into.
+BASE = {"table_name": "orders", "transform_module": "transforms/orders.py", "partitions": {}}
+SETTINGS = {item.name for item in dataclasses.fields(StreamingEtlPipelineArgs)}
+
+
+def run(block: Block) -> None:
+    try:
+        given = yaml.safe_load(block.text)
+    except yaml.YAMLError as error:
+        raise DocError(f"no YAML: {error}") from None
+    if not isinstance(given, dict):
+        raise DocError(f"{given!r} is no map")
+    # YAML 1.1 reads a workflow's `on` as true.
+    if "jobs" in given or True in given:
+        workflow(block.text)
+    elif "config" in given:
+        config_graph(block.text)
+    elif set(given) <= SETTINGS:
+        fragment(given)
+    else:
+        # A program or a project file.
+        part_of_an_example(block, "*.yaml")
+
+
+@cache
+def config_graph(text: str) -> Graph:
+    """The graph of the stack whose `Pulumi.<stack>.yaml` holds this text."""
+    values = yaml.safe_load(text)["config"]
+    return program_graph(
+        {key: it if isinstance(it, str) else json.dumps(it) for key, it in values.items()}
+    )
+
+
+def fragment(given: dict[str, Any]) -> None:
+    try:
+        args_from_config("tables.orders", BASE | given)
+    except SettingsError as error:
+        raise DocError(str(error)) from None
+
+
+def workflow(text: str) -> None:
+    """As far as actionlint knows, GitHub would run it."""
+    program = Path(sys.executable).parent / "actionlint"
+    done = subprocess.run(
+        [program, "-no-color", "-shellcheck=", "-pyflakes=", "-"],
+        input=text,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise DocError(done.stdout or done.stderr)

@@ -1,0 +1,67 @@
+"""SQL of the pages, run by DuckDB for Athena over the lake of the stack that the pages tell of."""
+
+from functools import cache
+
+import duckdb
+
+from components.schema import ColumnType, athena_type, parse_type
+from graph.recorder import Graph
+from graph.stack import program_graph
+from tests.components.pipelines import dev_config
+from tests.docs.blocks import Block, DocError
+
+# The table of docs/migrate.md that a pipeline made by hand has filled, and the two names that the
+# readers' view has there.
+BY_HAND = """
+CREATE SCHEMA by_hand;
+CREATE TABLE by_hand.orders (
+    id VARCHAR, user_id VARCHAR, store_id VARCHAR, created TIMESTAMP, updated_at TIMESTAMP,
+    event_id VARCHAR, event_name VARCHAR, sequence_number VARCHAR
+);
+CREATE SCHEMA reporting;
+"""
+
+
+def run(block: Block) -> None:
+    with lake() as database:
+        try:
+            database.execute(block.text)
+        except duckdb.Error as error:
+            raise DocError(str(error)) from None
+
+
+def lake() -> duckdb.DuckDBPyConnection:
+    """An empty lake: the tables and views of the stack `prod`, and the one made by hand."""
+    database = duckdb.connect(config={"threads": 1})
+    database.execute(BY_HAND)
+    graph = stack()
+    for node in graph.of("CatalogTable"):
+        schema, name = node.inputs["databaseName"], node.inputs["name"]
+        if node.inputs["tableType"] == "VIRTUAL_VIEW":
+            pipeline = node.name.removesuffix("-query-view")
+            query = graph[f"{pipeline}-query-current-state"].inputs["query"]
+            database.execute(f'CREATE VIEW "{schema}"."{name}" AS {query}')
+            continue
+        columns = [*node.inputs["storageDescriptor"]["columns"], *node.inputs["partitionKeys"]]
+        declared = [f'"{it["name"]}" {duckdb_type(parse_type(it["type"]))}' for it in columns]
+        database.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+        database.execute(f'CREATE TABLE "{schema}"."{name}" ({", ".join(declared)})')
+    return database
+
+
+@cache
+def stack() -> Graph:
+    """The example stack, with its tables before its views."""
+    graph = program_graph(dev_config(), stack="prod")
+    graph.nodes.sort(key=lambda node: node.name)
+    return graph
+
+
+def duckdb_type(kind: ColumnType) -> str:
+    if isinstance(kind, dict) and "array" in kind:
+        return f"{duckdb_type(kind['array'])}[]"
+    if isinstance(kind, dict) and "map" in kind:
+        return f"MAP({', '.join(map(duckdb_type, kind['map']))})"
+    if isinstance(kind, dict) and "struct" in kind:
+        return f"STRUCT({', '.join(f'{name} {duckdb_type(it)}' for name, it in kind['struct'])})"
+    return athena_type(kind)

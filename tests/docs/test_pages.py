@@ -1,0 +1,69 @@
+"""Every page is led to, and every name in it leads somewhere."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from components import StreamingEtlPipelineArgs
+from ops.stack import ROOT
+from tests.docs.blocks import pages
+from tests.docs.json_blocks import check_action
+from tests.docs.links import anchors, broken, links
+
+GROUPS = {
+    item.name: {setting.name for setting in dataclasses.fields(item.type)}
+    for item in dataclasses.fields(StreamingEtlPipelineArgs)
+    if isinstance(item.type, type) and dataclasses.is_dataclass(item.type)
+}
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def inline(page: Path) -> list[str]:
+    """What stands between backticks within a line."""
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", page.read_text())
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_every_link_of_it_leads_somewhere(page: Path) -> None:
+    assert broken(page) == []
+
+
+def test_every_page_of_the_docs_is_linked_from_the_readme() -> None:
+    linked = {link.partition("#")[0] for link in links(ROOT / "README.md")}
+    assert {named(page) for page in ROOT.glob("docs/**/*.md")} - linked == set()
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_every_setting_that_it_names_with_its_group_exists(page: Path) -> None:
+    found = [code.split(".") for code in inline(page) if re.fullmatch(r"[a-z]+\.[a-z_]+", code)]
+    assert [one for one in found if one[0] in GROUPS and one[1] not in GROUPS[one[0]]] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_every_action_that_it_names_is_one_of_aws(page: Path) -> None:
+    for code in inline(page):
+        if re.fullmatch(r"[a-z0-9]+:[A-Z]\w+", code):
+            check_action(code)
+
+
+def test_links_and_headings_that_are_wrong_are_found(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "runbook.md"
+    assert {"not-polling", "late-forwarding"} <= anchors(page)
+    assert len(links(page)) > 10
+    made = tmp_path / "page.md"
+    made.write_text("# What's `a` b?\n\n## Twice\n\n## Twice\n\n[x](#twice-1) [y](#twice-2)\n")
+    assert anchors(made) == {"whats-a-b", "twice", "twice-1"}
+
+
+def test_a_link_to_no_file_no_heading_or_out_of_the_repository_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.docs.links.ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text("# One\n\n[a](#one) [b](#two) [c](none.md) [d](page.md#two) [e](../x) [f](.)\n")
+    assert broken(page) == ["#two", "none.md", "page.md#two", "../x"]
