@@ -1,20 +1,22 @@
 """YAML of the pages: a stack's config, some settings of a pipeline, a workflow."""
 
+import contextlib
 import dataclasses
 import json
+import runpy
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import yaml
 
 from components import SettingsError, StreamingEtlPipelineArgs
 from components.config import args_from_config
-from graph.recorder import Graph
-from graph.stack import program_graph
+from graph.recorder import Graph, build
 from ops.stack import ROOT
+from tests.components.pipelines import Tables, existing_table
 from tests.docs.blocks import Block, DocError
 from tests.docs.examples import part_of_an_example
 
@@ -36,7 +38,8 @@ def run(block: Block) -> None:
     elif "config" in given:
         config_graph(block.text)
     elif set(given) <= SETTINGS:
-        fragment(given)
+        if reason := refused(given):
+            raise DocError(reason)
     else:
         # A program or a project file.
         part_of_an_example(block, "*.yaml")
@@ -46,16 +49,22 @@ def run(block: Block) -> None:
 def config_graph(text: str) -> Graph:
     """The graph of the stack whose `Pulumi.<stack>.yaml` holds this text."""
     values = yaml.safe_load(text)["config"]
-    return program_graph(
-        {key: it if isinstance(it, str) else json.dumps(it) for key, it in values.items()}
-    )
+    config = {key: it if isinstance(it, str) else json.dumps(it) for key, it in values.items()}
+    looked_up: Tables = {}
+    for settings in values["streaming-etl:tables"].values():
+        if settings.get("source", {}).get("existing"):
+            looked_up |= existing_table(name=settings["table_name"])
+    with contextlib.chdir(ROOT):
+        return build(lambda: runpy.run_path("__main__.py"), config=config, tables=looked_up)
 
 
-def fragment(given: dict[str, Any]) -> None:
+def refused(given: dict[str, Any]) -> Optional[str]:
+    """Why the program refuses these settings of the table `orders`; None when it takes them."""
     try:
         args_from_config("tables.orders", BASE | given)
     except SettingsError as error:
-        raise DocError(str(error)) from None
+        return str(error)
+    return None
 
 
 def workflow(text: str) -> None:

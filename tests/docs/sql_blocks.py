@@ -10,13 +10,13 @@ from graph.stack import program_graph
 from tests.components.pipelines import dev_config
 from tests.docs.blocks import Block, DocError
 
-# The table of docs/migrate.md that a pipeline made by hand has filled, and the two names that the
-# readers' view has there.
+# The table of docs/migrate.md that a pipeline made by hand has filled, and where the readers' views
+# are.
 BY_HAND = """
 CREATE SCHEMA by_hand;
 CREATE TABLE by_hand.orders (
     id VARCHAR, user_id VARCHAR, store_id VARCHAR, created TIMESTAMP, updated_at TIMESTAMP,
-    event_id VARCHAR, event_name VARCHAR, sequence_number VARCHAR
+    event_id VARCHAR, event_name VARCHAR, sequence_number VARCHAR, changed_at TIMESTAMP
 );
 CREATE SCHEMA reporting;
 """

@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from components import StreamingEtlPipelineArgs
 from ops.stack import ROOT
+from tests.docs import settings_blocks
 from tests.docs.blocks import pages
 from tests.docs.json_blocks import check_action
 from tests.docs.links import anchors, broken, links
@@ -42,6 +44,27 @@ def test_every_page_of_the_docs_is_linked_from_the_readme() -> None:
 def test_every_setting_that_it_names_with_its_group_exists(page: Path) -> None:
     found = [code.split(".") for code in inline(page) if re.fullmatch(r"[a-z]+\.[a-z_]+", code)]
     assert [one for one in found if one[0] in GROUPS and one[1] not in GROUPS[one[0]]] == []
+
+
+def takes(name: str, value: object) -> bool:
+    """Whether a pipeline, or one of its groups, takes the setting."""
+    places = [{name: value}, *({group: {name: value}} for group in GROUPS if name in GROUPS[group])]
+    return any(settings_blocks.refused(place) is None for place in places)
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_every_setting_that_it_names_with_a_value_takes_it(page: Path) -> None:
+    for code in inline(page):
+        if re.fullmatch(r"[a-z_]+: .+", code):
+            [(name, value)] = yaml.safe_load(code).items()
+            assert takes(name, value), code
+
+
+def test_a_setting_that_does_not_exist_or_takes_no_such_value_is_found() -> None:
+    assert takes("old_image", "always")
+    assert takes("source", {"existing": True})
+    assert not takes("old_image", "sometimes")
+    assert not takes("nothing_such", 1)
 
 
 @pytest.mark.parametrize("page", pages(), ids=named)

@@ -4,10 +4,8 @@ import re
 
 import yaml
 
-from components import SettingsError
-from components.config import args_from_config
 from tests.docs.blocks import Block, DocError
-from tests.docs.settings_blocks import BASE
+from tests.docs.settings_blocks import refused
 
 # Blocks that another test compares, by their page and a piece of their first line.
 ELSEWHERE = {
@@ -25,7 +23,7 @@ def run(block: Block) -> None:
     text = block.text.strip()
     if match := REFUSAL.fullmatch(text):
         group, setting, value = match.groups()
-        told = refusal({group: {setting: yaml.safe_load(value)}})
+        told = refused({group: {setting: yaml.safe_load(value)}})
         if told != text:
             raise DocError(f"the program says: {told}")
     elif not block.generated and not listed(block):
@@ -38,15 +36,6 @@ def listed(block: Block) -> list[tuple[str, str]]:
     """The names by which the lists above have the block."""
     first = block.text.partition("\n")[0]
     return [key for key in (*ELSEWHERE, *DRAWN) if key[0] == block.page and key[1] in first]
-
-
-def refusal(given: dict[str, object]) -> str:
-    """What the program says of these settings of the table `orders`."""
-    try:
-        args_from_config("tables.orders", BASE | given)
-    except SettingsError as error:
-        return str(error)
-    return "nothing; it takes them"
 
 
 def masked(text: str) -> list[str]:

@@ -1,0 +1,130 @@
+"""What docs/migrate.md promises: its queries find what is lost, and settings may change midway."""
+
+import json
+from base64 import b64decode
+from typing import Any
+
+import duckdb
+import pytest
+
+from handlers.forward import Packing, forward
+from handlers.transform import Pipeline, transform_records
+from tests.docs.blocks import all_blocks
+from tests.docs.sql_blocks import lake
+from tests.handlers.fakes import firehose_records, pipeline, stream_record
+
+QUERIES = [
+    block.text
+    for block in all_blocks()
+    if block.page == "docs/migrate.md" and block.language == "sql"
+]
+
+
+def query(piece: str) -> str:
+    """The one query of the page that holds this piece."""
+    [found] = [text for text in QUERIES if piece in text]
+    return found
+
+
+def by_hand(id_: str, event: str, kind: str = "INSERT", number: str = "10") -> list[Any]:
+    times = ["2026-11-23 09:00:00"] * 2
+    return [id_, "u-1", f"store {event}", *times, event, kind, number, "2026-11-23 12:00:00"]
+
+
+def ours(id_: str, event: str, kind: str = "INSERT", number: str = "10", row: int = 0) -> list[Any]:
+    times = ["2026-11-23 09:00:00"] * 2
+    key = json.dumps({"id": {"S": id_}})
+    metadata = [kind, key, str(row), event, number, "2026-11-23 12:00:00", "2026", "11", "23"]
+    return [id_, "u-1", f"store {event}", *times, *metadata]
+
+
+def ask(text: str, old: list[list[Any]], new: list[list[Any]]) -> list[tuple[Any, ...]]:
+    """What the query answers over these rows of the two lakes; a view is asked for all it has."""
+    with lake() as database:
+        fill(database, "by_hand.orders", old)
+        fill(database, "orders_prod.orders", new)
+        database.execute(text)
+        if text.startswith("CREATE"):
+            database.execute(f"SELECT * FROM {text.split()[4]}")
+        return database.fetchall()
+
+
+def fill(database: duckdb.DuckDBPyConnection, table: str, rows: list[list[Any]]) -> None:
+    for row in rows:
+        database.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+
+
+def test_a_change_that_one_lake_lacks_is_found_and_a_snapshot_is_none() -> None:
+    old = [by_hand("a", "both"), by_hand("b", "old only")]
+    new = [ours("a", "both"), ours("a", "both"), ours("c", "new only"), ours("d", "s", "SNAPSHOT")]
+    assert [row[0] for row in ask(query("o.event_id, o.event_name"), old, new)] == ["old only"]
+    found = ask(query('n."_event_id", n."_op"'), old, new)
+    assert [row[0] for row in found] == ["new only"]
+
+
+def test_an_item_whose_last_change_one_lake_lacks_differs() -> None:
+    old = [by_hand("a", "1"), by_hand("b", "2"), by_hand("b", "3", "MODIFY", "9")]
+    new = [ours("a", "1"), ours("a", "4", "REMOVE", "11"), ours("b", "2")]
+    assert ask(query("EXCEPT"), old, new) == [("a", "u-1", "store 1")]
+
+
+def test_the_readers_view_is_the_current_state() -> None:
+    new = [ours("a", "1"), ours("a", "2", "MODIFY", "11"), ours("b", "3", "REMOVE")]
+    [(id_, _, store, *_)] = ask(query("VIEW reporting.orders AS"), [], new)
+    assert (id_, store) == ("a", "store 2")
+
+
+def test_the_view_of_all_versions_has_each_change_from_one_lake() -> None:
+    old = [by_hand("a", "before"), by_hand("a", "both")]
+    new = [ours("a", "both"), ours("a", "after"), ours("a", "s", "SNAPSHOT")]
+    found = ask(query("VIEW reporting.order_changes AS"), old, new)
+    assert sorted(row[3] for row in found) == ["after", "before", "both"]
+
+
+def test_the_hours_count_changes_and_rows_once_and_repeats_apart() -> None:
+    new = [ours("a", "1"), ours("a", "1"), ours("a", "1", row=1), ours("a", "s", "SNAPSHOT")]
+    [(_, changes, rows, with_repeats)] = ask(query("date_trunc"), [], new)
+    assert (changes, rows, with_repeats) == (1, 2, 3)
+
+
+RECORDS = [stream_record(number, "MODIFY", store={"S": f"s{number}"}) for number in range(7)]
+for record in RECORDS:
+    record["dynamodb"]["OldImage"] = {"id": record["dynamodb"]["Keys"]["id"], "store": {"S": "old"}}
+
+
+def sent(changes_per_record: int, old_image: str = "removed") -> list[bytes]:
+    """What the forwarder puts on Firehose for all records, with these settings."""
+    records: list[bytes] = []
+    packing = Packing(changes_per_record, 256 * 1024, old_image)
+    forward(RECORDS, {"MODIFY"}, packing, lambda packs: (records.extend(packs), [])[1])  # type: ignore[func-returns-value]
+    return records
+
+
+def answered(records: list[bytes], using: Pipeline) -> tuple[list[str], bytes]:
+    """The results and the rows that Firehose gets for these records."""
+    answers = transform_records(firehose_records(*records), using, lambda _: [])["records"]
+    data = b"".join(b64decode(answer.get("data", "")) for answer in answers)
+    return [answer["result"] for answer in answers], data
+
+
+def compare(change: Any) -> Any:
+    return {"id": change.new["id"], "moved": change.old["store"] != change.new["store"]}
+
+
+def test_rows_are_the_same_in_any_packing_and_where_it_changes_midway() -> None:
+    using = pipeline(lambda change: change.new)
+    results, rows = answered(sent(1), using)
+    assert (results, rows.count(b"\n")) == (["Ok"] * 7, 7)
+    for records in (sent(500), sent(3), [*sent(1)[:4], b"".join(sent(1)[4:])]):
+        assert len(records) < 7
+        assert answered(records, using)[1] == rows
+
+
+@pytest.mark.parametrize("old_image", ["removed", "never"])
+def test_without_old_images_rows_are_the_same_unless_the_transform_asks_for_them(
+    old_image: str,
+) -> None:
+    using = pipeline(lambda change: change.new or change.old)
+    assert answered(sent(1, old_image), using) == answered(sent(1, "always"), using)
+    assert answered(sent(1, "always"), pipeline(compare))[0] == ["Ok"] * 7
+    assert answered(sent(1, old_image), pipeline(compare))[0] == ["ProcessingFailed"] * 7
