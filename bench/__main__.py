@@ -24,10 +24,9 @@ from bench import (
 )
 from bench.events import SHAPES
 from bench.report import Table
+from bench.screen import BLOCKS
 
-PARTS = ("transform", "forwarder", "memory", "program")
-# Which parts stand together in which block of the page.
-BLOCKS = {"figures": PARTS[:3], "figures of the program": PARTS[3:]}
+PARTS = [part for parts in BLOCKS.values() for part in parts]
 
 ROUNDS, QUICK_ROUNDS = 15, 3
 # A forwarder's event is soon done; its ratio needs more samples to settle.

@@ -10,6 +10,12 @@ from rich.table import Table as Grid
 
 from bench.report import MISSED, Table
 
+BLOCKS = {
+    "figures": ("transform", "forwarder", "memory"),
+    "figures of the program": ("program",),
+}
+"""The page's blocks, and the parts of the benchmark that each tells of."""
+
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from bench import five_columns, images, memory, ours, program_bench, screen, stub, timing
-from bench.__main__ import BLOCKS
 from bench.events import SHAPES, stream_event, stream_records
 from bench.program_child import bare
 from bench.program_child import ours as ours_program
@@ -117,7 +116,7 @@ def test_memory_is_that_of_a_process_that_took_the_event(
 
 def test_the_page_has_a_place_for_the_figures() -> None:
     page = screen.PAGE.read_text()
-    for block in BLOCKS:
+    for block in screen.BLOCKS:
         assert "42 µs" in screen.written(page, block, "42 µs")
 
 
