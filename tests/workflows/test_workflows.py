@@ -137,6 +137,8 @@ def test_a_fork_gets_no_preview_and_no_comment() -> None:
         " && github.actor != 'dependabot[bot]' }}"
     )
     trusted = "needs.plan.outputs.trusted == 'true'"
+    # Nothing that fails its checks gets a role.
+    assert found["pull-request preview"]["needs"] == ["checks", "plan"]
     assert found["pull-request preview"]["if"].startswith(f"{trusted} && ")
     graph = found["pull-request graph"]["steps"]
     assert [step["if"] for step in graph if "GITHUB_TOKEN" in step.get("env", {})] == [trusted]
