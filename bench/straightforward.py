@@ -34,12 +34,12 @@ def csv_transform(event: dict[str, Any]) -> dict[str, Any]:
             updated_at = datetime.strptime(item["updated_at"], "%Y-%m-%dT%H:%M:%SZ")
             writer.writerow(
                 [
+                    *metadata_of(change),
                     item["id"],
                     item["customer_id"],
                     item["title"],
                     item["total"],
                     updated_at.strftime("%Y-%m-%d %H:%M:%S"),
-                    *metadata_of(change),
                 ]
             )
         output.append(answer(record, rows.getvalue()))

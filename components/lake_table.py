@@ -89,12 +89,13 @@ class LakeTable:
         """The user's columns and the metadata, typed as the objects hold them."""
         if self.columns is None:
             raise ValueError("a lake table without COLUMNS has no columns to tell")
-        columns = (*self.columns, *METADATA)
         if self.format == "csv":
+            # By place, and so in the order in which the transform writes them.
+            columns = (*METADATA, *self.columns)
             # OpenCSVSerDe reads text only (a date as a day number, no empty numbers); the view
             # gives the columns their types. https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
             return tuple(Column(column.name, "string") for column in columns)
-        return columns
+        return (*self.columns, *METADATA)
 
 
 def prepare(

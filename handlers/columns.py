@@ -34,11 +34,13 @@ _LARGEST_FLOAT = {"float": (2 - 2**-23) * 2.0**127, "double": sys.float_info.max
 def csv_row(columns: Sequence[tuple[str, Any]]) -> Callable[..., str]:
     """Compile a CSV row: a function of its values, in the order of the columns, metadata and key.
 
-    Texts are quoted always, so that an empty one differs from NULL, the empty field. Metadata
-    and key are quoted as they stand: none may hold a quote that is not doubled.
+    The metadata stand first: CSV is read by place, so a column that is added at the end of COLUMNS
+    shifts nothing in the rows already there. Texts are quoted always, so that an empty one differs
+    from NULL, the empty field. Metadata and key are quoted as they stand: none may hold a quote
+    that is not doubled.
     """
     # One expression for the row, as a loop over its cells takes longer than their work:
-    # lambda v0, v1, m, key: f'{N if v0 is None else e0(v0)},{N if v1 is None else e1(v1)},...'
+    # lambda v0, v1, m, key: f'"{m.op}",...,{N if v0 is None else e0(v0)},{N if v1 is None ...'
     names: dict[str, Any] = {"N": "", "Q": '"', "QQ": '""'}
     values, cells = [], []
     for index, (name, kind) in enumerate(columns):
@@ -50,7 +52,7 @@ def csv_row(columns: Sequence[tuple[str, Any]]) -> Callable[..., str]:
             text = f"Q + ({value} if type({value}) is str else {text}).replace(Q, QQ) + Q"
         cells.append(f"{{N if {value} is None else {text}}}")
     metadata = '"{m.op}","{key}",{m.row},"{m.event_id}","{m.sequence_number}",{m.changed_at}'
-    code = f"lambda {', '.join(values)}, m, key: f'{','.join(cells)},{metadata}'"
+    code = f"lambda {', '.join(values)}, m, key: f'{metadata},{','.join(cells)}'"
     compiled: Callable[..., str] = eval(code, names)
     return compiled
 

@@ -16,6 +16,7 @@ from ops import OpsError
 from ops.clients import Clients
 
 if TYPE_CHECKING:
+    from components.refusals import SettingsError
     from components.settings import StreamingEtlPipelineArgs
 
 # The program lies beside this package; Pulumi runs there, and so do its commands.
@@ -53,7 +54,14 @@ class StackConfig:
         try:
             return settings_from_config(tables, defaults) if tables else {}
         except SettingsError as error:
-            raise OpsError(f"The stack's settings are refused: {error}") from None
+            raise OpsError(refused("The stack's settings", error)) from None
+
+
+def refused(what: str, error: "SettingsError") -> str:
+    """What to tell of refused settings: in one line, or a line for each of many."""
+    return f"{what} are refused:{' ' if len(error.problems) == 1 else chr(10)}" + "\n".join(
+        error.problems
+    )
 
 
 def read_config(directory: Path, stack: str = "dev") -> StackConfig:

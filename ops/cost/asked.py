@@ -12,7 +12,7 @@ import yaml
 from ops import OpsError
 from ops.cost.amounts import read_amount
 from ops.cost.plan import Traffic
-from ops.stack import StackConfig, read_config
+from ops.stack import StackConfig, read_config, refused
 
 if TYPE_CHECKING:
     from components.settings import StreamingEtlPipelineArgs
@@ -90,7 +90,7 @@ def one_pipeline(changed: Settings) -> "dict[str, StreamingEtlPipelineArgs]":
     try:
         given = args_from_config("settings", _merged(required, changed))
     except SettingsError as error:
-        raise OpsError(f"These settings are refused: {error}") from None
+        raise OpsError(refused("These settings", error)) from None
     return {ONE_PIPELINE: given}
 
 

@@ -39,9 +39,9 @@ def _of_json(text: str) -> Sequence[Any]:
 
 
 def _of_csv(text: str) -> Sequence[Any]:
-    # Without a header, but the metadata is what a row ends with, whatever its columns.
+    # Without a header, but the metadata is what a row begins with, whatever its columns.
     [cells] = csv.reader([text], escapechar="\x01", strict=True)
-    return cells[-len(METADATA_COLUMNS) :]
+    return cells[: len(METADATA_COLUMNS)]
 
 
 def _change(metadata: Sequence[Any]) -> Optional[RowOf]:

@@ -32,14 +32,13 @@ def typed_row(table: LakeTable, line: str) -> Row:
     Absent values are None, and so is an empty text of CSV, as in the current-state view. Without
     COLUMNS it holds what its JSON holds, numbers exact.
     """
-    columns = [*(table.columns or ()), *METADATA]
     if table.format == "csv":
+        columns = [*METADATA, *(table.columns or ())]
         [cells] = csv.reader([line], strict=True)
         texts = zip(columns, cells, strict=True)
         return {column.name: typed(column.type, text or None) for column, text in texts}
     row = json.loads(line, parse_float=Decimal)
-    if table.columns is None:
-        columns = [*METADATA]
+    columns = [*(table.columns or ()), *METADATA]
     told = {column.name: typed(column.type, row.pop(column.name, None)) for column in columns}
     return {**row, **told}
 

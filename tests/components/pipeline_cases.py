@@ -73,7 +73,23 @@ CASES = [
         given={"format": "csv"},
         changes={
             f"{PARAMETERS}.classification": "csv",
-            # OpenCSVSerDe reads text only.
+            # OpenCSVSerDe reads text only, and by place: what may grow stands last.
+            **{
+                f"{STORAGE}.columns.{index}.name": name
+                for index, name in enumerate(
+                    [
+                        "_op",
+                        "_key",
+                        "_row",
+                        "_event_id",
+                        "_sequence_number",
+                        "_changed_at",
+                        "id",
+                        "total",
+                        "created",
+                    ]
+                )
+            },
             **{f"{STORAGE}.columns.{index}.type": "string" for index in (1, 2, 5, 8)},
             f"{STORAGE}.serDeInfo.serializationLibrary": (
                 "org.apache.hadoop.hive.serde2.OpenCSVSerde"

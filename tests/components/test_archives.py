@@ -194,12 +194,12 @@ def test_a_row_of_csv_has_the_glue_tables_columns_in_its_order(tmp_path: Path) -
     }
     [record], _ = run(dev_stack()["orders-transform-function"], tmp_path, change(order))
     assert rows(record) == (
-        '"a","user_id","store_id",2020-12-16 09:30:00,2020-12-16 09:30:00,'
-        '"INSERT","{""id"":{""S"":""a""}}",0,"event-1","1",2026-11-23 20:00:00\n'
+        '"INSERT","{""id"":{""S"":""a""}}",0,"event-1","1",2026-11-23 20:00:00,'
+        '"a","user_id","store_id",2020-12-16 09:30:00,2020-12-16 09:30:00\n'
     )
     assert columns(dev_stack(), "orders-catalog-table") == [
-        *("id", "user_id", "store_id", "created", "updated_at"),
         *("_op", "_key", "_row", "_event_id", "_sequence_number", "_changed_at"),
+        *("id", "user_id", "store_id", "created", "updated_at"),
     ]
 
 

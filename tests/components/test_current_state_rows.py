@@ -25,7 +25,7 @@ EARLY, LATER, LAST = "900000000000000000001", "4000000000000000000000002", "12" 
 
 
 class Row(NamedTuple):
-    """A row of the lake, in the columns' order; `total` tells the rows of an item apart."""
+    """A row of the lake; `total` tells the rows of an item apart."""
 
     id: str
     total: Any
@@ -35,15 +35,20 @@ class Row(NamedTuple):
     event_id: str | None = None
     created: Any = None
 
-    def values(self, text_only: bool) -> list[Any]:
-        created = "2026-11-23 09:30:00" if self.created is None else self.created
-        values = [
-            *(self.id, self.total, created),
-            *(self.op, f'{{"id":{{"S":"{self.id}"}}}}', self.row),
-            *(self.event_id or f"event-{self.sequence_number}", self.sequence_number),
-            *("2026-11-23 00:30:00", "2026", "11", "23"),
-        ]
-        return [str(value) for value in values] if text_only else values
+    @property
+    def values(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "total": self.total,
+            "created": "2026-11-23 09:30:00" if self.created is None else self.created,
+            "_op": self.op,
+            "_key": f'{{"id":{{"S":"{self.id}"}}}}',
+            "_row": self.row,
+            "_event_id": self.event_id or f"event-{self.sequence_number}",
+            "_sequence_number": self.sequence_number,
+            "_changed_at": "2026-11-23 00:30:00",
+            **{"year": "2026", "month": "11", "day": "23"},
+        }
 
 
 def run(graph: Graph, query: str, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
@@ -59,9 +64,11 @@ def run(graph: Graph, query: str, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
         )
         database.execute(f'CREATE TABLE "shop_test"."orders" ({declared})')
         for row in rows:
+            values = [row.values[column["name"]] for column in columns]
             marks = ", ".join("?" * len(columns))
             database.execute(
-                f'INSERT INTO "shop_test"."orders" VALUES ({marks})', row.values(text_only)
+                f'INSERT INTO "shop_test"."orders" VALUES ({marks})',
+                [str(value) for value in values] if text_only else values,
             )
         return database.execute(graph[query].inputs["query"]).fetchall()
 

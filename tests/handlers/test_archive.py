@@ -72,8 +72,8 @@ def test_the_handler_loads_its_archive_and_imports_no_aws_library(archive, fireh
     firehose_batch["records"] = firehose_records(line(1), line(2, fail={"BOOL": True}))
     response, imported, log = run(archive, firehose_batch)
     row = (
-        '"o-1","INSERT","{""id"":{""S"":""o-1""}}",0,"event-1","4421584500000000017450439001",'
-        "2026-11-23 09:30:00\n"
+        '"INSERT","{""id"":{""S"":""o-1""}}",0,"event-1","4421584500000000017450439001",'
+        '2026-11-23 09:30:00,"o-1"\n'
     )
     assert response == {
         "records": [

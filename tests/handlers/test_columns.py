@@ -21,8 +21,8 @@ def cell(kind, declared, value):
     columns = {"before": "int", "c": declared, "after": "int"}
     row = {"before": 0, "c": value, "after": 0}
     text = row_encoder(kind, columns).encode(METADATA, row).data.decode()
-    start, end = ("0,", ',0,"INSERT",') if kind == "csv" else ('{"before":0,"c":', ',"after":0,')
-    return text[len(start) : text.rindex(end)]
+    start, end = (":00,0,", ",0\n") if kind == "csv" else ('{"before":0,"c":', ',"after":0,')
+    return text[text.index(start) + len(start) : text.rindex(end)]
 
 
 class Colour(str, Enum):  # noqa: UP042 (what users wrote before StrEnum)

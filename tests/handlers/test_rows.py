@@ -20,7 +20,7 @@ from tests.handlers.fakes import line, read_change, row_encoder
 METADATA = metadata_of(read_change(line(1))._record)
 CSV_METADATA = (
     '"INSERT","{""id"":{""S"":""o-1""}}",0,"event-1","4421584500000000017450439001",'
-    "2026-11-23 09:30:00\n"
+    "2026-11-23 09:30:00,"
 )
 JSON_METADATA = {
     "_op": "INSERT",
@@ -36,11 +36,11 @@ TOKYO_NOON = datetime(2026, 11, 23, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
 DIGITS = "12345678901234567890.123456789012345678"
 
 
-def test_a_csv_row_holds_the_columns_in_order_then_the_metadata():
+def test_a_csv_row_holds_the_metadata_then_the_columns_in_order():
     columns = {"id": "string", "note": "string", "total": {"decimal": [10, 2]}, "gone": "int"}
     row = {"total": Decimal("9.5"), "note": "", "id": "o-1", "gone": None}
     rows = row_encoder("csv", columns).encode(METADATA, row)
-    assert rows == Rows((), ('"o-1","",9.50,,' + CSV_METADATA).encode(), 1)
+    assert rows == Rows((), (CSV_METADATA + '"o-1","",9.50,\n').encode(), 1)
 
 
 def test_a_json_row_holds_the_columns_in_order_without_nulls_then_the_metadata():
@@ -231,7 +231,9 @@ def test_any_text_comes_back_from_csv_on_a_line_of_its_own(rows):
     lines = data.decode().split("\n")
     assert (len(lines), lines[-1]) == (len(rows) + 1, "")
     read = [next(csv.reader(io.StringIO(line, newline=""))) for line in lines[:-1]]
-    assert [cells[:3] for cells in read] == [[one_line(text or "") for text in row] for row in rows]
+    assert [cells[-3:] for cells in read] == [
+        [one_line(text or "") for text in row] for row in rows
+    ]
 
 
 whole_numbers = st.integers(-(10**38) + 1, 10**38 - 1)

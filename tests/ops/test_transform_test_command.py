@@ -87,7 +87,7 @@ def test_raw_prints_the_lines_of_the_lake_and_nothing_else(module: str) -> None:
     key = '"{""id"":{""S"":""a""}}"'
     number = '"sample-1","100000000000000000000001",2026-11-23 09:30:00'
     assert result.stdout == (
-        f'"a",1.00,,"INSERT",{key},0,{number}\n"a",,,"INSERT",{key},1,{number}\n'
+        f'"INSERT",{key},0,{number},"a",1.00,\n"INSERT",{key},1,{number},"a",,\n'
     )
     assert lines_of(result.stderr)[1:] == [
         '2. INSERT {"id": "b"}: left out by the transform',

@@ -4,11 +4,15 @@ import ast
 import csv
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from components import PartitionArgs, StreamingEtlPipelineArgs
+from components.lake_table import plan_lake_table
+from components.transform_module import read_transform_module
 from handlers.values import one_line
 from ops.transform_test import rows_of
 from ops.transform_test.samples import Source, samples_of
@@ -103,11 +107,25 @@ def test_the_samples_on_the_page_are_taken() -> None:
     assert len(samples_of(block.encode(), Source("page", ["id"], "removed"))) == 4
 
 
-def test_a_column_added_to_csv_takes_the_place_of_a_metadata_column() -> None:
+@pytest.mark.parametrize(("added", "shifts"), [("last", False), ("first", True)])
+def test_a_column_added_to_csv_shifts_older_rows_unless_it_is_the_last(
+    added: str, shifts: bool, tmp_path: Path
+) -> None:
     before = row_encoder("csv", {"id": "string"}).encode(METADATA, {"id": "o-1"})
     [cells] = csv.reader([one_line(before.data.decode().rstrip("\n"))])
-    added = [*{"id": "string", "total": "int"}].index("total")
-    assert cells[added] == METADATA.op
+    new = {"total": "int"}
+    columns = {"id": "string", **new} if added == "last" else {**new, "id": "string"}
+    module = tmp_path / "module.py"
+    module.write_text(f"COLUMNS = {columns}\n\n\ndef transform(change):\n    return {{}}\n")
+    args = StreamingEtlPipelineArgs(
+        table_name="orders", transform_module=str(module), partitions=PartitionArgs(), format="csv"
+    )
+    table = plan_lake_table(args, read_transform_module(str(module)))
+    # Columns that a line does not reach are NULL, as OpenCSVSerDe reads them.
+    names = [column.name for column in table.all_columns]
+    read = dict(zip_longest(names, cells))
+    assert read["_op"] == METADATA.op
+    assert (read["id"] != "o-1") == shifts
 
 
 def sections(page: str) -> set[str]:
