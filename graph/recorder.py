@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import pulumi
 from pulumi.output import Unknown
-from pulumi.runtime import mocks, rpc, set_all_config, set_mocks
+from pulumi.runtime import mocks, rpc, set_all_config, set_mocks, settings
 from pulumi.runtime import test as run_to_the_end
 from pulumi.runtime.stack import Stack
 
@@ -18,6 +18,9 @@ REGION = "ap-northeast-1"
 STACK = "test"
 UNKNOWN = "<unknown>"
 """Stands in a preview's inputs and exports for what only an update would tell."""
+
+# What Pulumi itself must heed when it deletes or replaces a resource.
+OPTIONS = ("protect", "retainOnDelete", "replaceOnChanges", "ignoreChanges", "deletedWith")
 
 
 @dataclass
@@ -34,6 +37,8 @@ class Node:
     delete_before_replace: bool
     custom: bool
     provider: str
+    options: dict[str, Any] = field(default_factory=dict)
+    """Those of OPTIONS that are set."""
     outputs: dict[str, Any] | None = None
 
     def policy(self, key: str = "policy") -> Any:
@@ -121,10 +126,21 @@ def provider_outputs(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, 
     return outputs
 
 
+def options_of(request: Any) -> dict[str, Any]:
+    set_ones = {name: value for name in OPTIONS if (value := getattr(request, name))}
+    for name, value in set_ones.items():
+        if isinstance(value, str):
+            # Another resource, by its URN.
+            set_ones[name] = value.split("::")[-1]
+        elif not isinstance(value, bool):
+            set_ones[name] = list(value)
+    return set_ones
+
+
 class Recorder(mocks.Mocks):
     """Answers the provider's part. An unknown look-up raises."""
 
-    def __init__(self, graph: Graph, tables: dict[str, dict[str, Any]], preview: bool) -> None:
+    def __init__(self, graph: Graph, tables: Mapping[str, dict[str, Any]], preview: bool) -> None:
         self.graph, self.tables, self.preview = graph, tables, preview
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -165,6 +181,7 @@ class RecordingMonitor(mocks.MockMonitor):
             request.deleteBeforeReplace,
             request.custom,
             request.provider,
+            options_of(request),
         )
         if response.urn in self.by_urn:
             raise ValueError(f"two resources have the URN {response.urn}")
@@ -184,7 +201,7 @@ def build(
     *,
     stack: str | None = None,
     preview: bool = False,
-    tables: dict[str, dict[str, Any]] | None = None,
+    tables: Mapping[str, dict[str, Any]] | None = None,
     config: dict[str, str] | None = None,
     into: Graph | None = None,
 ) -> Graph:
@@ -196,8 +213,10 @@ def build(
     into: the graph to fill; tells what was registered even when the program raises.
     """
     graph = Graph() if into is None else into
-    recorder = Recorder(graph, tables or {}, preview)
+    recorder = Recorder(graph, {} if tables is None else tables, preview)
     asyncio.set_event_loop(event_loop())
+    # Pulumi keeps one root for the whole process, with the name of the first stack.
+    settings.ROOT.set(None)
     monitor = RecordingMonitor(recorder)
     set_mocks(
         recorder, project="streaming-etl", stack=stack or STACK, preview=preview, monitor=monitor
@@ -224,8 +243,6 @@ def run(program: Callable[[], Any], graph: Graph) -> pulumi.Output[None]:
     """The program, and what it exports into the graph."""
     root = pulumi.runtime.get_root_resource()
     assert isinstance(root, Stack)
-    # Pulumi keeps one root for the whole process.
-    root.outputs.clear()
     program()
     exports = pulumi.Output.from_input(dict(root.outputs))
     return exports.apply(lambda values: graph.exports.update(plain(values)), run_with_unknowns=True)

@@ -67,3 +67,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         graph["alarm"]
     with pytest.raises(KeyError, match="no resource of type 'Bucket'"):
         graph.of("Bucket")
+
+
+def test_what_stands_on_its_own_stands_below_its_own_stack() -> None:
+    for stack in ("dev", "prod"):
+        [node] = build(lambda: aws.sns.Topic("alarms"), stack=stack).nodes
+        assert node.parent == f"streaming-etl-{stack}"
