@@ -6,7 +6,7 @@ SEEDS ?= 2000
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local transform-test test simulate check lint types readme bench lock clean
+.PHONY: help demo local transform-test test simulate check lint types graph readme bench lock clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
+graph: $(INSTALLED) ## What a stack would create, as text to compare; all stacks, or STACK=dev
+	@$(BIN)/python -m graph $(STACK)
+
 readme: $(INSTALLED) ## Write what README and docs tell of the code anew from the code
 	$(BIN)/python -m tests.readme_tables
 	$(BIN)/python -m tests.ops.cost_page
@@ -59,7 +62,7 @@ $(INSTALLED): requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) on this machine: install Python 3.11 or newer, or name it: make PYTHON=python3.13 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $$($(PYTHON) --version) is too old: 3.11 or newer is needed; name another: make PYTHON=python3.13 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: this Python cannot make virtual environments: install its venv package (Debian: python3-venv)"; exit 1; }
-	@echo "Installing the pinned packages into .venv (once, about a minute) ..."
+	@echo "Installing the pinned packages into .venv (once, about a minute) ..." >&2
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@

@@ -6,19 +6,42 @@ import runpy
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
-from graph.recorder import Graph, build
+from graph.recorder import ACCOUNT_ID, REGION, UNKNOWN, Graph, build
 from ops.stack import ROOT, read_config
+
+Tables = Mapping[str, dict[str, Any]]
+
+
+class TakenForGranted(dict[str, dict[str, Any]]):
+    """A table that is there, with a stream that can feed a lake, for every name: AWS is not asked.
+
+    What only AWS could tell, its keys among it, is UNKNOWN.
+    """
+
+    def __missing__(self, name: str) -> dict[str, Any]:
+        arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}"
+        return {
+            "name": name,
+            "arn": arn,
+            "hashKey": UNKNOWN,
+            "streamEnabled": True,
+            "streamArn": f"{arn}/stream/{UNKNOWN}",
+            "streamViewType": "NEW_AND_OLD_IMAGES",
+        }
 
 
 def stack_graph(stack: str, directory: Path = ROOT, *, preview: bool = False) -> Graph:
     """What `pulumi up` of a stack would register, under the names that it would have there.
 
-    Raises OpsError when there is no such stack, and what the program itself raises.
+    Tables that exist already are taken for granted. Raises OpsError when there is no such stack,
+    and what the program itself raises.
     """
     config = read_config(directory, stack)
-    return program_graph(config.values, directory, stack=stack, preview=preview)
+    return program_graph(
+        config.values, directory, stack=stack, preview=preview, tables=TakenForGranted()
+    )
 
 
 def program_graph(
@@ -27,6 +50,7 @@ def program_graph(
     *,
     stack: Optional[str] = None,
     preview: bool = False,
+    tables: Optional[Tables] = None,
     into: Optional[Graph] = None,
 ) -> Graph:
     """The same with a config as Pulumi hands it to the program: flat, maps as JSON."""
@@ -35,6 +59,7 @@ def program_graph(
             lambda: runpy.run_path(str(directory / "__main__.py")),
             stack=stack,
             preview=preview,
+            tables=tables,
             config=dict(config),
             into=into,
         )

@@ -64,13 +64,18 @@ def refused(what: str, error: "SettingsError") -> str:
     )
 
 
+def stacks_in(directory: Path) -> list[str]:
+    """The stacks that have a config beside the program."""
+    return sorted(found.name[7:-5] for found in directory.glob("Pulumi.*.yaml"))
+
+
 def read_config(directory: Path, stack: str = "dev") -> StackConfig:
     """Read the stack's configuration, spelled as Pulumi hands it to the program."""
     project = yaml.safe_load((directory / "Pulumi.yaml").read_text())["name"]
     path = directory / f"Pulumi.{stack}.yaml"
     if not path.exists():
-        known = sorted(found.name[7:-5] for found in directory.glob("Pulumi.*.yaml"))
-        raise OpsError(f"There is no {path.name}; the stacks here are {', '.join(known)}.")
+        known = ", ".join(stacks_in(directory))
+        raise OpsError(f"There is no {path.name}; the stacks here are {known}.")
     try:
         given = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
     except yaml.YAMLError as error:

@@ -1,4 +1,4 @@
-"""The README's tables, told by the code: `python -m tests.readme_tables` writes them anew."""
+"""The README's tables and picture: `python -m tests.readme_tables` writes them anew."""
 
 import ast
 import dataclasses
@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from components import StreamingEtlPipeline, StreamingEtlPipelineArgs
+from graph.flow import kind
+from graph.picture import picture
 from tests.components.pipelines import dev_stack
+from tests.graph.graphs import example
 from tests.pages import told_anew
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,12 +84,16 @@ def resources() -> str:
     for stage in stages:
         below = [node for node in nodes if node.parent == f"orders-{stage.lower()}"]
         for node in sorted(below, key=lambda node: node.name):
-            module, _, resource = node.type.removeprefix("aws:").partition("/")
-            rows.append([stage, f"`{node.name}`", f"`{module}.{resource.split(':')[1]}`"])
+            rows.append([stage, f"`{node.name}`", f"`{kind(node)}`"])
     return table(["stage", "name", "type"], rows)
 
 
-TABLES = {"inputs": inputs, "outputs": outputs, "resources": resources}
+def flow() -> str:
+    """The same pipeline as a picture."""
+    return f"```mermaid\n{picture(example(), 'orders')}\n```"
+
+
+TABLES = {"inputs": inputs, "outputs": outputs, "picture": flow, "resources": resources}
 
 
 def written(readme: str) -> str:

@@ -32,7 +32,7 @@ def all_defaults() -> dict[str, set[str]]:
     return found
 
 
-def test_the_tables_of_inputs_outputs_and_resources_are_as_the_code_tells_them() -> None:
+def test_the_picture_and_the_tables_are_as_the_code_tells_them() -> None:
     assert written(TEXT) == TEXT, "run `make readme`"
 
 

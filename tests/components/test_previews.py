@@ -3,7 +3,6 @@
 import compileall
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from graph.recorder import UNKNOWN, Graph
 from graph.stack import program_graph
 from tests.components.differences import fingerprint
 from tests.components.pipelines import (
-    ROOT,
     Pipelines,
     dev_config,
     dev_stack,
@@ -112,20 +110,6 @@ def preview_in(folder: Path, seed: int) -> dict[str, object]:
         text=True,
     )
     return json.loads(run.stdout)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the project, without what a run leaves behind."""
-    for name in ("components", "graph", "handlers", "ops", "transforms", "tests"):
-        without = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=without)
-    for name in ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
-        shutil.copy(ROOT / name, tmp_path)
-    # The wheels stand where they were built; without them each copy would fetch them again.
-    (ROOT / ".build").mkdir(exist_ok=True)
-    (tmp_path / ".build").symlink_to(ROOT / ".build")
-    return tmp_path
 
 
 def test_an_unchanged_program_previews_as_unchanged(project: Path) -> None:

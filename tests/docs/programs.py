@@ -13,6 +13,7 @@ from unittest import mock
 import click
 from click.testing import CliRunner
 
+from graph.__main__ import command as graph_command
 from ops.__main__ import commands
 from ops.stack import ROOT, read_config
 from tests.docs.blocks import DocError
@@ -39,6 +40,8 @@ def python(words: Words, mention: bool) -> None:
         raise DocError(f"there is no module {module}")
     if module == "ops":
         operate(arguments, mention)
+    elif module == "graph":
+        answer(graph_command, arguments)
     elif module in ARGPARSE:
         parse(module, arguments, mention)
     elif arguments:
@@ -73,8 +76,13 @@ def operate(arguments: Words, mention: bool) -> str:
             )
     if name not in ANSWERS_HERE:
         return ""
-    here = [STACK_HERE if word == READERS_STACK else word for word in given]
-    result = CliRunner().invoke(commands, [name, *here])
+    return answer(commands, arguments)
+
+
+def answer(command: click.Command, arguments: Words) -> str:
+    """What a command prints that asks no AWS."""
+    here = [STACK_HERE if word == READERS_STACK else word for word in arguments]
+    result = CliRunner().invoke(command, here)
     if result.exit_code:
         raise DocError(f"exit code {result.exit_code}: {result.output}") from result.exception
     return result.output

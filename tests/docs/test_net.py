@@ -25,6 +25,8 @@ def told(language: str, text: str, *, inline: bool = False) -> str:
         ("python -m ops replay nobody --stack prod", "pipeline='nobody' is none of"),
         ("python -m ops replay orders --stack other", "stack='other' is none of"),
         ("python -m ops cost --set forwarder.nope=1", "exit code "),
+        ("make graph STACK=other", "There is no Pulumi.other.yaml"),
+        ("python -m graph prod --picture nobody", "There is no pipeline nobody"),
         ("python -m local query", "the following arguments are required: question"),
         ("python -m tests.readme_tables --all", "tests.readme_tables takes no arguments"),
         ("python -m ops.cost.amounts", "ops.cost.amounts does nothing when it is run"),

@@ -1,0 +1,22 @@
+"""What tests of several folders share: a copy of the project."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ops.stack import ROOT
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project, without what a run leaves behind."""
+    for name in ("components", "graph", "handlers", "ops", "transforms", "tests"):
+        without = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=without)
+    for name in ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    # The wheels stand where they were built; without them each copy would fetch them again.
+    (ROOT / ".build").mkdir(exist_ok=True)
+    (tmp_path / ".build").symlink_to(ROOT / ".build")
+    return tmp_path
