@@ -52,8 +52,11 @@ def session() -> botocore.session.Session:
     return botocore.session.Session()
 
 
-def check(words: list[str]) -> None:
-    """Refuse what AWS's tool would refuse without asking AWS; `words` begin behind `aws`."""
+def check(words: list[str], mention: bool) -> None:
+    """Refuse what AWS's tool would refuse without asking AWS; `words` begin behind `aws`.
+
+    mention: the command is named between backticks, so what it must be given may be left out.
+    """
     command = " ".join(["aws", *words[:2]])
     if len(words) < 2:
         raise DocError(f"`{command}` names no operation")
@@ -70,7 +73,10 @@ def check(words: list[str]) -> None:
         del options[list(options)[-1]][1:]
     if len(plain) != wanted:
         raise DocError(f"`{command}` takes {wanted} words without an option, not {plain}")
-    _check_members(command, operation, _without_global(command, options))
+    given = _without_global(command, options)
+    _check_members(command, operation, given)
+    if not mention:
+        _check_required(command, operation, given)
 
 
 def _options(words: list[str]) -> tuple[list[str], dict[str, list[str]]]:
@@ -145,10 +151,13 @@ def _check_members(command: str, operation: OperationModel, options: dict[str, l
             _check_value(f"--{option} of `{command}`", members[option][1], values)
         elif bare not in members or members[bare][1].type_name != "boolean":
             raise DocError(f"`{command}` has no --{option}; it has {', '.join(sorted(members))}")
+
+
+def _check_required(command: str, operation: OperationModel, options: dict[str, list[str]]) -> None:
+    required = operation.input_shape.required_members if operation.input_shape else ()
     # The tool makes up a token by itself.
-    needed = set(shape.required_members if shape else ()) - set(operation.idempotent_members)
-    required = [option for option, (name, _) in members.items() if name in needed]
-    if lacking := [option for option in required if option not in options]:
+    needed = [name for name in required if name not in operation.idempotent_members]
+    if lacking := [option for name in needed if (option := xform_name(name, "-")) not in options]:
         raise DocError(f"`{command}` needs --{' and --'.join(lacking)}")
 
 

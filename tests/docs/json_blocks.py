@@ -1,19 +1,24 @@
-"""JSON of the pages: policies whose every action AWS has."""
+"""JSON of the pages: IAM policies, settings of the policy pack, sample changes."""
 
 import fnmatch
 import json
 from functools import cache
 from typing import Any
 
+from pulumi_policy import EnforcementLevel
+
+from ops.transform_test.samples import Source, samples_of
+from policy.rules.pack import RULES
 from tests.docs.aws_cli import session
 from tests.docs.blocks import Block, DocError
 
-# Actions that are no operation, and what they allow.
+# Actions that are no operation.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/
 NO_OPERATION = {
-    "s3:ListBucket": "ListObjectsV2",
-    "s3:GetObjectVersion": "GetObject",
-    "lambda:InvokeFunction": "Invoke",
+    "iam:PassRole",
+    "lambda:InvokeFunction",
+    "s3:GetObjectVersion",
+    "s3:ListBucket",
 }
 # Where actions and botocore's models have other names.
 MODELS = {"dynamodb": ("dynamodb", "dynamodbstreams"), "states": ("stepfunctions",)}
@@ -26,8 +31,33 @@ def run(block: Block) -> None:
         given = json.loads(block.text)
     except ValueError as error:
         raise DocError(f"no JSON: {error}") from None
-    if not isinstance(given, dict) or "Statement" not in given:
-        raise DocError("only policies are known; teach tests/docs/json_blocks.py what this is")
+    if isinstance(given, list):
+        samples_of(block.text.encode(), Source(block.page, ["id"], "always"))
+    elif "Statement" in given:
+        check_policy(given)
+    elif given and set(given) <= {rule.name for rule in RULES}:
+        check_pack_config(given)
+    else:
+        raise DocError(
+            "no IAM policy, settings of the policy pack or list of sample changes; teach"
+            " tests/docs/json_blocks.py what it is"
+        )
+
+
+def check_pack_config(given: dict[str, Any]) -> None:
+    """Refuse a level or a setting that the policy pack's rule has not."""
+    levels = {level.value for level in EnforcementLevel}
+    for rule in RULES:
+        told = given.get(rule.name, {})
+        settings = {"enforcementLevel": told} if isinstance(told, str) else dict(told)
+        level = settings.pop("enforcementLevel", rule.level.value)
+        if level not in levels:
+            raise DocError(f"{rule.name}={level!r} is none of {', '.join(sorted(levels))}")
+        if unknown := settings.keys() - rule.settings:
+            raise DocError(f"{rule.name} has no setting {', '.join(sorted(unknown))}")
+
+
+def check_policy(given: dict[str, Any]) -> None:
     if given.get("Version") != "2012-10-17":
         raise DocError(f"Version={given.get('Version')!r}: a policy has 2012-10-17")
     for statement in given["Statement"]:
@@ -49,8 +79,7 @@ def check_statement(statement: dict[str, Any]) -> None:
 def check_action(action: str) -> None:
     """Refuse an action such as `s3:GetObject` that AWS has not."""
     prefix, _, name = action.partition(":")
-    pattern = NO_OPERATION.get(action, name)
-    if not fnmatch.filter(operations(prefix), pattern):
+    if action not in NO_OPERATION and not fnmatch.filter(operations(prefix), name):
         raise DocError(f"AWS has no action {action}")
 
 

@@ -1,7 +1,9 @@
 """The commands of this repository: parsed by themselves, and run where that asks no AWS."""
 
 import argparse
+import contextlib
 import importlib.util
+import io
 import runpy
 import subprocess
 import sys
@@ -23,18 +25,22 @@ from tests.docs.shell import commands as shell_commands
 # The pages' stack is called prod. The one that is here stands in for it.
 READERS_STACK, STACK_HERE = "prod", "dev"
 # Of `python -m ops`: these answer without AWS.
-ANSWERS_HERE = {"cost"}
+ANSWERS_HERE = {"cost", "transform-test"}
 # They read their arguments with argparse; all others take none.
 ARGPARSE = {"bench", "local", "tests.simulation"}
 
 
 def python(words: Words, mention: bool) -> None:
-    """`python -m <module>` and its arguments.
+    """`python -m <module>` and its arguments, or `python -c <code>`.
 
     mention: the command is named between backticks, so what it must be given may be left out.
     """
+    if words[:1] == ["-c"] and len(words) == 2:
+        with contextlib.chdir(ROOT), contextlib.redirect_stdout(io.StringIO()):
+            exec(words[1], {})
+        return
     if words[:1] != ["-m"] or len(words) < 2:
-        raise DocError("only `python -m <module>` is known")
+        raise DocError("only `python -m <module>` and `python -c <code>` are known")
     module, arguments = words[1], words[2:]
     if importlib.util.find_spec(module) is None:
         raise DocError(f"there is no module {module}")

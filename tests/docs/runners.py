@@ -20,10 +20,10 @@ from tests.docs.examples import part_of_an_example
 from tests.docs.shell import Words, commands
 
 # Their words are taken apart, and no more.
-ANY_WORDS = {"cat", "cd", "cp", "echo", "jq", "mkdir"}
+ANY_WORDS = {"cat", "cd", "cp", "echo", "export", "jq", "mkdir"}
 
 PROGRAMS: dict[str, Callable[[Words, bool], None]] = {
-    "aws": lambda words, _: aws_cli.check(words),
+    "aws": aws_cli.check,
     "git": programs.git,
     "make": programs.make,
     "pulumi": lambda words, _: pulumi_cli.check(words),

@@ -30,7 +30,10 @@ def told(language: str, text: str, *, inline: bool = False) -> str:
         ("python -m local query", "the following arguments are required: question"),
         ("python -m tests.readme_tables --all", "tests.readme_tables takes no arguments"),
         ("python -m ops.cost.amounts", "ops.cost.amounts does nothing when it is run"),
-        ("python setup.py", "only `python -m <module>` is known"),
+        ("python setup.py", "only `python -m <module>` and `python -c <code>` are known"),
+        ("python -c 'import nothing_such'", "No module named 'nothing_such'"),
+        ("make transform-test TRANSFORM=transforms/nobody.py", "nobody.py"),
+        ("python -m ops transform-test orders --set format=xml", "format='xml'"),
         ("aws nosuch list-things", "AWS has no service of that name"),
         ("aws lambda get-event-source-maping --uuid U", "the service has no such operation"),
         ("aws lambda get-event-source-mapping", "needs --uuid"),
@@ -48,6 +51,8 @@ def told(language: str, text: str, *, inline: bool = False) -> str:
         ("pulumi up --refesh", "`pulumi up` has no --refesh"),
         ("pulumi up --stack", "--stack of `pulumi up` needs a value"),
         ("pulumi destroy dev", "`pulumi destroy` takes 0 words, not 1"),
+        ("pulumi install --cwd", "--cwd of `pulumi install` needs a value"),
+        ("pulumi package ad ./package", "`pulumi package ad` is not in tests/docs/pulumi_cli.py"),
         ("uv pip compile --nothing-such a.in", "unexpected argument '--nothing-such'"),
         ("git nothing-such", "git has no command 'nothing-such'"),
         ("nothing-such --help", "nothing is known of the command 'nothing-such'"),
@@ -77,6 +82,9 @@ def test_a_command_that_would_fail_is_found(line: str, reason: str) -> None:
         "python -m ops replay orders --stack dev --from errors",
         "python -m ops --help",
         "pulumi up --stack=prod --yes",
+        "export BACKEND=s3://BUCKET\npulumi config set aws:region REGION --cwd policy",
+        "python -c 'print(1)'",
+        "python -m ops transform-test orders --json",
     ],
 )
 def test_a_command_that_is_right_is_let_through(text: str) -> None:
@@ -86,6 +94,8 @@ def test_a_command_that_is_right_is_let_through(text: str) -> None:
 def test_a_command_that_is_only_named_may_lack_what_it_must_be_given() -> None:
     assert told("sh", "python -m ops backfill --export", inline=True) == "nothing"
     assert "No such option" in told("sh", "python -m ops backfill --exprot", inline=True)
+    assert told("sh", "aws dynamodb scan", inline=True) == "nothing"
+    assert "has no --limits" in told("sh", "aws dynamodb scan --limits 5", inline=True)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +123,11 @@ def test_a_command_that_is_only_named_may_lack_what_it_must_be_given() -> None:
         ("yaml", "on: push\njobs: {test: {runs-on: ubuntu-latest}}", '"steps" section is missing'),
         ("yaml", "resources: {a: {type: b}}", "must be a part of a file below examples/"),
         ("json", "{", "no JSON"),
-        ("json", "{}", "only policies are known"),
+        ("json", "{}", "no IAM policy, settings of the policy pack or list of sample changes"),
+        ("json", '{"bucket-closed": "advice"}', "bucket-closed='advice' is none of advisory, "),
+        ("json", '{"production-data-kept": {"stack": []}}', "has no setting stack"),
+        ("json", '{"bucket-shut": "advisory"}', "no IAM policy, settings of the policy pack"),
+        ("json", '[{"id": {"S": 1}}]', "docs/page.md, line 1"),
         (
             "json",
             '{"Version": "2012-10-17", "Statement":'
@@ -129,6 +143,8 @@ def test_a_command_that_is_only_named_may_lack_what_it_must_be_given() -> None:
         ),
         ("mermaid", "graph TD", "between the marks of what the code writes anew"),
         ("typescript", "nothing such", "must be a part of a file below examples/"),
+        ("typescript", "export const view = orders.view;\nimport * as streaming", "examples/"),
+        ("typescript", "    partitions: {", "a bracket is opened and not closed"),
     ],
 )
 def test_a_block_that_is_wrong_is_found(language: str, text: str, reason: str) -> None:
