@@ -3,14 +3,18 @@
 import dataclasses
 import json
 import re
+from typing import Any
 
 from components import PartitionArgs, StreamingEtlPipelineArgs
+from graph.recorder import Graph
 from tests.components.pipelines import dev_stack
 from tests.docs.blocks import blocks_of
 from tests.docs.settings_blocks import config_graph
-from tests.readme_tables import README, written
+from tests.readme_tables import README, ROOT, written
 
 TEXT = README.read_text()
+# What Pulumi.dev.yaml sets besides, so that a development stack may be destroyed.
+DEVELOPMENT = {"deletionProtectionEnabled", "forceDestroy"}
 
 
 def section(title: str) -> str:
@@ -44,8 +48,21 @@ def test_every_default_that_the_readme_names_is_the_setting_s_own() -> None:
 
 
 def test_the_stack_config_of_the_readme_builds_the_example_stack() -> None:
-    [config, _with_defaults] = [
-        block for block in blocks_of("README.md", TEXT) if block.text.startswith("config:\n")
-    ]
-    names = {(node.type, node.name) for node in config_graph(config.text).nodes}
-    assert names == {(node.type, node.name) for node in dev_stack().nodes}
+    blocks = blocks_of("README.md", TEXT)
+    [config] = [block for block in blocks if block.text.startswith("config:\n")]
+    assert built(config_graph(config.text)) == built(dev_stack())
+
+
+def test_its_list_of_documentation_names_every_page() -> None:
+    named = re.findall(r"\]\((docs/[\w-]+\.md)\)", section("Documentation"))
+    pages = (page.relative_to(ROOT).as_posix() for page in ROOT.glob("docs/**/*.md"))
+    assert sorted(named) == sorted(pages)
+
+
+def built(graph: Graph) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (node.type, node.name): {
+            name: value for name, value in node.inputs.items() if name not in DEVELOPMENT
+        }
+        for node in graph.nodes
+    }

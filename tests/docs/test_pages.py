@@ -35,11 +35,6 @@ def test_every_link_of_it_leads_somewhere(page: Path) -> None:
     assert broken(page) == []
 
 
-def test_every_page_of_the_docs_is_linked_from_the_readme() -> None:
-    linked = {link.partition("#")[0] for link in links(ROOT / "README.md")}
-    assert {named(page) for page in ROOT.glob("docs/**/*.md")} - linked == set()
-
-
 @pytest.mark.parametrize("page", pages(), ids=named)
 def test_every_setting_that_it_names_with_its_group_exists(page: Path) -> None:
     found = [code.split(".") for code in inline(page) if re.fullmatch(r"[a-z]+\.[a-z_]+", code)]
