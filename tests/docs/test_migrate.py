@@ -34,8 +34,8 @@ def by_hand(id_: str, event: str, kind: str = "INSERT", number: str = "10") -> l
 def ours(id_: str, event: str, kind: str = "INSERT", number: str = "10", row: int = 0) -> list[Any]:
     times = ["2026-11-23 09:00:00"] * 2
     key = json.dumps({"id": {"S": id_}})
-    metadata = [kind, key, str(row), event, number, "2026-11-23 12:00:00", "2026", "11", "23"]
-    return [id_, "u-1", f"store {event}", *times, *metadata]
+    metadata = [kind, key, str(row), event, number, "2026-11-23 12:00:00"]
+    return [*metadata, id_, "u-1", f"store {event}", *times, "2026", "11", "23"]
 
 
 def ask(text: str, old: list[list[Any]], new: list[list[Any]]) -> list[tuple[Any, ...]]:

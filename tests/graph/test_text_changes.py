@@ -22,6 +22,8 @@ from tests.graph.graphs import example
 from tests.graph.variants import variants
 
 EXAMPLE = example()
+# Threads register resources in any order, but the test runner wants the same one everywhere.
+NODES = sorted(EXAMPLE.custom, key=lambda node: (node.name, node.type))
 # What the text leaves out, and why no change hides behind it.
 LEFT_OUT = {
     # A stage's outputs are built from resources, and its pipeline's are the stack's exports.
@@ -56,7 +58,7 @@ def with_settings(change: Callable[[dict[str, Any]], None]) -> Graph:
     return program_graph(config, stack="dev")
 
 
-@pytest.mark.parametrize("node", EXAMPLE.custom, ids=lambda node: node.name)
+@pytest.mark.parametrize("node", NODES, ids=lambda node: node.name)
 def test_the_text_tells_every_value_of_every_input(node: Node) -> None:
     above = Flow(EXAMPLE).chain(node)[:-1]
     before = text(Graph([*above, node]), "dev")
@@ -70,7 +72,7 @@ def test_the_text_tells_every_value_of_every_input(node: Node) -> None:
 
 @pytest.mark.parametrize(
     "node",
-    {node.type: node for node in EXAMPLE.custom}.values(),
+    {node.type: node for node in NODES}.values(),
     ids=lambda node: node.type.rpartition(":")[2],
 )
 def test_among_all_others_a_changed_resource_is_told_too(node: Node) -> None:
