@@ -54,15 +54,14 @@ def main() -> int:
     except ValueError as error:
         print(f"bench: nothing to compare: {error}", file=sys.stderr)
         return 1
-    about = (
-        f"{machine.description()}; {rounds(arguments)} rounds, {time.monotonic() - began:.0f} s,"
-        f" load {os.getloadavg()[0]:.1f}"
-    )
+    end = f"{time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f}"
+    about = f"{described(arguments, tables)}, {end}"
     print(f"{about}\n\n{told(tables, PARTS)}" if arguments.markdown else about)
     if arguments.write:
         page = screen.PAGE.read_text()
         for block, parts in BLOCKS.items():
             if set(parts) <= set(tables):
+                about = f"{described(arguments, parts)}, {end}"
                 page = screen.written(page, block, f"{about}\n\n{told(tables, parts)}")
         screen.PAGE.write_text(page)
     return 0
@@ -73,8 +72,16 @@ def told(tables: Mapping[str, list[Table]], parts: Iterable[str]) -> str:
     return screen.markdown(table for part in parts for table in tables.get(part, ()))
 
 
-def rounds(arguments: argparse.Namespace) -> int:
-    return arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
+def described(arguments: argparse.Namespace, parts: Iterable[str]) -> str:
+    """The machine, and how often was measured on it."""
+    counts = sorted({rounds(arguments, part) for part in parts})
+    return f"{machine.description()}; {' and '.join(map(str, counts))} rounds"
+
+
+def rounds(arguments: argparse.Namespace, part: str) -> int:
+    # A stack of a hundred tables takes its time, and is not disturbed by a moment.
+    few = arguments.quick or part == "program"
+    return arguments.rounds or (QUICK_ROUNDS if few else ROUNDS)
 
 
 def measured(
@@ -83,12 +90,12 @@ def measured(
     """The tables of each part that was asked for, as soon as they are known."""
     shapes = [shape for shape in SHAPES if shape.name in (arguments.shape or shape.name)]
     parts = arguments.parts or PARTS
-    count = rounds(arguments)
     PROGRESS.print("Making the events, and checking that all contenders do the same work ...")
     if "transform" in parts:
         size = arguments.event_bytes or transform_bench.EVENT_BYTES
         transforms = transform_bench.transform_cases(shapes, size)
         cases = [found.case for found in transforms]
+        count = rounds(arguments, "transform")
         steps = timing.measure(transform_bench.contenders, cases, count, 1)
         gone_through("transform", steps, count)
         yield "transform", report.transform_tables(transforms)
@@ -96,6 +103,7 @@ def measured(
         size = arguments.event_bytes or forwarder_bench.EVENT_BYTES
         forwarders = forwarder_bench.forwarder_cases(firehose, shapes, size)
         cases = [found.case for found in forwarders]
+        count = rounds(arguments, "forwarder")
         steps = timing.measure(forwarder_bench.contenders, cases, count, FORWARDER_TURNS)
         gone_through("forwarder", steps, count)
         yield "forwarder", report.forwarder_tables(forwarders)
@@ -105,7 +113,7 @@ def measured(
         found = gone_through("memory", peaks, memory.case_count(shapes))
         yield "memory", report.memory_tables(found)
     if "program" in parts:
-        stacks = program_bench.measure(program_bench.TABLES, min(count, QUICK_ROUNDS))
+        stacks = program_bench.measure(program_bench.TABLES, rounds(arguments, "program"))
         found = gone_through("program", stacks, len(program_bench.TABLES))
         yield "program", report.program_tables(found)
 

@@ -8,7 +8,6 @@ from statistics import median
 from typing import NamedTuple
 
 TABLES = (1, 10, 100)
-ROUNDS = 3
 CONTENDERS = ("bare Pulumi", "ours")
 
 AT_MOST_SECONDS = 0.15

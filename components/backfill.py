@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from components import iam
 from components.archive import forwarder_archive
 from components.backfill_definition import FILES_LABEL, Places, definition
-from components.document import document
+from components.document import concat, document
 from components.function import Function, create_function
 from components.handles import DeliveryStream, LakeBucket, Pipeline
 from components.lake_table import BACKFILL_PREFIX
@@ -34,10 +34,10 @@ class Backfill(pulumi.ComponentResource):
     ) -> None:
         name = f"{pipeline.name}-backfill"
         super().__init__("streaming-etl:index:Backfill", name, None, opts)
-        path = pulumi.Output.concat(BACKFILL_PREFIX, database_name, f"/{pipeline.table.name}/")
+        path = concat(BACKFILL_PREFIX, database_name, f"/{pipeline.table.name}/")
         self.location = bucket.location(path)
         # Among what Firehose refuses, so that the same alarm sees it.
-        errors_path = pulumi.Output.concat(errors_path, "backfill-failed/")
+        errors_path = concat(errors_path, "backfill-failed/")
         function = self.create_function(pipeline, key_names, delivery, errors_path)
         function_policy = iam.role_policy(
             f"{name}-policy",
@@ -52,8 +52,8 @@ class Backfill(pulumi.ComponentResource):
                 account_id=pipeline.account.account_id,
                 table_arn=table_arn,
                 bucket=bucket.name,
-                exports=pulumi.Output.concat(path, "exports"),
-                results=pulumi.Output.concat(path, "results"),
+                exports=concat(path, "exports"),
+                results=concat(path, "results"),
                 function_arn=function.resource.arn,
                 kms_key_arn=pipeline.args.lake.kms_key_arn,
             ),
@@ -151,7 +151,7 @@ def machine_statements(
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
     """
     key, account = pipeline.args.lake.kms_key_arn, pipeline.account
-    exports = pulumi.Output.concat(places.table_arn, "/export/*")
+    exports = concat(places.table_arn, "/export/*")
     write = ["s3:AbortMultipartUpload", "s3:PutObject"]
     return [
         iam.allow(["dynamodb:ExportTableToPointInTime"], [places.table_arn]),
@@ -175,10 +175,10 @@ def children_statements(machine: aws.sfn.StateMachine, account: iam.Account) -> 
     https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
     """
     children = [
-        account.arn("states", pulumi.Output.concat("execution:", machine.name, end))
+        account.arn("states", concat("execution:", machine.name, end))
         for end in (":*", f"/{FILES_LABEL}:*")
     ]
-    runs = account.arn("states", pulumi.Output.concat("mapRun:", machine.name, "/*"))
+    runs = account.arn("states", concat("mapRun:", machine.name, "/*"))
     return [
         iam.allow(["states:StartExecution"], [machine.arn]),
         iam.allow(["states:DescribeExecution", "states:StopExecution"], children),

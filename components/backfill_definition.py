@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 
 from components.backfill_settings import BackfillArgs
+from components.document import concat
 
 # DynamoDB tells nothing of an export's progress; large ones take hours.
 POLL_SECONDS = 60
@@ -38,7 +39,7 @@ class Places:
 
     def resource(self, action: str) -> pulumi.Output[str]:
         """An integration of Step Functions."""
-        return pulumi.Output.concat("arn:", self.partition, ":states:::", action)
+        return concat("arn:", self.partition, ":states:::", action)
 
 
 def definition(places: Places, args: BackfillArgs) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def definition(places: Places, args: BackfillArgs) -> dict[str, Any]:
 
 def export_states(places: Places) -> dict[str, Any]:
     """From the input to `$.export` and `$.manifest`, the key of the list of the export's files."""
-    manifest = pulumi.Output.concat(
+    manifest = concat(
         "States.Format('",
         places.exports,
         "/AWSDynamoDB/{}/manifest-files.json',"

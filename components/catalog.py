@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import iam
+from components.document import concat
 from components.handles import CatalogEntry, LakeBucket, Pipeline
 from components.lake_table import DATA_PREFIX, default_database_name, projection_parameters
 from components.schema import glue_type
@@ -69,7 +70,7 @@ class Catalog(pulumi.ComponentResource):
                 tags=dict(pipeline.tags),
                 opts=pulumi.ResourceOptions(parent=self),
             ).name
-        data_path = pulumi.Output.concat(DATA_PREFIX, database_name, "/", table.name, "/")
+        data_path = concat(DATA_PREFIX, database_name, "/", table.name, "/")
         table_name = pulumi.Output.from_input(table.name)
         if table.columns is not None:
             location = bucket.location(data_path)
@@ -80,7 +81,7 @@ class Catalog(pulumi.ComponentResource):
             table_name=table_name,
             data_path=data_path,
             arns=tuple(
-                pipeline.account.arn("glue", pulumi.Output.concat(*parts))
+                pipeline.account.arn("glue", concat(*parts))
                 for parts in (
                     ("catalog",),
                     ("database/", database_name),
@@ -142,7 +143,7 @@ class Catalog(pulumi.ComponentResource):
         ]
         if pipeline.table.columns is None:
             actions.append("glue:CreateTable")
-        listed = {"StringLike": {"s3:prefix": [pulumi.Output.concat(self.entry.data_path, "*")]}}
+        listed = {"StringLike": {"s3:prefix": [concat(self.entry.data_path, "*")]}}
         # Crawlers of an account share these log groups; AWS fixes their name.
         logs = pipeline.account.arn("logs", "log-group:/aws-glue/crawlers*")
         return [
@@ -169,7 +170,7 @@ def create_table(
     if pipeline.args.catalog == "projection":
         parameters |= projection_parameters(pipeline.args)
         template = "".join(f"{key}=${{{key}}}/" for key in table.partition_keys)
-        parameters["storage.location.template"] = pulumi.Output.concat(location, template)
+        parameters["storage.location.template"] = concat(location, template)
     return aws.glue.CatalogTable(
         name,
         name=table.name,

@@ -6,6 +6,7 @@ from pulumi_aws import kinesis
 
 from components import iam
 from components.archive import transform_archive
+from components.document import concat
 from components.function import Function, create_function
 from components.handles import CatalogEntry, DeliveryStream, LakeBucket, Pipeline
 from components.lake_table import ERRORS_PREFIX
@@ -71,9 +72,7 @@ class Delivery(pulumi.ComponentResource):
             memory_mib=pipeline.args.transform.memory_mib,
             parent=self,
         )
-        self.errors_path = pulumi.Output.concat(
-            ERRORS_PREFIX, entry.database_name, f"/{table.name}/"
-        )
+        self.errors_path = concat(ERRORS_PREFIX, entry.database_name, f"/{table.name}/")
         self.errors_location = bucket.location(self.errors_path)
         stream = self.create_stream(name, pipeline, bucket, entry, self.errors_path)
         # A policy of its own, after the stream: the stream itself needs the function first.
@@ -114,8 +113,8 @@ class Delivery(pulumi.ComponentResource):
         destination: kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationArgsDict = {
             "bucket_arn": bucket.arn,
             "role_arn": role.arn,
-            "prefix": pulumi.Output.concat(entry.data_path, table.folders),
-            "error_output_prefix": pulumi.Output.concat(errors_path, ERROR_FOLDERS),
+            "prefix": concat(entry.data_path, table.folders),
+            "error_output_prefix": concat(errors_path, ERROR_FOLDERS),
             "custom_time_zone": args.partitions.time_zone,
             "buffering_size": args.delivery.buffer_mib,
             "buffering_interval": args.delivery.buffer_seconds,
@@ -172,9 +171,9 @@ class Delivery(pulumi.ComponentResource):
             ),
             iam.allow(
                 ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
-                [function, pulumi.Output.concat(function, ":$LATEST")],
+                [function, concat(function, ":$LATEST")],
             ),
-            iam.allow(["logs:PutLogEvents"], [pulumi.Output.concat(log_group.arn, ":*")]),
+            iam.allow(["logs:PutLogEvents"], [concat(log_group.arn, ":*")]),
             *iam.allow_key(key, pipeline.account, ["kms:Decrypt", "kms:GenerateDataKey"]),
         ]
         if pipeline.table.format == "parquet":
@@ -197,7 +196,7 @@ class Delivery(pulumi.ComponentResource):
             "BufferIntervalInSeconds": str(args.buffer_seconds),
         }
         wanted: dict[str, pulumi.Input[str]] = {
-            "LambdaArn": pulumi.Output.concat(self.transform.resource.arn, ":$LATEST"),
+            "LambdaArn": concat(self.transform.resource.arn, ":$LATEST"),
             **{
                 key: value
                 for key, value in parameters.items()

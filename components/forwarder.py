@@ -7,6 +7,7 @@ import pulumi_aws as aws
 
 from components import iam
 from components.archive import forwarder_archive
+from components.document import concat
 from components.filters import EVENT_NAMES
 from components.function import Function, create_function
 from components.handles import DeliveryStream, LakeBucket, Pipeline
@@ -54,7 +55,7 @@ class Forwarder(pulumi.ComponentResource):
             f"{name}-mapping", pipeline, stream_arn, bucket, [policy, *delivery.ready]
         )
         self.mapping_id = mapping.uuid
-        self.failed_batches_path = pulumi.Output.concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
+        self.failed_batches_path = concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
         self.failed_batches_location = bucket.location(self.failed_batches_path)
         self.register_outputs({"failedBatchesLocation": self.failed_batches_location})
 

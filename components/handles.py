@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from components.document import concat
 from components.iam import Account
 from components.lake_table import LakeTable
 from components.settings import StreamingEtlPipelineArgs
@@ -36,11 +37,11 @@ class LakeBucket:
 
     def location(self, *path: pulumi.Input[str]) -> pulumi.Output[str]:
         """`s3://<bucket>/<path>`."""
-        return pulumi.Output.concat("s3://", self.name, "/", *path)
+        return concat("s3://", self.name, "/", *path)
 
     def objects(self, *path: pulumi.Input[str]) -> pulumi.Output[str]:
         """The ARN of every object below a path."""
-        return pulumi.Output.concat(self.arn, "/", *path, "*")
+        return concat(self.arn, "/", *path, "*")
 
 
 @dataclass(frozen=True, kw_only=True)

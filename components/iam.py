@@ -7,7 +7,7 @@ from typing import Any, Optional
 import pulumi
 import pulumi_aws as aws
 
-from components.document import document
+from components.document import concat, document
 
 Statement = Mapping[str, Any]
 
@@ -22,7 +22,7 @@ class Account:
 
     def arn(self, service: str, resource: pulumi.Input[str]) -> pulumi.Output[str]:
         """`arn:<partition>:<service>:<region>:<account>:<resource>`."""
-        return pulumi.Output.concat(
+        return concat(
             "arn:", self.partition, f":{service}:", self.region, ":", self.account_id, ":", resource
         )
 
@@ -98,9 +98,7 @@ def role_policy(
 
 def allow_logs(log_group: aws.cloudwatch.LogGroup) -> Statement:
     """Write to the streams of one log group."""
-    return allow(
-        ["logs:CreateLogStream", "logs:PutLogEvents"], [pulumi.Output.concat(log_group.arn, ":*")]
-    )
+    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], [concat(log_group.arn, ":*")])
 
 
 def allow_key(
@@ -109,5 +107,5 @@ def allow_key(
     """Use the customer key through S3 only; nothing without a customer key."""
     if kms_key_arn is None:
         return []
-    via_s3 = pulumi.Output.concat("s3.", account.region, ".amazonaws.com")
+    via_s3 = concat("s3.", account.region, ".amazonaws.com")
     return [allow(actions, [kms_key_arn], {"StringEquals": {"kms:ViaService": via_s3}})]

@@ -6,6 +6,7 @@ from pulumi_aws import s3
 
 from components import iam
 from components.backfill_settings import BackfillArgs
+from components.document import concat
 from components.handles import LakeBucket, Pipeline
 from components.lake_table import (
     BACKFILL_PREFIX,
@@ -31,7 +32,7 @@ class Lake(pulumi.ComponentResource):
         super().__init__("streaming-etl:index:Lake", name, None, opts)
         if args.bucket_name is not None:
             bucket_name = pulumi.Output.from_input(args.bucket_name)
-            arn = pulumi.Output.concat("arn:", pipeline.account.partition, ":s3:::", bucket_name)
+            arn = concat("arn:", pipeline.account.partition, ":s3:::", bucket_name)
             self.bucket = LakeBucket(name=bucket_name, arn=arn, ready=())
         else:
             bucket = aws.s3.Bucket(
@@ -79,7 +80,7 @@ def close_bucket(
         # Everybody: who comes without TLS is turned away, whoever it is.
         "Principal": "*",
         "Action": "s3:*",
-        "Resource": [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")],
+        "Resource": [bucket.arn, concat(bucket.arn, "/*")],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     policy = aws.s3.BucketPolicy(

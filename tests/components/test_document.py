@@ -1,4 +1,4 @@
-"""JSON text of plain data with Outputs inside."""
+"""Text of plain parts and Outputs is what Pulumi makes of them."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components.document import document
+from components.document import concat, document
 from graph.recorder import UNKNOWN, build
 
 OUTPUT = pulumi.Output.from_input
@@ -38,6 +38,16 @@ def test_the_text_is_what_pulumi_makes_of_it(make: Any) -> None:
     exports = build(program).exports
     assert json.loads(exports["ours"]) is not None
     assert exports["ours"] == exports["pulumi's"]
+
+
+def test_parts_are_joined_as_pulumi_joins_them() -> None:
+    def program() -> None:
+        parts = ["s3://", OUTPUT("bucket"), "/", *[OUTPUT("twice")] * 2, ""]
+        for name, made in (("ours", concat), ("pulumi's", pulumi.Output.concat)):
+            pulumi.export(name, [made(*parts), made("plain"), made()])
+
+    exports = build(program).exports
+    assert exports["ours"] == exports["pulumi's"] == ["s3://bucket/twicetwice", "plain", ""]
 
 
 def test_what_only_an_update_tells_leaves_the_whole_text_unknown_in_a_preview() -> None:
