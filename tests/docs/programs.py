@@ -14,6 +14,7 @@ from unittest import mock
 
 import click
 from click.testing import CliRunner
+from pip._internal.commands import commands_dict, create_command
 
 from graph.__main__ import command as graph_command
 from ops.__main__ import commands
@@ -44,7 +45,10 @@ def python(words: Words, mention: bool) -> None:
     module, arguments = words[1], words[2:]
     if importlib.util.find_spec(module) is None:
         raise DocError(f"there is no module {module}")
-    if module == "ops":
+    if module == "venv":
+        if len(arguments) != 1 or arguments[0].startswith("-"):
+            raise DocError("python -m venv takes a folder here, and no options")
+    elif module == "ops":
         operate(arguments, mention)
     elif module == "graph":
         answer(graph_command, arguments)
@@ -56,6 +60,21 @@ def python(words: Words, mention: bool) -> None:
         source = Path(importlib.util.find_spec(module).origin or "").read_text()  # type: ignore[union-attr]
         if '__name__ == "__main__"' not in source:
             raise DocError(f"{module} does nothing when it is run")
+
+
+def pip(words: Words, _mention: bool) -> None:
+    """A command of pip, parsed by pip; the files that it reads are there."""
+    name, *given = words
+    if name not in commands_dict:
+        raise DocError(f"pip has no {name}")
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            options, _ = create_command(name).parse_args(given)
+        except SystemExit:
+            raise DocError(said.getvalue().strip().rpartition("\n")[2]) from None
+    for file in options.requirements:
+        if not (ROOT / file).is_file():
+            raise DocError(f"there is no {file}")
 
 
 def operate(arguments: Words, mention: bool) -> str:

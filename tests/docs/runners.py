@@ -1,5 +1,6 @@
 """A block's language, and how a block of it is run."""
 
+import re
 from collections.abc import Callable
 from typing import Optional
 
@@ -26,6 +27,7 @@ PROGRAMS: dict[str, Callable[[Words, bool], None]] = {
     "aws": aws_cli.check,
     "git": programs.git,
     "make": programs.make,
+    "pip": programs.pip,
     "pulumi": lambda words, _: pulumi_cli.check(words),
     "python": programs.python,
     "uv": programs.uv,
@@ -52,8 +54,8 @@ def run(block: Block) -> None:
 
 def shell(block: Block) -> None:
     for name, *words in commands(block.text):
-        # The environment of the repository, or one of the reader's own.
-        name = name.removeprefix(".venv/bin/")
+        # An environment of the repository, or one of the reader's own.
+        name = re.sub(r"^(policy/)?\.venv/bin/", "", name)
         if name in PROGRAMS:
             PROGRAMS[name](words, block.inline)
         elif name not in ANY_WORDS:

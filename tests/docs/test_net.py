@@ -18,6 +18,10 @@ def told(language: str, text: str, *, inline: bool = False) -> str:
     [
         ("make nothing-such", "No rule to make target"),
         ("make bench ARGS=--nothing-such", "unrecognized arguments: --nothing-such"),
+        ("python -m venv --nope there", "python -m venv takes a folder here"),
+        (".venv/bin/pip install --nope", "no such option: --nope"),
+        ("policy/.venv/bin/pip fetch it", "pip has no fetch"),
+        ("pip install -r nowhere.txt", "there is no nowhere.txt"),
         ("python -m nothing_such", "there is no module nothing_such"),
         ("python -m ops nothing-such", "python -m ops has no nothing-such; it has replay, "),
         ("python -m ops replay orders --stack prod --nope", "No such option '--nope'"),
