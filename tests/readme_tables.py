@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components import StreamingEtlPipeline, StreamingEtlPipelineArgs
-from graph.flow import kind
 from graph.picture import picture
-from tests.components.pipelines import dev_stack
 from tests.graph.graphs import example
 from tests.pages import told_anew
 
@@ -76,24 +74,12 @@ def outputs() -> str:
     return table(["output", "what it is"], rows)
 
 
-def resources() -> str:
-    """What a pipeline of the example stack creates, stage by stage."""
-    nodes = dev_stack().nodes
-    stages = ["Source", "Lake", "Catalog", "Delivery", "Forwarder", "Query", "Monitoring"]
-    rows = []
-    for stage in stages:
-        below = [node for node in nodes if node.parent == f"orders-{stage.lower()}"]
-        for node in sorted(below, key=lambda node: node.name):
-            rows.append([stage, f"`{node.name}`", f"`{kind(node)}`"])
-    return table(["stage", "name", "type"], rows)
-
-
 def flow() -> str:
-    """The same pipeline as a picture."""
+    """A pipeline of the example stack as a picture."""
     return f"```mermaid\n{picture(example(), 'orders')}\n```"
 
 
-TABLES = {"inputs": inputs, "outputs": outputs, "picture": flow, "resources": resources}
+TABLES = {"inputs": inputs, "outputs": outputs, "picture": flow}
 
 
 def written(readme: str) -> str:
