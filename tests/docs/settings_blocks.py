@@ -1,9 +1,7 @@
 """YAML of the pages: a stack's config, some settings of a pipeline, a workflow."""
 
-import contextlib
 import dataclasses
 import json
-import runpy
 import subprocess
 import sys
 from functools import cache
@@ -14,9 +12,9 @@ import yaml
 
 from components import SettingsError, StreamingEtlPipelineArgs
 from components.config import args_from_config
-from graph.recorder import Graph, build
+from graph.recorder import Graph
+from graph.stack import TakenForGranted, program_graph
 from ops.stack import ROOT
-from tests.components.pipelines import Tables, existing_table
 from tests.docs.blocks import Block, DocError
 from tests.docs.examples import part_of_an_example
 
@@ -50,12 +48,7 @@ def config_graph(text: str) -> Graph:
     """The graph of the stack whose `Pulumi.<stack>.yaml` holds this text."""
     values = yaml.safe_load(text)["config"]
     config = {key: it if isinstance(it, str) else json.dumps(it) for key, it in values.items()}
-    looked_up: Tables = {}
-    for settings in values["streaming-etl:tables"].values():
-        if settings.get("source", {}).get("existing"):
-            looked_up |= existing_table(name=settings["table_name"])
-    with contextlib.chdir(ROOT):
-        return build(lambda: runpy.run_path("__main__.py"), config=config, tables=looked_up)
+    return program_graph(config, tables=TakenForGranted())
 
 
 def refused(given: dict[str, Any]) -> Optional[str]:
