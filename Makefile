@@ -46,7 +46,7 @@ readme: $(INSTALLED) ## Write what README and docs tell of the code anew from th
 	$(BIN)/python -m tests.policy.page
 	$(BIN)/python -m tests.transforms.page
 
-bench: $(INSTALLED) ## Measure both handlers, about 3 minutes; ARGS=--help for less
+bench: $(INSTALLED) ## Measure both handlers and the program, about 5 minutes; ARGS=--help for less
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(INSTALLED) ## Resolve the requirements*.in anew into the pinned requirements*.txt
