@@ -18,6 +18,7 @@ local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until 
 	@$(BIN)/python -m local serve
 
 transform-test: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=transforms/orders.py CHANGES=file ARGS=--raw
+	@test -n "$(TRANSFORM)" || { echo "make: name a transform, a path or a pipeline of the dev stack: make transform-test TRANSFORM=transforms/orders.py" >&2; exit 2; }
 	@$(BIN)/python -m ops transform-test $(TRANSFORM) $(CHANGES) $(ARGS)
 
 test: $(INSTALLED) ## All tests, those on the embedded AWS included

@@ -175,10 +175,9 @@ def _effective(cls: type[Args], values: dict[str, Any], inherited: Inherited) ->
         try:
             return cls(**values)
         except NoEffectError as error:
-            name, names = error.setting, inherited.get(error.group, set())
-            if name not in names:
+            name = error.setting
+            if name not in inherited.get(error.group, ()):
                 raise
-            names.remove(name)
             if error.group is cls:
                 del values[name]
                 continue

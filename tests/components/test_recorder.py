@@ -1,10 +1,14 @@
 """The recorder itself: what it does not know, and what AWS would refuse of any graph, raises."""
 
+import gc
+
 import pulumi
 import pulumi_aws as aws
 import pytest
 
 from graph.recorder import UNKNOWN, Graph, build
+from graph.stack import surroundings
+from ops.stack import ROOT
 
 
 def test_a_look_up_that_nobody_prepared_raises() -> None:
@@ -73,3 +77,15 @@ def test_what_stands_on_its_own_stands_below_its_own_stack() -> None:
     for stack in ("dev", "prod"):
         [node] = build(lambda: aws.sns.Topic("alarms"), stack=stack).nodes
         assert node.parent == f"streaming-etl-{stack}"
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_a_program_without_garbage_collection_leaves_it_as_it_was(collecting: bool) -> None:
+    was = gc.isenabled()
+    (gc.enable if collecting else gc.disable)()
+    try:
+        with surroundings(ROOT):
+            gc.disable()
+        assert gc.isenabled() == collecting
+    finally:
+        (gc.enable if was else gc.disable)()
