@@ -4,24 +4,20 @@
 """
 
 import gc
-import importlib
 import json
-import keyword
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pulumi
 from pulumi import _types
 
 from bench.memory_child import peak_bytes
+from graph.provider_classes import arguments_class, resource_class
 from graph.recorder import Graph, Node, build
 from graph.stack import program_graph
 from ops.stack import ROOT, read_config
-
-ASSET = {"file", "text"}
 
 
 def main() -> None:
@@ -52,58 +48,43 @@ def ours(tables: int) -> Graph:
 
 
 def bare(pattern: Graph) -> Callable[[int], Graph]:
-    """What Pulumi itself takes for the same resources, if all of their inputs are known before."""
+    """What Pulumi itself takes for the same resources, all of their inputs known before."""
     kinds = [
-        [node for node in pattern.nodes if node.name.startswith(f"table-{kind}")]
+        [(node, arguments(node)) for node in pattern.nodes if node.name.startswith(f"table-{kind}")]
         for kind in range(2)
     ]
 
     def program(tables: int) -> None:
         for number in range(tables):
-            for node in kinds[number % 2]:
-                register(node, node.name.replace(f"table-{number % 2}", f"table-{number}", 1))
+            for node, given in kinds[number % 2]:
+                name = node.name.replace(f"table-{number % 2}", f"table-{number}", 1)
+                if node.custom:
+                    resource_class(node.type)(name, **given)
+                else:
+                    pulumi.ComponentResource(node.type, name)
 
     return lambda tables: build(lambda: program(tables))
 
 
-def register(node: Node, name: str) -> None:
+def arguments(node: Node) -> dict[str, Any]:
+    """A resource's inputs as a program would write them out."""
     if not node.custom:
-        pulumi.ComponentResource(node.type, name)
-        return
-    resource, arguments = classes(node.type)
-    names = {known: name for name, known in _types.input_type_py_to_pulumi_names(arguments).items()}
-    inputs = {names[key]: as_given(value) for key, value in node.inputs.items()}
-    resource(name, **inputs)
+        return {}
+    names = _types.input_type_py_to_pulumi_names(arguments_class(node.type))
+    return {
+        written: archive(node.inputs[name]) if name == "code" else node.inputs[name]
+        for written, name in names.items()
+        if name in node.inputs
+    }
 
 
-@cache
-def classes(token: str) -> tuple[Any, type]:
-    """A resource's class and that of its arguments."""
-    _, module, name = token.split(":")
-    service = module.partition("/")[0]
-    package = f"{service}_" if keyword.iskeyword(service) else service
-    resource = getattr(importlib.import_module(f"pulumi_aws.{package}"), name)
-    # The arguments stand first beside their resource.
-    module = importlib.import_module(resource.__module__)
-    return resource, getattr(module, module.__all__[0])
-
-
-def as_given(value: Any) -> Any:
-    """Plain data as a program would give it: archives are archives again."""
-    if (
-        isinstance(value, dict)
-        and value
-        and all(
-            isinstance(item, dict) and len(item) == 1 and set(item) <= ASSET
-            for item in value.values()
-        )
-    ):
-        return pulumi.AssetArchive({name: asset(item) for name, item in value.items()})
-    return value
-
-
-def asset(item: dict[str, str]) -> pulumi.Asset:
-    return pulumi.FileAsset(item["file"]) if "file" in item else pulumi.StringAsset(item["text"])
+def archive(files: dict[str, dict[str, str]]) -> pulumi.AssetArchive:
+    return pulumi.AssetArchive(
+        {
+            path: pulumi.FileAsset(it["file"]) if "file" in it else pulumi.StringAsset(it["text"])
+            for path, it in files.items()
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 Pulumi's mocks take any key; the provider refuses a misspelt one, but only at deployment.
 """
 
-import importlib
 import inspect
-import keyword
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
@@ -14,23 +12,14 @@ from typing import Any
 import pulumi
 from pulumi import _types
 
+from graph.provider_classes import arguments_class
+
 SCALARS: dict[type, tuple[type, ...]] = {
     str: (str,),
     bool: (bool,),
     int: (int, float),
     float: (int, float),
 }
-
-
-def arguments_class(token: str) -> type:
-    """The class of a resource's arguments, such as aws.s3.BucketArgs for aws:s3/bucket:Bucket."""
-    _, module, name = token.split(":")
-    service = module.partition("/")[0]
-    package = f"{service}_" if keyword.iskeyword(service) else service
-    resource = getattr(importlib.import_module(f"pulumi_aws.{package}"), name)
-    # It stands first beside its resource, and is called InitArgs where Args was taken.
-    module = importlib.import_module(resource.__module__)
-    return getattr(module, module.__all__[0])
 
 
 def arguments_of(token: str) -> set[str]:
