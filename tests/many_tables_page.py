@@ -100,21 +100,29 @@ QUOTAS = (
 )
 
 
-def graph_of(**settings: object) -> Graph:
-    args = Args(
-        table_name="orders",
-        transform_module=str(ROOT / "transforms" / "orders.py"),
-        partitions=PartitionArgs(),
-        **settings,  # type: ignore[arg-type]
-    )
-    return build(lambda: StreamingEtlPipeline("orders", args))
-
-
 @cache
 def least_and_most() -> tuple[Graph, Graph]:
     """A pipeline with as little as it can have of its own, and one with all."""
-    little = graph_of(monitoring=MonitoringArgs(dashboard=False))
-    return little, graph_of(catalog="crawler", backfill=BackfillArgs(enabled=True))
+    table, module = "orders", str(ROOT / "transforms" / "orders.py")
+    little = Args(
+        table_name=table,
+        transform_module=module,
+        partitions=PartitionArgs(),
+        monitoring=MonitoringArgs(dashboard=False),
+    )
+    all_ = Args(
+        table_name=table,
+        transform_module=module,
+        partitions=PartitionArgs(row_keys={"kind": ["a"]}),
+        format="parquet",
+        catalog="crawler",
+        backfill=BackfillArgs(enabled=True),
+    )
+    return graph_of(little), graph_of(all_)
+
+
+def graph_of(args: Args) -> Graph:
+    return build(lambda: StreamingEtlPipeline("orders", args))
 
 
 def counted(graph: Graph, quota: Quota) -> int:
