@@ -46,6 +46,11 @@ def settings_from_config(
     tables: the config's `tables`, a map of pipeline names to settings.
     defaults: its `defaults`, settings of all tables; what a table sets itself goes before.
     """
+    if tables is None:
+        raise SettingsError(
+            "tables: there is no map of tables in the stack's config; write `streaming-etl:tables:`"
+            " with at least one table below it, as Pulumi.dev.yaml of the repository does."
+        )
     if not isinstance(tables, Mapping) or not tables:
         raise SettingsError(
             f"tables: {tables!r} is no map of tables; name at least one below `tables` in the"

@@ -75,13 +75,14 @@ def run_stack(console: Any, arguments: argparse.Namespace) -> int:
     # Apart from run(): whoever only asks need not wait until Pulumi is loaded.
     from components import SettingsError
     from local import demo, serve
+    from ops.stack import refused
 
     try:
         if arguments.command == "demo":
             return 0 if demo.demo(console) else 1
         serve.serve(console, arguments.port)
     except SettingsError as error:
-        raise LocalError(f"The stack's settings are refused: {error}") from error
+        raise LocalError(refused("Pulumi.dev.yaml is refused", error)) from error
     return 0
 
 

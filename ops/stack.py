@@ -54,14 +54,13 @@ class StackConfig:
         try:
             return settings_from_config(tables, defaults) if tables else {}
         except SettingsError as error:
-            raise OpsError(refused("The stack's settings", error)) from None
+            raise OpsError(refused(f"Pulumi.{self.stack}.yaml is refused", error)) from None
 
 
 def refused(what: str, error: "SettingsError") -> str:
-    """What to tell of refused settings: in one line, or a line for each of many."""
-    return f"{what} are refused:{' ' if len(error.problems) == 1 else chr(10)}" + "\n".join(
-        error.problems
-    )
+    """`what`, such as `x.yaml is refused`, and all that is wrong: a line for each of many."""
+    between = " " if len(error.problems) == 1 else "\n"
+    return f"{what}:{between}" + "\n".join(error.problems)
 
 
 def stacks_in(directory: Path) -> list[str]:
@@ -79,7 +78,7 @@ def read_config(directory: Path, stack: str = "dev") -> StackConfig:
     try:
         given = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
     except yaml.YAMLError as error:
-        raise OpsError(f"{path.name} is no valid YAML: {' '.join(str(error).split())}") from None
+        raise OpsError(f"{path.name}{_where(error)}; mend it there.") from None
     values = {}
     for key, value in given.items():
         if isinstance(value, Mapping) and set(value) == {"secure"}:
@@ -90,6 +89,14 @@ def read_config(directory: Path, stack: str = "dev") -> StackConfig:
         full_key = key if ":" in key else f"{project}:{key}"
         values[full_key] = value if isinstance(value, str) else json.dumps(value)
     return StackConfig(project, stack, values)
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """Where a text stops being YAML, and why."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return f": no valid YAML: {' '.join(str(error).split())}"
+    mark = error.problem_mark
+    return f", line {mark.line + 1}, column {mark.column + 1}: no valid YAML: {error.problem}"
 
 
 @dataclass(frozen=True)

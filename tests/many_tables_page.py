@@ -144,8 +144,8 @@ def quotas() -> str:
 def resources() -> str:
     least, most = (len(graph.custom) for graph in least_and_most())
     return (
-        f"A pipeline registers {least} to {most} resources, so a stack of {MANY} has up to"
-        f" {most * MANY:,}."
+        f"A pipeline makes {least} to {most} resources, its eight components not counted, so a"
+        f" stack of {MANY} has up to {most * MANY:,}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Orders, flat: five strings as CSV, timestamps in SQL's own form."""
+"""Orders, flat: three texts and two times as CSV."""
 
 from handlers.change import Change
 
@@ -18,6 +18,6 @@ def transform(change: Change) -> dict[str, object]:
         "id": order["id"],
         "user_id": order["user_id"],
         "store_id": order["store_id"],
-        "created": order["created"].replace("T", " "),
-        "updated_at": order["updated_at"].replace("T", " "),
+        "created": order["created"],
+        "updated_at": order["updated_at"],
     }

@@ -27,5 +27,5 @@ def transform(change: Change) -> dict[str, object]:
         "parcels": parcels,
         "parcel_count": sum(parcel["quantity"] for parcel in parcels),
         "tags": shipment.get("tags"),
-        "updated_at": shipment["updated_at"].replace("T", " "),
+        "updated_at": shipment["updated_at"],
     }

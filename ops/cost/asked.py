@@ -90,7 +90,7 @@ def one_pipeline(changed: Settings) -> "dict[str, StreamingEtlPipelineArgs]":
     try:
         given = args_from_config("settings", _merged(required, changed))
     except SettingsError as error:
-        raise OpsError(refused("These settings", error)) from None
+        raise OpsError(refused("These settings are refused", error)) from None
     return {ONE_PIPELINE: given}
 
 

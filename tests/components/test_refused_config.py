@@ -78,7 +78,14 @@ def test_settings_that_must_be_given_are_named() -> None:
     )
 
 
-@pytest.mark.parametrize("tables", [None, {}, [], "orders"])
+def test_a_stack_whose_config_has_no_tables_is_told_how_to_write_them() -> None:
+    assert refusal(None) == (
+        "tables: there is no map of tables in the stack's config; write `streaming-etl:tables:`"
+        " with at least one table below it, as Pulumi.dev.yaml of the repository does."
+    )
+
+
+@pytest.mark.parametrize("tables", [{}, [], "orders"])
 def test_a_stack_without_tables_is_refused(tables: Any) -> None:
     assert refusal(tables) == (
         f"tables: {tables!r} is no map of tables; name at least one below `tables` in the"

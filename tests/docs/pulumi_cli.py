@@ -30,6 +30,7 @@ YES = frozenset({"--yes", "-y"})
 COMMANDS = {
     ("config", "set"): Command(2, STACK, frozenset({"--secret", "--path"})),  # pulumi_config_set/
     ("destroy",): Command(values=STACK, flags=YES),  # pulumi_destroy/
+    ("login",): Command(1),  # pulumi_login/
     ("install",): Command(),  # pulumi_install/
     ("package", "add"): Command(1),  # pulumi_package_add/
     ("package", "get-schema"): Command(1),  # pulumi_package_get-schema/

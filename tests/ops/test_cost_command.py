@@ -261,7 +261,7 @@ def test_one_pipeline_has_no_table_of_all_of_them() -> None:
         (
             ["--from-stack", "dev", "--batch-size", "0"],
             1,
-            "The stack's settings are refused:\n"
+            "Pulumi.dev.yaml is refused:\n"
             "tables.orders.forwarder: batch_size=0 is out of range: Lambda reads 1 to 10,000"
             " changes per batch; use 1 or more.\n"
             "tables.shipments.forwarder: batch_size=0 is out of range: Lambda reads 1 to 10,000"

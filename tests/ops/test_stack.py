@@ -38,7 +38,10 @@ def test_a_stack_config_that_is_no_yaml_is_refused_in_one_line(tmp_path: Path) -
     (tmp_path / "Pulumi.yaml").write_text("name: project\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {tables: [\n")
 
-    with pytest.raises(OpsError, match=r"^Pulumi\.dev\.yaml is no valid YAML: [^\n]+$"):
+    with pytest.raises(
+        OpsError,
+        match=r"^Pulumi\.dev\.yaml, line \d+, column \d+: no valid YAML: [^\n]+; mend it there\.$",
+    ):
         read_config(tmp_path)
 
 
@@ -73,7 +76,7 @@ def test_settings_that_the_program_refuses_are_refused_in_its_words() -> None:
     with pytest.raises(OpsError) as error:
         _ = config(orders={"table_name": "orders"}).pipelines
     assert str(error.value) == (
-        "The stack's settings are refused: tables.orders: transform_module, partitions must be set."
+        "Pulumi.dev.yaml is refused: tables.orders: transform_module, partitions must be set."
     )
 
 
