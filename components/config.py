@@ -1,7 +1,6 @@
 """From a stack's YAML to settings: the same classes, checked by the same words."""
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional, TypeVar
 
@@ -16,8 +15,8 @@ from components.refusals import (
 from components.settings import StreamingEtlPipelineArgs
 
 Args = TypeVar("Args")
-Inherited = dict[type, set[str]]
-"""The settings of each class that came from the defaults."""
+Inherited = dict[type, dict[str, Any]]
+"""Of each class the settings that came from the defaults."""
 
 DEFAULTS = "defaults"
 # What two tables cannot have in common.
@@ -108,12 +107,15 @@ def clashes(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> Iterator[str]:
 
 
 def _unprepared(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> Iterator[str]:
-    """Where a transform module, or what it needs, is refused."""
+    """Where a transform module, or what it needs, is refused; once for all tables that share it."""
+    refused: dict[str, list[str]] = {}
     for name, args in pipelines.items():
         try:
             prepare(name, args)
         except SettingsError as error:
-            yield f"tables.{name}: {error}"
+            refused.setdefault(str(error), []).append(name)
+    for problem, (first, *others) in refused.items():
+        yield f"tables.{first}{f' and {len(others):,} more' if others else ''}: {problem}"
 
 
 def _checked_defaults(given: object) -> Mapping[str, Any]:
@@ -122,13 +124,16 @@ def _checked_defaults(given: object) -> Mapping[str, Any]:
         raise SettingsError(
             f"{DEFAULTS}: {given!r} is no map of settings; write `name: value` lines."
         )
-    for name in EACH_TABLES_OWN:
-        if name in given:
-            raise SettingsError(f"{DEFAULTS}: {name} is each table's own; set it there.")
+    problems = [
+        f"{DEFAULTS}: {name} is each table's own; set it there."
+        for name in EACH_TABLES_OWN
+        if name in given
+    ]
     # As a table has them that sets no more than it must.
     table = {"table_name": "table", "transform_module": "module.py", "partitions": {}}
     own = {name: value for name, value in table.items() if name not in given}
-    args_from_config(DEFAULTS, own, given)
+    _build(StreamingEtlPipelineArgs, DEFAULTS, own, given, {}, problems)
+    refuse_all(problems)
     return given
 
 
@@ -149,6 +154,7 @@ def _build(
         problems.append(f"{path}: {wrong!r} is no map of settings; write `name: value` lines.")
         return None
     known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    given, defaults = _taken_back(given, defaults)
     merged = {**defaults, **given}
     before = len(problems)
     problems += [f"{path}: {problem}" for problem in unknown_settings(merged, known)]
@@ -161,15 +167,17 @@ def _build(
             own, shared = given.get(name, {}), defaults.get(name, {})
             value = _build(group, f"{path}.{name}", own, shared, inherited, problems)
         elif name == "tags" and isinstance(value, Mapping):
-            value = {**defaults.get(name, {}), **value}
+            own, shared = _taken_back(value, defaults.get(name, {}))
+            value = {**shared, **own}
         values[name] = value
-    inherited[cls] = {name for name in values if name not in given}
+    inherited[cls] = {name: value for name, value in values.items() if name not in given}
     if len(problems) > before:
         return None
     try:
         return _effective(cls, values, inherited)
     except SettingsError as error:
-        problems.append(f"{path}: {error}{_origin(path, str(error), inherited)}")
+        of_defaults = "" if path.partition(".")[0] == DEFAULTS else _origin(cls, error, inherited)
+        problems.append(f"{path}: {error}{of_defaults}")
         return None
 
 
@@ -190,10 +198,25 @@ def _effective(cls: type[Args], values: dict[str, Any], inherited: Inherited) ->
             values[key] = dataclasses.replace(values[key], **{name: error.default})
 
 
-def _origin(path: str, problem: str, inherited: Inherited) -> str:
-    """Tells which of the settings that an error names stand in `defaults`, not at its path."""
-    named = set(re.findall(r"\b(\w+)=", problem))
-    found = sorted(named & set().union(*inherited.values()))
-    if not found or path.partition(".")[0] == DEFAULTS:
-        return ""
-    return f" (`{DEFAULTS}` sets {', '.join(found)}.)"
+def _taken_back(
+    given: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both without the defaults that a table takes back by `null`."""
+    back = {name for name, value in given.items() if value is None and name in defaults}
+    own = {name: value for name, value in given.items() if name not in back}
+    return own, {name: value for name, value in defaults.items() if name not in back}
+
+
+def _origin(cls: type, error: SettingsError, inherited: Inherited) -> str:
+    """Tells which of the settings that an error is about stand in `defaults`, not at its path."""
+    groups = inherited if cls is StreamingEtlPipelineArgs else {cls: inherited[cls]}
+    found = {
+        name
+        for group in groups.values()
+        for name, value in group.items()
+        if f"{name}={value!r}" in str(error)
+    }
+    if isinstance(error, NoEffectError):
+        # What keeps it from having one stands in its group.
+        found |= set(inherited.get(error.group, ()))
+    return f" (`{DEFAULTS}` sets {', '.join(sorted(found))}.)" if found else ""

@@ -10,6 +10,7 @@ import pulumi
 from components.published import published
 from components.refusals import (
     refuse,
+    refuse_ignored,
     require_bool,
     require_input_text,
     require_list,
@@ -81,11 +82,8 @@ class MonitoringArgs:
             if list(self.emails).count(email) > 1:
                 raise refuse("emails", email, "stands twice: AWS mails to each once; drop one.")
         if self.emails and self.topic_arn is not None:
-            raise refuse(
-                "emails",
-                self.emails,
-                "has no effect: who subscribes to a given topic is its owner's matter; drop it.",
-            )
+            reason = "who subscribes to a given topic is its owner's matter"
+            refuse_ignored(self, {"emails"}, reason)
 
 
 def late_forwarding(args: MonitoringArgs, forwarder: ForwarderArgs) -> int:

@@ -39,6 +39,11 @@ def refuse_all(problems: Iterable[str]) -> None:
 
 def refuse(field: str, value: object, problem: str) -> SettingsError:
     """The error to raise: `field=value problem`; `problem` ends with what to do."""
+    if isinstance(value, pulumi.Output):
+        return SettingsError(
+            f"{field} is the output of a resource, or a secret: what is made depends on it, so it"
+            " must be known before anything is; write its value out."
+        )
     return SettingsError(f"{field}={value!r} {problem}")
 
 

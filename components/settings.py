@@ -25,6 +25,7 @@ from components.stage_settings import (
     SourceArgs,
     TransformArgs,
 )
+from components.tags import check_tags
 
 FORMATS = ("json", "csv", "parquet")
 CATALOGS = ("projection", "crawler")
@@ -128,8 +129,9 @@ class StreamingEtlPipelineArgs:
                 self.crawler_schedule,
                 "is no Glue schedule: six fields in UTC; use for example cron(10 * * * ? *).",
             )
-        for name in ("glue_table_name", "database_name"):
-            check_glue_name(name, getattr(self, name))
+        check_glue_name("glue_table_name", self.glue_table_name)
+        if not isinstance(self.database_name, pulumi.Output):
+            check_glue_name("database_name", self.database_name)
         self.check_catalog()
         self.check_delivery()
         check_late_forwarding(self.monitoring, self.forwarder)
@@ -160,12 +162,8 @@ class StreamingEtlPipelineArgs:
                 delivery.buffer_seconds,
                 "is too short for dynamic partitioning: Firehose asks for 60 or more; use 60.",
             )
-        if self.format == "parquet" and delivery.compression is not None:
-            raise refuse(
-                "compression",
-                delivery.compression,
-                "does not go with parquet, which compresses by itself; leave compression out.",
-            )
+        if self.format == "parquet":
+            refuse_ignored(delivery, {"compression"}, "Parquet compresses by itself")
         forwarder, buffer_mib = self.forwarder, self.transform.buffer_mib
         if forwarder.changes_per_record > 1 and forwarder.record_kib > buffer_mib * 1024:
             raise refuse(
@@ -209,24 +207,12 @@ def check_types(args: StreamingEtlPipelineArgs) -> None:
             raise refuse(
                 name, getattr(args, name), f"is no {group.__name__}; pass {group.__name__}(...)."
             )
-    if not isinstance(args.tags, Mapping):
-        raise refuse("tags", args.tags, "is no map; write it as name: value pairs.")
-    for key, value in args.tags.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise refuse(
-                f"tags[{key!r}]", value, "is no text: tags are text to text; put it in quotes."
-            )
-        if key.lower().startswith(("aws:", "streaming-etl:")):
-            raise refuse(
-                f"tags[{key!r}]", value, "is reserved: AWS and this project use it; rename it."
-            )
+    check_tags(args.tags)
 
 
 def check_glue_name(field: str, value: object) -> None:
-    """Refuse a name that Glue refuses; another resource's output may be anything."""
-    if value is None or isinstance(value, pulumi.Output):
-        return
-    if not isinstance(value, str) or not GLUE_NAME.fullmatch(value):
+    """Refuse a name that Glue refuses."""
+    if value is not None and (not isinstance(value, str) or not GLUE_NAME.fullmatch(value)):
         raise refuse(field, value, "is no Glue name: a-z 0-9 _, at most 240; use lower case.")
 
 

@@ -18,6 +18,7 @@ from components.lake import Lake
 from components.lake_table import prepare
 from components.monitoring import Monitoring, Watched
 from components.query import Query
+from components.refusals import SettingsError
 from components.settings import StreamingEtlPipelineArgs
 from components.source import Source
 
@@ -78,6 +79,10 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     ) -> None:
         if isinstance(args, Mapping):
             args = args_from_config(name, args)
+        if not isinstance(args, StreamingEtlPipelineArgs):
+            raise SettingsError(
+                f"{name}: {args!r} is no settings; pass StreamingEtlPipelineArgs(...)."
+            )
         module, table, packages = prepare(name, args)
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 

@@ -31,6 +31,8 @@ def command(stacks: tuple[str, ...], pipeline: Optional[str]) -> None:
     and old images. Exit codes: 0 told; 1 a stack or its settings are refused; 2 wrong usage.
     """
     # Not above: it loads Pulumi, for which `--help` need not wait.
+    import pulumi
+
     from components.refusals import SettingsError
     from graph.picture import picture
     from graph.stack import stack_graph
@@ -51,6 +53,9 @@ def command(stacks: tuple[str, ...], pipeline: Optional[str]) -> None:
         except SettingsError as error:
             refused = (f"Pulumi.{stack}.yaml: {problem}" for problem in error.problems)
             raise OpsError("\n".join(refused)) from None
+        except pulumi.RunError as error:
+            # What Pulumi itself refuses: a config that is no JSON, for instance.
+            raise OpsError(f"Pulumi.{stack}.yaml: {error}") from None
     # Only now: half a text would look like a stack that lost resources.
     click.echo("\n".join(told), nl=False)
 

@@ -1,5 +1,6 @@
 """A stack as its operator knows it: the settings in its config, and its outputs."""
 
+import difflib
 import json
 import os
 import shutil
@@ -40,6 +41,14 @@ class StackConfig:
     def region(self) -> str:
         return self.values.get("aws:region", "us-east-1")
 
+    def _map(self, key: str) -> Any:
+        text = self.values.get(f"{self.project}:{key}", "{}")
+        try:
+            return json.loads(text)
+        except ValueError:
+            # The program refuses what is no map.
+            return text
+
     @property
     def pipelines(self) -> "dict[str, StreamingEtlPipelineArgs]":
         """The settings of each pipeline, checked as the program checks them."""
@@ -47,14 +56,15 @@ class StackConfig:
         from components.config import settings_from_config
         from components.refusals import SettingsError
 
-        tables, defaults = (
-            json.loads(self.values.get(f"{self.project}:{key}", "{}"))
-            for key in ("tables", "defaults")
-        )
+        tables, defaults = (self._map(key) for key in KEYS)
         try:
             return settings_from_config(tables, defaults) if tables else {}
         except SettingsError as error:
             raise OpsError(refused(f"Pulumi.{self.stack}.yaml is refused", error)) from None
+
+
+KEYS = ("tables", "defaults")
+"""What the program reads of a stack's config."""
 
 
 def refused(what: str, error: "SettingsError") -> str:
@@ -76,18 +86,29 @@ def read_config(directory: Path, stack: str = "dev") -> StackConfig:
         known = ", ".join(stacks_in(directory))
         raise OpsError(f"There is no {path.name}; the stacks here are {known}.")
     try:
-        given = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+        document = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
         raise OpsError(f"{path.name}{_where(error)}; mend it there.") from None
+    given = (document.get("config") or {}) if isinstance(document, Mapping) else document
+    if not isinstance(given, Mapping):
+        raise OpsError(f"{path.name} holds no map of settings below `config:`; write one.")
     values = {}
     for key, value in given.items():
+        key = str(key)
         if isinstance(value, Mapping) and set(value) == {"secure"}:
             raise OpsError(
                 f"{path.name}: {key} is a secret, which only Pulumi can read. "
                 "Use a stack without secrets here."
             )
         full_key = key if ":" in key else f"{project}:{key}"
-        values[full_key] = value if isinstance(value, str) else json.dumps(value)
+        # No other key is refused: a program of one's own may have some.
+        near = difflib.get_close_matches(full_key.removeprefix(f"{project}:"), KEYS, cutoff=0.8)
+        if near and full_key not in {f"{project}:{known}" for known in KEYS}:
+            hint = f"did you mean {project}:{near[0]}?"
+            raise OpsError(f"{path.name}: there is no {full_key}: {hint}")
+        # Pulumi reads days and times as the texts that they are.
+        text = json.dumps(value, default=str)
+        values[full_key] = value if isinstance(value, str) else text
     return StackConfig(project, stack, values)
 
 

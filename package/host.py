@@ -83,6 +83,8 @@ class PipelineProvider(ComponentProvider):
                 value = pulumi.Output.from_input(value) if isinstance(value, Unknown) else value
             else:
                 value = plain(f"{path}{name}", value)
+            if name in settings:
+                raise SettingsError(f"{path}{name} is given by two names; drop one.")
             settings[name] = value
         return settings
 

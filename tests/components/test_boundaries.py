@@ -27,7 +27,7 @@ STAGES = ("source", "lake", "catalog", "delivery", "forwarder", "backfill", "que
 NO_PROVIDER = (
     *("refusals", "published", "settings", "stage_settings", "filters", "config", "partitions"),
     *("schema", "transform_module", "lake_table", "queries"),
-    *("pins", "fetch", "wheels", "document"),
+    *("pins", "fetch", "wheels", "document", "tags"),
     *("monitoring_settings", "alarms", "dashboard"),
     *("backfill_settings", "backfill_definition"),
 )

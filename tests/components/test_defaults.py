@@ -44,6 +44,14 @@ def refusal(tables: Any, defaults: Any) -> str:
             {"lake": {"data_retention_days": 30}},
             {},
         ),
+        ({"runtime": None}, {"runtime": "python3.12"}, {}),
+        ({"lake": None}, {"lake": {"data_retention_days": 30}}, {}),
+        ({"tags": None}, {"tags": {"team": "a"}}, {}),
+        (
+            {"tags": {"team": None}},
+            {"tags": {"team": "a", "cost": "9"}},
+            {"tags": {"cost": "9"}},
+        ),
         # Tags come together; any other map or list is one value.
         (
             {"tags": {"team": "b", "tier": "1"}},
@@ -92,6 +100,16 @@ def test_partitions_and_the_transform_module_may_stand_in_the_defaults_alone() -
             {"catalog": "crawler"},
         ),
         (
+            {"format": "parquet"},
+            {"delivery": {"compression": "GZIP"}},
+            {"format": "parquet"},
+        ),
+        (
+            {"monitoring": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:theirs"}},
+            {"monitoring": {"emails": ["a@example.com"]}},
+            {"monitoring": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:theirs"}},
+        ),
+        (
             {"lake": {"bucket_name": "theirs"}},
             {"lake": {"versioning": False, "data_retention_days": 9}},
             {"lake": {"bucket_name": "theirs"}},
@@ -127,7 +145,7 @@ def test_a_setting_of_the_tables_own_without_effect_is_refused_all_the_same() ->
             " use 64 to 128.",
         ),
         ({"lake": 5}, "defaults.lake: 5 is no map of settings; write `name: value` lines."),
-        ({"table_name": "t"}, "defaults: table_name is each table's own; set it there."),
+        ({"table_name": "orders"}, "defaults: table_name is each table's own; set it there."),
         ({"glue_table_name": "t"}, "defaults: glue_table_name is each table's own; set it there."),
     ],
 )
@@ -146,6 +164,47 @@ def test_an_error_tells_which_of_its_settings_stand_in_the_defaults() -> None:
         "tables.shop.forwarder: record_kib=5 has no effect: changes_per_record=1 packs nothing;"
         " drop it. (`defaults` sets changes_per_record.)"
     )
+
+
+@pytest.mark.parametrize(
+    ("table", "defaults", "message"),
+    [
+        # The same name in another group, and a value of the table's own.
+        (
+            {"delivery": {"buffer_seconds": 9999}},
+            {"transform": {"buffer_seconds": 30}, "delivery": {"buffer_seconds": 60}},
+            "tables.shop.delivery: buffer_seconds=9999 is out of range: Firehose buffers 0 to"
+            " 900 s; use 900 or fewer.",
+        ),
+        # What keeps a setting from having an effect.
+        (
+            {"source": {"hash_key": "pk"}},
+            {"source": {"existing": True}},
+            "tables.shop.source: hash_key='pk' has no effect: an existing table is only read;"
+            " drop it. (`defaults` sets existing.)",
+        ),
+    ],
+)
+def test_the_defaults_are_blamed_for_what_they_do_and_for_nothing_else(
+    table: dict[str, Any], defaults: dict[str, Any], message: str
+) -> None:
+    assert refusal({"shop": {**TABLE, **table}}, defaults) == message
+
+
+def test_everything_that_is_wrong_with_the_defaults_is_told_at_once() -> None:
+    assert refusal({"a": TABLE}, {"table_name": "orders", "fromat": 1}) == (
+        "2 settings are refused:\n"
+        "defaults: table_name is each table's own; set it there.\n"
+        "defaults: there is no setting 'fromat': did you mean format?"
+    )
+
+
+def test_a_module_that_many_tables_share_is_refused_once() -> None:
+    tables = {f"t{number}": {"table_name": f"table-{number}"} for number in range(1200)}
+    with pytest.raises(SettingsError) as refused:
+        pipelines_from_config(tables, {"transform_module": "missing.py", "partitions": {}})
+    [problem] = refused.value.problems
+    assert problem.startswith("tables.t0 and 1,199 more: transform_module='missing.py' does not")
 
 
 def test_everything_that_is_wrong_with_a_stack_is_told_at_once() -> None:

@@ -6,7 +6,13 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import LakeArgs, MonitoringArgs, SettingsError, pipelines_from_config
+from components import (
+    LakeArgs,
+    MonitoringArgs,
+    SettingsError,
+    StreamingEtlPipeline,
+    pipelines_from_config,
+)
 from components.settings import MAX_PIPELINE_NAME
 from graph.recorder import build
 from tests.components.pipelines import Pipelines
@@ -15,6 +21,26 @@ CRON = "cron(0 3 * * ? *)"
 # Where in the config, what of it, the whole message behind the path.
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("", {"tags": None}, "tags=None is no map; write it as name: value pairs."),
+    (
+        "",
+        {"tags": {f"t{number}": "" for number in range(50)}},
+        "tags=50 are too many: AWS takes 49 beside ours; drop some.",
+    ),
+    *(
+        (
+            "",
+            {"tags": {key: value}},
+            f"tags[{key!r}]={value!r} does not fit: AWS takes 1 to 128 characters for a key and"
+            " 256 for a value; shorten it.",
+        )
+        for key, value in (("", "a"), ("k" * 129, "a"), ("k", "v" * 257))
+    ),
+    (
+        "",
+        {"tags": {"team": "a", "Team": "b"}},
+        "tags['Team']='b' differs from 'team' in case only, which IAM takes for the same; drop"
+        " one.",
+    ),
     ("", {"tags": ["team"]}, "tags=['team'] is no map; write it as name: value pairs."),
     *(
         (
@@ -204,4 +230,23 @@ def test_a_stack_whose_name_leaves_no_room_for_a_workgroup_is_refused(
     assert pipelines.refusal(name) == (
         f"the workgroup '{name}-{stack}' has 129 characters: Athena takes 128;"
         " shorten the name of the pipeline or of the stack."
+    )
+
+
+@pytest.mark.parametrize("setting", ["table_name", "glue_table_name", "transform_module", "format"])
+def test_an_output_where_a_value_shapes_what_is_made_is_refused(
+    pipelines: Pipelines, setting: str
+) -> None:
+    assert pipelines.refusal(**{setting: pulumi.Output.from_input("orders")}) == (
+        f"{setting} is the output of a resource, or a secret: what is made depends on it, so it"
+        " must be known before anything is; write its value out."
+    )
+
+
+@pytest.mark.parametrize("args", [None, [], "orders"])
+def test_what_is_no_settings_is_refused(args: Any) -> None:
+    with pytest.raises(SettingsError) as refused:
+        build(lambda: StreamingEtlPipeline("shop", args))
+    assert (
+        str(refused.value) == f"shop: {args!r} is no settings; pass StreamingEtlPipelineArgs(...)."
     )

@@ -123,8 +123,8 @@ def test_a_column_may_be_called_like_a_time_key_that_no_folder_has(pipelines: Pi
         *(
             (
                 {"format": "parquet", "delivery": DeliveryArgs(compression=compression)},
-                f"compression='{compression}' does not go with parquet, which compresses by"
-                " itself; leave compression out.",
+                f"compression='{compression}' has no effect: Parquet compresses by itself;"
+                " drop it.",
             )
             for compression in ("GZIP", "UNCOMPRESSED")
         ),

@@ -118,7 +118,7 @@ def test_a_command_that_is_only_named_may_lack_what_it_must_be_given() -> None:
         (
             "python",
             "from components import StreamingEtlPipeline\nStreamingEtlPipeline('orders', None)",
-            "AttributeError",
+            "is no settings",
         ),
         ("yaml", "forwarder: {batch_sise: 5}", "batch_sise"),
         ("yaml", "lake: {data_retention_days: -1}", "data_retention_days=-1"),

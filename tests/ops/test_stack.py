@@ -80,6 +80,46 @@ def test_settings_that_the_program_refuses_are_refused_in_its_words() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "config:\n  streaming-etl:default: {}\n",
+            "Pulumi.dev.yaml: there is no streaming-etl:default:"
+            " did you mean streaming-etl:defaults?",
+        ),
+        ("foo\n", "Pulumi.dev.yaml holds no map of settings below `config:`; write one."),
+        ("config: [1]\n", "Pulumi.dev.yaml holds no map of settings below `config:`; write one."),
+    ],
+)
+def test_a_config_that_says_nothing_to_the_program_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: streaming-etl\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    with pytest.raises(OpsError) as error:
+        read_config(tmp_path)
+    assert str(error.value) == message
+
+
+def test_other_keys_and_kinds_of_values_are_read_as_pulumi_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: streaming-etl\n")
+    text = "config:\n  5: {at: 2026-11-23}\n  streaming-etl:owner: web\n"
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    assert read_config(tmp_path).values == {
+        "streaming-etl:5": '{"at": "2026-11-23"}',
+        "streaming-etl:owner": "web",
+    }
+
+
+@pytest.mark.parametrize("key", ["tables", "defaults"])
+def test_a_text_in_place_of_a_map_is_refused(key: str) -> None:
+    tables = {"orders": {"table_name": "orders", "transform_module": "m.py", "partitions": {}}}
+    values = {"streaming-etl:tables": json.dumps(tables), f"streaming-etl:{key}": "abc"}
+    with pytest.raises(OpsError, match=f"^Pulumi.dev.yaml is refused: {key}: 'abc' is no map of "):
+        _ = StackConfig("streaming-etl", "dev", values).pipelines
+
+
 ORDERS = {"delivery_stream": "stream", "bucket": "lake"}
 EXPORTS = {"orders": ORDERS, "url": "https://", "other": {"bucket": "none"}}
 

@@ -172,6 +172,13 @@ def test_a_setting_is_refused_in_the_words_of_the_stacks_config(
     assert f"tables.{told}" == pipelines.config_refusal(**settings)
 
 
+def test_a_setting_that_is_given_by_both_of_its_names_is_refused(plugin: Plugin) -> None:
+    both = {"logRetentionDays": 30, "log_retention_days": 1}
+    assert refusal(plugin, {**GIVEN, **both}) == (
+        "log_retention_days is given by two names; drop one."
+    )
+
+
 def test_all_that_must_be_given_is_named(plugin: Plugin) -> None:
     assert refusal(plugin, {"tableName": "orders"}) == (
         "shop: transform_module, partitions must be set."
