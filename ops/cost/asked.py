@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import click
 import yaml
@@ -59,25 +59,50 @@ def overrides(named: Mapping[str, Any], free: Sequence[str]) -> Settings:
 def _put(found: Settings, path: str, value: Any) -> None:
     *groups, name = path.split(".")
     for group in groups:
-        found = found.setdefault(group, {})
+        inner = found.setdefault(group, {})
+        if not isinstance(inner, dict):
+            raise click.BadParameter(
+                f"{path!r} lies in {group}, which is set to {inner!r} before: a group is no single"
+                " value; leave one of the two out.",
+                param_hint="--set",
+            )
+        found = inner
     found[name] = value
 
 
 def stack_settings(
-    directory: Path, stack: str, changed: Settings
+    directory: Path, stack: str, changed: Settings, only: Optional[str] = None
 ) -> tuple[StackConfig, "dict[str, StreamingEtlPipelineArgs]"]:
-    """The stack's config and the settings of its pipelines, with `changed` put into each."""
+    """The stack's config and the settings of its pipelines, with `changed` put into each.
+
+    only: the pipeline that `changed` is for, where it is not for all.
+    """
     config = read_config(directory, stack)
-    key = f"{config.project}:tables"
-    tables = {
-        name: _merged(given, changed)
-        for name, given in json.loads(config.values.get(key, "{}")).items()
-    }
-    config = dataclasses.replace(config, values={**config.values, key: json.dumps(tables)})
+    values = dict(config.values)
+    for name in ("tables", "defaults"):
+        key = f"{config.project}:{name}"
+        if key in values:
+            given = _plain(values[key])
+            if name == "tables" and isinstance(given, dict):
+                given = {
+                    table: _merged(settings, changed) if only in (None, table) else settings
+                    for table, settings in given.items()
+                }
+            # A date of YAML is a text here: the settings refuse it in their words.
+            values[key] = json.dumps(given, default=str)
+    config = dataclasses.replace(config, values=values)
     pipelines = config.pipelines
     if not pipelines:
         raise OpsError(f"Pulumi.{stack}.yaml has no tables: name at least one below `tables`.")
     return config, pipelines
+
+
+def _plain(text: str) -> Any:
+    """What the config's text holds; itself where it is no JSON, for the settings to refuse."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def one_pipeline(changed: Settings) -> "dict[str, StreamingEtlPipelineArgs]":

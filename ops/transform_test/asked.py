@@ -1,6 +1,7 @@
 """Which transform module is tried, and with the settings of which pipeline."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_STACK = "dev"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """A module and the settings that it is tried with."""
 
@@ -23,24 +24,55 @@ class Asked:
     args: "StreamingEtlPipelineArgs"
     told: str
     """Whose settings they are, for people."""
-
-    @property
-    def key_names(self) -> list[str]:
-        """The table's key attributes, as the settings name them."""
-        source = self.args.source
-        return [source.hash_key, *filter(None, [source.range_key])]
+    key_names: Sequence[str]
+    """The table's key attributes; none where only AWS knows them."""
 
 
 def asked_for(
-    transform: str, stack: Optional[str], changed: Optional[dict[str, Any]] = None
+    transform: str,
+    stack: Optional[str],
+    changed: Optional[dict[str, Any]] = None,
+    key_names: Sequence[str] = (),
 ) -> Asked:
     """The module at a path, with the settings of the one pipeline that uses it, or a pipeline's.
 
     stack: whose config is looked into; by default dev's, if there is one. A module that is in no
-    config is tried with the defaults. changed: settings that are to be otherwise.
-    Raises OpsError.
+    config is tried with the defaults. changed: settings that are to be otherwise. key_names: the
+    key of a table whose settings do not tell it. Raises OpsError.
     """
-    pipelines = _pipelines(stack, changed or {})
+    file, name, told = _named(transform, stack)
+    if name is not None:
+        args = stack_settings(ROOT, stack or DEFAULT_STACK, changed or {}, name)[1][name]
+    else:
+        # With a crawler, so that a module without COLUMNS is not refused; rows are the same.
+        given = {"transform_module": str(transform), "catalog": "crawler", **(changed or {})}
+        [args] = one_pipeline(given).values()
+    return Asked(file, args, told, _key_names(args, name, key_names))
+
+
+def _key_names(
+    args: "StreamingEtlPipelineArgs", name: Optional[str], given: Sequence[str]
+) -> Sequence[str]:
+    source = args.source
+    known = [] if source.existing else [source.hash_key, *filter(None, [source.range_key])]
+    if not given:
+        return known
+    if not 1 <= len(set(given)) == len(given) <= 2 or not all(given):
+        raise OpsError(
+            f"{', '.join(map(repr, given))} is no key of a table: it has a partition key and at"
+            " most a sort key; name one or two attributes."
+        )
+    if name is not None and known and [*given] != known:
+        raise OpsError(
+            f"The key {', '.join(given)} is not that of {name}, whose settings make the table with"
+            f" the key {', '.join(known)}; only the key of an existing table is to be named."
+        )
+    return given
+
+
+def _named(transform: str, stack: Optional[str]) -> tuple[Path, Optional[str], str]:
+    """The module's file, the pipeline that uses it, if one does, and whose settings it has."""
+    pipelines = _pipelines(stack)
     config = f"Pulumi.{stack or DEFAULT_STACK}.yaml"
     if not set("./") & set(transform):
         if transform not in pipelines:
@@ -49,9 +81,8 @@ def asked_for(
                 f"{', '.join(pipelines) or 'none'}; name one of its own, or the path of a module "
                 f"such as transforms/{transform}.py."
             )
-        args = pipelines[transform]
-        file = Path(os.path.relpath(ROOT / args.transform_module))
-        return Asked(file, args, f"{transform} in {config}")
+        file = Path(os.path.relpath(ROOT / pipelines[transform].transform_module))
+        return file, transform, f"{transform} in {config}"
     file = _found(Path(transform))
     names = [
         name
@@ -64,21 +95,16 @@ def asked_for(
             "its own; name one of these instead of the path."
         )
     if names:
-        return Asked(file, pipelines[names[0]], f"{names[0]} in {config}")
+        return file, names[0], f"{names[0]} in {config}"
     if stack is not None:
         raise OpsError(f"No pipeline of {config} has the module {transform}; name it there first.")
-    # With a crawler, so that a module without COLUMNS is not refused; rows are the same.
-    given = {"transform_module": str(transform), "catalog": "crawler", **(changed or {})}
-    [args] = one_pipeline(given).values()
-    return Asked(file, args, f"the defaults, as no pipeline of {config} has it")
+    return file, None, f"the defaults, as no pipeline of {config} has it"
 
 
-def _pipelines(
-    stack: Optional[str], changed: dict[str, Any]
-) -> "dict[str, StreamingEtlPipelineArgs]":
+def _pipelines(stack: Optional[str]) -> "dict[str, StreamingEtlPipelineArgs]":
     if stack is None and not (ROOT / f"Pulumi.{DEFAULT_STACK}.yaml").exists():
         return {}
-    return stack_settings(ROOT, stack or DEFAULT_STACK, changed)[1]
+    return stack_settings(ROOT, stack or DEFAULT_STACK, {})[1]
 
 
 def _found(path: Path) -> Path:

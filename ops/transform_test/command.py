@@ -41,6 +41,14 @@ Examples:
     metavar="SETTING=VALUE",
     help="Another setting than the pipeline's, such as format=csv; the value in YAML.",
 )
+@click.option(
+    "--key",
+    "key_names",
+    multiple=True,
+    metavar="NAME",
+    help="The key attribute of an existing table, which the settings do not tell; once more for its"
+    " sort key.",
+)
 @click.option("--raw", is_flag=True, help="Only the rows, as they lie in the lake.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as one JSON document.")
 def transform_test(
@@ -48,6 +56,7 @@ def transform_test(
     changes: tuple[BinaryIO, ...],
     stack: Optional[str],
     free: tuple[str, ...],
+    key_names: tuple[str, ...],
     raw: bool,
     as_json: bool,
 ) -> int:
@@ -66,7 +75,7 @@ def transform_test(
     from ops.transform_test.tell import document
     from ops.transform_test.trial import Trial
 
-    asked = asked_for(transform, stack, overrides({}, free))
+    asked = asked_for(transform, stack, overrides({}, free), key_names)
     trial = Trial(asked)
     say(f"{asked.file} as {trial.table.format}, with the settings of {asked.told}.")
     tried = [

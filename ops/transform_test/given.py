@@ -13,7 +13,15 @@ from handlers.snapshot import KIND as SNAPSHOT
 from handlers.snapshot import snapshot_record
 
 KINDS = ("INSERT", "MODIFY", "REMOVE", SNAPSHOT)
-TYPES = frozenset({"S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS"})
+KEY_TYPES = frozenset({"S", "N", "B"})
+OTHER_TYPES = {
+    **{"BOOL": "true or false", "NULL": "null", "M": "a map", "L": "a list"},
+    **dict.fromkeys(("SS", "NS", "BS"), "a set"),
+}
+TYPES = KEY_TYPES | OTHER_TYPES.keys()
+
+# What DynamoDB takes of numbers, in place of decimal's own words.
+BAD_NUMBER = "a number is none, has more than 38 digits, or is not within 1E-130 to 9.9E+125"
 
 # The same every time, so that the same sample gives the same rows.
 CHANGED_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -47,6 +55,7 @@ def stream_record(
     at = changed_at if changed_at.tzinfo else changed_at.replace(tzinfo=UTC)
     item = attributes(new or old or keys or {})
     keyed = attributes(keys) if keys else _keys(item, key_names)
+    _check_keys(keyed)
     if kind == SNAPSHOT:
         return snapshot_record({**item, **keyed}, [*keyed], int(at.timestamp() * 1000))
     stream: dict[str, Any] = {
@@ -82,7 +91,22 @@ def _check(
         raise ValueError(f"{kind} is no delete; is_ttl_delete goes with a REMOVE only")
 
 
+def _check_keys(keyed: Item) -> None:
+    for name, attribute in keyed.items():
+        [(kind, value)] = attribute.items()
+        if kind not in KEY_TYPES or value == "":
+            raise ValueError(
+                f"the key {name} is {OTHER_TYPES.get(kind, 'empty')}, which DynamoDB takes for no"
+                " key; give a text, a number or binary"
+            )
+
+
 def _keys(item: Item, key_names: Sequence[str]) -> dict[str, Any]:
+    if not key_names:
+        raise ValueError(
+            "nothing tells of which attributes the key of an existing table is made; name them"
+            " with --key (in a test key_names=), or give the change's `keys`"
+        )
     absent = [name for name in key_names if name not in item]
     if absent:
         raise ValueError(
@@ -100,7 +124,9 @@ def attributes(item: Item) -> dict[str, Any]:
     if is_dynamodb_json(item):
         try:
             plain_item(msgspec.convert(item, Attributes))
-        except (ValueError, ArithmeticError) as error:
+        except ArithmeticError:
+            raise ValueError(f"an attribute is no DynamoDB JSON: {BAD_NUMBER}") from None
+        except ValueError as error:
             raise ValueError(f"an attribute is no DynamoDB JSON: {error}") from None
         return dict(item)
     serialize: Callable[[Any], Any] = TypeSerializer().serialize
@@ -108,9 +134,12 @@ def attributes(item: Item) -> dict[str, Any]:
     for name, value in item.items():
         try:
             found[name] = _as_text(serialize(value))
+            # boto3 takes a little more of numbers than DynamoDB.
+            plain_item(msgspec.convert({name: found[name]}, Attributes))
         except (TypeError, ValueError, ArithmeticError) as error:
+            why = BAD_NUMBER if isinstance(error, ArithmeticError) else error
             raise ValueError(
-                f"attribute {name}: {error or type(error).__name__}; DynamoDB has str, int, "
+                f"attribute {name}: {why}; DynamoDB has str, int, "
                 "Decimal of at most 38 digits, bool, None, bytes, list, dict and sets of one of "
                 "str, number and bytes"
             ) from None

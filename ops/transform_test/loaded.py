@@ -41,7 +41,9 @@ def load(file: Path, carried: Carried) -> ModuleType:
     try:
         with in_place(module), redirect_stdout(sys.stderr):
             spec.loader.exec_module(module)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise OpsError(
             f"{file} fails when it is loaded, so no change would become a row:\n"
             f"{trace(error, file)}"
@@ -62,7 +64,7 @@ def in_place(module: ModuleType) -> Iterator[None]:
             sys.modules[NAME] = before
 
 
-def trace(error: Exception, file: Path) -> str:
+def trace(error: BaseException, file: Path) -> str:
     """The error below the lines of the file that led to it."""
     own = [
         frame for frame in extract_tb(error.__traceback__) if frame.filename == str(file.resolve())

@@ -1,6 +1,6 @@
 """`rows_of`: what a test of a transform asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -10,6 +10,7 @@ from handlers.change import METADATA_COLUMNS
 from ops.transform_test.given import CHANGED_AT, stream_record
 
 if TYPE_CHECKING:
+    from ops.transform_test.asked import Asked
     from ops.transform_test.trial import Trial
 
 
@@ -28,6 +29,7 @@ def rows_of(
     is_ttl_delete: bool = False,
     metadata: bool = False,
     stack: Optional[str] = None,
+    key_names: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """The rows that a change becomes in the lake, as Athena tells them; needs no AWS.
 
@@ -37,6 +39,7 @@ def rows_of(
     new, old: the item after and before the change, in plain values or in DynamoDB JSON.
     kind: by default INSERT with `new` alone, MODIFY with both, REMOVE with `old` alone.
     keys: by default the table's key attributes, `id` unless the settings tell otherwise.
+    key_names: those of an existing table, which the settings do not tell; partition key first.
     metadata: with `_op`, `_key` and the four other columns that every row carries.
 
     The change takes the way that it takes in AWS: `old_image` decides whether `change.old` is
@@ -48,10 +51,11 @@ def rows_of(
     from handlers.line import change_line
     from ops.transform_test.typed import typed_row
 
-    trial, key_names = _trial(str(transform), stack)
+    asked = _asked(str(transform), stack, (*key_names,), Path.cwd())
+    trial = _trial(asked, _state(asked.file))
     record = stream_record(
         1,
-        key_names,
+        asked.key_names,
         new=new,
         old=old,
         kind=kind,
@@ -69,10 +73,25 @@ def rows_of(
 
 
 @cache
-def _trial(transform: str, stack: Optional[str]) -> "tuple[Trial, list[str]]":
+def _asked(transform: str, stack: Optional[str], key_names: tuple[str, ...], _: Path) -> "Asked":
+    """What is asked for from this directory, by which paths are told."""
     # Not above: it loads Pulumi, for which `--help` need not wait.
     from ops.transform_test.asked import asked_for
+
+    return asked_for(transform, stack, None, key_names)
+
+
+@cache
+def _trial(asked: "Asked", _: Optional[tuple[int, int]]) -> "Trial":
+    """The module loaded once in each state of its file."""
     from ops.transform_test.trial import Trial
 
-    asked = asked_for(transform, stack)
-    return Trial(asked), asked.key_names
+    return Trial(asked)
+
+
+def _state(file: Path) -> Optional[tuple[int, int]]:
+    """What tells a changed file."""
+    if not file.is_file():
+        return None
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size

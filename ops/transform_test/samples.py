@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -14,8 +13,7 @@ from handlers.reader import Reader
 from ops import OpsError
 from ops.replay.entries import GZIP, CorruptError, Wanted, entries_of
 from ops.transform_test.given import KINDS, stream_record
-
-TOLD = frozenset({"kind", "new", "old", "keys", "changed_at", "is_ttl_delete"})
+from ops.transform_test.told import change_told, is_of_bucket, opened
 
 ALLOWED = """\
 A file of sample changes holds JSON, as a list, or one object behind the other, of
@@ -40,6 +38,13 @@ def samples_of(body: bytes, source: Source) -> list[bytes]:
 
     Raises OpsError that names the file, the line, and what is allowed.
     """
+    lines = _lines(body, source)
+    if not lines:
+        raise OpsError(f"{source.name} holds no change.\n{ALLOWED}")
+    return lines
+
+
+def _lines(body: bytes, source: Source) -> list[bytes]:
     if body.startswith(GZIP):
         return _from_bucket(body, source)
     try:
@@ -48,15 +53,19 @@ def samples_of(body: bytes, source: Source) -> list[bytes]:
         raise OpsError(f"{source.name} is no text in UTF-8.\n{ALLOWED}") from None
     except json.JSONDecodeError as error:
         raise OpsError(f"{source.name}, line {error.lineno}: {error.msg}.\n{ALLOWED}") from None
+    except (ValueError, RecursionError):
+        raise OpsError(
+            f"{source.name} is nested deeper, or has a number longer, than an item of DynamoDB: 32"
+            f" levels and 38 digits are allowed.\n{ALLOWED}"
+        ) from None
     if not documents:
         raise OpsError(f"{source.name} is empty.\n{ALLOWED}")
-    if isinstance(documents[0][1], dict) and not {"payload", "rawData"}.isdisjoint(documents[0][1]):
+    if is_of_bucket(documents[0][1], source.key_names):
         return _from_bucket(body, source)
     lines: list[bytes] = []
     for line, document in documents:
-        for each in document if isinstance(document, list) else [document]:
-            for one in _opened(each):
-                lines.append(_line(one, len(lines) + 1, f"{source.name}, line {line}", source))
+        for each in opened(document):
+            lines.append(_line(each, len(lines) + 1, f"{source.name}, line {line}", source))
     return lines
 
 
@@ -93,17 +102,6 @@ def _documents(text: str) -> Iterator[tuple[int, Any]]:
         yield line, document
 
 
-def _opened(document: Any) -> list[Any]:
-    """What the document wraps: items, stream records, or itself."""
-    if isinstance(document, dict):
-        for name in ("Records", "Items"):
-            if isinstance(document.get(name), list):
-                return list(document[name])
-        if isinstance(document.get("Item"), dict):
-            return [document["Item"]]
-    return [document]
-
-
 def _line(given: Any, number: int, where: str, source: Source) -> bytes:
     try:
         if not isinstance(given, Mapping) or not given:
@@ -129,9 +127,5 @@ def _record(given: Mapping[str, Any], number: int, key_names: Sequence[str]) -> 
         # With floats again: a time may have a point, and all other numbers are texts here.
         record: dict[str, Any] = json.loads(json.dumps(given, default=float))
         return record
-    if given.get("kind") not in KINDS or not given.keys() <= TOLD:
-        return stream_record(number, key_names, new=given)
-    told = dict(given)
-    if "changed_at" in told:
-        told["changed_at"] = datetime.fromisoformat(told["changed_at"])
-    return stream_record(number, key_names, **told)
+    told = change_told(given, key_names)
+    return stream_record(number, key_names, **({"new": given} if told is None else told))

@@ -75,7 +75,7 @@ def document(table: LakeTable, all_tried: Sequence[Tried]) -> dict[str, Any]:
         "changes": [
             {
                 "kind": tried.kind,
-                "keys": json.loads(_text(dict(tried.keys))),
+                "keys": json.loads(_text(dict(tried.keys)), parse_float=str),
                 "taken": tried.taken,
                 "lines": list(tried.lines),
                 "folder": folder(table, tried.partition) if tried.lines else None,
@@ -104,7 +104,21 @@ def _text(value: Any) -> str:
         case bytes():
             return repr(value)
         case bool() | dict() | list():
-            return json.dumps(value, ensure_ascii=False, default=_text)
+            return _nested(value)
         case date():
             return value.isoformat()
     return str(value)
+
+
+def _nested(value: Any) -> str:
+    """A value as JSON; numbers with all their digits, as they lie in the lake."""
+    match value:
+        case dict():
+            names = (json.dumps(name, ensure_ascii=False) for name in value)
+            pairs = zip(names, map(_nested, value.values()), strict=True)
+            return f"{{{', '.join(f'{name}: {inner}' for name, inner in pairs)}}}"
+        case list():
+            return f"[{', '.join(map(_nested, value))}]"
+        case Decimal():
+            return f"{value:f}"
+    return json.dumps(value, ensure_ascii=False, default=_text)

@@ -26,6 +26,13 @@ from ops.transform_test.loaded import carried_by, in_place, load
 EXPRESSION = re.compile(r"!\{(partitionKeyFromLambda|timestamp):([^}]+)\}")
 
 
+# https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
+ENDS_THE_CALL = (
+    "ends the whole call in Lambda: Firehose makes it again, then sets all of its records aside;"
+    " raise an Exception, which sets aside the change alone"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tried:
     """What became of one change."""
@@ -40,7 +47,7 @@ class Tried:
     """The partition keys that the transform tells Firehose."""
     reason: Optional[str] = None
     """Why it was refused, as the log would tell."""
-    error: Optional[Exception] = None
+    error: Optional[BaseException] = None
     """What the transform raised."""
 
 
@@ -76,8 +83,15 @@ class Trial:
             return replace(tried, taken=False)
         self._error, log = None, io.StringIO()
         given = {"recordId": "sample", "data": b64encode(line).decode()}
-        with redirect_stdout(log), in_place(self._module):
-            [answer] = transform_records([given], self._pipeline, _put_back)["records"]
+        try:
+            with redirect_stdout(log), in_place(self._module):
+                [answer] = transform_records([given], self._pipeline, _put_back)["records"]
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            # Such as SystemExit: the handler catches no more than Exception.
+            reason = f"{type(error).__name__} {ENDS_THE_CALL}"
+            return replace(tried, reason=reason, error=error)
         if answer["result"] == "ProcessingFailed":
             refused = json.loads(log.getvalue().splitlines()[0])
             return replace(tried, reason=refused["error"], error=self._error)

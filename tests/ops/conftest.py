@@ -40,6 +40,6 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modules
     """A program's directory that is empty yet, and no module loaded before."""
     monkeypatch.setattr(asked, "ROOT", tmp_path)
     monkeypatch.setattr(loaded, "ROOT", tmp_path)
-    rows._trial.cache_clear()
+    rows._asked.cache_clear()
     yield Modules(tmp_path)
-    rows._trial.cache_clear()
+    rows._asked.cache_clear()

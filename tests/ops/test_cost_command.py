@@ -241,6 +241,12 @@ def test_one_pipeline_has_no_table_of_all_of_them() -> None:
             " README.md names them; write for example forwarder.batching_window_seconds=60.",
         ),
         (
+            ["--set", "forwarder=1", "--set", "forwarder.batch_size=2"],
+            2,
+            "Invalid value for --set: 'forwarder.batch_size' lies in forwarder, which is set to 1"
+            " before: a group is no single value; leave one of the two out.",
+        ),
+        (
             ["--set", "tags={"],
             2,
             "Invalid value for --set: 'tags={' has a value that is no YAML: write it as the stack's"
@@ -316,6 +322,31 @@ def test_a_stack_without_tables_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
     reason = "Pulumi.dev.yaml has no tables: name at least one below `tables`."
     assert refused("--from-stack", "dev") == (1, reason)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ("tables: []", "Pulumi.dev.yaml has no tables: name at least one below `tables`."),
+        ("tables:", "Pulumi.dev.yaml has no tables: name at least one below `tables`."),
+        ("tables: 5", "Pulumi.dev.yaml is refused: tables: 5 is no map of tables;"),
+        ("tables: x", "Pulumi.dev.yaml is refused: tables: 'x' is no map of tables;"),
+        ("tables: {a: 5}", "Pulumi.dev.yaml is refused: tables.a: 5 is no map of settings;"),
+        (
+            "{tables: {a: {}}, defaults: abc}",
+            "Pulumi.dev.yaml is refused: defaults: 'abc' is no map of settings;",
+        ),
+    ],
+)
+def test_a_config_of_another_form_is_refused(
+    config: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  {config}\n")
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+
+    code, told = refused("--from-stack", "dev", "--set", "tags.day=2026-01-01")
+    assert (code, told[: len(reason)]) == (1, reason)
 
 
 def test_the_helps_defaults_are_the_commands() -> None:

@@ -148,8 +148,45 @@ def test_values_are_shown_as_athena_shows_them(modules: Modules) -> None:
     ]
     assert [row.split(maxsplit=1)[1].rpartition("  ")[0].strip() for row in rows[1:]] == [
         *("2026-11-23 09:30:00", "2026-11-23", "0.5", "0.00000001", "false"),
-        *('{"ü": "1.0", "x": null}', "[b]"),
+        *('{"ü": 1.0, "x": null}', "[b]"),
     ]
+
+
+def test_without_columns_nested_values_are_shown_as_the_lake_has_them(modules: Modules) -> None:
+    body = '{"id": "a", "deep": [1, 2.5, {"ü": 0.10000000000000000001, "no": false}, "x", null]}'
+    shown = run(modules.write(), "-", stdin=body).stdout
+    assert '[1, 2.5, {"ü": 0.10000000000000000001, "no": false}, "x", null]' in shown
+
+
+def test_the_key_of_an_existing_table_is_named_on_the_command_line(
+    modules: Modules, capsys: pytest.CaptureFixture[str]
+) -> None:
+    modules.stack(catalog="crawler", source={"existing": True})
+    modules.write()
+    samples = modules.root / "s.json"
+    samples.write_text('{"id": "i", "pk": "a", "sk": 1}')
+    result = run("shop", str(samples), "--key", "pk", "--key", "sk", "--json")
+    assert json.loads(result.stdout)["changes"][0]["keys"] == {"pk": "a", "sk": 1}
+    assert main(["transform-test", "shop", str(samples)]) == 1
+    assert (
+        "s.json, line 1: nothing tells of which attributes the key of an existing table is made;"
+        " name them with --key (in a test key_names=), or give the change's `keys`."
+    ) in capsys.readouterr().err
+    samples.write_text('{"kind": "REMOVE", "keys": {"pk": 1.5}}')
+    [change] = json.loads(run("shop", str(samples), "--json").stdout)["changes"]
+    assert change["keys"] == {"pk": "1.5"}
+
+
+def test_a_module_that_ends_the_process_refuses_the_change(modules: Modules) -> None:
+    path = modules.write("import sys\n\n\ndef transform(change):\n    sys.exit(7)\n")
+    shown = lines_of(run(path, "-", stdin='{"id": "a"}{"id": "b"}').stdout)
+    assert shown[0] == (
+        '1. INSERT {"id": "a"}: refused: SystemExit ends the whole call in Lambda: Firehose makes'
+        " it again, then sets all of its records aside; raise an Exception, which sets aside the"
+        " change alone"
+    )
+    assert {f'  File "{path}", line 5, in transform', "SystemExit: 7"} < {*shown}
+    assert shown[-1] == "2 changes: 0 rows, 0 left out, 2 refused."
 
 
 @pytest.mark.parametrize("transform", ["transforms/orders.py", "orders"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ops.transform_test import rows_of
-from ops.transform_test.given import attributes, stream_record
+from ops.transform_test.given import BAD_NUMBER, attributes, stream_record
 
 ITEM = {"id": "a"}
 
@@ -26,12 +26,20 @@ NO_DYNAMODB_JSON = "an attribute is no DynamoDB JSON: "
         ({"old": ITEM, "kind": "MODIFY"}, "MODIFY has a new item; give it as `new`"),
         ({"new": ITEM, "old": ITEM, "kind": "SNAPSHOT"}, "SNAPSHOT has no old item; leave `old`"),
         ({"new": ITEM, "is_ttl_delete": True}, "INSERT is no delete; is_ttl_delete goes with a"),
-        ({"new": {"id": {"N": "x"}}}, NO_DYNAMODB_JSON),
+        ({"new": {"id": {"N": "x"}}}, NO_DYNAMODB_JSON + BAD_NUMBER),
         ({"new": {"id": {"B": "*"}}}, NO_DYNAMODB_JSON),
         ({"new": {"id": {"S": 1}}}, NO_DYNAMODB_JSON + "Expected `str | null`, got `int`"),
         ({"new": {**ITEM, "n": 0.5}}, "attribute n: Float types are not supported. Use Decimal"),
         ({"new": {**ITEM, "d": date(2026, 1, 1)}}, "attribute d: Unsupported type"),
-        ({"new": {**ITEM, "n": 10**38 + 1}}, "attribute n: "),
+        ({"new": {**ITEM, "n": 10**38 + 1}}, f"attribute n: {BAD_NUMBER}; DynamoDB has str, int"),
+        ({"new": {**ITEM, "l": [Decimal("1E+126")]}}, f"attribute l: {BAD_NUMBER}; "),
+        ({"new": {"id": None}}, "the key id is null, which DynamoDB takes for no key; give a text"),
+        ({"new": {"id": True}}, "the key id is true or false, which"),
+        ({"new": {"id": [1]}}, "the key id is a list, which"),
+        ({"new": {"id": {"a": 1}}}, "the key id is a map, which"),
+        ({"new": {"id": {1}}}, "the key id is a set, which"),
+        ({"new": {"id": ""}}, "the key id is empty, which"),
+        ({"new": ITEM, "keys": {"id": None}}, "the key id is null, which"),
     ],
 )
 def test_what_is_no_change_is_refused(options: dict[str, Any], error: str) -> None:

@@ -1,5 +1,6 @@
 """A module is read as the deployment reads it, loaded as Lambda loads it, under its settings."""
 
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -124,6 +125,95 @@ def test_settings_that_are_not_there_are_told(transform: str, stack: Any, error:
     with pytest.raises(OpsError) as refused:
         asked_for(transform, stack)
     assert refused.value.message == error
+
+
+@pytest.mark.parametrize(
+    ("key_names", "error"),
+    [
+        (["pk"], "The key pk is not that of shop, whose settings make the table with the key id;"
+         " only the key of an existing table is to be named."),
+        (["a", "a"], "'a', 'a' is no key of a table: it has a partition key and at most a sort key;"
+         " name one or two attributes."),
+        (["a", "b", "c"], "'a', 'b', 'c' is no key of a table: it has a partition key and at most a"
+         " sort key; name one or two attributes."),
+        ([""], "'' is no key of a table: it has a partition key and at most a sort key; name one or"
+         " two attributes."),
+    ],
+)  # fmt: skip
+def test_a_key_that_cannot_be_is_refused(
+    modules: Modules, key_names: list[str], error: str
+) -> None:
+    modules.stack(catalog="crawler")
+    modules.write()
+    with pytest.raises(OpsError) as refused:
+        asked_for("shop", None, None, key_names)
+    assert refused.value.message == error
+    assert asked_for("shop", None, None, ["id"]).key_names == ["id"]
+
+
+def test_the_key_of_an_existing_table_is_named_in_a_test(modules: Modules) -> None:
+    modules.stack(catalog="crawler", source={"existing": True})
+    modules.write("def transform(change):\n    return {'keys': change.keys}\n")
+    item = {"id": "i", "pk": "a", "sk": 1}
+    assert rows_of("shop", item, key_names=["pk", "sk"]) == [{"keys": {"pk": "a", "sk": 1}}]
+    assert rows_of("shop", item, keys={"pk": "a"}) == [{"keys": {"pk": "a"}}]
+    with pytest.raises(ValueError, match=r"^nothing tells of which attributes the key of an exist"):
+        rows_of("shop", item)
+    other = modules.write(name="other.py")
+    assert rows_of(other, {"pk": "a"}, key_names=["pk"]) == [{"pk": "a"}]
+
+
+def test_settings_given_otherwise_are_for_the_pipeline_that_is_tried_alone(
+    modules: Modules,
+) -> None:
+    modules.stack("store", catalog="crawler", source={"range_key": "n"})
+    path = modules.write(name="other.py")
+    changed = {"source": {"range_key_type": "N"}}
+    for transform in ("shop", "store"):
+        assert asked_for(transform, None, changed).args.source.range_key_type == "N"
+    # Of no effect on `other.py`, which has no range key; the stack's tables have one.
+    with pytest.raises(OpsError, match=r"^These settings are refused: settings\.source: "):
+        asked_for(path, None, changed)
+    # Beside `range_key` no table of the stack could have it.
+    assert asked_for(path, None, {"source": {"hash_key": "n"}}).key_names == ["n"]
+    with pytest.raises(OpsError) as refused:
+        asked_for("store", None, {"source": {"hash_key": "n"}})
+    assert refused.value.message == (
+        "Pulumi.dev.yaml is refused: tables.store.source: range_key='n' is the hash_key; name"
+        " another."
+    )
+
+
+def test_a_relative_path_is_that_of_the_directory_at_the_time(
+    modules: Modules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (modules.root / name).mkdir()
+        monkeypatch.chdir(modules.root / name)
+        modules.write(f"def transform(change):\n    return {{'is': {name!r}}}\n", f"{name}/m.py")
+        # Told apart by the directory alone: size and time are the same.
+        os.utime("m.py", (0, 0))
+        assert rows_of("./m.py", ITEM) == [{"is": name}]
+
+
+def test_a_module_that_has_changed_is_loaded_anew(modules: Modules) -> None:
+    path = modules.write("def transform(change):\n    return {'n': 1}\n")
+    assert rows_of(path, ITEM) == [{"n": 1}]
+    modules.write("def transform(change):\n    return {'n': 1 + 1}\n")
+    assert rows_of(path, ITEM) == [{"n": 2}]
+
+
+def test_what_ends_the_process_is_refused_and_an_interrupt_is_none(modules: Modules) -> None:
+    path = modules.write("def transform(change):\n    raise SystemExit\n")
+    with pytest.raises(RefusedError, match=r"^SystemExit ends the whole call in Lambda") as refused:
+        rows_of(path, ITEM)
+    assert isinstance(refused.value.__cause__, SystemExit)
+    path = modules.write("def transform(change):\n    raise KeyboardInterrupt\n", "stop.py")
+    with pytest.raises(KeyboardInterrupt):
+        rows_of(path, ITEM)
+    path = modules.write(f"exit(3)\n\n\n{RETURN_ITEM}", "load.py")
+    with pytest.raises(OpsError, match=r"fails when it is loaded(.|\n)*SystemExit: 3$"):
+        rows_of(path, ITEM)
 
 
 def test_without_a_dev_stack_a_module_is_tried_with_the_defaults(modules: Modules) -> None:

@@ -81,6 +81,22 @@ def test_an_item_with_attributes_of_these_names_is_an_item() -> None:
     assert changes(item) == [("INSERT", {"id": "a"}, item, None)]
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"id": "a", "payload": {"Records": []}},
+        {"id": "a", "rawData": "AA==", "errorCode": "x"},
+        {"id": "a", "Items": [{"sku": 1}], "Count": 1},
+        {"id": "a", "Records": ["x"]},
+        {"id": "a", "Item": {"sku": 1}},
+        {"id": "a", "kind": "INSERT", "new": {"id": "b"}, "old": {"id": "b"}, "x": 1},
+    ],
+    ids=lambda item: list(item)[1],
+)
+def test_an_item_may_have_attributes_named_as_aws_names_what_it_wraps(item: dict[str, Any]) -> None:
+    assert changes(item) == [("INSERT", {"id": "a"}, item, None)]
+
+
 LINES = [change_line(record) for record in EVENTS]
 FAILED_BATCH = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "payload": BATCH}
 ERROR_RECORDS = b"".join(
@@ -117,6 +133,12 @@ METADATA = '"_op":"INSERT","_key":"{}","_row":0,"_event_id":"e","_sequence_numbe
 ROW = b64encode(f'{{{METADATA},"_changed_at":"2026-11-23 09:30:00"}}'.encode()).decode()
 
 
+TOO_MUCH = (
+    "orders.json is nested deeper, or has a number longer, than an item of DynamoDB: 32 levels and"
+    " 38 digits are allowed."
+)
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [
@@ -131,7 +153,8 @@ ROW = b64encode(f'{{{METADATA},"_changed_at":"2026-11-23 09:30:00"}}'.encode()).
         (b'{"kind": "REMOVE", "new": {"id": "a"}}', "orders.json, line 1: a REMOVE has no new item;"
          " give the item that went as `old`."),
         (b'{"kind": "REMOVE", "keys": {"id": "a"}, "changed_at": "noon"}',
-         "orders.json, line 1: Invalid isoformat string: 'noon'."),
+         "orders.json, line 1: changed_at='noon' is no ISO time; write it as"
+         " 2026-11-23T09:30:00Z."),
         (b'{"kind": "INSERT", "new": 7}', "orders.json, line 1: new is no item but 7; give an"
          " object of attributes."),
         (b'{"eventName": "INSERT", "dynamodb": {}}', "orders.json, line 1: it is no stream record"
@@ -141,7 +164,28 @@ ROW = b64encode(f'{{{METADATA},"_changed_at":"2026-11-23 09:30:00"}}'.encode()).
          " subscriptable)."),
         (json.dumps(stream_record(1, "UPDATE")).encode(), "orders.json, line 1: it is no stream"
          " record (ValidationError: Invalid enum value 'UPDATE' - at `$.eventName`)."),
-        (b'{"payload": 7}', "orders.json: its payload has no Records."),
+        (b'{"requestContext": {}, "payload": 7}', "orders.json: its payload has no Records."),
+        (b"[]", "orders.json holds no change."),
+        (b'{"Items": [], "Count": 0}', "orders.json holds no change."),
+        (b'{"requestContext": {}, "payload": {"Records": []}}', "orders.json holds no change."),
+        (b'{"kind": "UPDATE", "new": {"id": "a"}}', "orders.json, line 1: kind='UPDATE' is none of"
+         " INSERT, MODIFY, REMOVE, SNAPSHOT; use one of these."),
+        (b'{"new": {"id": "a"}, "old": {"id": "a"}}', "orders.json, line 1: the change has no kind;"
+         " give INSERT, MODIFY, REMOVE, SNAPSHOT as its `kind`."),
+        (b'{"kind": "REMOVE", "old": {"id": "a"}, "ttl_delete": true}', "orders.json, line 1: a"
+         " change has no field 'ttl_delete': did you mean is_ttl_delete?."),
+        (b'{"kind": "INSERT", "new": {"id": "a"}, "x": 1}', "orders.json, line 1: a change has no"
+         " field 'x': known are kind, new, old, keys, changed_at, is_ttl_delete."),
+        (b'{"kind": "INSERT", "new": {"id": "a"}, "changed_at": 1795426200}', "orders.json, line 1:"
+         " changed_at=1795426200 is no ISO time; write it as 2026-11-23T09:30:00Z."),
+        (b'{"kind": "REMOVE", "keys": {"id": "a"}, "is_ttl_delete": "yes"}', "orders.json, line 1:"
+         " is_ttl_delete='yes' is not a yes or no; use true or false."),
+        (b'{"kind": "fruit"}', "orders.json, line 1: kind='fruit' is none of INSERT, MODIFY,"
+         " REMOVE, SNAPSHOT; use one of these."),
+        (b'{"kind": "fruit", "n": 1}', "orders.json, line 1: the item has no id, of which the"
+         " table's key is made; give it, or the change's `keys`."),
+        (b'{"id": "a", "n": ' + b"1" * 5000 + b"}", TOO_MUCH),
+        (b"[" * 100_000, TOO_MUCH),
         (b'{"rawData": "*"}', "orders.json, entry 1: its rawData is no base64."),
         (f'{{"rawData": "{ROW}"}}'.encode(), "orders.json, entry 1: it holds rows, which the"
          " transform has made."),
