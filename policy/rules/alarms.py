@@ -4,13 +4,11 @@ from .resources import Found, Resource, Stack, listed, told
 from .rule import Rule, StackRule
 
 TOPIC = "aws:sns/topic:Topic"
+ACTIONS = ("alarmActions", "okActions", "insufficientDataActions")
 # The properties by which another service sends to a topic.
 SENDERS = {
-    "aws:cloudwatch/metricAlarm:MetricAlarm": (
-        "alarmActions",
-        "okActions",
-        "insufficientDataActions",
-    ),
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": ACTIONS,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": ACTIONS,
     "aws:cloudwatch/eventTarget:EventTarget": ("arn",),
 }
 

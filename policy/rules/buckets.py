@@ -1,10 +1,10 @@
 """Buckets: closed to the public, encrypted, reached by TLS only."""
 
-from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
-from .permissions import statements
-from .resources import UNKNOWN, Found, Resource, Stack, listed, mapped, told
+from .documents import Statement, conditions, statements
+from .resources import UNKNOWN, Found, Resource, Stack, listed, told
 from .rule import Rule, StackRule
 
 # The second names are those that pulumi-aws had before version 7.
@@ -58,27 +58,47 @@ def tls_only(stack: Stack) -> Found:
         documents = [policy.get("policy") for policy in policies]
         # One inside the bucket; unknown, it is what S3 will tell of it.
         documents += [text for text in [bucket.get("policy")] if isinstance(text, str) and text]
-        if not any(text is UNKNOWN or denies_without_tls(text) for text in documents):
+        if not any(text is UNKNOWN or denies_without_tls(text, bucket) for text in documents):
             yield (
                 policies[0] if policies else bucket,
-                "no policy of this bucket denies what comes without TLS; add a BucketPolicy that"
-                ' denies "s3:*" to "*" where aws:SecureTransport is "false".',
+                "no statement of this bucket's policy denies all that comes without TLS; add one"
+                ' that denies "s3:*" to "*" on the bucket and its objects where'
+                ' aws:SecureTransport is "false", under no other condition.',
             )
 
 
-def denies_without_tls(document: Any) -> bool:
+def denies_without_tls(document: Any, bucket: Resource) -> bool:
     return any(
         statement.get("Effect") == "Deny"
-        and statement.get("Principal") in ("*", {"AWS": "*"})
-        and "s3:*" in listed(statement.get("Action"))
-        and without_tls(mapped(statement.get("Condition")))
+        and statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+        and {"*", "s3:*"} & {str(action).lower() for action in listed(statement.get("Action"))}
+        and covers(statement, bucket)
+        and without_tls(statement)
         for statement in statements(document)
     )
 
 
-def without_tls(condition: Mapping[str, Any]) -> bool:
-    secure = mapped(condition.get("Bool")).get("aws:SecureTransport")
-    return [str(value).lower() for value in listed(secure)] == ["false"]
+def covers(statement: Statement, bucket: Resource) -> bool:
+    """Whether a statement is about a bucket and its objects, as far as both are known."""
+    resources, name = statement.get("Resource"), bucket.get("bucket")
+    given = resources if isinstance(resources, list) else [resources]
+    if not isinstance(name, str) or UNKNOWN in given:
+        return True
+    # Behind `arn:aws:s3:::`; everything is without it.
+    patterns = [str(resource).split(":::")[-1] for resource in given]
+    return all(
+        any(fnmatchcase(place, pattern) for pattern in patterns) for place in (name, f"{name}/*")
+    )
+
+
+def without_tls(statement: Statement) -> bool:
+    """Whether a statement's one condition is that TLS is missing."""
+    found = [
+        (operator, key, [str(item).lower() for item in listed(value)])
+        for operator, key, value in conditions(statement)
+    ]
+    key, values = "aws:securetransport", ["false"]
+    return found in ([("bool", key, values)], [("boolifexists", key, values)])
 
 
 RULES: list[Rule] = [

@@ -14,7 +14,10 @@ LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
 def group_ends(resource: Resource, _: Mapping[str, Any]) -> Iterator[str]:
     days = resource.get("retentionInDays")
-    if resource.type == LOG_GROUP and days in (None, 0):
+    # CloudWatch fixes that of the class DELIVERY.
+    if resource.type != LOG_GROUP or resource.get("logGroupClass") in (UNKNOWN, "DELIVERY"):
+        return
+    if days in (None, 0):
         yield (
             f"{told('retentionInDays', days)}: CloudWatch then keeps the log for ever; set one of"
             " its fixed numbers of days, such as 30."

@@ -2,12 +2,13 @@
 
 from pulumi_policy import Policy
 
-from . import alarms, buckets, delivery, logs, permissions, production, streams
+from . import alarms, buckets, delivery, logs, permissions, principals, production, streams
 from .rule import Rule
 
 RULES: list[Rule] = [
     *buckets.RULES,
     *permissions.RULES,
+    *principals.RULES,
     *logs.RULES,
     *streams.RULES,
     *delivery.RULES,

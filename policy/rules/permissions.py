@@ -1,79 +1,53 @@
 """Who may do what: no wildcards in policy documents beyond a few, no managed policy too wide."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from .resources import Resource, listed, mapped, told
+from .documents import Config, allowed
+from .resources import Resource, listed, told
 from .rule import ResourceRule, Rule
 
-Statement = Mapping[str, Any]
-Config = Mapping[str, Any]
+LAMBDA_IN_VPC = "Lambda in a VPC makes its network interfaces, whose names nobody knows before"
+SAMPLING = "it knows no resource, and X-Ray's SDK asks for it"
 
-# Actions that AWS cannot scope: they can be allowed on everything only.
+# Actions that AWS cannot scope, or documents with everything only.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 UNSCOPED = {
     "cloudwatch:PutMetricData": "a metric is no resource",
     "dynamodb:ListStreams": "it knows no resource, and Lambda asks for it to read a stream",
+    "ec2:AssignPrivateIpAddresses": LAMBDA_IN_VPC,
+    "ec2:CreateNetworkInterface": LAMBDA_IN_VPC,
+    "ec2:DeleteNetworkInterface": LAMBDA_IN_VPC,
+    "ec2:DescribeNetworkInterfaces": "it knows no resource",
+    "ec2:DescribeSecurityGroups": "it knows no resource",
+    "ec2:DescribeSubnets": "it knows no resource",
+    "ec2:DescribeVpcs": "it knows no resource",
+    "ec2:UnassignPrivateIpAddresses": LAMBDA_IN_VPC,
+    "sts:GetCallerIdentity": "it knows no resource",
+    "xray:GetSamplingRules": SAMPLING,
+    "xray:GetSamplingStatisticSummaries": SAMPLING,
+    "xray:GetSamplingTargets": SAMPLING,
     "xray:PutTelemetryRecords": "a trace is no resource",
     "xray:PutTraceSegments": "a trace is no resource",
 }
 
-# In a policy that lies on a key or a secret, "*" is that key or secret.
+# In a policy that lies on a key, a secret, a topic or a queue, "*" is that itself.
 # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html
 # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html
-ON_ITSELF = ("aws:kms/", "aws:secretsmanager/")
+ON_ITSELF = ("aws:kms/", "aws:secretsmanager/", "aws:sns/", "aws:sqs/")
 
-# An ARN that names nothing but a kind of resource.
-WHOLE_KIND = re.compile(
-    r"\*|(deliverystream|function|key|log-group|role|secret|stateMachine|stream|table)[/:]\*"
-)
+# Their ARNs hold the name at once, others a kind such as `table` before it.
+NAME_FIRST = re.compile(r"arn:[^:]*:(s3:::|(codecommit|codepipeline|execute-api|sns|sqs):).*")
 
-# What ties an open principal to somebody.
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
-BINDING = {
-    "aws:principalaccount",
-    "aws:principalarn",
-    "aws:principalorgid",
-    "aws:principalorgpaths",
-    "aws:sourceaccount",
-    "aws:sourcearn",
-    "aws:sourceip",
-    "aws:sourceorgid",
-    "aws:sourceowner",
-    "aws:sourcevpc",
-    "aws:sourcevpce",
-    "kms:calleraccount",
-}
+# A wildcard in the service, or where the action's name begins.
+TOO_MANY = re.compile(r"[^:]*[*?].*:.*|(.*:)?[*?].*")
 
 TOO_WIDE = re.compile(
-    r"arn:[^:]+:iam::aws:policy/(?:.*/)?(\w*FullAccess|AdministratorAccess|PowerUserAccess)"
+    r"arn:[^:]+:iam::aws:policy/(?:.*/)?"
+    r"([\w-]*FullAccess[\w-]*|AdministratorAccess[\w-]*|PowerUserAccess|SecretsManagerReadWrite"
+    r"|job-function/(DataScientist|(Database|Network|System)Administrator))"
 )
-
-
-def statements(document: Any) -> list[Statement]:
-    """A policy document's statements; none of what is unknown or no such document."""
-    if isinstance(document, str):
-        try:
-            document = json.loads(document)
-        except ValueError:
-            return []
-    if not isinstance(document, Mapping):
-        return []
-    return [item for item in listed(document.get("Statement")) if isinstance(item, Mapping)]
-
-
-def allowed(resource: Resource) -> Iterator[tuple[str, Statement]]:
-    """What the documents in a resource allow, each with the property that it stands in."""
-    documents = {key: resource.get(key) for key in ("policy", "assumeRolePolicy")}
-    for index, inline in enumerate(listed(resource.get("inlinePolicies"))):
-        documents[f"inlinePolicies[{index}].policy"] = mapped(inline).get("policy")
-    if resource.type.startswith("aws:"):
-        for path, document in documents.items():
-            for statement in statements(document):
-                if statement.get("Effect") == "Allow":
-                    yield path, statement
 
 
 def resources_named(resource: Resource, _: Config) -> Iterator[str]:
@@ -92,20 +66,22 @@ def resources_named(resource: Resource, _: Config) -> Iterator[str]:
             if scoped and names_nothing(str(name)):
                 yield (
                     f"{told(f'{path}: Resource', name)} is too wide for {', '.join(scoped)}: only"
-                    f" {', '.join(UNSCOPED)} may have it; name the ARNs."
+                    " the actions listed in docs/policies.md may have it; name the ARNs."
                 )
 
 
 def names_nothing(arn: str) -> bool:
-    """Whether a resource of a statement is everything, or everything of a kind."""
-    if arn == "*":
-        return True
-    parts = arn.split(":", 5)
-    if len(parts) < 6:
-        return False
-    # A bucket's objects stand behind it, as in `arn:aws:s3:::*/*`.
-    name = parts[5].removesuffix("/*") if parts[2] == "s3" else parts[5]
-    return WHOLE_KIND.fullmatch(name) is not None
+    """Whether a resource of a statement is everything, or everything of a kind.
+
+    So are `table/*/stream/*` and `arn:aws:s3:::*/*`: what counts is the name itself.
+    """
+    if not arn.startswith("arn:"):
+        return not arn.strip("*?")
+    part = arn.split(":", 5)[-1]
+    pieces = [piece for piece in re.split("[/:]", part) if piece]
+    names = pieces if NAME_FIRST.fullmatch(arn) else pieces[1:]
+    wild = "*" in part or "?" in part
+    return wild and not (names and re.search("[a-zA-Z0-9]", names[0]))
 
 
 def actions_named(resource: Resource, _: Config) -> Iterator[str]:
@@ -119,33 +95,11 @@ def actions_named(resource: Resource, _: Config) -> Iterator[str]:
                 " what is allowed in Action."
             )
         for action in listed(statement.get("Action")):
-            if str(action).split(":")[-1] == "*":
+            if TOO_MANY.fullmatch(str(action)):
                 yield (
-                    f"{told(f'{path}: Action', action)} is too wide: a service's actions include"
-                    " those that delete and that give rights away; list the actions."
+                    f"{told(f'{path}: Action', action)} is too wide: such a wildcard takes in what"
+                    " deletes and what gives rights away; list the actions."
                 )
-
-
-def principals_named(resource: Resource, _: Config) -> Iterator[str]:
-    for path, statement in allowed(resource):
-        if "NotPrincipal" in statement:
-            yield (
-                f"{told(f'{path}: NotPrincipal', statement['NotPrincipal'])} allows all the rest;"
-                " name who is allowed in Principal."
-            )
-        principal = statement.get("Principal")
-        holders = principal.values() if isinstance(principal, Mapping) else [principal]
-        anybody = any("*" in listed(holder) for holder in holders)
-        if anybody and not BINDING & condition_keys(statement):
-            yield (
-                f"{told(f'{path}: Principal', principal)} is anybody in any account; name the"
-                " account, role or service, or add a condition such as aws:SourceAccount."
-            )
-
-
-def condition_keys(statement: Statement) -> set[str]:
-    tests = mapped(statement.get("Condition")).values()
-    return {key.lower() for test in tests for key in mapped(test)}
 
 
 def managed_narrow(resource: Resource, _: Config) -> Iterator[str]:
@@ -175,13 +129,6 @@ RULES: list[Rule] = [
         reason="`*` takes in what deletes, what gives rights away, and what AWS adds next year.",
         remedy="List the actions.",
         check=actions_named,
-    ),
-    ResourceRule(
-        name="policy-principals-named",
-        guards="A policy tells who is allowed.",
-        reason="The principal `*` without a condition is anybody in any account.",
-        remedy="Name the account, role or service, or add a condition such as aws:SourceAccount.",
-        check=principals_named,
     ),
     ResourceRule(
         name="managed-policy-narrow",

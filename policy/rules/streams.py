@@ -103,12 +103,17 @@ def called(stack: Stack, caller: Resource, key: str, name: Any) -> Iterator[Reso
         known = [function.get(identity) for identity in ("arn", "name")]
         known = [identity for identity in known if isinstance(identity, str)]
         if isinstance(name, str) and known:
-            # Without version or alias.
-            plain_name = ":".join(name.split(":")[:7]) if name.startswith("arn:") else name
-            if plain_name in known:
+            if unqualified(name) in known:
                 yield function
         elif function.urn in caller.references.get(key, ()):
             yield function
+
+
+def unqualified(name: str) -> str:
+    """A function's ARN or name, without version or alias; of `ACCOUNT:function:NAME` the name."""
+    if name.startswith("arn:"):
+        return ":".join(name.split(":")[:7])
+    return name.split("function:")[-1].split(":")[0]
 
 
 def too_short(function: Resource, limits: tuple[int, int], meaning: str) -> Iterator[str]:

@@ -32,8 +32,9 @@ UNENCRYPTED = (
     ' it is; add one with sseAlgorithm "AES256" or "aws:kms".'
 )
 PLAIN = (
-    "no policy of this bucket denies what comes without TLS; add a BucketPolicy that denies"
-    ' "s3:*" to "*" where aws:SecureTransport is "false".'
+    "no statement of this bucket's policy denies all that comes without TLS; add one that denies"
+    ' "s3:*" to "*" on the bucket and its objects where aws:SecureTransport is "false", under no'
+    " other condition."
 )
 
 
@@ -125,8 +126,29 @@ ENCRYPTED = [
 
 TLS_ONLY = [
     Case("a bucket by TLS only", "bucket-tls-only", [RAW, of(RAW, POLICY, "tls", policy=tls())]),
+    *(
+        Case(
+            f"a policy that tells {says}",
+            "bucket-tls-only",
+            [RAW, of(RAW, POLICY, "tls", policy=tls(**changed))],
+        )
+        for says, changed in {
+            "everybody as accounts": {"Principal": {"AWS": "*"}},
+            "everybody as a list of accounts": {"Principal": {"AWS": ["*"]}},
+            "every action": {"Action": "*"},
+            "the actions in capitals, in a list": {"Action": ["S3:*"]},
+            "every resource": {"Resource": "*"},
+            "bucket and objects at once": {"Resource": "arn:aws-cn:s3:::raw-1234567*"},
+            "the condition by its other spelling": {
+                "Condition": {"bool": {"AWS:securetransport": [False]}}
+            },
+            "the condition if it exists": {
+                "Condition": {"BoolIfExists": {"aws:SecureTransport": "false"}}
+            },
+        }.items()
+    ),
     Case(
-        "principal and condition in their other spellings",
+        "a policy with a resource that is unknown as yet",
         "bucket-tls-only",
         [
             RAW,
@@ -134,11 +156,14 @@ TLS_ONLY = [
                 RAW,
                 POLICY,
                 "tls",
-                policy=tls(
-                    Principal={"AWS": "*"}, Condition={"Bool": {"aws:SecureTransport": [False]}}
-                ),
+                policy={"Statement": [{**json.loads(tls())["Statement"], "Resource": [UNKNOWN]}]},
             ),
         ],
+    ),
+    Case(
+        "a policy of a bucket whose name is unknown as yet",
+        "bucket-tls-only",
+        [NEW, of_new(POLICY, "tls", policy=tls())],
     ),
     Case(
         "a policy that is unknown as yet",
@@ -148,7 +173,7 @@ TLS_ONLY = [
     Case(
         "a policy inside the bucket",
         "bucket-tls-only",
-        [made(BUCKET, "raw", {"bucket": "raw", "policy": tls()})],
+        [made(BUCKET, "raw", {"bucket": "raw-1234567", "policy": tls()})],
     ),
     Case("a bucket without a policy", "bucket-tls-only", [RAW], [("raw", PLAIN)]),
     Case(
@@ -170,6 +195,21 @@ TLS_ONLY = [
             "denies reading only": {"Action": "s3:GetObject"},
             "denies what comes by TLS": {"Condition": {"Bool": {"aws:SecureTransport": "true"}}},
             "denies another condition": {"Condition": {"StringEquals": {"aws:userid": "u"}}},
+            "denies under one more condition": {
+                "Condition": {
+                    "Bool": {"aws:SecureTransport": "false"},
+                    "StringEquals": {"aws:userid": "u"},
+                }
+            },
+            "denies under one more condition of a kind": {
+                "Condition": {"Bool": {"aws:SecureTransport": "false", "aws:ViaAWSService": "true"}}
+            },
+            "is about the bucket only": {"Resource": "arn:aws:s3:::raw-1234567"},
+            "is about the objects only": {"Resource": "arn:aws:s3:::raw-1234567/*"},
+            "is about another bucket": {
+                "Resource": ["arn:aws:s3:::logs-1234567", "arn:aws:s3:::logs-1234567/*"]
+            },
+            "is about all but": {"Resource": None, "NotResource": "arn:aws:s3:::raw-1234567/a"},
         }.items()
     ),
 ]

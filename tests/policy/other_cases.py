@@ -28,6 +28,17 @@ NO_END = (
 LOGS = [
     Case("a log that ends", "log-group-ends", [log_group(retentionInDays=30)]),
     Case("an end that is unknown as yet", "log-group-ends", [log_group(retentionInDays=UNKNOWN)]),
+    Case(
+        "a log of a class whose end CloudWatch fixes",
+        "log-group-ends",
+        [log_group(logGroupClass="DELIVERY"), log_group(logGroupClass=UNKNOWN)],
+    ),
+    Case(
+        "a log of another class without end",
+        "log-group-ends",
+        [log_group(logGroupClass="INFREQUENT_ACCESS")],
+        [("logs", for_ever(" is not set"))],
+    ),
     Case("a log without end", "log-group-ends", [log_group()], [("logs", for_ever(" is not set"))]),
     Case(
         "a log without end by choice",
@@ -129,6 +140,15 @@ ALARMS = [
         for says, arn, sender in (
             ("an alarm", TOPIC_ARN, alarm(alarmActions=[TOPIC_ARN])),
             ("an all-clear", TOPIC_ARN, alarm(okActions=[TOPIC_ARN])),
+            (
+                "an alarm of alarms",
+                TOPIC_ARN,
+                made(
+                    "cloudwatch/compositeAlarm:CompositeAlarm",
+                    "both",
+                    {"insufficientDataActions": [TOPIC_ARN]},
+                ),
+            ),
             (
                 "an event",
                 TOPIC_ARN,

@@ -7,10 +7,6 @@ from policy.rules.resources import UNKNOWN, Resource
 from tests.policy.cases import Case, made
 
 TABLE = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders"
-UNSCOPED = (
-    "cloudwatch:PutMetricData, dynamodb:ListStreams, xray:PutTelemetryRecords,"
-    " xray:PutTraceSegments"
-)
 
 
 def document(**changed: Any) -> str:
@@ -26,29 +22,50 @@ def role_policy(**changed: Any) -> Resource:
 
 def too_wide(resource: str, actions: str, path: str = "policy") -> str:
     return (
-        f'{path}: Resource="{resource}" is too wide for {actions}: only {UNSCOPED} may have it;'
-        " name the ARNs."
+        f'{path}: Resource="{resource}" is too wide for {actions}: only the actions listed in'
+        " docs/policies.md may have it; name the ARNs."
     )
 
 
 def every_action(action: str, path: str = "policy") -> str:
     return (
-        f'{path}: Action="{action}" is too wide: a service\'s actions include those that delete and'
-        " that give rights away; list the actions."
+        f'{path}: Action="{action}" is too wide: such a wildcard takes in what deletes and what'
+        " gives rights away; list the actions."
     )
 
 
 NAMED = "policy-resources-named"
 RESOURCES = [
     Case("a named resource", NAMED, [role_policy()]),
-    Case("what a name begins with", NAMED, [role_policy(Resource=f"{TABLE}/export/*")]),
-    Case("a bucket's objects", NAMED, [role_policy(Resource="arn:aws:s3:::raw/*")]),
+    *(
+        Case(f"a name before a wildcard: {arn}", NAMED, [role_policy(Resource=arn)])
+        for arn in (
+            f"{TABLE}/export/*",
+            "arn:aws:dynamodb:*:*:table/orders*",
+            "arn:aws:execute-api:*:*:a1b2c3/*",
+            "arn:aws:glue:*:123456789012:catalog",
+            "arn:aws:iam::123456789012:role/orders-*",
+            "arn:aws:logs:*:*:log-group:/aws/lambda/*",
+            "arn:aws:logs:*:*:log-group:orders:*",
+            "arn:aws:s3:::raw-*",
+            "arn:aws:s3:::raw/*",
+            "arn:aws:s3:::table/*",
+            "arn:aws:sqs:*:*:orders-*",
+            "execute-api:/*",
+        )
+    ),
     Case(
         "actions that AWS cannot scope",
         NAMED,
         [
             role_policy(Action=["dynamodb:ListStreams", "cloudwatch:PutMetricData"], Resource="*"),
             role_policy(Action="XRay:PutTraceSegments", Resource=["*"]),
+            role_policy(Action="xray:GetSamplingRules", Resource="*"),
+            role_policy(Action="sts:GetCallerIdentity", Resource="*"),
+            role_policy(
+                Action=["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"],
+                Resource="arn:aws:ec2:*:*:network-interface/*",
+            ),
         ],
     ),
     Case("a denial of everything", NAMED, [role_policy(Effect="Deny", Resource="*")]),
@@ -63,6 +80,22 @@ RESOURCES = [
         [
             made("ecr/lifecyclePolicy:LifecyclePolicy", "images", {"policy": '{"rules": []}'}),
             made("xray/group:Group", "text", {"policy": "no JSON"}),
+        ],
+    ),
+    Case(
+        "a topic's and a queue's policy, where everything is itself",
+        NAMED,
+        [
+            made(
+                "sns/topicPolicy:TopicPolicy",
+                "topic",
+                {"policy": document(Action="sns:Publish", Resource="*")},
+            ),
+            made(
+                "sqs/queuePolicy:QueuePolicy",
+                "queue",
+                {"policy": document(Action="sqs:SendMessage", Resource="*")},
+            ),
         ],
     ),
     Case(
@@ -101,12 +134,26 @@ RESOURCES = [
             [("read", too_wide(arn, "dynamodb:GetItem"))],
         )
         for arn in (
+            "**",
+            "arn:*",
+            "arn:aws:dynamodb:*:*:table*",
             "arn:aws:dynamodb:*:*:table/*",
+            "arn:aws:dynamodb:*:*:table/*-*",
+            "arn:aws:dynamodb:*:*:table/*/stream/*",
+            "arn:aws:dynamodb:*:*:table/?*",
+            "arn:aws:iam::123456789012:user/*",
             "arn:aws:lambda:ap-northeast-1:123456789012:function:*",
-            "arn:aws:logs:ap-northeast-1:123456789012:log-group:*",
+            "arn:aws:lambda:ap-northeast-1:123456789012:function:*:*",
             "arn:aws:logs:ap-northeast-1:123456789012:*",
+            "arn:aws:logs:ap-northeast-1:123456789012:log-group:*",
+            "arn:aws:logs:ap-northeast-1:123456789012:log-group:*:*",
             "arn:aws:s3:::*",
+            "arn:aws:s3:::**",
             "arn:aws:s3:::*/*",
+            "arn:aws:s3:::*/data/*",
+            "arn:aws:s3:*:*:accesspoint/*",
+            "arn:aws:sqs:*:*:*",
+            "arn:aws:ssm:*:*:parameter/*",
         )
     ),
     Case(
@@ -156,7 +203,24 @@ LISTED = [
         ACTIONS,
         [made("kms/keyPolicy:KeyPolicy", "key", {"policy": document(Action="kms:*")})],
     ),
-    Case("all actions", ACTIONS, [role_policy(Action="*")], [("read", every_action("*"))]),
+    *(
+        Case(
+            f"a wildcard for all that an action does: {action}",
+            ACTIONS,
+            [role_policy(Action=action)],
+            [("read", every_action(action))],
+        )
+        for action in (
+            "*",
+            "*:*",
+            "*:GetObject",
+            "s*:GetObject",
+            "s3:**",
+            "s3:?*",
+            "s3:*Object",
+            "iam:*Role*",
+        )
+    ),
     Case(
         "all actions of a service",
         ACTIONS,

@@ -1,4 +1,4 @@
-"""Cases of the rules for who is allowed, and for managed policies."""
+"""Cases of the rule for who is allowed."""
 
 from typing import Any
 
@@ -20,6 +20,33 @@ def anybody(principal: str, path: str = "policy") -> str:
 
 
 PRINCIPALS = "policy-principals-named"
+ACCOUNT = "123456789012"
+BINDING: list[dict[str, Any]] = [
+    {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3"}},
+    {"stringequals": {"AWS:SourceAccount": [ACCOUNT, "210987654321"]}},
+    {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-a1b2c3/r-ab12/ou-*"}},
+    {"ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:*:{ACCOUNT}:alarm:*"}},
+    {"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::raw"}},
+    {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24", "2001:db8::/32", "203.0.113.7"]}},
+    {"StringEquals": {"aws:SourceVpce": "vpce-1"}, "Bool": {"aws:SecureTransport": "true"}},
+]
+OPEN: list[dict[str, Any]] = [
+    {"StringNotEquals": {"aws:SourceAccount": ACCOUNT}},
+    {"StringEqualsIfExists": {"aws:SourceAccount": ACCOUNT}},
+    {"ForAllValues:StringEquals": {"aws:PrincipalOrgPaths": "o-a1b2c3/"}},
+    {"Null": {"aws:SourceArn": "false"}},
+    {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}},
+    {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}},
+    {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24", "::/0"]}},
+    {"IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}},
+    {"StringLike": {"aws:SourceIp": "*"}},
+    {"StringLike": {"aws:PrincipalOrgID": "o-*"}},
+    {"StringLike": {"aws:SourceAccount": ["*", ACCOUNT]}},
+    {"StringEquals": {"aws:SourceAccount": ""}},
+    {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/admin"}},
+    {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}},
+    {"StringLike": {"aws:SourceArn": "*"}},
+]
 TOLD = [
     Case(
         "a service", PRINCIPALS, [topic_policy(Principal={"Service": "cloudwatch.amazonaws.com"})]
@@ -33,6 +60,42 @@ TOLD = [
             topic_policy(
                 Principal={"AWS": "*"},
                 Condition={"StringEquals": {"AWS:SourceOwner": "123456789012"}},
+            )
+        ],
+    ),
+    *(
+        Case(
+            f"anybody within {condition}",
+            PRINCIPALS,
+            [topic_policy(Principal="*", Condition=condition)],
+        )
+        for condition in BINDING
+    ),
+    *(
+        Case(
+            f"anybody in spite of {condition}",
+            PRINCIPALS,
+            [topic_policy(Principal="*", Condition=condition)],
+            [("topic", anybody('"*"'))],
+        )
+        for condition in OPEN
+    ),
+    Case(
+        "a condition that is unknown as yet",
+        PRINCIPALS,
+        [
+            made(
+                "sns/topicPolicy:TopicPolicy",
+                "topic",
+                {
+                    "policy": {
+                        "Statement": {
+                            "Effect": "Allow",
+                            "Principal": "*",
+                            "Condition": {"ArnEquals": {"aws:SourceArn": UNKNOWN}},
+                        }
+                    }
+                },
             )
         ],
     ),
@@ -96,60 +159,4 @@ TOLD = [
 ]
 
 
-def attached(arn: Any) -> Resource:
-    return made("iam/rolePolicyAttachment:RolePolicyAttachment", "attached", {"policyArn": arn})
-
-
-def managed_too_wide(key: str, arn: str) -> str:
-    return (
-        f'{key}="{arn}" is too wide: it allows a whole service on everything; write a policy with'
-        " the actions and ARNs that are needed."
-    )
-
-
-MANAGED = [
-    Case(
-        "a managed policy for one purpose",
-        "managed-policy-narrow",
-        [attached("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")],
-    ),
-    Case("a policy that is unknown as yet", "managed-policy-narrow", [attached(UNKNOWN)]),
-    Case(
-        "a policy of the account's own",
-        "managed-policy-narrow",
-        [attached("arn:aws:iam::123456789012:policy/OurFullAccess")],
-    ),
-    *(
-        Case(
-            f"a managed policy too wide: {arn}",
-            "managed-policy-narrow",
-            [attached(arn)],
-            [("attached", managed_too_wide("policyArn", arn))],
-        )
-        for arn in (
-            "arn:aws:iam::aws:policy/AmazonS3FullAccess",
-            "arn:aws-cn:iam::aws:policy/AWSLambda_FullAccess",
-            "arn:aws:iam::aws:policy/AdministratorAccess",
-            "arn:aws:iam::aws:policy/PowerUserAccess",
-        )
-    ),
-    Case(
-        "a role's managed policies",
-        "managed-policy-narrow",
-        [
-            made(
-                "iam/role:Role",
-                "role",
-                {"managedPolicyArns": [UNKNOWN, "arn:aws:iam::aws:policy/AmazonS3FullAccess"]},
-            )
-        ],
-        [
-            (
-                "role",
-                managed_too_wide("managedPolicyArns", "arn:aws:iam::aws:policy/AmazonS3FullAccess"),
-            )
-        ],
-    ),
-]
-
-CASES = [*TOLD, *MANAGED]
+CASES = TOLD

@@ -201,6 +201,9 @@ READER = [
             ("its ARN", FUNCTION_ARN, {"arn": FUNCTION_ARN}, {}),
             ("its ARN with an alias", f"{FUNCTION_ARN}:live", {"arn": FUNCTION_ARN}, {}),
             ("its name", "read", {"arn": UNKNOWN, "name": "read"}, {}),
+            ("its name with an alias", "read:live", {"name": "read"}, {}),
+            ("account and name", "123456789012:function:read", {"name": "read"}, {}),
+            ("account, name and version", "123456789012:function:read:7", {"name": "read"}, {}),
             ("what the name is made from", UNKNOWN, {}, {"functionName": urn(FUNCTION, "read")}),
         )
     ),

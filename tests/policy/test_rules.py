@@ -5,11 +5,13 @@ import pytest
 from tests.policy import (
     bucket_cases,
     delivery_cases,
+    managed_cases,
     other_cases,
     permission_cases,
     principal_cases,
     production_cases,
     stream_cases,
+    trust_cases,
 )
 from tests.policy.cases import BY_NAME, Case
 
@@ -17,6 +19,8 @@ CASES = [
     *bucket_cases.CASES,
     *permission_cases.CASES,
     *principal_cases.CASES,
+    *trust_cases.CASES,
+    *managed_cases.CASES,
     *stream_cases.CASES,
     *delivery_cases.CASES,
     *other_cases.CASES,
