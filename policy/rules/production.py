@@ -1,5 +1,6 @@
 """Production stacks: what holds data outlives a mistake."""
 
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -15,19 +16,23 @@ VERSIONINGS = (
     "aws:s3/bucketVersioningV2:BucketVersioningV2",
 )
 
-STACKS = ("prod", "production", "prod-*")
+STACKS = ("prod", "production", "live")
 SETTINGS = {
     "stacks": {
         "type": "array",
         "items": {"type": "string"},
         "default": list(STACKS),
-        "description": "Names of the production stacks; * stands for any text.",
+        "description": "Names of the production stacks, or words of their names between - _ . / and"
+        " digits; * stands for any text, case does not count.",
     }
 }
 
 
 def is_production(resource: Resource, config: Mapping[str, Any]) -> bool:
-    return any(fnmatchcase(resource.stack, name) for name in config.get("stacks", STACKS))
+    name = resource.stack.lower()
+    texts = [name, *re.split(r"[-_./\d]+", name)]
+    patterns = [pattern.lower() for pattern in config.get("stacks", STACKS)]
+    return any(fnmatchcase(text, pattern) for text in texts for pattern in patterns)
 
 
 def kept(resource: Resource, config: Mapping[str, Any]) -> Iterator[str]:

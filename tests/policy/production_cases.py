@@ -48,10 +48,19 @@ PRODUCTION = [
     Case(
         "stacks that are no production",
         KEPT,
-        [table(name) for name in ("dev", "preprod", "product", "staging-prod")],
+        [table(name) for name in ("dev", "preprod", "product", "delivery", "reproduction")],
     ),
     Case("a stack by another name", KEPT, [table("prod")], config={"stacks": ["live"]}),
-    *(unkept(name) for name in ("prod", "production", "prod-tokyo")),
+    *(
+        unkept(name)
+        for name in (
+            *("prod", "production", "live", "Prod", "PRODUCTION"),
+            *("prod-tokyo", "prod_eu", "prod.eu", "eu-prod", "eu.Live", "etl-production-2"),
+            *("prod2", "eu1prod", "2live"),
+        )
+    ),
+    unkept("Blue-2", stacks=["BLUE"]),
+    unkept("ours", stacks=["*"]),
     unkept("live-eu", stacks=["live-*"]),
     Case(
         "a table whose protection is off",

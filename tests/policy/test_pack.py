@@ -1,9 +1,11 @@
 """The policy pack as Pulumi meets it: started in its folder, asked over gRPC."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from google.protobuf import empty_pb2, json_format
@@ -75,6 +77,18 @@ def test_every_rule_of_production_takes_the_same_names() -> None:
     assert len(settings) == 2
     assert all(setting == settings[0] for setting in settings)
     assert [rule.name for rule in RULES if rule.settings and rule.settings != settings[0]] == []
+
+
+def test_the_file_of_settings_holds_the_defaults_of_every_rule_that_has_some() -> None:
+    given = json.loads((ROOT / "policy" / "config.json").read_text())
+    assert given == {
+        rule.name: {key: schema["default"] for key, schema in rule.settings.items()}
+        for rule in RULES
+        if rule.settings
+    }
+    for rule in RULES:
+        schema = {"type": "object", "properties": rule.settings, "additionalProperties": False}
+        jsonschema.validate(given.get(rule.name, {}), schema)
 
 
 def configured(config: Mapping[str, Sequence[str]], stack: str) -> set[str]:
