@@ -16,6 +16,7 @@ PREVIEW = [
     "pulumi",
     "preview",
     *("--policy-pack", "policy"),
+    *("--policy-pack-config", "policy/config.json"),
     "--non-interactive",
     "--suppress-progress",
     *("--color", "never"),

@@ -38,8 +38,8 @@ def test_a_preview_is_told_and_ends_as_pulumi_ends(code: int, outcome: str, tmp_
     report = tmp_path / "preview.md"
     answer = run("preview.py", "dev", str(report), PATH=f"{tmp_path}:{os.environ['PATH']}")
     command = (
-        "preview --policy-pack policy --non-interactive --suppress-progress --color never "
-        "--stack dev\n"
+        "preview --policy-pack policy --policy-pack-config policy/config.json --non-interactive "
+        "--suppress-progress --color never --stack dev\n"
     )
     assert (answer.returncode, answer.stdout) == (code, command + PREVIEWED)
     assert report.read_text() == (

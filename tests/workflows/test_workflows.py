@@ -1,5 +1,6 @@
 """The workflows have few rights and run pinned code only."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -151,8 +152,16 @@ def test_an_update_follows_the_checks_and_a_preview_and_waits_for_its_environmen
 
 
 def test_preview_and_update_hold_every_stack_against_the_policies() -> None:
-    assert 'pulumi up --yes --stack "$STACK" --policy-pack policy ' in "\n".join(RUNS)
-    assert '*("--policy-pack", "policy"),' in (GITHUB / "preview.py").read_text()
+    update = jobs()["main up"]["steps"][-1]["run"]
+    assert update == (
+        'pulumi up --yes --stack "$STACK" --policy-pack policy --policy-pack-config '
+        "policy/config.json --non-interactive --color never --suppress-progress"
+    )
+    preview = (GITHUB / "preview.py").read_text()
+    assert '*("--policy-pack", "policy"),' in preview
+    assert '*("--policy-pack-config", "policy/config.json"),' in preview
+    config = json.loads((ROOT / "policy" / "config.json").read_text())
+    assert {"production-data-kept", "production-buckets-versioned"} <= set(config)
 
 
 def test_the_checks_run_on_every_python_from_the_oldest_that_is_supported() -> None:
