@@ -6,6 +6,7 @@ Both graphs are told by this environment, so that a difference is the program's 
 """
 
 import difflib
+import html
 import subprocess
 import sys
 import tempfile
@@ -57,12 +58,11 @@ def change(before: str, after: str) -> Optional[str]:
 
 def told(stack: str, diff: Optional[str], limit: int) -> str:
     if diff is None:
-        return f"**{stack}**: no change.\n"
+        return f"<b>{html.escape(stack)}</b>: no change.\n"
     body = diff.splitlines()[2:]
     added = sum(line.startswith("+") for line in body)
     removed = sum(line.startswith("-") for line in body)
-    title = f"<b>{stack}</b>: {added:,} lines added, {removed:,} removed"
-    return folded(title, diff, "diff", limit)
+    return folded(stack, f"{added:,} lines added, {removed:,} removed", diff, "diff", limit)
 
 
 def report(base: str, root: Path) -> str:
@@ -75,7 +75,7 @@ def report(base: str, root: Path) -> str:
             try:
                 diff = change(graph(before, stack), after)
             except GraphError as error:
-                parts.append(folded(f"<b>{stack}</b>: the graph before cannot be told", str(error)))
+                parts.append(folded(stack, "the graph before cannot be told", str(error)))
             else:
                 parts.append(told(stack, diff, TEXT_LIMIT // len(names)))
     return "\n".join(parts)

@@ -1,5 +1,6 @@
 """Pieces of Markdown for a comment or a job's summary."""
 
+import html
 import re
 
 # GitHub refuses more: "body is too long (maximum is 65536 characters)".
@@ -8,11 +9,17 @@ COMMENT_LIMIT = 65_536
 TEXT_LIMIT = 60_000
 
 
-def folded(title: str, text: str, language: str = "text", limit: int = TEXT_LIMIT) -> str:
-    """The text as a code block that opens at a click; its middle is left out beyond the limit."""
+def folded(
+    stack: str, outcome: str, text: str, language: str = "text", limit: int = TEXT_LIMIT
+) -> str:
+    """The text as a code block that opens at a click on the stack's outcome.
+
+    Its middle is left out beyond the limit.
+    """
     text = shortened(text.rstrip("\n"), limit)
     # Longer than any run of backticks in the text, so that nothing in it ends the block.
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    title = f"<b>{html.escape(stack)}</b>: {html.escape(outcome)}"
     return (
         f"<details><summary>{title}</summary>\n\n{fence}{language}\n{text}\n{fence}\n\n</details>\n"
     )

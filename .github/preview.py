@@ -41,15 +41,16 @@ def outcome(code: int, output: str) -> str:
     """The result in a line: `2 to create, 122 unchanged`."""
     if code:
         return f"failed with exit code {code}"
-    counts = re.search(r"^Resources:\n((?:[ \t]+\S.*\n?)+)", output, re.MULTILINE)
-    if counts is None:
-        return "done"
-    return ", ".join(line.strip(" \t+-~") for line in counts[1].splitlines())
+    # The last such block is Pulumi's own, those before it are what the program printed.
+    blocks = re.findall(r"^Resources:\n((?:[ \t]+\S.*\n?)+)", output, re.MULTILINE)
+    told = [line.strip(" \t+-~") for line in "".join(blocks[-1:]).splitlines()]
+    # `3 changes. 121 unchanged`, where there are changes of several kinds.
+    counts = [count for line in told for count in line.split(". ")]
+    return ", ".join(it for it in counts if re.fullmatch(r"[0-9]+ [a-z ]+", it)) or "done"
 
 
 def report(stack: str, code: int, output: str) -> str:
-    title = f"<b>{stack}</b>: {outcome(code, output)}"
-    return f"## Preview of {stack}\n\n{folded(title, output)}"
+    return f"## Preview of {stack}\n\n{folded(stack, outcome(code, output), output)}"
 
 
 if __name__ == "__main__":

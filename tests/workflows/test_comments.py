@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -27,31 +27,68 @@ Policies:
 """
 
 
+def preview(said: str, code: int, directory: Path) -> tuple[Any, str]:
+    """How the preview of dev ended, and its report, where Pulumi says and exits so."""
+    (directory / "answer").write_text(said)
+    fake = directory / "pulumi"
+    fake.write_text(f'#!/bin/sh\necho "$@" >&2\ncat {directory}/answer\nexit {code}\n')
+    fake.chmod(0o755)
+    report = directory / "preview.md"
+    answer = run("preview.py", "dev", str(report), PATH=f"{directory}:{os.environ['PATH']}")
+    return answer, report.read_text()
+
+
 @pytest.mark.parametrize(
     ("code", "outcome"), [(0, "1 to update, 2 to replace, 121 unchanged"), (255, "failed")]
 )
 def test_a_preview_is_told_and_ends_as_pulumi_ends(code: int, outcome: str, tmp_path: Path) -> None:
-    (tmp_path / "answer").write_text(PREVIEWED)
-    fake = tmp_path / "pulumi"
-    fake.write_text(f'#!/bin/sh\necho "$@" >&2\ncat {tmp_path}/answer\nexit {code}\n')
-    fake.chmod(0o755)
-    report = tmp_path / "preview.md"
-    answer = run("preview.py", "dev", str(report), PATH=f"{tmp_path}:{os.environ['PATH']}")
+    answer, report = preview(PREVIEWED, code, tmp_path)
     command = (
         "preview --policy-pack policy --policy-pack-config policy/config.json --non-interactive "
         "--suppress-progress --color never --stack dev\n"
     )
     assert (answer.returncode, answer.stdout) == (code, command + PREVIEWED)
-    assert report.read_text() == (
+    assert report == (
         f"## Preview of dev\n\n<details><summary><b>dev</b>: {outcome}"
         f"{' with exit code 255' if code else ''}</summary>\n\n"
         f"```text\n{command}{PREVIEWED}```\n\n</details>\n"
     )
 
 
+COUNTED = """Resources:
+    + 2 to create
+    - 1 to delete
+    3 changes. 121 unchanged
+    <img src=x>
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        (COUNTED, "2 to create, 1 to delete, 3 changes, 121 unchanged"),
+        (f"Resources:\n    999 unchanged\n\n{COUNTED}\nDuration: 1s\n", None),
+        ("Resources:\n    <img src=x> 1 unchanged\n", "done"),
+        ("nothing\n", "done"),
+    ],
+)
+def test_the_outcome_is_what_pulumi_counted_and_not_what_a_program_printed(
+    said: str, outcome: Optional[str], tmp_path: Path
+) -> None:
+    _, report = preview(said, 0, tmp_path)
+    outcome = outcome or "2 to create, 1 to delete, 3 changes, 121 unchanged"
+    assert report.splitlines()[2] == f"<details><summary><b>dev</b>: {outcome}</summary>"
+
+
+def test_a_title_holds_no_markup_but_its_own() -> None:
+    assert MARKDOWN["folded"]("<i>", "</summary>&", "").startswith(
+        "<details><summary><b>&lt;i&gt;</b>: &lt;/summary&gt;&amp;</summary>\n"
+    )
+
+
 def test_a_long_text_keeps_its_first_and_last_lines() -> None:
     lines = [f"line {number:05}" for number in range(20_000)]
-    text = MARKDOWN["folded"]("title", "\n".join(lines))
+    text = MARKDOWN["folded"]("dev", "done", "\n".join(lines))
     assert MARKDOWN["TEXT_LIMIT"] - 100 < len(text) < MARKDOWN["COMMENT_LIMIT"]
     assert "```text\nline 00000\n" in text
     assert text.endswith("\nline 19999\n```\n\n</details>\n")

@@ -65,7 +65,7 @@ def test_what_a_commit_changes_in_each_stack_s_graph_is_told(repository: Reposit
         "<details><summary><b>dev</b>: 2 lines added, 1 removed</summary>\n\n"
         "`````diff\n--- before\n+++ after\n@@ -1,3 +1,4 @@\n"
         " a\n-b\n+B\n c\n+d ````\n`````\n\n</details>\n\n"
-        "**prod**: no change.\n\n"
+        "<b>prod</b>: no change.\n\n"
     )
     assert len(repository.git("worktree", "list").splitlines()) == 1
 
