@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # What Pulumi takes as a stack's name; it becomes a word of a command line.
 STACK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 ROLE = "AWS_PREVIEW_ROLE_ARN"
+ROLES = "AWS_PREVIEW_ROLE_ARNS"
 BACKEND = "PULUMI_BACKEND_URL"
 
 
@@ -43,9 +44,19 @@ def region(directory: Path, stack: str) -> str:
     return found[1]
 
 
-def role_variables(stack: str) -> tuple[str, str]:
-    """The variables that may hold the preview role of a stack, its own first."""
-    return f"{ROLE}_{re.sub(r'[^A-Za-z0-9]', '_', stack).upper()}", ROLE
+def own_roles(variables: Mapping[str, str]) -> dict[str, str]:
+    """The preview roles of the stacks that have one of their own."""
+    text = variables.get(ROLES) or "{}"
+    try:
+        roles = json.loads(text)
+    except ValueError:
+        roles = None
+    if not isinstance(roles, dict) or not all(isinstance(role, str) for role in roles.values()):
+        raise SystemExit(
+            f"{ROLES}={text!r} is no JSON object of stacks and their roles: set the repository's "
+            'variable as {"prod": "arn:aws:iam::210987654321:role/preview"}.'
+        )
+    return roles
 
 
 def previews(directory: Path, variables: Mapping[str, str]) -> list[dict[str, str]]:
@@ -53,17 +64,17 @@ def previews(directory: Path, variables: Mapping[str, str]) -> list[dict[str, st
 
     Tells of each other one which variable it lacks.
     """
-    ready = []
+    ready, own = [], own_roles(variables)
     for stack in stacks(directory):
-        own, shared = role_variables(stack)
-        role = variables.get(own) or variables.get(shared)
+        role = own.get(stack) or variables.get(ROLE)
         if role and variables.get(BACKEND):
             ready.append({"stack": stack, "region": region(directory, stack), "role": role})
             continue
-        lacks = [f"{shared} or {own}"] * (not role) + [BACKEND] * (not variables.get(BACKEND))
+        lacks = [f"no {ROLE} and no {stack!r} in {ROLES}"] * (not role)
+        lacks += [f"no {BACKEND}"] * (not variables.get(BACKEND))
         print(
             f"::notice title=No preview of {stack}::"
-            f"The repository has no variable {', and no '.join(lacks)}: see docs/pull-requests.md."
+            f"The repository's variables have {', and '.join(lacks)}: see docs/pull-requests.md."
         )
     return ready
 
@@ -79,9 +90,8 @@ def pulumi_version(directory: Path) -> str:
 
 
 def main(directory: Path) -> None:
-    variables = json.loads(os.environ.get("VARIABLES") or "{}")
     with open(os.environ["GITHUB_OUTPUT"], "a") as outputs:
-        print(f"stacks={json.dumps(previews(directory, variables))}", file=outputs)
+        print(f"stacks={json.dumps(previews(directory, os.environ))}", file=outputs)
         print(f"pulumi={pulumi_version(directory)}", file=outputs)
 
 

@@ -4,7 +4,7 @@ import json
 import re
 
 from tests.workflows.scripts import GITHUB, ROOT
-from tests.workflows.test_stacks import BACKEND, SHARED
+from tests.workflows.test_stacks import BACKEND, OWN, SHARED
 from tests.workflows.test_workflows import FILES, MAKEFILE, jobs
 
 PAGE = ROOT / "docs" / "pull-requests.md"
@@ -14,9 +14,7 @@ TEXT = PAGE.read_text()
 def test_the_variables_of_the_page_are_those_of_the_workflows() -> None:
     used = set(re.findall(r"\bvars\.(\w+)", "".join(path.read_text() for path in FILES)))
     named = set(re.findall(r"\b(?:AWS|PULUMI)_\w+", TEXT))
-    own = {f"{SHARED}_", f"{SHARED}_PROD_EU"}
-    assert named == used | {SHARED} | own
-    assert used == {BACKEND, "AWS_DEPLOY_ROLE_ARN"}
+    assert named == used == {BACKEND, SHARED, OWN, "AWS_DEPLOY_ROLE_ARN"}
 
 
 def test_the_roles_trust_just_the_runs_that_ask_for_them() -> None:

@@ -9,7 +9,7 @@ import pytest
 from ops.stack import read_config
 from tests.workflows.scripts import GITHUB, ROOT, run
 
-SHARED, BACKEND = "AWS_PREVIEW_ROLE_ARN", "PULUMI_BACKEND_URL"
+SHARED, OWN, BACKEND = "AWS_PREVIEW_ROLE_ARN", "AWS_PREVIEW_ROLE_ARNS", "PULUMI_BACKEND_URL"
 
 
 @pytest.fixture
@@ -24,9 +24,7 @@ def project(tmp_path: Path) -> Path:
 def plan(project: Path, variables: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     """The notices of the log, and the outputs."""
     outputs = project / "outputs"
-    answer = run(
-        "stacks.py", str(project), GITHUB_OUTPUT=str(outputs), VARIABLES=json.dumps(variables)
-    )
+    answer = run("stacks.py", str(project), GITHUB_OUTPUT=str(outputs), **variables)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.splitlines(), dict(
         line.split("=", 1) for line in outputs.read_text().splitlines()
@@ -46,14 +44,14 @@ def test_every_stack_with_a_config_file_is_previewed_once_the_role_and_the_backe
 
 
 def test_a_stack_may_have_a_role_of_its_own(project: Path) -> None:
-    variables = {f"{SHARED}_PROD_EU": "arn:prod", BACKEND: "s3://states"}
+    variables = {OWN: '{"prod-eu": "arn:prod"}', BACKEND: "s3://states"}
     notices, outputs = plan(project, variables)
     assert json.loads(outputs["stacks"]) == [
         {"stack": "prod-eu", "region": "eu-central-1", "role": "arn:prod"}
     ]
     assert notices == [
-        "::notice title=No preview of dev::The repository has no variable AWS_PREVIEW_ROLE_ARN "
-        "or AWS_PREVIEW_ROLE_ARN_DEV: see docs/pull-requests.md."
+        "::notice title=No preview of dev::The repository's variables have no AWS_PREVIEW_ROLE_ARN "
+        "and no 'dev' in AWS_PREVIEW_ROLE_ARNS: see docs/pull-requests.md."
     ]
     _, outputs = plan(project, {**variables, SHARED: "arn:shared"})
     assert [ready["role"] for ready in json.loads(outputs["stacks"])] == [
@@ -69,15 +67,25 @@ def test_a_repository_that_is_not_set_up_previews_nothing_and_does_not_fail(proj
         "notice title=No preview of dev",
         "notice title=No preview of prod-eu",
     ]
-    assert notices[0].endswith(f"_DEV, and no {BACKEND}: see docs/pull-requests.md.")
+    assert notices[0].endswith(f" in {OWN}, and no {BACKEND}: see docs/pull-requests.md.")
 
 
 def test_a_role_alone_is_not_enough(project: Path) -> None:
     notices, outputs = plan(project, {SHARED: "arn:shared"})
     assert json.loads(outputs["stacks"]) == []
     assert notices[0] == (
-        "::notice title=No preview of dev::The repository has no variable PULUMI_BACKEND_URL: "
+        "::notice title=No preview of dev::The repository's variables have no PULUMI_BACKEND_URL: "
         "see docs/pull-requests.md."
+    )
+
+
+@pytest.mark.parametrize("value", ["arn:prod", '["arn:prod"]', '{"prod": null}'])
+def test_roles_that_cannot_be_read_are_refused(value: str, project: Path) -> None:
+    answer = run("stacks.py", str(project), GITHUB_OUTPUT=str(project / "outputs"), **{OWN: value})
+    assert (answer.returncode, answer.stderr) == (
+        1,
+        f"{OWN}={value!r} is no JSON object of stacks and their roles: set the repository's "
+        'variable as {"prod": "arn:aws:iam::210987654321:role/preview"}.\n',
     )
 
 
@@ -91,10 +99,8 @@ def test_a_file_name_that_is_no_stack_is_refused(stack: str, project: Path) -> N
 
 def test_a_stack_without_a_region_is_refused(project: Path) -> None:
     (project / "Pulumi.dev.yaml").write_text("config: {}\n")
-    variables = json.dumps({SHARED: "arn:shared", BACKEND: "s3://states"})
-    answer = run(
-        "stacks.py", str(project), GITHUB_OUTPUT=str(project / "outputs"), VARIABLES=variables
-    )
+    variables = {SHARED: "arn:shared", BACKEND: "s3://states"}
+    answer = run("stacks.py", str(project), GITHUB_OUTPUT=str(project / "outputs"), **variables)
     assert (answer.returncode, answer.stderr) == (
         1,
         "Pulumi.dev.yaml: config has no aws:region; set it, as `aws:region: eu-west-1`.\n",
