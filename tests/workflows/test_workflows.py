@@ -128,6 +128,34 @@ def test_previews_of_a_pull_request_give_way_to_newer_ones_and_an_update_never_d
     }
 
 
+def test_a_role_is_held_as_long_as_the_longest_job_that_asks_for_one_may_take() -> None:
+    limits = [
+        int(job["timeout-minutes"]) for job in jobs().values() if "id-token" in job["permissions"]
+    ]
+    asked = [step for step in steps() if "role-to-assume" in step.get("with", {})]
+    assert [int(step["with"]["role-duration-seconds"]) for step in asked] == [60 * max(limits)]
+
+
+def test_what_runs_within_reach_of_a_role_is_pinned_by_its_hash_and_built_by_nobody() -> None:
+    action = read(GITHUB / "actions" / "pulumi" / "action.yml")
+    assert [step["run"] for step in action["runs"]["steps"] if "run" in step] == [
+        "for directory in . policy; do\n"
+        '  python -m venv "$directory/.venv"\n'
+        '  "$directory/.venv/bin/pip" install --quiet --disable-pip-version-check'
+        ' --only-binary :all: --require-hashes -r "$directory/requirements.txt"\n'
+        "done\n",
+        "pulumi install --no-dependencies",
+    ]
+
+
+def test_the_log_shows_no_variable_but_those_that_are_used() -> None:
+    text = "".join(path.read_text() for path in FILES)
+    assert re.findall(r"toJSON\(.*?\)", text, re.IGNORECASE) == []
+    plans = [jobs()[f"{name} plan"]["steps"][-1]["env"] for name in ("main", "pull-request")]
+    names = ("PULUMI_BACKEND_URL", "AWS_PREVIEW_ROLE_ARN", "AWS_PREVIEW_ROLE_ARNS")
+    assert plans == [{name: "${{ vars." + name + " }}" for name in names}] * 2
+
+
 def test_a_fork_gets_no_preview_and_no_comment() -> None:
     found = jobs()
     assert found["pull-request plan"]["outputs"]["trusted"] == (
