@@ -46,6 +46,14 @@ def test_a_preview_may_read_but_neither_write_nor_see_data() -> None:
     ]
 
 
+def test_main_requires_the_one_check_that_fails_for_what_did_not_run() -> None:
+    required = re.search(
+        r"^\*\*8\. Protect main\*\*.*?the check `(\w+)` to pass", TEXT, re.MULTILINE
+    )
+    assert required is not None
+    assert f"pull-request {required[1]}" in jobs()
+
+
 def test_the_page_s_links_and_make_targets_exist() -> None:
     links = re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT)
     assert len(links) > 2

@@ -61,6 +61,7 @@ def test_a_workflow_has_no_rights_and_each_job_just_those_it_needs() -> None:
         "pull-request plan": read_only,
         "pull-request graph": {**read_only, "pull-requests": "write"},
         "pull-request preview": {**read_only, "id-token": "write", "pull-requests": "write"},
+        "pull-request gate": {},
     }
 
 
@@ -115,15 +116,11 @@ def test_every_make_target_script_and_environment_that_a_shell_names_exists() ->
     assert {name for name in scripts if not (ROOT / name).is_file()} == set()
 
 
-def test_previews_of_a_pull_request_give_way_to_newer_ones_and_an_update_never_does() -> None:
-    groups = {name: job.get("concurrency") for name, job in jobs().items()}
+def test_a_run_of_a_pull_request_gives_way_to_a_newer_one_and_an_update_never_does() -> None:
+    groups = {path.stem: read(path).get("concurrency") for path in WORKFLOWS}
+    groups |= {name: job.get("concurrency") for name, job in jobs().items()}
     assert {name: group for name, group in groups.items() if group is not None} == {
-        "pull-request checks": {"group": f"checks-{PULL_REQUEST}", "cancel-in-progress": "true"},
-        "pull-request graph": {"group": f"graph-{PULL_REQUEST}", "cancel-in-progress": "true"},
-        "pull-request preview": {
-            "group": "preview-${{ matrix.stack }}-" + PULL_REQUEST,
-            "cancel-in-progress": "true",
-        },
+        "pull-request": {"group": f"pull-request-{PULL_REQUEST}", "cancel-in-progress": "true"},
         "main up": {"group": "up-${{ matrix.stack }}", "cancel-in-progress": "false"},
     }
 
@@ -160,6 +157,7 @@ def test_a_fork_gets_no_preview_and_no_comment() -> None:
     found = jobs()
     assert found["pull-request plan"]["outputs"]["trusted"] == (
         "${{ github.event.pull_request.head.repo.full_name == github.repository"
+        " && github.event.pull_request.user.login != 'dependabot[bot]'"
         " && github.actor != 'dependabot[bot]' }}"
     )
     trusted = "needs.plan.outputs.trusted == 'true'"
