@@ -28,6 +28,7 @@ PREVIEW_FLAGS = frozenset({"--diff", "--refresh", "-r", "--json", "-j"})
 YES = frozenset({"--yes", "-y"})
 
 COMMANDS = {
+    ("cancel",): Command(1, STACK, YES),  # pulumi_cancel/
     ("config", "set"): Command(2, STACK, frozenset({"--secret", "--path"})),  # pulumi_config_set/
     ("destroy",): Command(values=STACK, flags=YES),  # pulumi_destroy/
     ("login",): Command(1),  # pulumi_login/

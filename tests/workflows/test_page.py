@@ -43,6 +43,7 @@ def test_a_preview_may_read_but_neither_write_nor_see_data() -> None:
             ],
             "arn:aws:dynamodb:ap-northeast-1:123456789012:table/*",
         ),
+        ("states:ValidateStateMachineDefinition", "*"),
     ]
 
 
@@ -54,8 +55,12 @@ def test_main_requires_the_one_check_that_fails_for_what_did_not_run() -> None:
     assert f"pull-request {required[1]}" in jobs()
 
 
+def test_the_page_tells_when_an_update_is_cut_off() -> None:
+    assert f"may, {jobs()['main up']['timeout-minutes']} minutes, is cut off" in TEXT
+
+
 def test_the_page_s_links_and_make_targets_exist() -> None:
-    links = re.findall(r"\]\((?!http|#)([^)]+)\)", TEXT)
+    links = re.findall(r"\]\((?!http|#)([^)#]+)", TEXT)
     assert len(links) > 2
     assert [link for link in links if not (PAGE.parent / link).exists()] == []
     assert (GITHUB / "stacks.py").read_text().count("docs/pull-requests.md") == 1

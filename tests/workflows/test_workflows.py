@@ -112,7 +112,7 @@ def test_every_make_target_script_and_environment_that_a_shell_names_exists() ->
     targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
     assert named - targets == {re.search(r"^INSTALLED := (\S+)$", MAKEFILE, re.MULTILINE)[1]}  # type: ignore[index]
     scripts = set(re.findall(r"\.github/\w+\.py", "\n".join(RUNS)))
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     assert {name for name in scripts if not (ROOT / name).is_file()} == set()
 
 
@@ -175,6 +175,15 @@ def test_an_update_follows_the_checks_and_a_preview_and_waits_for_its_environmen
     assert {name: job["environment"] for name, job in found.items() if "environment" in job} == {
         "main up": "${{ matrix.stack }}"
     }
+
+
+def test_an_update_begins_with_asking_whether_its_commit_is_still_the_newest() -> None:
+    update = jobs()["main up"]["steps"]
+    asked = [step.get("run") for step in update].index("python3 .github/head.py")
+    assert [step["uses"].split("@")[0] for step in update[:asked] if "uses" in step] == [
+        "actions/checkout"
+    ]
+    assert update[asked]["env"] == {"GITHUB_TOKEN": "${{ github.token }}"}
 
 
 def test_preview_and_update_hold_every_stack_against_the_policies() -> None:
