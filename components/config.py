@@ -9,6 +9,7 @@ from components.refusals import (
     NoEffectError,
     SettingsError,
     refuse_all,
+    refuse_no_map,
     required,
     unknown_settings,
 )
@@ -121,9 +122,7 @@ def _unprepared(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> Iterator[s
 def _checked_defaults(given: object) -> Mapping[str, Any]:
     """Settings of all tables, found to be right by themselves."""
     if not isinstance(given, Mapping):
-        raise SettingsError(
-            f"{DEFAULTS}: {given!r} is no map of settings; write `name: value` lines."
-        )
+        raise refuse_no_map(DEFAULTS, given)
     problems = [
         f"{DEFAULTS}: {name} is each table's own; set it there."
         for name in EACH_TABLES_OWN
@@ -151,7 +150,7 @@ def _build(
     """
     if not isinstance(given, Mapping) or not isinstance(defaults, Mapping):
         wrong = defaults if isinstance(given, Mapping) else given
-        problems.append(f"{path}: {wrong!r} is no map of settings; write `name: value` lines.")
+        problems.append(str(refuse_no_map(path, wrong)))
         return None
     known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
     given, defaults = _taken_back(given, defaults)

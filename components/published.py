@@ -1,7 +1,9 @@
 """How the settings look to Pulumi's analyzer, which publishes them to the other languages."""
 
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from typing import Optional, TypeVar
+
+from components.refusals import required
 
 Args = TypeVar("Args")
 
@@ -12,9 +14,8 @@ def published(cls: type[Args]) -> type[Args]:
     It goes by annotations alone: those of settings with a default become Optional. It must stand
     above `@dataclass`, which keeps the types as they are written, as the type checker does.
     """
-    annotations = {}
-    for item in fields(cls):  # type: ignore[arg-type]
-        required = item.default is MISSING and item.default_factory is MISSING
-        annotations[item.name] = item.type if required else Optional[item.type]
-    cls.__annotations__ = annotations
+    cls.__annotations__ = {
+        item.name: item.type if required(item) else Optional[item.type]
+        for item in fields(cls)  # type: ignore[arg-type]
+    }
     return cls

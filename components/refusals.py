@@ -40,11 +40,21 @@ def refuse_all(problems: Iterable[str]) -> None:
 def refuse(field: str, value: object, problem: str) -> SettingsError:
     """The error to raise: `field=value problem`; `problem` ends with what to do."""
     if isinstance(value, pulumi.Output):
-        return SettingsError(
-            f"{field} is the output of a resource, or a secret: what is made depends on it, so it"
-            " must be known before anything is; write its value out."
-        )
+        return refuse_output(field)
     return SettingsError(f"{field}={value!r} {problem}")
+
+
+def refuse_output(field: str) -> SettingsError:
+    """The error to raise for an output where a plain value is needed."""
+    return SettingsError(
+        f"{field} is the output of a resource, or a secret: what is made depends on it, so it must"
+        " be known before anything is; write its value out."
+    )
+
+
+def refuse_no_map(path: str, value: object) -> SettingsError:
+    """The error to raise for what should be a map of settings."""
+    return SettingsError(f"{path}: {value!r} is no map of settings; write `name: value` lines.")
 
 
 def require_range(field: str, value: Any, low: float, high: float, meaning: str) -> None:

@@ -41,7 +41,8 @@ class StackConfig:
     def region(self) -> str:
         return self.values.get("aws:region", "us-east-1")
 
-    def _map(self, key: str) -> Any:
+    def given(self, key: str) -> Any:
+        """What the config holds below a key of the program; nothing is an empty map."""
         text = self.values.get(f"{self.project}:{key}", "{}")
         try:
             return json.loads(text)
@@ -56,7 +57,7 @@ class StackConfig:
         from components.config import settings_from_config
         from components.refusals import SettingsError
 
-        tables, defaults = (self._map(key) for key in KEYS)
+        tables, defaults = (self.given(key) for key in KEYS)
         try:
             return settings_from_config(tables, defaults) if tables else {}
         except SettingsError as error:

@@ -16,6 +16,7 @@ from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.server import ComponentInitError
 
 from components import SettingsError, StreamingEtlPipeline
+from components.refusals import refuse_output
 
 NAME = "streaming-etl"
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
@@ -95,10 +96,7 @@ def plain(path: str, value: Any) -> Any:
     Raises SettingsError for an output in it.
     """
     if isinstance(value, (pulumi.Output, Unknown)):
-        raise SettingsError(
-            f"{path} is the output of a resource, or a secret: what is made depends on it, so it"
-            " must be known before anything is; write its value out."
-        )
+        raise refuse_output(path)
     if isinstance(value, Mapping):
         return {key: plain(f"{path}[{key!r}]", item) for key, item in value.items()}
     if isinstance(value, list):

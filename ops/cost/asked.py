@@ -78,31 +78,19 @@ def stack_settings(
     only: the pipeline that `changed` is for, where it is not for all.
     """
     config = read_config(directory, stack)
-    values = dict(config.values)
-    for name in ("tables", "defaults"):
-        key = f"{config.project}:{name}"
-        if key in values:
-            given = _plain(values[key])
-            if name == "tables" and isinstance(given, dict):
-                given = {
-                    table: _merged(settings, changed) if only in (None, table) else settings
-                    for table, settings in given.items()
-                }
-            # A date of YAML is a text here: the settings refuse it in their words.
-            values[key] = json.dumps(given, default=str)
+    tables = config.given("tables")
+    if isinstance(tables, dict):
+        tables = {
+            table: _merged(settings, changed) if only in (None, table) else settings
+            for table, settings in tables.items()
+        }
+    # A date of YAML is a text here: the settings refuse it in their words.
+    values = {**config.values, f"{config.project}:tables": json.dumps(tables, default=str)}
     config = dataclasses.replace(config, values=values)
     pipelines = config.pipelines
     if not pipelines:
         raise OpsError(f"Pulumi.{stack}.yaml has no tables: name at least one below `tables`.")
     return config, pipelines
-
-
-def _plain(text: str) -> Any:
-    """What the config's text holds; itself where it is no JSON, for the settings to refuse."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def one_pipeline(changed: Settings) -> "dict[str, StreamingEtlPipelineArgs]":
