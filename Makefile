@@ -19,7 +19,7 @@ local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until 
 
 transform-test: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=transforms/orders.py CHANGES=file ARGS=--raw
 	@test -n "$(TRANSFORM)" || { echo "make: name a transform, a path or a pipeline of the dev stack: make transform-test TRANSFORM=transforms/orders.py" >&2; exit 2; }
-	@$(BIN)/python -m ops transform-test $(TRANSFORM) $(CHANGES) $(ARGS)
+	@$(BIN)/streaming-etl transform-test $(TRANSFORM) $(CHANGES) $(ARGS)
 
 test: $(INSTALLED) ## All tests, those on the embedded AWS included
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
@@ -38,17 +38,17 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 graph: $(INSTALLED) ## What a stack would create, as text to compare; all stacks, or STACK=dev
-	@$(BIN)/python -m graph $(STACK)
+	@$(BIN)/python -m tools.graph $(STACK)
 
 readme: $(INSTALLED) ## Write what README and docs tell of the code anew from the code
-	$(BIN)/python -m tests.readme_tables
-	$(BIN)/python -m tests.ops.cost_page
-	$(BIN)/python -m tests.many_tables_page
-	$(BIN)/python -m tests.policy.page
-	$(BIN)/python -m tests.transforms.page
+	$(BIN)/python -m tools.docs.settings_tables
+	$(BIN)/python -m tools.docs.cost_page
+	$(BIN)/python -m tools.docs.many_tables_page
+	$(BIN)/python -m tools.docs.policies_page
+	$(BIN)/python -m tools.docs.transforms_page
 
 bench: $(INSTALLED) ## Measure both handlers and the program, about 5 minutes; ARGS=--help for less
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m tools.bench $(ARGS)
 
 lock: $(INSTALLED) ## Resolve the requirements*.in anew into the pinned requirements*.txt
 	$(COMPILE) handlers/requirements.in -o handlers/requirements.txt

@@ -4,7 +4,7 @@ import gc
 
 import pulumi
 
-from components import StreamingEtlPipeline, pipelines_from_config
+from streaming_etl import StreamingEtlPipeline, pipelines_from_config
 
 # What a program registers lives as long as the program. Looking for garbage among it finds none
 # and takes half of the time of a stack with many tables: docs/performance.md.

@@ -40,7 +40,7 @@ def graph(directory: Path, stack: str) -> str:
     """The stack's graph as `make graph` tells it; nothing where there is no such stack."""
     if stack not in stacks(directory):
         return ""
-    command = [sys.executable, "-m", "graph", stack]
+    command = [sys.executable, "-m", "tools.graph", stack]
     answer = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     if answer.returncode:
         reason = answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"]

@@ -15,12 +15,12 @@ import orjson
 from botocore.config import Config
 from pybase64 import b64encode_as_string
 
-from handlers.export_file import export_file
-from handlers.line import MAX_RECORD_BYTES, change_line
-from handlers.log import log
-from handlers.passage import Pace, Passage, Reached, Refused, read_batches
-from handlers.put import deadline_of, firehose, put_records
-from handlers.snapshot import snapshot_record
+from streaming_etl.handlers.export.file_reader import export_file
+from streaming_etl.handlers.export.progress import Pace, Passage, Reached, Refused, read_batches
+from streaming_etl.handlers.firehose.put_records import deadline_of, firehose, put_records
+from streaming_etl.handlers.structured_log import log
+from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
+from streaming_etl.handlers.wire.snapshot import snapshot_record
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Step Functions' entry: environment and clients around `pass_file`."""
     settings = Settings(
         stream=os.environ["DELIVERY_STREAM"],
-        max_changes=int(os.environ["CHANGES_PER_RECORD"]),
-        max_bytes=min(int(os.environ["RECORD_KIB"]) * 1024, MAX_RECORD_BYTES),
+        max_changes=int(os.environ["MAX_CHANGES_PER_RECORD"]),
+        max_bytes=min(int(os.environ["MAX_RECORD_KIB"]) * 1024, MAX_RECORD_BYTES),
         key_names=json.loads(os.environ["KEY_NAMES"]),
         kib_per_second=float(os.environ["KIB_PER_SECOND"]),
         errors_path=os.environ["ERRORS_PATH"],

@@ -14,15 +14,15 @@ from zoneinfo import ZoneInfo
 
 from pybase64 import b64decode
 
-from handlers.change import Change
-from handlers.log import count, log
-from handlers.reader import Part, Reader, metadata_of
-from handlers.response import MAX_RESPONSE_BYTES, Outcome, Response
-from handlers.rows import RowEncoder
-from handlers.values import RowError
+from streaming_etl.handlers.change.change import Change
+from streaming_etl.handlers.change.decode import Part, Reader, metadata_of
+from streaming_etl.handlers.firehose.response import MAX_RESPONSE_BYTES, Outcome, Response
+from streaming_etl.handlers.rows.encoder import RowEncoder
+from streaming_etl.handlers.rows.text_forms import RowError
+from streaming_etl.handlers.structured_log import count, log
 
 
-class PutBackError(Exception):
+class RequeueError(Exception):
     """Changes are not back on the stream, so Firehose has to retry the invocation."""
 
 
@@ -46,7 +46,7 @@ def transform_records(
     """Answer each record of Firehose once and in order, in at most `max_bytes` of JSON.
 
     `put_back` takes records for the stream and returns the indexes of those it could not put;
-    PutBackError says that there were some.
+    RequeueError says that there were some.
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
     """
     ids = [record["recordId"] for record in records]
@@ -94,7 +94,7 @@ def _put_back(response: Response, put_back: Callable[[list[bytes]], list[int]]) 
     # Joined without a last line break, so that no record outgrows the one it came from.
     records = [b"\n".join(lines) for lines in response.put_back]
     if records and (failed := put_back(records)):
-        raise PutBackError(f"{len(failed)} of {len(records)} records are not back on the stream")
+        raise RequeueError(f"{len(failed)} of {len(records)} records are not back on the stream")
 
 
 def _log_refused(response: Response) -> None:
@@ -128,16 +128,16 @@ def _reason(error: Exception, change: Change | None, module_file: str) -> str:
 
 @cache
 def load_pipeline() -> Pipeline:
-    """What this archive holds: pipeline.json and the user's module, read once per container."""
-    root = Path(__file__).parents[1]
-    settings = json.loads((root / "pipeline.json").read_bytes())
+    """What this archive holds: transform.json and the user's module, read once per container."""
+    root = Path(__file__).parents[2]
+    settings = json.loads((root / "transform.json").read_bytes())
     module = importlib.import_module("transform_module")
     return make_pipeline(settings, module, _zone(root, settings))
 
 
 def make_pipeline(settings: dict[str, Any], module: ModuleType, zone: tzinfo) -> Pipeline:
-    """The pipeline that `settings`, as pipeline.json has them, and the user's module make."""
-    reader = Reader(lazy=settings["lazy_images"])
+    """The pipeline that `settings`, as transform.json has them, and the user's module make."""
+    reader = Reader(lazy=settings["lazy_items"])
     return Pipeline(module.transform, str(module.__file__), RowEncoder(settings, zone), reader)
 
 
@@ -155,7 +155,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     def put_back(records: list[bytes]) -> list[int]:
         # boto3 takes longer to import than most invocations to run, and few put anything back.
-        from handlers.put import deadline_of, firehose, put_records
+        from streaming_etl.handlers.firehose.put_records import deadline_of, firehose, put_records
 
         stream = event["deliveryStreamArn"].rpartition("/")[2]
         failed = put_records(firehose(), stream, records, deadline_of(context))

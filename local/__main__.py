@@ -9,7 +9,7 @@ from typing import Any
 from local import LocalError
 
 NEEDED = ("boto3", "click", "duckdb", "ministack", "pulumi", "pulumi_aws", "rich", "yaml")
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 
 
 def main() -> int:
@@ -22,15 +22,15 @@ def main() -> int:
         )
     # As Ctrl-C: what was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    from ops import OpsError
+    from streaming_etl.stack.errors import CommandError
 
     try:
         return run(arguments)
-    except (LocalError, OpsError) as error:
+    except (LocalError, CommandError) as error:
         return complain(str(error))
     except KeyboardInterrupt:
         print("\nStopped; nothing is left running.", file=sys.stderr)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
 
 
 def parse() -> argparse.Namespace:
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Not above: main() first finds out whether all of this is installed.
     from rich.console import Console
 
-    from local import by_hand
+    from local.commands import items as by_hand
 
     console = Console(highlight=False)
     match arguments.command:
@@ -73,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def run_stack(console: Any, arguments: argparse.Namespace) -> int:
     # Apart from run(): whoever only asks need not wait until Pulumi is loaded.
-    from components import SettingsError
-    from local import demo, serve
-    from ops.stack import refused
+    from local.commands import demo, serve
+    from streaming_etl import SettingsError
+    from streaming_etl.stack.outputs import refused
 
     try:
         if arguments.command == "demo":

@@ -1,4 +1,4 @@
-"""The commands: `python -m ops replay | backfill | cost | transform-test`."""
+"""The commands: `streaming-etl replay | backfill | cost | transform-test`."""
 
 import sys
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from typing import Optional
 
 import click
 
-from ops import INTERRUPTED
-from ops.backfill.command import backfill
-from ops.cost.command import cost
-from ops.replay.command import replay
-from ops.transform_test.command import transform_test
+from streaming_etl.ops.backfill.command import backfill
+from streaming_etl.ops.cost.command import cost
+from streaming_etl.ops.replay.command import replay
+from streaming_etl.ops.transform_test.command import transform_test
+from streaming_etl.stack.errors import EXIT_INTERRUPTED
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,13 +30,13 @@ for command in (replay, backfill, cost, transform_test):
 def main(args: Optional[Sequence[str]] = None) -> int:
     """Run the command that `args` name, the process's own by default; its exit code."""
     try:
-        result = commands.main(args, prog_name="python -m ops", standalone_mode=False)
+        result = commands.main(args, prog_name="streaming-etl", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; the same command goes on where this one stopped.", err=True)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     except Exception as error:
         reason = refusal(error)
         if reason is None:

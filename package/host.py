@@ -15,8 +15,8 @@ from pulumi.provider.experimental.analyzer import ComponentDefinition, PropertyD
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.server import ComponentInitError
 
-from components import SettingsError, StreamingEtlPipeline
-from components.refusals import refuse_output
+from streaming_etl import SettingsError, StreamingEtlPipeline
+from streaming_etl.components.settings.validation import refuse_output
 
 NAME = "streaming-etl"
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from ops.stack import ROOT
+from streaming_etl.stack.outputs import ROOT
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of the project, without what a run leaves behind."""
-    for name in ("components", "graph", "handlers", "ops", "transforms", "tests"):
+    for name in ("components", "handlers", "ops", "stack", "tools", "transforms", "tests"):
         without = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=without)
+    shutil.copytree(ROOT / "streaming_etl", tmp_path / "streaming_etl", symlinks=True)
     for name in ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     # The wheels stand where they were built; without them each copy would fetch them again.

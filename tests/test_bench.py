@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from bench import five_columns, images, memory, ours, program_bench, screen, stub, timing
-from bench.events import SHAPES, stream_event, stream_records
-from bench.program_child import bare
-from bench.program_child import ours as ours_program
-from bench.report import program_tables, transform_tables
-from bench.transform_bench import AT_MOST, HEADLINE, check, contenders, transform_cases
-from components import PartitionArgs, StreamingEtlPipelineArgs
-from components.lake_table import row_settings
-from components.transform_module import read_transform_module
+from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
+from streaming_etl.components.table.lake_table import transform_config
+from streaming_etl.components.table.transform_module import read_transform_module
 from tests.components.pipelines import dev_stack
+from tools.bench import candidate as ours
+from tools.bench import five_columns, images, memory, program_bench, stub, timing
+from tools.bench import tables as screen
+from tools.bench.events import SHAPES, stream_event, stream_records
+from tools.bench.program_child import bare
+from tools.bench.program_child import ours as ours_program
+from tools.bench.report import program_tables, transform_tables
+from tools.bench.transform_bench import AT_MOST, HEADLINE, check, contenders, transform_cases
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = [shape.name for shape in SHAPES]
@@ -75,11 +77,11 @@ def test_the_pipeline_measured_is_the_one_that_the_component_deploys() -> None:
         format="csv",
         partitions=PartitionArgs(),
     )
-    assert ours.pipeline_settings("csv") == row_settings(args, module, ())
+    assert ours.pipeline_settings("csv") == transform_config(args, module, ())
 
 
 def test_the_command_tells_of_all_parts_in_markdown() -> None:
-    command = [sys.executable, "-m", "bench", "transform", "forwarder", "--markdown"]
+    command = [sys.executable, "-m", "tools.bench", "transform", "forwarder", "--markdown"]
     sizes = ["--event-bytes", "20000", "--rounds", "1"]
     done = subprocess.run(
         [*command, *sizes], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
@@ -122,7 +124,7 @@ def test_the_page_has_a_place_for_the_figures() -> None:
 
 @pytest.mark.parametrize("given", [["transform"], ["program", "--quick"], ["--shape", "small"]])
 def test_the_page_takes_no_part_of_its_figures(given: list[str]) -> None:
-    command = [sys.executable, "-m", "bench", *given, "--write"]
+    command = [sys.executable, "-m", "tools.bench", *given, "--write"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--write takes all shapes, not --quick" in done.stderr

@@ -3,10 +3,10 @@
 import json
 from collections import Counter
 
-from graph.stack import program_graph
+from streaming_etl.stack.program import program_graph
 from tests.components.test_dev_stack_rules import pipeline_of
-from tests.many_tables_page import BLOCKS, PAGE, QUOTAS, counted, least_and_most
-from tests.pages import told_anew
+from tools.docs.many_tables_page import BLOCKS, PAGE, QUOTAS, counted, least_and_most
+from tools.docs.marked_blocks import told_anew
 
 
 def test_the_page_counts_what_a_pipeline_makes() -> None:

@@ -5,12 +5,12 @@ import json
 import re
 from typing import Any
 
-from components import PartitionArgs, StreamingEtlPipelineArgs
-from graph.recorder import Graph
+from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
+from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import dev_stack
 from tests.docs.blocks import blocks_of
 from tests.docs.settings_blocks import config_graph
-from tests.readme_tables import README, ROOT, written
+from tools.docs.settings_tables import README, ROOT, written
 
 TEXT = README.read_text()
 # What Pulumi.dev.yaml sets besides, so that a development stack may be destroyed.

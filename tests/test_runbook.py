@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from components import (
+from streaming_etl import (
     BackfillArgs,
     PartitionArgs,
     StreamingEtlPipeline,
     StreamingEtlPipelineArgs,
 )
-from components.alarms import alarms
+from streaming_etl.components.monitoring.alarms import alarms
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNBOOK = ROOT / "docs" / "runbook.md"
@@ -25,7 +25,7 @@ EVERYTHING = StreamingEtlPipelineArgs(
     transform_module="transforms/orders.py",
     format="parquet",
     catalog="crawler",
-    partitions=PartitionArgs(row_keys={"kind": ["a"]}),
+    partitions=PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
     backfill=BackfillArgs(enabled=True),
 )
 KINDS = [alarm.kind for alarm in alarms(EVERYTHING, "orders", "prod")]
@@ -55,7 +55,7 @@ def test_every_setting_and_output_that_it_names_exists() -> None:
     bare = {name.partition(".")[2] for name in settings}
     outputs = set(inspect.get_annotations(StreamingEtlPipeline))
     assert named - settings - bare - outputs == set()
-    assert "monitoring.late_forwarding_seconds" in named & settings
+    assert "monitoring.max_iterator_age_seconds" in named & settings
 
 
 def test_every_line_of_the_log_that_it_names_is_one_that_the_handlers_write() -> None:

@@ -1,6 +1,6 @@
 """Orders, flat: three texts and two times as CSV."""
 
-from handlers.change import Change
+from streaming_etl import Change
 
 COLUMNS = {
     "id": "string",

@@ -1,6 +1,6 @@
 """Shipments, nested: structs, lists and exact numbers as Parquet, one folder per carrier."""
 
-from handlers.change import Change
+from streaming_etl import Change
 
 COLUMNS = {
     "id": "string",

@@ -11,10 +11,10 @@ orders = streaming.StreamingEtlPipeline(
     partitions={
         "granularity": "hour",
         "time_zone": "Asia/Tokyo",
-        "row_keys": {"store_id": ["tokyo", "osaka", "sapporo"]},
+        "dynamic_partition_keys": {"store_id": ["tokyo", "osaka", "sapporo"]},
     },
     source={"range_key": "created"},
-    forwarder={"batching_window_seconds": 10, "record_kib": 128},
+    forwarder={"batching_window_seconds": 10, "max_record_kib": 128},
     transform={"buffer_mib": 0.5},
     tags={"team": "web-shop"},
 )

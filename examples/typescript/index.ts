@@ -7,10 +7,10 @@ const orders = new streaming.StreamingEtlPipeline("orders", {
     partitions: {
         granularity: "hour",
         timeZone: "Asia/Tokyo",
-        rowKeys: { store_id: ["tokyo", "osaka", "sapporo"] },
+        dynamicPartitionKeys: { store_id: ["tokyo", "osaka", "sapporo"] },
     },
     source: { rangeKey: "created" },
-    forwarder: { batchingWindowSeconds: 10, recordKib: 128 },
+    forwarder: { batchingWindowSeconds: 10, maxRecordKib: 128 },
     transform: { bufferMib: 0.5 },
     tags: { team: "web-shop" },
 });

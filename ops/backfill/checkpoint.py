@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from ops import OpsError
+from streaming_etl.stack.errors import CommandError
 
 VERSION = 1
 
@@ -100,7 +100,7 @@ def open_checkpoint(
     """The checkpoint in the file, or a new one where there is none or `restart` is asked for.
 
     segments: how many were asked for, None to take what the file has, or else `default`.
-    Raises OpsError when the file is of another table or of other segments. Writes nothing.
+    Raises CommandError when the file is of another table or of other segments. Writes nothing.
     """
     if restart or not path.exists():
         count = default if segments is None else segments
@@ -109,7 +109,7 @@ def open_checkpoint(
     _refuse_other(path, subject, known)
     count = len(known["segments"])
     if segments is not None and segments != count:
-        raise OpsError(
+        raise CommandError(
             f"--segments={segments} does not go with the checkpoint {path}, whose backfill has "
             f"{count}: leave --segments out to go on, or begin anew with --restart."
         )
@@ -123,7 +123,7 @@ def _read(path: Path) -> dict[str, Any]:
             return dict(known)
     except (ValueError, KeyError, TypeError, UnicodeDecodeError):
         pass
-    raise OpsError(
+    raise CommandError(
         f"{path} is no checkpoint of this version. Name another file with --checkpoint, or begin "
         "anew with --restart, which replaces it."
     )
@@ -132,7 +132,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _refuse_other(path: Path, subject: Subject, known: Mapping[str, Any]) -> None:
     for name, value in asdict(subject).items():
         if known.get(name) != value:
-            raise OpsError(
+            raise CommandError(
                 f"The checkpoint {path} is of another backfill: {name} is {known.get(name)!r} "
                 f"there and {value!r} now. Name another file with --checkpoint, or begin anew "
                 "with --restart, which replaces it."

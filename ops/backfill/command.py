@@ -1,12 +1,12 @@
-"""`python -m ops backfill`: its options, and which of the two ways it goes."""
+"""`streaming-etl backfill`: its options, and which of the two ways it goes."""
 
 from pathlib import Path
 from typing import Any, Optional
 
 import click
 
-from ops import OpsError
-from ops.stack import open_stack, stack_options
+from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.outputs import open_stack, stack_options
 
 
 @click.command("backfill", short_help="Bring in the items from before the stream.")
@@ -64,14 +64,14 @@ def backfill(
 
     \b
     See what it would take:
-      python -m ops backfill orders --stack dev --dry-run
+      streaming-etl backfill orders --stack dev --dry-run
     Do it, using at most 50 of the table's read units a second:
-      python -m ops backfill orders --stack dev --read-units 50
+      streaming-etl backfill orders --stack dev --read-units 50
     Go on after Ctrl-C, an error or a crash: the same command again.
     Begin anew, which does no harm:
-      python -m ops backfill orders --stack dev --restart
+      streaming-etl backfill orders --stack dev --restart
     A table too large for that: export it, and pass it on with a state machine on AWS:
-      python -m ops backfill orders --stack dev --export
+      streaming-etl backfill orders --stack dev --export
 
     Exit code 3: done, but for items that fit into no Firehose record, which are listed; of an
     export, but for files or lines that could not be passed on.
@@ -86,9 +86,9 @@ def backfill(
     except ClientError as error:
         reason = error.response["Error"]
         text = f"{error.operation_name}: {reason['Code']}: {reason.get('Message', '')}"
-        raise OpsError(f"AWS refuses {text}") from None
+        raise CommandError(f"AWS refuses {text}") from None
     except BotoCoreError as error:
-        raise OpsError(f"AWS cannot be asked: {error}") from None
+        raise CommandError(f"AWS cannot be asked: {error}") from None
 
 
 def by_scan(
@@ -98,8 +98,8 @@ def by_scan(
     pipeline: str,
     given: dict[str, Any],
 ) -> int:
-    from ops.backfill.plan import Options, check_options
-    from ops.backfill.run import backfill_by_scan
+    from streaming_etl.ops.backfill.plan import Options, check_options
+    from streaming_etl.ops.backfill.run import backfill_by_scan
 
     options = Options(**given)
     check_options(options)
@@ -113,8 +113,8 @@ def by_export(
     pipeline: str,
     given: dict[str, Any],
 ) -> int:
-    from ops.backfill.export import backfill_by_export
-    from ops.backfill.export_plan import ExportOptions
+    from streaming_etl.ops.backfill.export import backfill_by_export
+    from streaming_etl.ops.backfill.export_plan import ExportOptions
 
     for name in ("segments", "read_units", "kib_per_second", "checkpoint"):
         if given.pop(name) is not None:

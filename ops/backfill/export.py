@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Optional
 
-from components.backfill_settings import BackfillArgs
-from ops import OpsError, screen
-from ops.backfill.export_plan import (
+from streaming_etl.components.settings.backfill import BackfillArgs
+from streaming_etl.ops.backfill.export_plan import (
     ExportOptions,
     export_plan,
     is_of_before,
@@ -15,10 +14,12 @@ from ops.backfill.export_plan import (
     require_backups,
     show_plan,
 )
-from ops.backfill.export_result import report, stop_command, watch
-from ops.backfill.export_run import Run, Runs
-from ops.backfill.table import require_reading, source_table
-from ops.stack import Pipeline, Stack
+from streaming_etl.ops.backfill.export_result import report, stop_command, watch
+from streaming_etl.ops.backfill.export_run import Run, Runs
+from streaming_etl.ops.backfill.table import require_reading, source_table
+from streaming_etl.stack import console as screen
+from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.outputs import Pipeline, Stack
 
 POLL_SECONDS = 5.0
 EMBEDDED_POLL_SECONDS = 0.2
@@ -33,7 +34,7 @@ def backfill_by_export(
 ) -> int:
     """Bring the table's items into the lake by an export, as far as that is left; the exit code.
 
-    Raises OpsError before anything is started when something would be amiss.
+    Raises CommandError before anything is started when something would be amiss.
     """
     pipeline = stack.pipeline(name)
     runs = Runs(stack.clients, pipeline, state_machine_arn(stack, pipeline))
@@ -66,10 +67,10 @@ def follow(
 
 
 def state_machine_arn(stack: Stack, pipeline: Pipeline) -> str:
-    """Raises OpsError when the pipeline has none."""
+    """Raises CommandError when the pipeline has none."""
     arn = pipeline.outputs.get("backfill_state_machine_arn")
     if not arn:
-        raise OpsError(
+        raise CommandError(
             f"The pipeline {pipeline.name} has no state machine for an export: give it `backfill: "
             f"{{enabled: true}}` in Pulumi.{stack.config.stack}.yaml, run `pulumi up`, then run "
             "this command again. Without --export the table is scanned."
@@ -78,14 +79,14 @@ def state_machine_arn(stack: Stack, pipeline: Pipeline) -> str:
 
 
 def refuse_more(run: Run, options: ExportOptions) -> None:
-    """Raises OpsError when something other is asked for than to watch the run under way."""
+    """Raises CommandError when something other is asked for than to watch the run under way."""
     if options.restart:
-        raise OpsError(
+        raise CommandError(
             f"{run.name} is under way. Watch it without --restart, or stop it first: "
             f"{stop_command(run)}"
         )
     if options.dry_run:
-        raise OpsError(f"{run.name} is under way. Watch it without --dry-run.")
+        raise CommandError(f"{run.name} is under way. Watch it without --dry-run.")
 
 
 def begin(

@@ -7,11 +7,12 @@ from typing import Optional
 
 import click
 
-from ops import OpsError, screen
-from ops.backfill.export_run import File, Run, Runs
-from ops.backfill.plan import CHANGE_BYTES, JSON_GROWTH, span
-from ops.backfill.table import SourceTable
-from ops.clients import Clients
+from streaming_etl.ops.backfill.export_run import File, Run, Runs
+from streaming_etl.ops.backfill.plan import CHANGE_BYTES, JSON_GROWTH, span
+from streaming_etl.ops.backfill.table import SourceTable
+from streaming_etl.stack import console as screen
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ def is_of_before(clients: Clients, runs: Runs, run: Run, stream_arn: str) -> boo
 def left_by(clients: Clients, runs: Runs, failed: Run) -> Optional[Left]:
     """What a run that has not succeeded has left; None when it left no export to take up.
 
-    Raises OpsError when it has passed all files on.
+    Raises CommandError when it has passed all files on.
     """
     export_arn = runs.export_arn(failed)
     if export_arn is None:
@@ -63,7 +64,7 @@ def left_by(clients: Clients, runs: Runs, failed: Run) -> Optional[Left]:
     passed = runs.results(failed).passed
     files = [file for file in runs.files(failed) if file.key not in passed]
     if not files:
-        raise OpsError(
+        raise CommandError(
             f"{failed.name} has ended as {failed.status}, but nothing is left of its export: "
             f"{failed.error}: {failed.cause} To take all items again, add --restart."
         )
@@ -71,11 +72,11 @@ def left_by(clients: Clients, runs: Runs, failed: Run) -> Optional[Left]:
 
 
 def require_backups(clients: Clients, table: SourceTable) -> None:
-    """Raises OpsError unless the table has point-in-time recovery, from which it is exported."""
+    """Raises CommandError unless the table has point-in-time recovery, from which it is exported."""
     told = clients("dynamodb").describe_continuous_backups(TableName=table.name)
     recovery = told["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
     if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
-        raise OpsError(
+        raise CommandError(
             f"{table.name} has no point-in-time recovery, from which DynamoDB exports a table. "
             "Switch it on (aws dynamodb update-continuous-backups --table-name "
             f"{table.name} --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true),"

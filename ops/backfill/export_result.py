@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from ops import LEFT, OpsError, screen
-from ops.backfill.export_run import Run, Runs
+from streaming_etl.ops.backfill.export_run import Run, Runs
+from streaming_etl.stack import console as screen
+from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
 
 
 def watch(runs: Runs, run: Run, pause: Callable[[], None]) -> Run:
@@ -58,11 +59,11 @@ class ExportResult:
 
 
 def report(pipeline: str, run: Run, runs: Runs, *, as_json: bool) -> int:
-    """Show what came of the run; the exit code. Raises OpsError when no file was begun."""
+    """Show what came of the run; the exit code. Raises CommandError when no file was begun."""
     if run.status != "SUCCEEDED" and runs.counts(run) is None:
         export_arn = runs.export_arn(run)
         remedy = f" (aws dynamodb describe-export --export-arn {export_arn})" if export_arn else ""
-        raise OpsError(
+        raise CommandError(
             f"{run.name} has ended as {run.status} before any file was passed on: {run.error}: "
             f"{run.cause}{remedy} Run this command again once that is mended."
         )
@@ -82,7 +83,7 @@ def report(pipeline: str, run: Run, runs: Runs, *, as_json: bool) -> int:
         screen.show_json(asdict(result))
     else:
         show(result)
-    return 0 if run.status == "SUCCEEDED" and not result.set_aside else LEFT
+    return 0 if run.status == "SUCCEEDED" and not result.set_aside else EXIT_PARTIAL
 
 
 def show(result: ExportResult) -> None:

@@ -9,9 +9,9 @@ from urllib.parse import urlparse
 
 from botocore.exceptions import ClientError
 
-from ops import OpsError
-from ops.clients import Clients
-from ops.stack import Pipeline
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.outputs import Pipeline
 
 # The state that asks DynamoDB for the export, components/backfill_definition.py.
 EXPORT_STATE = "Export"
@@ -101,7 +101,7 @@ class Runs:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
-            raise OpsError(
+            raise CommandError(
                 f"Somebody else has started {name} just now. Run this command again: it watches "
                 "that run."
             ) from None

@@ -7,11 +7,11 @@ from typing import Optional
 
 import click
 
-from ops import OpsError
-from ops.backfill.checkpoint import Checkpoint
-from ops.backfill.scan import BYTES_PER_UNIT
-from ops.backfill.table import SourceTable
-from ops.feed import DEFAULT_KIB_PER_SECOND
+from streaming_etl.ops.backfill.checkpoint import Checkpoint
+from streaming_etl.ops.backfill.scan import BYTES_PER_UNIT
+from streaming_etl.ops.backfill.table import SourceTable
+from streaming_etl.ops.firehose_writer import DEFAULT_KIB_PER_SECOND
+from streaming_etl.stack.errors import CommandError
 
 DEFAULT_SEGMENTS = 4
 # DynamoDB takes up to 1,000,000; here each is a thread with a connection of its own.
@@ -111,7 +111,7 @@ def check_options(options: Options) -> None:
 
 
 def plan_of(name: str, table: SourceTable, checkpoint: Checkpoint, options: Options) -> Plan:
-    """The plan of a run; raises OpsError for a budget that the table cannot give."""
+    """The plan of a run; raises CommandError for a budget that the table cannot give."""
     units_per_second = read_budget(table, options.read_units)
     kib_per_second = options.kib_per_second or DEFAULT_KIB_PER_SECOND
     done = checkpoint.items
@@ -133,7 +133,7 @@ def plan_of(name: str, table: SourceTable, checkpoint: Checkpoint, options: Opti
 
 
 def read_budget(table: SourceTable, asked: Optional[float]) -> float:
-    """The read units per second; raises OpsError for more than the table gives."""
+    """The read units per second; raises CommandError for more than the table gives."""
     most = table.read_units
     if asked is None:
         if most is None:
@@ -141,7 +141,7 @@ def read_budget(table: SourceTable, asked: Optional[float]) -> float:
         return max(LEAST_PER_SECOND, most * PROVISIONED_SHARE)
     if most is not None and asked > most:
         what = "its provisioned read capacity" if table.provisioned else "its on-demand maximum"
-        raise OpsError(
+        raise CommandError(
             f"--read-units={asked:g} is more than {table.name} gives: {what} is {most:g} a second, "
             f"and its own readers need some of it; use {most:g} or less, or raise it first."
         )

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import click
 
-from components.stage_settings import ForwarderArgs
-from handlers.line import MAX_RECORD_BYTES
-from ops import LEFT, screen
-from ops.backfill.checkpoint import Checkpoint, Subject, open_checkpoint
-from ops.backfill.pace import Pace
-from ops.backfill.plan import DEFAULT_SEGMENTS, Options, Plan, plan_of
-from ops.backfill.scan import Scan, units_per_page
-from ops.backfill.table import SourceTable, require_reading, source_table
-from ops.feed import Feed
-from ops.stack import ROOT, Pipeline, Stack
+from streaming_etl.components.settings.stages import ForwarderArgs
+from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES
+from streaming_etl.ops.backfill.checkpoint import Checkpoint, Subject, open_checkpoint
+from streaming_etl.ops.backfill.pace import Pace
+from streaming_etl.ops.backfill.plan import DEFAULT_SEGMENTS, Options, Plan, plan_of
+from streaming_etl.ops.backfill.scan import Scan, units_per_page
+from streaming_etl.ops.backfill.table import SourceTable, require_reading, source_table
+from streaming_etl.ops.firehose_writer import Feed
+from streaming_etl.stack import console as screen
+from streaming_etl.stack.errors import EXIT_PARTIAL
+from streaming_etl.stack.outputs import ROOT, Pipeline, Stack
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Stop:
 def backfill_by_scan(stack: Stack, name: str, options: Options) -> int:
     """Scan the pipeline's table and feed its items; the command's exit code.
 
-    Raises OpsError before anything is read when something would be amiss.
+    Raises CommandError before anything is read when something would be amiss.
     """
     pipeline = stack.pipeline(name)
     require_reading(stack.clients, pipeline)
@@ -104,8 +105,8 @@ def scan_of(
     feed = Feed(
         stack.clients("firehose"),
         pipeline.delivery_stream,
-        max_changes=packing.changes_per_record,
-        max_bytes=min(packing.record_kib * 1024, MAX_RECORD_BYTES),
+        max_changes=packing.max_changes_per_record,
+        max_bytes=min(packing.max_record_kib * 1024, MAX_RECORD_BYTES),
         kib_per_second=plan.kib_per_second,
         sleep=stop.sleep,
     )
@@ -162,4 +163,4 @@ def report(checkpoint: Checkpoint, plan: Plan, options: Options) -> int:
         )
         for event_id in result.too_large:
             click.echo(f"Too large for a Firehose record, and not in the lake: {event_id}")
-    return LEFT if result.too_large else 0
+    return EXIT_PARTIAL if result.too_large else 0

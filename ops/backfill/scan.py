@@ -8,13 +8,13 @@ from typing import Any, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handlers.line import ChangeTooLargeError, change_line
-from handlers.snapshot import snapshot_record
-from ops import OpsError
-from ops.backfill.checkpoint import Checkpoint, Key, Segment
-from ops.backfill.pace import Pace
-from ops.backfill.table import SourceTable
-from ops.feed import Feed
+from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
+from streaming_etl.handlers.wire.snapshot import snapshot_record
+from streaming_etl.ops.backfill.checkpoint import Checkpoint, Key, Segment
+from streaming_etl.ops.backfill.pace import Pace
+from streaming_etl.ops.backfill.table import SourceTable
+from streaming_etl.ops.firehose_writer import Feed
+from streaming_etl.stack.errors import CommandError
 
 # An eventually consistent read costs half a unit for each 4 KB begun of what a page reads.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
@@ -81,7 +81,7 @@ class Scan:
     def pass_page(self, number: int) -> int:
         """Read the next page of a segment, and return once it is in Firehose and in the checkpoint.
 
-        Returns how many items it held. Raises OpsError when DynamoDB or Firehose refuses for good.
+        Returns how many items it held. Raises CommandError when DynamoDB or Firehose refuses for good.
         """
         before = self._checkpoint.segments[number]
         page = self._read(number, before)
@@ -136,11 +136,11 @@ class Scan:
                 code = error.response["Error"]["Code"]
                 if code not in TRANSIENT:
                     message = error.response["Error"].get("Message", "")
-                    raise OpsError(f"DynamoDB refuses the scan: {code}: {message}") from None
+                    raise CommandError(f"DynamoDB refuses the scan: {code}: {message}") from None
             except BotoCoreError as error:
                 code = type(error).__name__
             self._sleep(pause)
-        raise OpsError(
+        raise CommandError(
             f"DynamoDB does not answer the scan of {self._table.name}: {code}, {PAUSES} times in a "
             "row. Run the same command again to go on; with a lower --read-units if the table is "
             "short of read capacity."

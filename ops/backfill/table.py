@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Optional
 
-from ops import OpsError
-from ops.clients import Clients
-from ops.stack import Pipeline
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.outputs import Pipeline
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class SourceTable:
 def source_table(clients: Clients, pipeline: Pipeline) -> SourceTable:
     """Ask DynamoDB for the pipeline's table.
 
-    Raises OpsError when its stream is another than the pipeline reads.
+    Raises CommandError when its stream is another than the pipeline reads.
     """
     table = clients("dynamodb").describe_table(TableName=pipeline.source_table)["Table"]
     stream = table.get("LatestStreamArn")
     enabled = table.get("StreamSpecification", {}).get("StreamEnabled", False)
     if not enabled or stream != pipeline.source_stream_arn:
-        raise OpsError(
+        raise CommandError(
             f"The stream of {pipeline.source_table} is off, or another than the pipeline "
             f"{pipeline.name} reads: the changes made during the backfill would not be in the "
             "lake. Switch the stream on, run `pulumi up`, then run this command again."
@@ -71,7 +71,7 @@ def _read_units(table: dict[str, Any]) -> tuple[Optional[float], bool]:
 
 
 def require_reading(clients: Clients, pipeline: Pipeline) -> None:
-    """Raises OpsError unless the pipeline's event source mapping reads the stream.
+    """Raises CommandError unless the pipeline's event source mapping reads the stream.
 
     A change that is made while the table is scanned is in the lake by the stream only. So the
     stream has to be read before the scan begins.
@@ -86,13 +86,13 @@ def require_reading(clients: Clients, pipeline: Pipeline) -> None:
     }
     state = states.get(uuid)
     if state is None:
-        raise OpsError(
+        raise CommandError(
             f"The pipeline {pipeline.name} has no event source mapping {uuid} on the stream of "
             f"{pipeline.source_table}. Run `pulumi up`, or pass the outputs of the stack as it is "
             "now, then run this command again."
         )
     if state != "Enabled":
-        raise OpsError(
+        raise CommandError(
             f"The event source mapping of {pipeline.name} is {state}, not Enabled: changes made "
             "during the backfill would not be in the lake. Enable it (aws lambda "
             f"update-event-source-mapping --uuid {uuid} --enabled), wait until its state is "

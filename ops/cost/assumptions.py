@@ -5,8 +5,8 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ops import OpsError
-from ops.cost.amounts import read_amount
+from streaming_etl.ops.cost.number_format import read_amount
+from streaming_etl.stack.errors import CommandError
 
 # AWS's own month of its price examples.
 # https://aws.amazon.com/lambda/pricing/
@@ -98,7 +98,7 @@ class Assumptions:
 
     def __post_init__(self) -> None:
         if self.insert_share + self.remove_share > 1:
-            raise OpsError(
+            raise CommandError(
                 f"insert_share={self.insert_share:g} and remove_share={self.remove_share:g} are"
                 " more than all changes: at most 1 together is allowed; lower one of them."
             )
@@ -114,7 +114,7 @@ class Assumptions:
 
 def _require(given: Assumptions, name: str, low: float) -> None:
     if getattr(given, name) < low:
-        raise OpsError(
+        raise CommandError(
             f"{name}={getattr(given, name):g} is out of range: {low:g} or more is allowed;"
             f" use {low:g} or more."
         )
@@ -129,11 +129,11 @@ def assume(given: Sequence[str]) -> Assumptions:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
-            raise OpsError(f"--assume {text}: there is no assumption {name!r}: {hint}")
+            raise CommandError(f"--assume {text}: there is no assumption {name!r}: {hint}")
         try:
             values[name] = read_amount(number)
         except ValueError as error:
-            raise OpsError(f"--assume {text}: {error}") from None
+            raise CommandError(f"--assume {text}: {error}") from None
     return Assumptions(**values)
 
 

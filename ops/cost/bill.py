@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from ops.cost.assumptions import Assumptions
-from ops.cost.flow import Flow, flow_of
-from ops.cost.plan import Plan, Traffic, by_hand
-from ops.cost.prices import Prices
+from streaming_etl.ops.cost.assumptions import Assumptions
+from streaming_etl.ops.cost.plan import Plan, Traffic, by_hand
+from streaming_etl.ops.cost.prices import Prices
+from streaming_etl.ops.cost.usage import Flow, flow_of
 
 GB, TB = 1024.0**3, 1024.0**4
 

@@ -1,11 +1,11 @@
-"""`python -m ops cost`: the month's bill of a pipeline, or of a stack's, before it is deployed."""
+"""`streaming-etl cost`: the month's bill of a pipeline, or of a stack's, before it is deployed."""
 
 from typing import Any, Optional
 
 import click
 
-from ops.cost.asked import one_pipeline, overrides, stack_settings, traffic_of
-from ops.stack import ROOT
+from streaming_etl.ops.cost.cli_inputs import one_pipeline, overrides, stack_settings, traffic_of
+from streaming_etl.stack.outputs import ROOT
 
 DEFAULT_REGION = "us-east-1"
 SETTINGS = {
@@ -15,22 +15,22 @@ SETTINGS = {
     "architecture": "architecture",
     "batch_size": "forwarder.batch_size",
     "batching_window_seconds": "forwarder.batching_window_seconds",
-    "changes_per_record": "forwarder.changes_per_record",
-    "record_kib": "forwarder.record_kib",
+    "max_changes_per_record": "forwarder.max_changes_per_record",
+    "max_record_kib": "forwarder.max_record_kib",
     "old_image": "forwarder.old_image",
     "buffer_mib": "delivery.buffer_mib",
     "buffer_seconds": "delivery.buffer_seconds",
-    "row_keys": "partitions.row_keys",
+    "dynamic_partition_keys": "partitions.dynamic_partition_keys",
 }
 """The command's options that are settings, as README.md names them."""
 
 EPILOG = """\b
 Examples:
-  python -m ops cost --changes 100M --image-bytes 1.5k --region ap-northeast-1
-  python -m ops cost --format parquet --row-keys 3 --buffer-seconds 300
-  python -m ops cost --from-stack dev --changes orders=10M --changes shipments=500k
-  python -m ops cost --from-stack dev --set forwarder.batching_window_seconds=60
-  python -m ops cost --from-stack dev --json | jq .usd
+  streaming-etl cost --changes 100M --image-bytes 1.5k --region ap-northeast-1
+  streaming-etl cost --format parquet --row-keys 3 --buffer-seconds 300
+  streaming-etl cost --from-stack dev --changes orders=10M --changes shipments=500k
+  streaming-etl cost --from-stack dev --set forwarder.batching_window_seconds=60
+  streaming-etl cost --from-stack dev --json | jq .usd
 """
 
 
@@ -104,16 +104,18 @@ def cost(
     the defaults, or a stack's; any of them may be given otherwise, to see what it would change.
     """
     # Not above: `--help` need not wait for the tables and the prices.
-    from ops.cost import assumptions as assumed
-    from ops.cost.bill import compare
-    from ops.cost.plan import plan_of
-    from ops.cost.prices import read_prices
-    from ops.cost.tell import document, remarks, tables
-    from ops.screen import show_json, show_table
+    from streaming_etl.ops.cost import assumptions as assumed
+    from streaming_etl.ops.cost.bill import compare
+    from streaming_etl.ops.cost.plan import plan_of
+    from streaming_etl.ops.cost.prices import read_prices
+    from streaming_etl.ops.cost.render import document, remarks, tables
+    from streaming_etl.stack.console import show_json, show_table
 
     assumptions = assumed.assume(assume)
-    if options["row_keys"] is not None:
-        options["row_keys"] = {"key": [str(number) for number in range(options["row_keys"])]}
+    if options["dynamic_partition_keys"] is not None:
+        options["dynamic_partition_keys"] = {
+            "key": [str(number) for number in range(options["dynamic_partition_keys"])]
+        }
     named = {path: options[option] for option, path in SETTINGS.items()}
     changed = overrides(named, free)
     if stack is None:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ops.cost.assumptions import Assumptions
-from ops.cost.schedule import runs_per_month
+from streaming_etl.ops.cost.assumptions import Assumptions
+from streaming_etl.ops.cost.schedule import runs_per_month
 
 if TYPE_CHECKING:
-    from components.partitions import PartitionArgs
-    from components.settings import StreamingEtlPipelineArgs
-    from components.stage_settings import SourceArgs
+    from streaming_etl.components.settings.partitions import PartitionArgs
+    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+    from streaming_etl.components.settings.stages import SourceArgs
 
 KIB, MIB = 1024.0, 1024.0**2
 
@@ -44,7 +44,7 @@ class Plan:
     parallelization_factor: int
     batch_size: int
     window_seconds: float
-    changes_per_record: int
+    max_changes_per_record: int
     record_bytes: float
     architecture: str
     forwarder_memory_mib: int
@@ -69,9 +69,9 @@ class Plan:
 
 
 def plan_of(args: "StreamingEtlPipelineArgs", assumptions: Assumptions) -> Plan:
-    """What costs, of a pipeline's settings. Raises OpsError for a schedule that it cannot count."""
+    """What costs, of a pipeline's settings. Raises CommandError for a schedule that it cannot count."""
     # Not above: it loads Pulumi, for which `--help` need not wait.
-    from components.alarms import alarms
+    from streaming_etl.components.monitoring.alarms import alarms
 
     forwarder, transform, delivery = args.forwarder, args.transform, args.delivery
     crawled = args.catalog == "crawler"
@@ -82,8 +82,8 @@ def plan_of(args: "StreamingEtlPipelineArgs", assumptions: Assumptions) -> Plan:
         parallelization_factor=forwarder.parallelization_factor,
         batch_size=forwarder.batch_size,
         window_seconds=forwarder.batching_window_seconds,
-        changes_per_record=forwarder.changes_per_record,
-        record_bytes=forwarder.record_kib * KIB,
+        max_changes_per_record=forwarder.max_changes_per_record,
+        record_bytes=forwarder.max_record_kib * KIB,
         architecture=args.architecture,
         forwarder_memory_mib=forwarder.memory_mib,
         transform_memory_mib=transform.memory_mib,
@@ -114,7 +114,7 @@ def by_hand(plan: Plan) -> Plan:
     return replace(
         plan,
         whole_records=True,
-        changes_per_record=1,
+        max_changes_per_record=1,
         batch_size=100,
         window_seconds=0,
         parallelization_factor=1,
@@ -134,5 +134,5 @@ def _shards(source: "SourceArgs", assumptions: Assumptions) -> float:
 
 def _folders(partitions: "PartitionArgs", assumptions: Assumptions) -> float:
     """By row keys; the folders of a time follow each other, and are not open at once."""
-    values = partitions.row_keys.values()
+    values = partitions.dynamic_partition_keys.values()
     return math.prod(len(listed) or assumptions.any_value_folders for listed in values)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ops import OpsError
+from streaming_etl.stack.errors import CommandError
 
 FILE = Path(__file__).with_name("prices.json")
 
@@ -56,12 +56,12 @@ class Prices:
 
 
 def read_prices(region: str, file: Path = FILE) -> Prices:
-    """The region's prices. Raises OpsError for a region that the file does not price."""
+    """The region's prices. Raises CommandError for a region that the file does not price."""
     found: dict[str, Any] = json.loads(file.read_text())
     entries = found["prices"]
     known = sorted(set.intersection(*(set(entry["regions"]) for entry in entries.values())))
     if region not in known:
-        raise OpsError(
+        raise CommandError(
             f"region={region!r} has no prices here: {file.name} knows {', '.join(known)}; pass one"
             f" of them as --region for a rough figure, or add {region} to every price in"
             " ops/cost/prices.json, from the source named beside each."

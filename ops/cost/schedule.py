@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from ops import OpsError
+from streaming_etl.stack.errors import CommandError
 
 MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 MONTHS = {name: number for number, name in enumerate(MONTH_NAMES, 1)}
@@ -17,7 +17,7 @@ DAYS = 365
 def runs_per_month(schedule: str) -> float:
     """Mean runs a month of `cron(minutes hours day-of-month month day-of-week year)`.
 
-    Any year counts as every year. Raises OpsError for what is no such expression.
+    Any year counts as every year. Raises CommandError for what is no such expression.
     """
     fields = schedule.removeprefix("cron(").removesuffix(")").split()
     try:
@@ -25,7 +25,7 @@ def runs_per_month(schedule: str) -> float:
         a_day = len(_values(minutes, 0, 59, {})) * len(_values(hours, 0, 23, {}))
         return a_day * _days_a_year(days, _values(months, 1, 12, MONTHS), weekdays) / 12
     except ValueError as error:
-        raise OpsError(
+        raise CommandError(
             f"crawler_schedule={schedule!r} cannot be counted: {error}; six fields in UTC are"
             " allowed, such as cron(10 * * * ? *)."
         ) from None

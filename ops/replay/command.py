@@ -1,4 +1,4 @@
-"""`python -m ops replay`: what it takes, and how it tells what it did."""
+"""`streaming-etl replay`: what it takes, and how it tells what it did."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
-from ops import LEFT, OpsError
-from ops.feed import DEFAULT_KIB_PER_SECOND, Feed
-from ops.screen import progress, say, show_json, show_table
-from ops.stack import Pipeline, Stack, open_stack, stack_options
+from streaming_etl.ops.firehose_writer import DEFAULT_KIB_PER_SECOND, Feed
+from streaming_etl.stack.console import progress, say, show_json, show_table
+from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
+from streaming_etl.stack.outputs import Pipeline, Stack, open_stack, stack_options
 
 if TYPE_CHECKING:
-    from components.settings import StreamingEtlPipelineArgs
-    from ops.replay.objects import Found
-    from ops.replay.report import Report
+    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+    from streaming_etl.ops.replay.objects import Found
+    from streaming_etl.ops.replay.report import Report
 
 SHOWN_PROBLEMS = 20
 
@@ -99,11 +99,11 @@ def replay(
 
     \b
     What is there, by error and by day, changing nothing:
-      python -m ops replay orders --stack prod --dry-run
+      streaming-etl replay orders --stack prod --dry-run
     Put back all of it:
-      python -m ops replay orders --stack prod
+      streaming-etl replay orders --stack prod
     What the transform refused since this morning, slowly:
-      python -m ops replay orders --stack prod --from errors --since 2026-11-23T09:00+09:00 \\
+      streaming-etl replay orders --stack prod --from errors --since 2026-11-23T09:00+09:00 \\
         --error Lambda.ProcessingFailedStatus --kib-per-second 64
 
     Exit code 3: something cannot be put back and stays where it is; the result says what and why.
@@ -116,16 +116,16 @@ def replay(
         show_json(report.as_json())
     else:
         _show(report)
-    return LEFT if report.problems else 0
+    return EXIT_PARTIAL if report.problems else 0
 
 
 def _replay(stack: Stack, name: str, asked: Asked) -> "Report":
     # Not above: they load Pulumi, for which `--help` need not wait.
-    from ops.replay.entries import Wanted
-    from ops.replay.objects import Objects
-    from ops.replay.origins import Origins
-    from ops.replay.report import Report
-    from ops.replay.run import Replay
+    from streaming_etl.ops.replay.entries import Wanted
+    from streaming_etl.ops.replay.lost_changes import Origins
+    from streaming_etl.ops.replay.objects import Objects
+    from streaming_etl.ops.replay.report import Report
+    from streaming_etl.ops.replay.run import Replay
 
     pipeline, settings = stack.pipeline(name), _settings(stack, name)
     forwarder = settings.forwarder
@@ -139,8 +139,8 @@ def _replay(stack: Stack, name: str, asked: Asked) -> "Report":
     feed = Feed(
         stack.clients("firehose"),
         pipeline.delivery_stream,
-        max_changes=forwarder.changes_per_record,
-        max_bytes=forwarder.record_kib * 1024,
+        max_changes=forwarder.max_changes_per_record,
+        max_bytes=forwarder.max_record_kib * 1024,
         kib_per_second=asked.kib_per_second,
     )
     replay = Replay(
@@ -162,7 +162,7 @@ def _replay(stack: Stack, name: str, asked: Asked) -> "Report":
 def _settings(stack: Stack, name: str) -> "StreamingEtlPipelineArgs":
     configured = stack.config.pipelines
     if name not in configured:
-        raise OpsError(
+        raise CommandError(
             f"Pulumi.{stack.config.stack}.yaml has no table {name}, though the stack has the "
             "pipeline: use the file that the stack was last updated with."
         )
@@ -172,7 +172,7 @@ def _settings(stack: Stack, name: str) -> "StreamingEtlPipelineArgs":
 def _locations(
     pipeline: Pipeline, settings: "StreamingEtlPipelineArgs", source: str
 ) -> Sequence[str]:
-    from components.lake_table import FAILED_BATCHES_PREFIX
+    from streaming_etl.components.table.lake_table import FAILED_BATCHES_PREFIX
 
     failed_batches = pipeline.failed_batches_location
     if settings.lake.bucket_name is None:

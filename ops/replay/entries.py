@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from handlers.line import ChangeTooLargeError, change_line
-from handlers.reader import Reader
-from ops.replay.rows import RowOf, row_of
+from streaming_etl.handlers.change.decode import Reader
+from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
+from streaming_etl.ops.replay.rows import RowOf, row_of
 
 GZIP = b"\x1f\x8b"
 

@@ -9,8 +9,8 @@ from urllib.parse import urlparse
 
 from botocore.exceptions import ClientError
 
-from components.lake_table import REPLAYED_PREFIX
-from ops import OpsError
+from streaming_etl.components.table.lake_table import REPLAYED_PREFIX
+from streaming_etl.stack.errors import CommandError
 
 NOTE_SUFFIX = ".done.json"
 
@@ -40,11 +40,11 @@ class Objects:
     ) -> Iterator[Found]:
         """The objects below `s3://bucket/path/` that were written from `since` to before `until`.
 
-        Raises OpsError when the location lies in another bucket.
+        Raises CommandError when the location lies in another bucket.
         """
         place = urlparse(location)
         if place.netloc != self._bucket:
-            raise OpsError(f"{location} is not in the pipeline's bucket {self._bucket}.")
+            raise CommandError(f"{location} is not in the pipeline's bucket {self._bucket}.")
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=place.path.lstrip("/")):
             for item in page.get("Contents", []):

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Optional
 
-from ops.feed import Feed
-from ops.replay.entries import CorruptError, Entry, Wanted, entries_of
-from ops.replay.objects import Found, Objects
-from ops.replay.origins import Origins
-from ops.replay.report import Problem, Report
-from ops.replay.rows import RowOf
-from ops.screen import Advance
+from streaming_etl.ops.firehose_writer import Feed
+from streaming_etl.ops.replay.entries import CorruptError, Entry, Wanted, entries_of
+from streaming_etl.ops.replay.lost_changes import Origins
+from streaming_etl.ops.replay.objects import Found, Objects
+from streaming_etl.ops.replay.report import Problem, Report
+from streaming_etl.ops.replay.rows import RowOf
+from streaming_etl.stack.console import Advance
 
 THREADS = 8
 # What is read, put and moved at a time.

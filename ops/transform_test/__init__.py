@@ -1,5 +1,5 @@
 """A transform tried on this machine, without AWS: `rows_of` for tests, and a command."""
 
-from ops.transform_test.rows import RefusedError, rows_of
+from streaming_etl.ops.transform_test.rows import RefusedError, rows_of
 
 __all__ = ["RefusedError", "rows_of"]

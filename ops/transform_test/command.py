@@ -1,26 +1,26 @@
-"""`python -m ops transform-test`: sample changes through a transform, and the rows they become."""
+"""`streaming-etl transform-test`: sample changes through a transform, and the rows they become."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Optional
 
 import click
 
-from ops import LEFT, OpsError
-from ops.cost.asked import overrides
-from ops.screen import say, show_json, show_table
-from ops.transform_test.asked import asked_for
+from streaming_etl.ops.cost.cli_inputs import overrides
+from streaming_etl.ops.transform_test.selection import asked_for
+from streaming_etl.stack.console import say, show_json, show_table
+from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
 
 if TYPE_CHECKING:
-    from ops.transform_test.trial import Trial, Tried
+    from streaming_etl.ops.transform_test.runner import Trial, Tried
 
 SAMPLES = ".changes.json"
 
 EPILOG = """\b
 Examples:
-  python -m ops transform-test transforms/orders.py
-  python -m ops transform-test orders --stack prod changes.json --raw
-  python -m ops transform-test transforms/orders.py --set format=json
-  aws dynamodb scan --table-name orders --max-items 20 | python -m ops transform-test orders -
+  streaming-etl transform-test transforms/orders.py
+  streaming-etl transform-test orders --stack prod changes.json --raw
+  streaming-etl transform-test transforms/orders.py --set format=json
+  aws dynamodb scan --table-name orders --max-items 20 | streaming-etl transform-test orders -
 """
 
 
@@ -71,9 +71,9 @@ def transform_test(
     Exit code 3: a change was refused; in the lake it would be set aside.
     """
     # Not above: it loads Pulumi, for which `--help` need not wait.
-    from ops.transform_test.samples import Source, samples_of
-    from ops.transform_test.tell import document
-    from ops.transform_test.trial import Trial
+    from streaming_etl.ops.transform_test.render import document
+    from streaming_etl.ops.transform_test.runner import Trial
+    from streaming_etl.ops.transform_test.samples import Source, samples_of
 
     asked = asked_for(transform, stack, overrides({}, free), key_names)
     trial = Trial(asked)
@@ -89,7 +89,7 @@ def transform_test(
         _show_raw(trial, tried)
     else:
         _show(trial, tried)
-    return LEFT if any(each.reason is not None for each in tried) else 0
+    return EXIT_PARTIAL if any(each.reason is not None for each in tried) else 0
 
 
 def _bodies(changes: tuple[BinaryIO, ...], module: Path) -> list[tuple[str, bytes]]:
@@ -97,7 +97,7 @@ def _bodies(changes: tuple[BinaryIO, ...], module: Path) -> list[tuple[str, byte
         return [(getattr(file, "name", "<stdin>"), file.read()) for file in changes]
     file = module.with_suffix(SAMPLES)
     if not file.is_file():
-        raise OpsError(
+        raise CommandError(
             f"There are no sample changes: name a file of them, or write {file}, as "
             f"transforms/orders{SAMPLES} is."
         )
@@ -105,7 +105,7 @@ def _bodies(changes: tuple[BinaryIO, ...], module: Path) -> list[tuple[str, byte
 
 
 def _show_raw(trial: "Trial", all_tried: "list[Tried]") -> None:
-    from ops.transform_test.tell import heading, outcome
+    from streaming_etl.ops.transform_test.render import heading, outcome
 
     for number, tried in enumerate(all_tried, start=1):
         for line in tried.lines:
@@ -115,7 +115,7 @@ def _show_raw(trial: "Trial", all_tried: "list[Tried]") -> None:
 
 
 def _show(trial: "Trial", all_tried: "list[Tried]") -> None:
-    from ops.transform_test.tell import heading, outcome, reason, summary, tables
+    from streaming_etl.ops.transform_test.render import heading, outcome, reason, summary, tables
 
     for number, tried in enumerate(all_tried, start=1):
         if tried.lines:

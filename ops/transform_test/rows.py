@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
-from handlers.change import METADATA_COLUMNS
-from ops.transform_test.given import CHANGED_AT, stream_record
+from streaming_etl.handlers.change.change import METADATA_COLUMNS
+from streaming_etl.ops.transform_test.sample_records import CHANGED_AT, stream_record
 
 if TYPE_CHECKING:
-    from ops.transform_test.asked import Asked
-    from ops.transform_test.trial import Trial
+    from streaming_etl.ops.transform_test.runner import Trial
+    from streaming_etl.ops.transform_test.selection import Asked
 
 
 class RefusedError(Exception):
@@ -46,10 +46,10 @@ def rows_of(
     there, and a change that the transform leaves out, or that `event_names` does, has no rows.
     Row keys stand in a row as Athena shows them, as text.
     Raises RefusedError for a change that would be set aside, caused by what the transform raised;
-    ValueError for what is no change; OpsError for a module or settings that would not deploy.
+    ValueError for what is no change; CommandError for a module or settings that would not deploy.
     """
-    from handlers.line import change_line
-    from ops.transform_test.typed import typed_row
+    from streaming_etl.handlers.wire.change_line import change_line
+    from streaming_etl.ops.transform_test.row_parser import typed_row
 
     asked = _asked(str(transform), stack, (*key_names,), Path.cwd())
     trial = _trial(asked, _state(asked.file))
@@ -66,9 +66,11 @@ def rows_of(
     tried = trial.run(change_line(record, trial.args.forwarder.old_image))
     if tried.reason is not None:
         raise RefusedError(tried.reason) from tried.error
-    row_keys = {key: tried.partition.get(key) for key in trial.args.partitions.row_keys}
+    dynamic_partition_keys = {
+        key: tried.partition.get(key) for key in trial.args.partitions.dynamic_partition_keys
+    }
     left_out = () if metadata else METADATA_COLUMNS
-    rows = [typed_row(trial.table, line) | row_keys for line in tried.lines]
+    rows = [typed_row(trial.table, line) | dynamic_partition_keys for line in tried.lines]
     return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
 
 
@@ -76,7 +78,7 @@ def rows_of(
 def _asked(transform: str, stack: Optional[str], key_names: tuple[str, ...], _: Path) -> "Asked":
     """What is asked for from this directory, by which paths are told."""
     # Not above: it loads Pulumi, for which `--help` need not wait.
-    from ops.transform_test.asked import asked_for
+    from streaming_etl.ops.transform_test.selection import asked_for
 
     return asked_for(transform, stack, None, key_names)
 
@@ -84,7 +86,7 @@ def _asked(transform: str, stack: Optional[str], key_names: tuple[str, ...], _: 
 @cache
 def _trial(asked: "Asked", _: Optional[tuple[int, int]]) -> "Trial":
     """The module loaded once in each state of its file."""
-    from ops.transform_test.trial import Trial
+    from streaming_etl.ops.transform_test.runner import Trial
 
     return Trial(asked)
 

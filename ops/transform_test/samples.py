@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from handlers.line import ChangeTooLargeError, change_line
-from handlers.reader import Reader
-from ops import OpsError
-from ops.replay.entries import GZIP, CorruptError, Wanted, entries_of
-from ops.transform_test.given import KINDS, stream_record
-from ops.transform_test.told import change_told, is_of_bucket, opened
+from streaming_etl.handlers.change.decode import Reader
+from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
+from streaming_etl.ops.replay.entries import GZIP, CorruptError, Wanted, entries_of
+from streaming_etl.ops.transform_test.sample_formats import change_told, is_of_bucket, opened
+from streaming_etl.ops.transform_test.sample_records import KINDS, stream_record
+from streaming_etl.stack.errors import CommandError
 
 ALLOWED = """\
 A file of sample changes holds JSON, as a list, or one object behind the other, of
@@ -36,11 +36,11 @@ class Source:
 def samples_of(body: bytes, source: Source) -> list[bytes]:
     """The changes that a file holds, each as the forwarder sends it.
 
-    Raises OpsError that names the file, the line, and what is allowed.
+    Raises CommandError that names the file, the line, and what is allowed.
     """
     lines = _lines(body, source)
     if not lines:
-        raise OpsError(f"{source.name} holds no change.\n{ALLOWED}")
+        raise CommandError(f"{source.name} holds no change.\n{ALLOWED}")
     return lines
 
 
@@ -50,16 +50,16 @@ def _lines(body: bytes, source: Source) -> list[bytes]:
     try:
         documents = [*_documents(body.decode("utf-8-sig"))]
     except UnicodeDecodeError:
-        raise OpsError(f"{source.name} is no text in UTF-8.\n{ALLOWED}") from None
+        raise CommandError(f"{source.name} is no text in UTF-8.\n{ALLOWED}") from None
     except json.JSONDecodeError as error:
-        raise OpsError(f"{source.name}, line {error.lineno}: {error.msg}.\n{ALLOWED}") from None
+        raise CommandError(f"{source.name}, line {error.lineno}: {error.msg}.\n{ALLOWED}") from None
     except (ValueError, RecursionError):
-        raise OpsError(
+        raise CommandError(
             f"{source.name} is nested deeper, or has a number longer, than an item of DynamoDB: 32"
             f" levels and 38 digits are allowed.\n{ALLOWED}"
         ) from None
     if not documents:
-        raise OpsError(f"{source.name} is empty.\n{ALLOWED}")
+        raise CommandError(f"{source.name} is empty.\n{ALLOWED}")
     if is_of_bucket(documents[0][1], source.key_names):
         return _from_bucket(body, source)
     lines: list[bytes] = []
@@ -74,11 +74,11 @@ def _from_bucket(body: bytes, source: Source) -> list[bytes]:
     try:
         entries = entries_of(body, Wanted(KINDS, source.old_image))
     except CorruptError as error:
-        raise OpsError(f"{source.name}: {error}.\n{ALLOWED}") from None
+        raise CommandError(f"{source.name}: {error}.\n{ALLOWED}") from None
     for number, entry in enumerate(entries, start=1):
         problem = entry.problem or (entry.rows and "it holds rows, which the transform has made")
         if problem:
-            raise OpsError(f"{source.name}, entry {number}: {problem}.\n{ALLOWED}")
+            raise CommandError(f"{source.name}, entry {number}: {problem}.\n{ALLOWED}")
     return [line for entry in entries for line in entry.lines]
 
 
@@ -114,11 +114,13 @@ def _line(given: Any, number: int, where: str, source: Source) -> bytes:
             raise read
     except (KeyError, TypeError, msgspec.MsgspecError) as error:
         kind = type(error).__name__
-        raise OpsError(f"{where}: it is no stream record ({kind}: {error}).\n{ALLOWED}") from None
+        raise CommandError(
+            f"{where}: it is no stream record ({kind}: {error}).\n{ALLOWED}"
+        ) from None
     except ValueError as error:
-        raise OpsError(f"{where}: {error}.\n{ALLOWED}") from None
+        raise CommandError(f"{where}: {error}.\n{ALLOWED}") from None
     except ChangeTooLargeError as error:
-        raise OpsError(f"{where}: the change is too large for Firehose: {error}.") from None
+        raise CommandError(f"{where}: the change is too large for Firehose: {error}.") from None
     return line
 
 

@@ -3,8 +3,8 @@
 import copy
 from typing import Any
 
-from components import BackfillArgs
-from components.archive import handler_files
+from streaming_etl import BackfillArgs
+from streaming_etl.components.packaging.archive import handler_files
 from tests.components.alarm_cases import TAGS, added
 from tests.components.backfill_machine import BUCKET, DEFINITION, FUNCTION_ARN, PATH, TABLE_ARN
 from tests.components.setting_cases import Case
@@ -41,7 +41,7 @@ MADE: dict[str, dict[str, Any]] = {
             **{f"handlers/{path.name}": f"file handlers/{path.name}" for path in handler_files()},
             "wheels": dict.fromkeys(CARRIED, "cp313 aarch64"),
         },
-        "handler": "handlers.backfill.lambda_handler",
+        "handler": "streaming_etl.handlers.backfill.lambda_handler",
         "runtime": "python3.13",
         "architectures": ["arm64"],
         "role": "arn:aws:iam::123456789012:role/shop-backfill-role-0000000",
@@ -50,8 +50,8 @@ MADE: dict[str, dict[str, Any]] = {
         "environment": {
             "variables": {
                 "DELIVERY_STREAM": "shop-delivery-stream-0000000",
-                "CHANGES_PER_RECORD": "500",
-                "RECORD_KIB": "256",
+                "MAX_CHANGES_PER_RECORD": "500",
+                "MAX_RECORD_KIB": "256",
                 "KEY_NAMES": '["id"]',
                 # A quarter of 512 for each of four files.
                 "KIB_PER_SECOND": "128",
@@ -137,7 +137,7 @@ CASES = [
             f"{FILES}.ItemProcessor.States.File.{ATTEMPTS}": 0,
             f"state-machine.definition.States.Count.{ATTEMPTS}": 0,
         },
-        retries=0,
+        maximum_retry_attempts=0,
     ),
     of({f"{FILES}.ToleratedFailurePercentage": 100}, tolerated_failure_percentage=100),
     of({"function.timeout": 60}, timeout_seconds=60),

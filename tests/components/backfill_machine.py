@@ -165,7 +165,7 @@ FILES = {
     "FilesFailed": {
         "Type": "Fail",
         "Error": "Backfill.FilesFailed",
-        "Cause": "Files of the export failed; python -m ops backfill takes them up again.",
+        "Cause": "Files of the export failed; streaming-etl backfill takes them up again.",
     },
 }
 

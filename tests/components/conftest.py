@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from components import wheels
-from graph.recorder import Graph
+from streaming_etl.components.packaging import wheels
+from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import Pipelines
 from tests.components.wheelhouse import Wheelhouse
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components import LakeArgs
+from streaming_etl import LakeArgs
 from tests.components.alarm_cases import DELIVERED, DELIVERY_FAILURES, NOT_CRAWLED, added
 from tests.components.pipelines import TRANSFORM
 from tests.components.setting_cases import ENTRY, NO_PROJECTION, SETTINGS, Case

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from components.wheels import folder_of
-from graph.recorder import Graph
+from streaming_etl.components.packaging.wheels import folder_of
+from streaming_etl.stack.recorder import Graph
 
 State = dict[str, Any]
 """The opened inputs of every custom resource by its logical name."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components import MonitoringArgs
+from streaming_etl import MonitoringArgs
 from tests.components.alarm_cases import MINIMAL, NO_END, rings, slow
 from tests.components.setting_cases import Case
 
@@ -32,7 +32,7 @@ CASES = [
                 if kind not in NO_END
             },
         },
-        topic_arn=THEIRS,
+        alarm_topic_arn=THEIRS,
     ),
     of(
         {
@@ -46,17 +46,17 @@ CASES = [
                 ("data+night@shop.example.com", "6763dd81"),
             )
         },
-        emails=["ops@example.com", "data+night@shop.example.com"],
+        alarm_emails=["ops@example.com", "data+night@shop.example.com"],
     ),
     of({"-shop-monitoring-dashboard": None}, dashboard=False),
-    of(rings("late-forwarding", 6, 7_200_000), late_forwarding_seconds=7200),
-    of(rings("late-delivery", 9, 3780), late_delivery_seconds=3600),
-    of({"shop-monitoring-put-back.threshold": 50_000}, put_back_changes=50_000),
+    of(rings("late-forwarding", 6, 7_200_000), max_iterator_age_seconds=7200),
+    of(rings("late-delivery", 9, 3780), max_data_freshness_seconds=3600),
+    of({"shop-monitoring-put-back.threshold": 50_000}, max_requeued_changes=50_000),
     of(
         {
             **rings("transform-slow", 8, 60_000),
             "shop-monitoring-transform-slow.alarmDescription": slow(50, 120),
         },
-        transform_slow_percent=50,
+        max_transform_duration_percent=50,
     ),
 ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components import ForwarderArgs, PartitionArgs
+from streaming_etl import ForwarderArgs, PartitionArgs
 from tests.components.alarm_cases import WIDGETS, added, drawn
 from tests.components.setting_cases import PARAMETERS, S3, SETTINGS, TIME_PROJECTION, Case
 from tests.components.stage_cases import LAMBDA_ARN
@@ -91,7 +91,7 @@ KIND = {
         "data/shop_test/orders/kind=!{partitionKeyFromLambda:kind}/"
         "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
     ),
-    f"{SETTINGS}.row_keys.kind": ["a", "b"],
+    f"{SETTINGS}.dynamic_partition_keys.kind": ["a", "b"],
 }
 
 CASES = [
@@ -111,7 +111,7 @@ CASES = [
     ),
     Case(
         setting="partitions.layout",
-        given={"partitions": PartitionArgs(layout="dt")},
+        given={"partitions": PartitionArgs(layout="date")},
         changes={
             **partitioned_by("dt"),
             **TIME_PROJECTION,
@@ -132,8 +132,8 @@ CASES = [
         },
     ),
     Case(
-        setting="partitions.time_source",
-        given={"partitions": PartitionArgs(time_source="change")},
+        setting="partitions.partition_time",
+        given={"partitions": PartitionArgs(partition_time="event")},
         changes={
             PREFIX: (
                 "data/shop_test/orders/year=!{partitionKeyFromLambda:year}/"
@@ -145,9 +145,9 @@ CASES = [
         },
     ),
     Case(
-        setting="partitions.time_source",
+        setting="partitions.partition_time",
         note="in a time zone, which Lambda does not know",
-        given={"partitions": PartitionArgs(time_source="change", time_zone="Asia/Tokyo")},
+        given={"partitions": PartitionArgs(partition_time="event", time_zone="Asia/Tokyo")},
         changes={
             PREFIX: (
                 "data/shop_test/orders/year=!{partitionKeyFromLambda:year}/"
@@ -162,15 +162,15 @@ CASES = [
         },
     ),
     Case(
-        setting="partitions.row_keys",
+        setting="partitions.dynamic_partition_keys",
         note="with their values",
-        given={"partitions": PartitionArgs(row_keys={"kind": ["a", "b"]})},
+        given={"partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a", "b"]})},
         changes=KIND,
     ),
     Case(
-        setting="partitions.row_keys",
+        setting="partitions.dynamic_partition_keys",
         note="with any value",
-        given={"partitions": PartitionArgs(row_keys={"store_id": []})},
+        given={"partitions": PartitionArgs(dynamic_partition_keys={"store_id": []})},
         changes={
             **asking_for_store(),
             f"{PARAMETERS}.projection.store_id.type": "injected",
@@ -179,30 +179,34 @@ CASES = [
                 "year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
             ),
             **DYNAMIC,
-            f"{SETTINGS}.row_keys.store_id": None,
+            f"{SETTINGS}.dynamic_partition_keys.store_id": None,
         },
     ),
     Case(
-        setting="partitions.row_keys",
+        setting="partitions.dynamic_partition_keys",
         note="with packing off, but packs perhaps under way",
         given={
-            "partitions": PartitionArgs(row_keys={"kind": ["a", "b"]}),
-            "forwarder": ForwarderArgs(changes_per_record=1),
+            "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a", "b"]}),
+            "forwarder": ForwarderArgs(max_changes_per_record=1),
         },
         changes={
             **KIND,
-            "shop-forwarder-function.environment.variables.CHANGES_PER_RECORD": "1",
+            "shop-forwarder-function.environment.variables.MAX_CHANGES_PER_RECORD": "1",
         },
     ),
     Case(
-        setting="partitions.since_year",
-        given={"partitions": PartitionArgs(since_year=2020)},
+        setting="partitions.projection_start_year",
+        given={"partitions": PartitionArgs(projection_start_year=2020)},
         changes={f"{PARAMETERS}.projection.year.range": "2020,NOW+1DAY"},
     ),
     Case(
-        setting="partitions.since_year",
+        setting="partitions.projection_start_year",
         note="in one folder a day",
-        given={"partitions": PartitionArgs(since_year=2020, layout="dt", granularity="hour")},
+        given={
+            "partitions": PartitionArgs(
+                projection_start_year=2020, layout="date", granularity="hour"
+            )
+        },
         changes={
             **partitioned_by("dt", "hour"),
             **TIME_PROJECTION,

@@ -13,15 +13,15 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import (
+from streaming_etl import (
     PartitionArgs,
     SettingsError,
     StreamingEtlPipeline,
     StreamingEtlPipelineArgs,
 )
-from graph.recorder import ACCOUNT_ID, REGION, Graph, build
-from graph.stack import program_graph
-from ops.stack import ROOT, read_config
+from streaming_etl.stack.outputs import ROOT, read_config
+from streaming_etl.stack.program import program_graph
+from streaming_etl.stack.recorder import ACCOUNT_ID, REGION, Graph, build
 
 TRANSFORM = "def transform(change):\n    return change.new\n"
 TYPED = (

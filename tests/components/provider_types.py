@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 from pulumi import _types
 
-from graph.provider_classes import arguments_class
+from streaming_etl.stack.provider_classes import arguments_class
 
 SCALARS: dict[type, tuple[type, ...]] = {
     str: (str,),

@@ -27,7 +27,7 @@ class Case:
 
 
 S3 = "shop-delivery-stream.extendedS3Configuration"
-SETTINGS = "shop-transform-function.code.pipeline.json"
+SETTINGS = "shop-transform-function.code.transform.json"
 PARAMETERS = "shop-catalog-table.parameters"
 STORAGE = "shop-catalog-table.storageDescriptor"
 # What a Glue permission on the table must name.

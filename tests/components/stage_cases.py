@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from components import (
+from streaming_etl import (
     DeliveryArgs,
     ForwarderArgs,
     LakeArgs,
@@ -91,8 +91,8 @@ def rules(*ends: tuple[str, str, int]) -> dict[str, Any]:
 
 SOURCE = [
     Case(
-        setting="source.existing",
-        given={"source": SourceArgs(existing=True)},
+        setting="source.use_existing",
+        given={"source": SourceArgs(use_existing=True)},
         tables=existing_table(),
         changes={
             f"-{TABLE}": None,
@@ -172,8 +172,8 @@ FORWARDER = [
     ),
     forwarder(forwarding(OLD_IMAGE="always"), old_image="always"),
     forwarder(forwarding(OLD_IMAGE="never"), old_image="never"),
-    forwarder(forwarding(CHANGES_PER_RECORD="1"), changes_per_record=1),
-    forwarder(forwarding(RECORD_KIB="1000"), record_kib=1000),
+    forwarder(forwarding(MAX_CHANGES_PER_RECORD="1"), max_changes_per_record=1),
+    forwarder(forwarding(MAX_RECORD_KIB="1000"), max_record_kib=1000),
     forwarder({"shop-forwarder-function.timeout": 900}, timeout_seconds=900),
     forwarder(
         {
@@ -210,7 +210,7 @@ TRANSFORM = [
         },
         buffer_seconds=0,
     ),
-    transform(processor("NumberOfRetries", "0"), retries=0),
+    transform(processor("NumberOfRetries", "0"), maximum_retry_attempts=0),
     transform(
         {"shop-transform-function.code.wheels.iniconfig": "py3 any"},
         requirements=str(Path(__file__).with_name("iniconfig.txt")),
@@ -283,7 +283,7 @@ LAKE = [
 ]
 
 QUERY = [
-    query({"configuration.bytesScannedCutoffPerQuery": 10_485_760}, scan_limit_mib=10),
+    query({"configuration.bytesScannedCutoffPerQuery": 10_485_760}, bytes_scanned_cutoff_mib=10),
     query({"forceDestroy": True}, force_destroy=True),
 ]
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from components import (
+from streaming_etl import (
     BackfillArgs,
     ForwarderArgs,
     MonitoringArgs,
     PartitionArgs,
     StreamingEtlPipelineArgs,
 )
-from components.alarms import alarms
-from graph.recorder import Graph
+from streaming_etl.components.monitoring.alarms import alarms
+from streaming_etl.stack.recorder import Graph
 from tests.components.alarm_cases import ALARMS, MINIMAL, asked
 from tests.components.differences import state
 from tests.components.pipelines import Pipelines
@@ -18,7 +18,7 @@ from tests.components.pipelines import Pipelines
 EVERYTHING = {
     "format": "parquet",
     "catalog": "crawler",
-    "partitions": PartitionArgs(row_keys={"kind": ["a"]}),
+    "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
     "backfill": BackfillArgs(enabled=True),
 }
 
@@ -104,7 +104,7 @@ def test_the_forwarder_is_late_before_its_changes_are_set_aside(
 ) -> None:
     args: StreamingEtlPipelineArgs = pipelines.args(
         forwarder=ForwarderArgs(maximum_record_age_seconds=most),
-        monitoring=MonitoringArgs(late_forwarding_seconds=given),
+        monitoring=MonitoringArgs(max_iterator_age_seconds=given),
     )
     [alarm] = [one for one in alarms(args, "shop", "test") if one.kind == "late-forwarding"]
     assert alarm.threshold == late * 1000
@@ -114,10 +114,10 @@ def test_the_forwarder_is_late_before_its_changes_are_set_aside(
 def test_an_alarm_that_could_never_ring_is_refused(pipelines: Pipelines, seconds: int) -> None:
     refusal = pipelines.config_refusal(
         forwarder={"maximum_record_age_seconds": 3600},
-        monitoring={"late_forwarding_seconds": seconds},
+        monitoring={"max_iterator_age_seconds": seconds},
     )
     assert refusal == (
-        f"tables.shop: late_forwarding_seconds={seconds} is too late: with"
+        f"tables.shop: max_iterator_age_seconds={seconds} is too late: with"
         " maximum_record_age_seconds=3600 a change is set aside before; use 1800 or fewer."
     )
 
@@ -127,7 +127,7 @@ def test_dropping_an_address_leaves_the_others_as_they_are(pipelines: Pipelines)
     subscriptions = [
         {
             node.name: node.inputs
-            for node in pipelines.build(monitoring=MonitoringArgs(emails=emails)).of(
+            for node in pipelines.build(monitoring=MonitoringArgs(alarm_emails=emails)).of(
                 "TopicSubscription"
             )
         }

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from components import PartitionArgs
-from components.schema import METADATA
-from components.settings import ARCHITECTURES, RUNTIMES
-from components.wheels import carried_packages
-from graph.recorder import Graph, Node
+from streaming_etl import PartitionArgs
+from streaming_etl.components.packaging.wheels import carried_packages
+from streaming_etl.components.settings.pipeline import ARCHITECTURES, RUNTIMES
+from streaming_etl.components.table.column_types import METADATA
+from streaming_etl.stack.recorder import Graph, Node
 from tests.components.differences import is_of_a_wheel
 from tests.components.pipelines import ROOT, Pipelines, dev_stack
 from tests.components.wheelhouse import CARRIED
@@ -26,7 +26,7 @@ HANDLERS = {f"handlers/{path.name}" for path in (ROOT / "handlers").glob("*.py")
 
 RUN = """
 import json, sys
-from handlers.transform import lambda_handler
+from streaming_etl.handlers.transform import lambda_handler
 event = json.load(sys.stdin)
 answer = lambda_handler(event, None)
 print(json.dumps({"answer": answer}))
@@ -96,7 +96,7 @@ def test_an_archive_names_every_file_and_no_folder(name: str) -> None:
     forwarder = own_files(graph[f"{name}-forwarder-function"].inputs["code"])
     assert set(forwarder) == HANDLERS
     transform = own_files(graph[f"{name}-transform-function"].inputs["code"])
-    assert set(transform) == {*HANDLERS, "transform_module.py", "pipeline.json"}
+    assert set(transform) == {*HANDLERS, "transform_module.py", "transform.json"}
     for code in (transform, forwarder):
         files = [Path(asset["file"]) for asset in code.values() if "file" in asset]
         assert all(file.is_file() and file.suffix == ".py" for file in files)
@@ -155,7 +155,7 @@ def test_every_runtime_on_every_processor_has_its_wheels(runtime: str, architect
 
 def test_the_transform_is_told_its_columns_and_keys_and_no_more() -> None:
     code = dev_stack()["shipments-transform-function"].inputs["code"]
-    assert json.loads(code["pipeline.json"]["text"]) == {
+    assert json.loads(code["transform.json"]["text"]) == {
         # Firehose turns the lines into Parquet.
         "format": "json",
         "columns": [
@@ -176,10 +176,10 @@ def test_the_transform_is_told_its_columns_and_keys_and_no_more() -> None:
             {"name": "tags", "type": {"array": "string"}},
             {"name": "updated_at", "type": "timestamp"},
         ],
-        "row_keys": {"carrier": ["yamato", "sagawa", "japanpost"]},
+        "dynamic_partition_keys": {"carrier": ["yamato", "sagawa", "japanpost"]},
         "time_keys": [],
         "time_zone": "Asia/Tokyo",
-        "lazy_images": True,
+        "lazy_items": True,
     }
 
 
@@ -221,17 +221,17 @@ def test_the_partition_keys_of_a_row_are_those_of_the_delivery_prefix(
         module="COLUMNS = {'id': 'string'}\n\n\n"
         "def transform(change):\n    return {'id': 'a', 'kind': 'x'}\n",
         partitions=PartitionArgs(
-            row_keys={"kind": []},
-            time_source="change",
+            dynamic_partition_keys={"kind": []},
+            partition_time="event",
             time_zone="Asia/Tokyo",
-            layout="dt",
+            layout="date",
             granularity="hour",
         ),
     )
     code = own_files(graph["shop-transform-function"].inputs["code"])
     assert set(code) - HANDLERS == {
         "transform_module.py",
-        "pipeline.json",
+        "transform.json",
         "zoneinfo/Asia/Tokyo",
     }
     [record], _ = run(graph["shop-transform-function"], tmp_path, change({}))

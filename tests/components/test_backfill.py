@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from components import BackfillArgs, LakeArgs, SourceArgs
-from components.backfill_definition import FILES_LABEL
-from graph.recorder import Graph
-from handlers.passage import Reached
-from ops.backfill.export_run import EXPORT_STATE
+from streaming_etl import BackfillArgs, LakeArgs, SourceArgs
+from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL
+from streaming_etl.handlers.export.progress import Reached
+from streaming_etl.ops.backfill.export_run import EXPORT_STATE
+from streaming_etl.stack.recorder import Graph
 from tests.components.backfill_cases import MADE
 from tests.components.backfill_machine import BUCKET, DEFINITION, PATH
 from tests.components.differences import state
@@ -171,7 +171,7 @@ def test_the_function_knows_the_keys_of_a_new_table(pipelines: Pipelines) -> Non
 def test_the_function_knows_the_keys_of_an_existing_table(pipelines: Pipelines) -> None:
     [(name, told)] = existing_table().items()
     tables = {name: {**told, "hashKey": "pk", "rangeKey": "sk"}}
-    source = SourceArgs(existing=True)
+    source = SourceArgs(use_existing=True)
     found = pipelines.build(backfill=ON, source=source, tables=tables)
     assert keys_told(found) == '["pk", "sk"]'
     # Without a sort key AWS's answer holds an empty text.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components import PartitionArgs
-from graph.recorder import Graph
+from streaming_etl import PartitionArgs
+from streaming_etl.stack.recorder import Graph
 from tests.components.differences import opened
 from tests.components.pipelines import Pipelines, dev_stack
 
@@ -124,7 +124,9 @@ def test_without_columns_the_present_state_is_every_column_of_the_crawled_table(
 def test_where_projection_asks_for_a_key_the_queries_hold_a_place_for_its_value(
     pipelines: Pipelines,
 ) -> None:
-    graph = pipelines.build(partitions=PartitionArgs(row_keys={"store_id": [], "kind": ["a"]}))
+    graph = pipelines.build(
+        partitions=PartitionArgs(dynamic_partition_keys={"store_id": [], "kind": ["a"]})
+    )
     where = "WHERE \"store_id\" = '<store_id>'"
     table = '  FROM "shop_test"."orders"'
     current = graph["shop-query-current-state"].inputs["query"].splitlines()

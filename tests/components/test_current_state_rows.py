@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import PartitionArgs
-from graph.recorder import Graph
+from streaming_etl import PartitionArgs
+from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import Pipelines
 
 DUCKDB_TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP", "int": "INTEGER"}
@@ -190,7 +190,7 @@ def test_csv_rows_follow_the_same_rules_as_typed_ones(pipelines: Pipelines) -> N
 
 
 def test_a_query_that_asks_for_a_key_reads_only_its_folder(pipelines: Pipelines) -> None:
-    graph = pipelines.build(partitions=PartitionArgs(row_keys={"store_id": []}))
+    graph = pipelines.build(partitions=PartitionArgs(dynamic_partition_keys={"store_id": []}))
     query = graph["shop-query-rows-per-partition"].inputs["query"]
     with duckdb.connect() as database:
         database.execute('CREATE SCHEMA "shop_test"')

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from components import MonitoringArgs, StreamingEtlPipeline
-from components.dashboard import COLUMNS
-from graph.recorder import Graph, build
+from streaming_etl import MonitoringArgs, StreamingEtlPipeline
+from streaming_etl.components.monitoring.dashboard import COLUMNS
+from streaming_etl.stack.recorder import Graph, build
 from tests.components.alarm_cases import ALARMS, alarm_arns
 from tests.components.pipelines import Pipelines
 from tests.components.test_alarms import EVERYTHING, METRICS

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from components import SettingsError, pipelines_from_config
-from components.config import settings_from_config
-from graph.stack import program_graph
-from ops.stack import StackConfig
+from streaming_etl import SettingsError, pipelines_from_config
+from streaming_etl.components.settings.stack_config import settings_from_config
+from streaming_etl.stack.outputs import StackConfig
+from streaming_etl.stack.program import program_graph
 from tests.components.pipelines import Pipelines
 
 TABLE = {"table_name": "orders", "transform_module": "orders.py", "partitions": {}}
@@ -59,14 +59,14 @@ def refusal(tables: Any, defaults: Any) -> str:
             {"tags": {"team": "b", "tier": "1", "cost": "9"}},
         ),
         (
-            {"partitions": {"row_keys": {"kind": ["x"]}}},
-            {"partitions": {"row_keys": {"carrier": []}, "granularity": "hour"}},
-            {"partitions": {"row_keys": {"kind": ["x"]}, "granularity": "hour"}},
+            {"partitions": {"dynamic_partition_keys": {"kind": ["x"]}}},
+            {"partitions": {"dynamic_partition_keys": {"carrier": []}, "granularity": "hour"}},
+            {"partitions": {"dynamic_partition_keys": {"kind": ["x"]}, "granularity": "hour"}},
         ),
         (
-            {"monitoring": {"emails": ["b@example.com"]}},
-            {"monitoring": {"emails": ["a@example.com"]}},
-            {"monitoring": {"emails": ["b@example.com"]}},
+            {"monitoring": {"alarm_emails": ["b@example.com"]}},
+            {"monitoring": {"alarm_emails": ["a@example.com"]}},
+            {"monitoring": {"alarm_emails": ["b@example.com"]}},
         ),
     ],
 )
@@ -96,7 +96,7 @@ def test_partitions_and_the_transform_module_may_stand_in_the_defaults_alone() -
         ({}, {"crawler_schedule": "cron(0 1 * * ? *)"}, {}),
         (
             {"catalog": "crawler"},
-            {"partitions": {"since_year": 2020}},
+            {"partitions": {"projection_start_year": 2020}},
             {"catalog": "crawler"},
         ),
         (
@@ -105,9 +105,9 @@ def test_partitions_and_the_transform_module_may_stand_in_the_defaults_alone() -
             {"format": "parquet"},
         ),
         (
-            {"monitoring": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:theirs"}},
-            {"monitoring": {"emails": ["a@example.com"]}},
-            {"monitoring": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:theirs"}},
+            {"monitoring": {"alarm_topic_arn": "arn:aws:sns:eu-west-1:123456789012:theirs"}},
+            {"monitoring": {"alarm_emails": ["a@example.com"]}},
+            {"monitoring": {"alarm_topic_arn": "arn:aws:sns:eu-west-1:123456789012:theirs"}},
         ),
         (
             {"lake": {"bucket_name": "theirs"}},
@@ -159,10 +159,10 @@ def test_an_error_tells_which_of_its_settings_stand_in_the_defaults() -> None:
         "tables.shop: buffer_mib=5 is too small for Parquet: Firehose asks for 64 or more;"
         " use 64 to 128. (`defaults` sets buffer_mib.)"
     )
-    tables = {"shop": {**TABLE, "forwarder": {"record_kib": 5}}}
-    assert refusal(tables, {"forwarder": {"changes_per_record": 1}}) == (
-        "tables.shop.forwarder: record_kib=5 has no effect: changes_per_record=1 packs nothing;"
-        " drop it. (`defaults` sets changes_per_record.)"
+    tables = {"shop": {**TABLE, "forwarder": {"max_record_kib": 5}}}
+    assert refusal(tables, {"forwarder": {"max_changes_per_record": 1}}) == (
+        "tables.shop.forwarder: max_record_kib=5 has no effect: max_changes_per_record=1 packs nothing;"
+        " drop it. (`defaults` sets max_changes_per_record.)"
     )
 
 
@@ -179,7 +179,7 @@ def test_an_error_tells_which_of_its_settings_stand_in_the_defaults() -> None:
         # What keeps a setting from having an effect.
         (
             {"source": {"hash_key": "pk"}},
-            {"source": {"existing": True}},
+            {"source": {"use_existing": True}},
             "tables.shop.source: hash_key='pk' has no effect: an existing table is only read;"
             " drop it. (`defaults` sets existing.)",
         ),
@@ -209,7 +209,11 @@ def test_a_module_that_many_tables_share_is_refused_once() -> None:
 
 def test_everything_that_is_wrong_with_a_stack_is_told_at_once() -> None:
     tables = {
-        "orders": {"fromat": "csv", "query": {"scan_limit_mib": 1}, "lake": {"version": True}},
+        "orders": {
+            "fromat": "csv",
+            "query": {"bytes_scanned_cutoff_mib": 1},
+            "lake": {"version": True},
+        },
         "fine": TABLE,
         "shop": {**TABLE, "runtime": "python2.7", "catalog": "none"},
         "none": None,
@@ -219,7 +223,7 @@ def test_everything_that_is_wrong_with_a_stack_is_told_at_once() -> None:
         "tables.orders: there is no setting 'fromat': did you mean format?\n"
         "tables.orders: table_name, transform_module, partitions must be set.\n"
         "tables.orders.lake: there is no setting 'version': did you mean versioning?\n"
-        "tables.orders.query: scan_limit_mib=1 is out of range: Athena's least limit;"
+        "tables.orders.query: bytes_scanned_cutoff_mib=1 is out of range: Athena's least limit;"
         " use 10 or more.\n"
         # One class tells the first of its own: the next may follow from it.
         "tables.shop: catalog='none' is not allowed: how Athena learns of partitions;"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from graph.recorder import Graph, Node
+from streaming_etl.stack.recorder import Graph, Node
 from tests.components.pipelines import dev_stack
 from tests.components.provider_types import arguments_of
 
@@ -213,7 +213,7 @@ def outputs_of(pipeline: str, crawler: str | None) -> dict[str, Any]:
         ),
         "errors_location": f"s3://{bucket}/errors/{pipeline}_test/{pipeline}/",
         "alarm_topic_arn": f"arn:aws:sns:ap-northeast-1:123456789012:{topic}",
-        "watch_topic_arn": (
+        "failure_events_topic_arn": (
             f"arn:aws:sns:ap-northeast-1:123456789012:{pipeline}-watch-topic-0000000"
         ),
         "dashboard": f"{pipeline}-test",

@@ -7,8 +7,8 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components.document import concat, document
-from graph.recorder import UNKNOWN, build
+from streaming_etl.components.stages.document import concat, document
+from streaming_etl.stack.recorder import UNKNOWN, build
 
 OUTPUT = pulumi.Output.from_input
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from components import ForwarderArgs, SourceArgs
+from streaming_etl import ForwarderArgs, SourceArgs
 from tests.components.pipelines import Pipelines, existing_table
 
-EXISTING = SourceArgs(existing=True)
+EXISTING = SourceArgs(use_existing=True)
 SWITCH_ON = (
     "switch it on with: aws dynamodb update-table --table-name orders --stream-specification"
     " StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"

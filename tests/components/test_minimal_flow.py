@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graph.recorder import Graph
+from streaming_etl.stack.recorder import Graph
 from tests.components import (
     test_current_state,
     test_dashboard,
@@ -40,20 +40,20 @@ INPUTS: dict[str, dict[str, Any]] = {
             **HANDLERS,
             **WHEELS,
             "transform_module.py": "file modules/shop.py",
-            "pipeline.json": {
+            "transform.json": {
                 "format": "json",
                 "columns": [
                     {"name": "id", "type": "string"},
                     {"name": "total", "type": {"decimal": [10, 2]}},
                     {"name": "created", "type": "timestamp"},
                 ],
-                "row_keys": {},
+                "dynamic_partition_keys": {},
                 "time_keys": [],
                 "time_zone": "UTC",
-                "lazy_images": True,
+                "lazy_items": True,
             },
         },
-        "handler": "handlers.transform.lambda_handler",
+        "handler": "streaming_etl.handlers.transform.lambda_handler",
         "runtime": "python3.13",
         "architectures": ["arm64"],
         "role": "arn:aws:iam::123456789012:role/shop-transform-role-0000000",
@@ -108,7 +108,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     },
     "shop-forwarder-function": {
         "code": {**HANDLERS, **WHEELS},
-        "handler": "handlers.forward.lambda_handler",
+        "handler": "streaming_etl.handlers.forwarder.lambda_handler",
         "runtime": "python3.13",
         "architectures": ["arm64"],
         "role": "arn:aws:iam::123456789012:role/shop-forwarder-role-0000000",
@@ -118,9 +118,9 @@ INPUTS: dict[str, dict[str, Any]] = {
             "variables": {
                 "DELIVERY_STREAM": "shop-delivery-stream-0000000",
                 "EVENT_NAMES": "INSERT,MODIFY,REMOVE",
-                "OLD_IMAGE": "removed",
-                "CHANGES_PER_RECORD": "500",
-                "RECORD_KIB": "256",
+                "OLD_IMAGE": "on_remove",
+                "MAX_CHANGES_PER_RECORD": "500",
+                "MAX_RECORD_KIB": "256",
             }
         },
         "loggingConfig": {"logFormat": "Text", "logGroup": "shop-forwarder-logs-0000000"},

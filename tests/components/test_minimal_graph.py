@@ -1,6 +1,6 @@
 """What a table name, a transform module and partitions make: every resource and where it hangs."""
 
-from graph.recorder import Graph
+from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import Pipelines
 from tests.package.schemas import camel
 
@@ -124,7 +124,7 @@ def test_a_person_gets_these_outputs(minimal: Graph) -> None:
         "alarm_topic_arn": (
             "arn:aws:sns:ap-northeast-1:123456789012:shop-monitoring-topic-0000000"
         ),
-        "watch_topic_arn": "arn:aws:sns:ap-northeast-1:123456789012:shop-watch-topic-0000000",
+        "failure_events_topic_arn": "arn:aws:sns:ap-northeast-1:123456789012:shop-watch-topic-0000000",
         "dashboard": "shop-test",
         "crawler": None,
         "backfill_state_machine_arn": None,
@@ -151,7 +151,7 @@ def test_every_stage_registers_its_outputs(minimal: Graph) -> None:
         "shop-delivery": ["errorsLocation", "streamName"],
         "shop-forwarder": ["failedBatchesLocation"],
         "shop-query": ["viewName", "workgroupName"],
-        "shop-monitoring": ["topicArn", "watchTopicArn"],
+        "shop-monitoring": ["topicArn", "failureEventsTopicArn"],
     }
 
 

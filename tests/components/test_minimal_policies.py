@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph.recorder import Graph
+from streaming_etl.stack.recorder import Graph
 
 LOGS = "arn:aws:logs:ap-northeast-1:123456789012:log-group"
 FUNCTION = "arn:aws:lambda:ap-northeast-1:123456789012:function"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from graph.recorder import Graph
+from streaming_etl.stack.recorder import Graph
 from tests.components.differences import state
 
 TAGS = {"streaming-etl:pipeline": "shop"}

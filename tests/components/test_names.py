@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from components import BackfillArgs
-from graph.recorder import Graph
+from streaming_etl import BackfillArgs
+from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import Pipelines, dev_stack
 from tests.components.provider_types import arguments_of
 

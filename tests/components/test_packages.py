@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from components import SettingsError, TransformArgs, fetch, wheels
-from components.fetch import lambda_target
-from components.pins import read_pins
-from components.wheels import unpacked
-from graph.recorder import Graph
-from graph.stack import program_graph
+from streaming_etl import SettingsError, TransformArgs
+from streaming_etl.components.packaging import fetch, wheels
+from streaming_etl.components.packaging.fetch import lambda_target
+from streaming_etl.components.packaging.pins import read_pins
+from streaming_etl.components.packaging.wheels import unpacked
+from streaming_etl.stack.program import program_graph
+from streaming_etl.stack.recorder import Graph
 from tests.components.differences import is_of_a_wheel
 from tests.components.pipelines import Pipelines
 from tests.components.wheelhouse import Wheelhouse

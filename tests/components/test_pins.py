@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from packaging.markers import default_environment
 
-from components import TransformArgs
-from components.fetch import host_target, lambda_target
-from components.pins import Pin, read_pins, wanted
-from components.wheels import HANDLERS_LOCK
+from streaming_etl import TransformArgs
+from streaming_etl.components.packaging.fetch import host_target, lambda_target
+from streaming_etl.components.packaging.pins import Pin, read_pins, wanted
+from streaming_etl.components.packaging.wheels import HANDLERS_LOCK
 from tests.components.pipelines import Pipelines
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")

@@ -9,9 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from components import BackfillArgs, LakeArgs, MonitoringArgs, PartitionArgs, SourceArgs
-from graph.recorder import UNKNOWN, Graph
-from graph.stack import program_graph
+from streaming_etl import (
+    BackfillArgs,
+    LakeArgs,
+    MonitoringArgs,
+    PartitionArgs,
+    SourceArgs,
+)
+from streaming_etl.stack.program import program_graph
+from streaming_etl.stack.recorder import UNKNOWN, Graph
 from tests.components.differences import fingerprint
 from tests.components.pipelines import (
     Pipelines,
@@ -63,14 +69,14 @@ def test_a_preview_tells_the_prefixes_and_the_queries(preview: Graph) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"source": SourceArgs(existing=True), "tables": existing_table()},
+        {"source": SourceArgs(use_existing=True), "tables": existing_table()},
         {"lake": LakeArgs(bucket_name="theirs", kms_key_arn="arn:aws:kms:::key/k")},
         {
             "database_name": "theirs",
-            "monitoring": MonitoringArgs(topic_arn="arn:aws:sns:::theirs", dashboard=False),
+            "monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:::theirs", dashboard=False),
         },
         {"catalog": "crawler", "module": "def transform(change):\n    return change.new\n"},
-        {"format": "parquet", "partitions": PartitionArgs(row_keys={"store_id": []})},
+        {"format": "parquet", "partitions": PartitionArgs(dynamic_partition_keys={"store_id": []})},
         {"backfill": BackfillArgs(enabled=True)},
     ],
     ids=[

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components import (
+from streaming_etl import (
     BackfillArgs,
     DeliveryArgs,
     ForwarderArgs,
@@ -11,7 +11,7 @@ from components import (
     SourceArgs,
     TransformArgs,
 )
-from graph.recorder import Graph, Node
+from streaming_etl.stack.recorder import Graph, Node
 from tests.components.pipelines import TRANSFORM, Pipelines, dev_stack
 from tests.components.provider_types import arguments_of, misfits
 
@@ -33,10 +33,10 @@ def test_the_provider_knows_every_input_of_a_pipeline_with_all_options(
     graph = pipelines.build(
         format="csv",
         catalog="crawler",
-        partitions=PartitionArgs(row_keys={"store_id": []}, time_source="change"),
+        partitions=PartitionArgs(dynamic_partition_keys={"store_id": []}, partition_time="event"),
         source=SourceArgs(range_key="at", read_capacity=1, write_capacity=1, ttl_attribute="ttl"),
         forwarder=ForwarderArgs(filter_patterns=['{"dynamodb": {"Keys": {}}}']),
-        transform=TransformArgs(buffer_mib=0.5, buffer_seconds=30, retries=1),
+        transform=TransformArgs(buffer_mib=0.5, buffer_seconds=30, maximum_retry_attempts=1),
         delivery=DeliveryArgs(compression="UNCOMPRESSED"),
         lake=LakeArgs(
             kms_key_arn="arn:aws:kms:ap-northeast-1:123456789012:key/k",

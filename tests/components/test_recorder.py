@@ -6,9 +6,9 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from graph.recorder import UNKNOWN, Graph, build
-from graph.stack import surroundings
-from ops.stack import ROOT
+from streaming_etl.stack.outputs import ROOT
+from streaming_etl.stack.program import surroundings
+from streaming_etl.stack.recorder import UNKNOWN, Graph, build
 
 
 def test_a_look_up_that_nobody_prepared_raises() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from components import SettingsError, args_from_config
-from graph.recorder import Graph
-from graph.stack import program_graph
+from streaming_etl import SettingsError, args_from_config
+from streaming_etl.stack.program import program_graph
+from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import ROOT, Pipelines, dev_config
 
 KNOWN = (
@@ -48,7 +48,7 @@ def refusal(tables: Any) -> str:
         (
             {"query": {"zzz": 1}},
             "tables.shop.query: there is no setting 'zzz':"
-            " known are force_destroy, scan_limit_mib.",
+            " known are force_destroy, bytes_scanned_cutoff_mib.",
         ),
         (
             {"lake": None},

@@ -6,15 +6,15 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import (
+from streaming_etl import (
     LakeArgs,
     MonitoringArgs,
     SettingsError,
     StreamingEtlPipeline,
     pipelines_from_config,
 )
-from components.settings import MAX_PIPELINE_NAME
-from graph.recorder import build
+from streaming_etl.components.settings.pipeline import MAX_PIPELINE_NAME
+from streaming_etl.stack.recorder import build
 from tests.components.pipelines import Pipelines
 
 CRON = "cron(0 3 * * ? *)"
@@ -52,33 +52,33 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "monitoring",
-        {"topic_arn": "my-topic"},
-        "topic_arn='my-topic' is no text that begins with arn:: it names an SNS topic;"
+        {"alarm_topic_arn": "my-topic"},
+        "alarm_topic_arn='my-topic' is no text that begins with arn:: it names an SNS topic;"
         " give it as such or leave it out.",
     ),
     (
         "monitoring",
-        {"emails": "ops@example.com"},
-        "emails='ops@example.com' is no list: each is an address; write it as a list.",
+        {"alarm_emails": "ops@example.com"},
+        "alarm_emails='ops@example.com' is no list: each is an address; write it as a list.",
     ),
     *(
         (
             "monitoring",
-            {"emails": [address]},
-            f"emails={address!r} is no e-mail address: AWS mails the alarms to it;"
+            {"alarm_emails": [address]},
+            f"alarm_emails={address!r} is no e-mail address: AWS mails the alarms to it;"
             " use name@example.com.",
         )
         for address in ("ops", "ops@example", "ops@@example.com", "o ps@example.com", "", 7, None)
     ),
     (
         "monitoring",
-        {"emails": ["ops@example.com", "ops@example.com"]},
-        "emails='ops@example.com' stands twice: AWS mails to each once; drop one.",
+        {"alarm_emails": ["ops@example.com", "ops@example.com"]},
+        "alarm_emails='ops@example.com' stands twice: AWS mails to each once; drop one.",
     ),
     (
         "monitoring",
-        {"emails": ["ops@example.com"], "topic_arn": "arn:aws:sns:::theirs"},
-        "emails=['ops@example.com'] has no effect: who subscribes to a given topic is its owner's"
+        {"alarm_emails": ["ops@example.com"], "alarm_topic_arn": "arn:aws:sns:::theirs"},
+        "alarm_emails=['ops@example.com'] has no effect: who subscribes to a given topic is its owner's"
         " matter; drop it.",
     ),
     (
@@ -99,8 +99,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "",
-        {"catalog": "crawler", "partitions": {"since_year": 2020}},
-        "since_year=2020 has no effect: catalog='crawler' projects nothing; drop it.",
+        {"catalog": "crawler", "partitions": {"projection_start_year": 2020}},
+        "projection_start_year=2020 has no effect: catalog='crawler' projects nothing; drop it.",
     ),
     (
         "source",
@@ -151,18 +151,18 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "partitions",
-        {"since_year": 1999},
-        "since_year=1999 is out of range: the first year in the lake; use 2000 or more.",
+        {"projection_start_year": 1999},
+        "projection_start_year=1999 is out of range: the first year in the lake; use 2000 or more.",
     ),
     (
         "partitions",
-        {"row_keys": {f"key_{number}": [] for number in range(47)}},
-        "row_keys=47 are too many: Firehose takes 46 beside the time; drop some.",
+        {"dynamic_partition_keys": {f"key_{number}": [] for number in range(47)}},
+        "dynamic_partition_keys=47 are too many: Firehose takes 46 beside the time; drop some.",
     ),
     (
         "partitions",
-        {"row_keys": {"kind": ["a\u0085"]}},
-        "row_keys['kind']='a\\x85' cannot name a folder: 1 to 255 characters without"
+        {"dynamic_partition_keys": {"kind": ["a\u0085"]}},
+        "dynamic_partition_keys['kind']='a\\x85' cannot name a folder: 1 to 255 characters without"
         " / = % , { } and controls, as text; put it in quotes or change it in the transform.",
     ),
 ]
@@ -181,7 +181,7 @@ def test_another_resource_s_output_is_taken_for_a_name(pipelines: Pipelines) -> 
         name = pulumi.Output.from_input("given")
         pipelines.args(
             database_name=name,
-            monitoring=MonitoringArgs(topic_arn=name),
+            monitoring=MonitoringArgs(alarm_topic_arn=name),
             lake=LakeArgs(bucket_name=name),
         )
 
@@ -190,10 +190,10 @@ def test_another_resource_s_output_is_taken_for_a_name(pipelines: Pipelines) -> 
 
 def test_folders_longer_than_firehose_writes_are_refused(pipelines: Pipelines) -> None:
     keys = {f"key_{number}": ["v" * 60] for number in range(7)}
-    refusal = pipelines.config_refusal(partitions={"row_keys": keys})
+    refusal = pipelines.config_refusal(partitions={"dynamic_partition_keys": keys})
     assert refusal == (
         "tables.shop: the lake's folders of 'orders' have 517 characters: Firehose writes to at"
-        " most 512; shorten glue_table_name, database_name or row_keys."
+        " most 512; shorten glue_table_name, database_name or dynamic_partition_keys."
     )
 
 
@@ -207,7 +207,7 @@ def clash(pipelines: Pipelines, **tables: dict[str, Any]) -> str:
 def test_two_pipelines_that_make_the_same_table_are_refused(pipelines: Pipelines) -> None:
     assert clash(pipelines, one={"table_name": "orders"}, two={"table_name": "orders"}) == (
         "tables.two: table_name='orders' is made by tables.one already: a table is made once;"
-        " name another, or read it with `source: {existing: true}` once it is there."
+        " name another, or read it with `source: {use_existing: true}` once it is there."
     )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components import SettingsError
-from components.schema import ALLOWED_TYPES
-from components.transform_module import read_transform_module
+from streaming_etl import SettingsError
+from streaming_etl.components.table.column_types import ALLOWED_TYPES
+from streaming_etl.components.table.transform_module import read_transform_module
 from tests.components.pipelines import TRANSFORM, Pipelines
 
 NO_TRANSFORM = " has no function `transform`: add `def transform(change)`."
@@ -152,7 +152,10 @@ def test_a_module_in_no_encoding_is_refused(tmp_path: Path) -> None:
     ("text", "pure"),
     [
         ("", True),
-        ("import json\nfrom datetime import UTC\nfrom handlers.change import Change\n", True),
+        (
+            "import json\nfrom datetime import UTC\nfrom streaming_etl.handlers.change.change import Change\n",
+            True,
+        ),
         ("import boto3\n", True),
         ("import orjson\n", False),
         ("from msgspec import json\n", False),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Optional
 
 import pytest
 
-from components import StreamingEtlPipelineArgs, args_from_config
+from streaming_etl import StreamingEtlPipelineArgs, args_from_config
 from tests.components.pipelines import Pipelines
 
 
@@ -55,11 +55,11 @@ RANGES = [
         *("the stream keeps a change for 24 h", "60", "86,400"),
     ),
     Range(
-        *("forwarder", "changes_per_record", 1, 500),
+        *("forwarder", "max_changes_per_record", 1, 500),
         *("Firehose splits a record into at most 500", "1", "500"),
     ),
     Range(
-        *("forwarder", "record_kib", 1, 1000),
+        *("forwarder", "max_record_kib", 1, 1000),
         *("Firehose takes 1,000 KiB a record", "1", "1000"),
     ),
     Range(
@@ -81,14 +81,14 @@ RANGES = [
     Range(
         *("transform", "buffer_mib", 0.2, 3.0),
         *("Firehose buffers 0.2 to 3 MiB for a transform", "0.2", "3.0"),
-        elsewhere={"forwarder": {"record_kib": 204}},
+        elsewhere={"forwarder": {"max_record_kib": 204}},
     ),
     Range(
         *("transform", "buffer_seconds", 0, 900),
         *("Firehose buffers 0 to 900 s for a transform", "0", "900"),
     ),
     Range(
-        *("transform", "retries", 0, 300),
+        *("transform", "maximum_retry_attempts", 0, 300),
         *("Firehose calls a failing transform again 0 to 300 times", "0", "300"),
     ),
     Range("delivery", "buffer_mib", 1, 128, "Firehose buffers 1 to 128 MiB", "1", "128"),
@@ -99,18 +99,26 @@ RANGES = [
         *("lake", "query_results_retention_days", 1, 36_500),
         *("S3 expires after days", "1", "36,500"),
     ),
-    Range("partitions", "since_year", 2000, 2100, "the first year in the lake", "2000", "2100"),
     Range(
-        *("monitoring", "late_forwarding_seconds", 30, 43_200, HALF_A_DAY, "30", "43,200"),
+        "partitions",
+        "projection_start_year",
+        2000,
+        2100,
+        "the first year in the lake",
+        "2000",
+        "2100",
+    ),
+    Range(
+        *("monitoring", "max_iterator_age_seconds", 30, 43_200, HALF_A_DAY, "30", "43,200"),
         elsewhere={"forwarder": {"maximum_record_age_seconds": 86_400}},
     ),
-    Range("monitoring", "late_delivery_seconds", 60, 43_200, HALF_A_DAY, "60", "43,200"),
+    Range("monitoring", "max_data_freshness_seconds", 60, 43_200, HALF_A_DAY, "60", "43,200"),
     Range(
-        *("monitoring", "put_back_changes", 1, 1_000_000),
+        *("monitoring", "max_requeued_changes", 1, 1_000_000),
         *("it is a count in five minutes", "1", "1,000,000"),
     ),
     Range(
-        *("monitoring", "transform_slow_percent", 10, 99),
+        *("monitoring", "max_transform_duration_percent", 10, 99),
         *("at 100 percent Lambda has ended the call", "10", "99"),
     ),
     Range(
@@ -124,7 +132,15 @@ RANGES = [
         {"enabled": True, "concurrency": 1},
     ),
     Range(
-        *("backfill", "retries", 0, 100, "what fails that often is no passing fault", "0", "100"),
+        *(
+            "backfill",
+            "maximum_retry_attempts",
+            0,
+            100,
+            "what fails that often is no passing fault",
+            "0",
+            "100",
+        ),
         {"enabled": True},
     ),
     Range(
@@ -142,7 +158,15 @@ RANGES = [
         {"enabled": True},
     ),
     Range("backfill", "retention_days", 1, 36_500, S3_DAYS, "1", "36,500", {"enabled": True}),
-    Range("query", "scan_limit_mib", 10, 10**9, "Athena's least limit", "10", "1,000,000,000"),
+    Range(
+        "query",
+        "bytes_scanned_cutoff_mib",
+        10,
+        10**9,
+        "Athena's least limit",
+        "10",
+        "1,000,000,000",
+    ),
 ]
 IDS = [f"{limit.group}.{limit.field}" for limit in RANGES]
 UNTOLD = {"log_retention_days"}

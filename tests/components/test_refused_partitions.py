@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components import PartitionArgs, SettingsError
+from streaming_etl import PartitionArgs, SettingsError
 from tests.components.pipelines import Pipelines
 
 NOT_A_FOLDER = (
@@ -28,13 +28,13 @@ NO_KEY = " is no partition key: at most 64 of a-z 0-9 _; use lower case."
             "layout='hive' is not allowed: how time becomes folders; use one of folders, dt.",
         ),
         (
-            {"time_source": "item"},
-            "time_source='item' is not allowed: whose time a folder tells;"
+            {"partition_time": "item"},
+            "partition_time='item' is not allowed: whose time a folder tells;"
             " use one of arrival, change.",
         ),
         *(
             (
-                {"layout": "dt", "granularity": granularity},
+                {"layout": "date", "granularity": granularity},
                 f"granularity='{granularity}' does not go with layout='dt', whose folder is a day;"
                 " use day or hour, or 'folders'.",
             )
@@ -64,27 +64,30 @@ NO_KEY = " is no partition key: at most 64 of a-z 0-9 _; use lower case."
             for zone in ("Etc/GMT+9", "Etc/GMT-9", "America/Port-au-Prince", "EST5EDT")
         ),
         (
-            {"row_keys": ["store_id"]},
-            "row_keys=['store_id'] is no map of key to values; use {'store_id': []}.",
+            {"dynamic_partition_keys": ["store_id"]},
+            "dynamic_partition_keys=['store_id'] is no map of key to values; use {'store_id': []}.",
         ),
         *(
-            ({"row_keys": {name: []}}, f"row_keys={name!r}{NO_KEY}")
+            ({"dynamic_partition_keys": {name: []}}, f"dynamic_partition_keys={name!r}{NO_KEY}")
             for name in ("Store", "store-id", "1st", "", "a" * 65, 7)
         ),
         *(
-            ({"row_keys": {name: []}}, f"row_keys='{name}'{TAKEN}")
+            ({"dynamic_partition_keys": {name: []}}, f"dynamic_partition_keys='{name}'{TAKEN}")
             for name in ("year", "month", "day", "hour", "dt", "_op", "_own")
         ),
         *(
             (
-                {"row_keys": {"kind": values}},
-                f"row_keys['kind']={values!r} is no list: the values it may have,"
+                {"dynamic_partition_keys": {"kind": values}},
+                f"dynamic_partition_keys['kind']={values!r} is no list: the values it may have,"
                 " or [] for any value; write it as a list.",
             )
             for values in ("a", None, 7, {"a": 1})
         ),
         *(
-            ({"row_keys": {"kind": ["a", value]}}, f"row_keys['kind']={value!r}{NOT_A_FOLDER}")
+            (
+                {"dynamic_partition_keys": {"kind": ["a", value]}},
+                f"dynamic_partition_keys['kind']={value!r}{NOT_A_FOLDER}",
+            )
             for value in (
                 "",
                 "a/b",
@@ -101,8 +104,8 @@ NO_KEY = " is no partition key: at most 64 of a-z 0-9 _; use lower case."
             )
         ),
         (
-            {"row_keys": {"kind": ["a", "b", "a"]}},
-            "row_keys['kind']=['a', 'b', 'a'] repeats a value; name each once.",
+            {"dynamic_partition_keys": {"kind": ["a", "b", "a"]}},
+            "dynamic_partition_keys['kind']=['a', 'b', 'a'] repeats a value; name each once.",
         ),
     ],
 )

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from components import DeliveryArgs, ForwarderArgs, PartitionArgs, TransformArgs
+from streaming_etl import DeliveryArgs, ForwarderArgs, PartitionArgs, TransformArgs
 from tests.components.pipelines import TRANSFORM, Pipelines
 
-KEYED = PartitionArgs(row_keys={"store_id": []})
-BY_CHANGE = PartitionArgs(time_source="change")
+KEYED = PartitionArgs(dynamic_partition_keys={"store_id": []})
+BY_CHANGE = PartitionArgs(partition_time="event")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_csv_cannot_hold_a_nested_column(pipelines: Pipelines, kind: str) -> Non
     [
         ("day", PartitionArgs()),
         ("hour", PartitionArgs(granularity="hour")),
-        ("dt", PartitionArgs(layout="dt")),
-        ("store_id", PartitionArgs(row_keys={"store_id": []})),
+        ("dt", PartitionArgs(layout="date")),
+        ("store_id", PartitionArgs(dynamic_partition_keys={"store_id": []})),
     ],
 )
 def test_a_partition_key_that_is_also_a_column_is_refused(
@@ -109,15 +109,15 @@ def test_a_column_may_be_called_like_a_time_key_that_no_folder_has(pipelines: Pi
         ),
         (
             {"transform": TransformArgs(buffer_mib=0.24)},
-            "record_kib=256 exceeds the transform's buffer_mib=0.24, with which Firehose calls it;"
+            "max_record_kib=256 exceeds the transform's buffer_mib=0.24, with which Firehose calls it;"
             " use 245 or fewer, or a larger buffer_mib.",
         ),
         (
             {
-                "forwarder": ForwarderArgs(changes_per_record=2, record_kib=513),
+                "forwarder": ForwarderArgs(max_changes_per_record=2, max_record_kib=513),
                 "transform": TransformArgs(buffer_mib=0.5),
             },
-            "record_kib=513 exceeds the transform's buffer_mib=0.5, with which Firehose calls it;"
+            "max_record_kib=513 exceeds the transform's buffer_mib=0.5, with which Firehose calls it;"
             " use 512 or fewer, or a larger buffer_mib.",
         ),
         *(
@@ -147,15 +147,15 @@ def test_what_firehose_refuses_of_buffer_and_format_is_refused(
         {
             "partitions": KEYED,
             "transform": TransformArgs(buffer_mib=0.2, buffer_seconds=0),
-            "forwarder": ForwarderArgs(record_kib=204),
+            "forwarder": ForwarderArgs(max_record_kib=204),
         },
         {
             "transform": TransformArgs(buffer_mib=0.5),
-            "forwarder": ForwarderArgs(record_kib=512),
+            "forwarder": ForwarderArgs(max_record_kib=512),
         },
         {
             "transform": TransformArgs(buffer_mib=0.2),
-            "forwarder": ForwarderArgs(changes_per_record=1),
+            "forwarder": ForwarderArgs(max_changes_per_record=1),
         },
     ],
 )

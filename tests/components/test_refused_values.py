@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components import SettingsError, StreamingEtlPipelineArgs
+from streaming_etl import SettingsError, StreamingEtlPipelineArgs
 from tests.components.pipelines import Pipelines
 
 # Where in the config, what of it, the whole message behind the path.
@@ -58,10 +58,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     *(
         (
             "source",
-            {"existing": False, name: "yes"},
+            {"use_existing": False, name: "yes"},
             f"{name}='yes' is not a yes or no; use true or false.",
         )
-        for name in ("existing", "point_in_time_recovery", "deletion_protection")
+        for name in ("use_existing", "point_in_time_recovery", "deletion_protection")
     ),
     *(
         ("lake", {name: 1}, f"{name}=1 is not a yes or no; use true or false.")
@@ -105,7 +105,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     *(
         (
             "source",
-            {"existing": True, name: value},
+            {"use_existing": True, name: value},
             f"{name}={value!r} has no effect: an existing table is only read; drop it.",
         )
         for name, value in {
@@ -175,8 +175,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "forwarder",
-        {"changes_per_record": 1, "record_kib": 255},
-        "record_kib=255 has no effect: changes_per_record=1 packs nothing; drop it.",
+        {"max_changes_per_record": 1, "max_record_kib": 255},
+        "max_record_kib=255 has no effect: max_changes_per_record=1 packs nothing; drop it.",
     ),
     (
         "delivery",

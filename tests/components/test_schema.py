@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import SettingsError
-from components.schema import (
+from streaming_etl import SettingsError
+from streaming_etl.components.table.column_types import (
     SCALARS,
     ColumnType,
     athena_type,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components import StreamingEtlPipelineArgs
-from graph.recorder import Graph
+from streaming_etl import StreamingEtlPipelineArgs
+from streaming_etl.stack.recorder import Graph
 from tests.components import (
     backfill_cases,
     crawler_cases,

@@ -10,10 +10,11 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components import LakeArgs, MonitoringArgs, StreamingEtlPipeline, wheels
-from components.archive import forwarder_archive
-from components.wheels import carried_packages
-from graph.recorder import Graph, Node, build, provider_outputs
+from streaming_etl import LakeArgs, MonitoringArgs, StreamingEtlPipeline
+from streaming_etl.components.packaging import wheels
+from streaming_etl.components.packaging.archive import forwarder_archive
+from streaming_etl.components.packaging.wheels import carried_packages
+from streaming_etl.stack.recorder import Graph, Node, build, provider_outputs
 from tests.components.pipelines import Pipelines
 from tests.components.test_dev_stack_rules import pipeline_of
 
@@ -95,7 +96,7 @@ def test_pipelines_that_share_bucket_database_and_topic_keep_to_their_own_folder
         pipelines,
         lake=LakeArgs(bucket_name="shared"),
         database_name="shared",
-        monitoring=MonitoringArgs(topic_arn="arn:aws:sns:ap-northeast-1:123456789012:shared"),
+        monitoring=MonitoringArgs(alarm_topic_arn="arn:aws:sns:ap-northeast-1:123456789012:shared"),
     )
     prefixes = [
         node.inputs["extendedS3Configuration"][prefix].split("!")[0].removesuffix("year=")

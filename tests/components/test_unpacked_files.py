@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from components import PartitionArgs, SettingsError, TransformArgs, wheels
-from components.fetch import lambda_target
-from components.pins import Pin, read_pins
-from components.wheels import OWN, unpack, unpacked
+from streaming_etl import PartitionArgs, SettingsError, TransformArgs
+from streaming_etl.components.packaging import wheels
+from streaming_etl.components.packaging.fetch import lambda_target
+from streaming_etl.components.packaging.pins import Pin, read_pins
+from streaming_etl.components.packaging.wheels import OWN, unpack, unpacked
 from tests.components.differences import is_of_a_wheel
 from tests.components.pipelines import Pipelines
 from tests.components.wheelhouse import Wheelhouse, sha256, tree
@@ -75,9 +76,9 @@ def test_two_wheels_may_bring_the_same_file(wheelhouse: Wheelhouse, tmp_path: Pa
 
 
 OURS = (
-    *("handlers/more.py", "handlers.py", "handlers.cpython-313-x86_64-linux-gnu.so"),
-    *("transform_module.py", "transform_module/__init__.py", "pipeline.json"),
-    *("zoneinfo/Asia/Tokyo", "rude-1.0.data/purelib/handlers/more.py"),
+    *("streaming_etl/a.py", "streaming_etl.py", "streaming_etl.cpython-313-x86_64-linux-gnu.so"),
+    *("transform_module.py", "transform_module/__init__.py", "transform.json"),
+    *("zoneinfo/Asia/Tokyo", "rude-1.0.data/purelib/streaming_etl/more.py"),
 )
 OUTSIDE = ("../rude.py", "rude/../../rude.py", "/rude.py")
 
@@ -103,7 +104,14 @@ def test_a_file_where_it_must_not_lie_is_refused(
 
 
 @pytest.mark.parametrize(
-    "path", ["handlers_of/a.py", "my/handlers/a.py", "pipeline/a.py", "zoneinfos/a", "handlers-1/a"]
+    "path",
+    [
+        "streaming_etl_of/a.py",
+        "my/streaming_etl/a.py",
+        "pipeline/a.py",
+        "zoneinfos/a",
+        "streaming_etl-1/a",
+    ],
 )
 def test_a_file_beside_our_own_is_carried(
     wheelhouse: Wheelhouse, tmp_path: Path, path: str
@@ -115,11 +123,11 @@ def test_a_file_beside_our_own_is_carried(
 def test_all_that_archives_hold_beside_wheels_is_kept_free_of_them(
     core_pipelines: Pipelines,
 ) -> None:
-    by_change = PartitionArgs(time_source="change", time_zone="Asia/Tokyo")
+    by_change = PartitionArgs(partition_time="event", time_zone="Asia/Tokyo")
     graph = core_pipelines.build(partitions=by_change)
     code = graph["shop-transform-function"].inputs["code"]
     own = [name for name, asset in code.items() if not is_of_a_wheel(asset)]
-    assert {"zoneinfo/Asia/Tokyo", "pipeline.json", "transform_module.py"} < set(own)
+    assert {"zoneinfo/Asia/Tokyo", "transform.json", "transform_module.py"} < set(own)
     assert [name for name in own if not OWN.fullmatch(name.split("/")[0])] == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.recorder import Graph
+from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import Pipelines
 
 # Beside what their inputs name, with which Pulumi waits by itself.

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from components import LakeArgs
-from graph.recorder import Graph, Node
+from streaming_etl import LakeArgs
+from streaming_etl.stack.recorder import Graph, Node
 from tests.components.differences import state
 from tests.components.pipelines import Pipelines
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from components import SettingsError, wheels
-from components.fetch import Target, host_target, lambda_target
-from components.pins import Pin, read_pins
-from components.wheels import Unpacked, folder_of, pins_in, unpacked
+from streaming_etl import SettingsError
+from streaming_etl.components.packaging import wheels
+from streaming_etl.components.packaging.fetch import Target, host_target, lambda_target
+from streaming_etl.components.packaging.pins import Pin, read_pins
+from streaming_etl.components.packaging.wheels import Unpacked, folder_of, pins_in, unpacked
 from tests.components.wheelhouse import Wheelhouse, tree
 
 ARM = lambda_target("python3.13", "arm64")

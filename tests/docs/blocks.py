@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from ops.stack import ROOT
+from streaming_etl.stack.outputs import ROOT
 
 # With these words a command begins; what else stands between backticks is a name.
 COMMAND = re.compile(r"(make|pulumi|python3?|\S*/python|aws|git|uv)( |$)")

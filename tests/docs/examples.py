@@ -1,6 +1,6 @@
 """Blocks that stand in a file of `examples/` too, where that file's own test runs them."""
 
-from ops.stack import ROOT
+from streaming_etl.stack.outputs import ROOT
 from tests.docs.blocks import Block, DocError
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pulumi_policy import EnforcementLevel
 
-from ops.transform_test.samples import Source, samples_of
 from policy.rules.pack import RULES
+from streaming_etl.ops.transform_test.samples import Source, samples_of
 from tests.docs.aws_cli import session
 from tests.docs.blocks import Block, DocError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ops.stack import ROOT
+from streaming_etl.stack.outputs import ROOT
 
 
 def tokens(page: Path) -> list[Token]:

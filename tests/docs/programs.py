@@ -16,16 +16,16 @@ import click
 from click.testing import CliRunner
 from pip._internal.commands import commands_dict, create_command
 
-from graph.__main__ import command as graph_command
-from ops.__main__ import commands
-from ops.stack import ROOT, read_config
+from streaming_etl.ops.__main__ import commands
+from streaming_etl.stack.outputs import ROOT, read_config
 from tests.docs.blocks import DocError
 from tests.docs.shell import Words
 from tests.docs.shell import commands as shell_commands
+from tools.graph.__main__ import command as graph_command
 
 # The pages' stack is called prod. The one that is here stands in for it.
 READERS_STACK, STACK_HERE = "prod", "dev"
-# Of `python -m ops`: these answer without AWS.
+# Of `streaming-etl`: these answer without AWS.
 ANSWERS_HERE = {"cost", "transform-test"}
 # They read their arguments with argparse; all others take none.
 ARGPARSE = {"bench", "local", "tests.simulation"}
@@ -84,7 +84,7 @@ def operate(arguments: Words, mention: bool) -> str:
     name, *given = arguments
     command = commands.commands.get(name)
     if command is None:
-        raise DocError(f"python -m ops has no {name}; it has {', '.join(commands.commands)}")
+        raise DocError(f"streaming-etl has no {name}; it has {', '.join(commands.commands)}")
     try:
         context = command.make_context(name, list(given))
     except click.exceptions.Exit:

@@ -12,16 +12,16 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
-from components import PartitionArgs, SettingsError, StreamingEtlPipelineArgs
-from components.lake_table import plan_lake_table
-from components.schema import Column, is_nested
-from components.transform_module import TransformModule, read_transform_module
-from graph.recorder import UNKNOWN, build
-from handlers.line import change_line
-from handlers.reader import Reader
-from handlers.rows import RowEncoder
-from handlers.transform import Pipeline, transform_records
-from ops.stack import ROOT
+from streaming_etl import PartitionArgs, SettingsError, StreamingEtlPipelineArgs
+from streaming_etl.components.table.column_types import Column, is_nested
+from streaming_etl.components.table.lake_table import plan_lake_table
+from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
+from streaming_etl.handlers.change.decode import Reader
+from streaming_etl.handlers.rows.encoder import RowEncoder
+from streaming_etl.handlers.transform import Pipeline, transform_records
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.stack.outputs import ROOT
+from streaming_etl.stack.recorder import UNKNOWN, build
 from tests.docs.blocks import Block, DocError
 from tests.handlers.fakes import firehose_records, stream_record
 
@@ -106,7 +106,7 @@ def refusals(module: TransformModule, kind: str) -> list[str]:
     assert spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
-    encoder = RowEncoder(table.row_settings, UTC)
+    encoder = RowEncoder(table.transform_config, UTC)
     pipeline = Pipeline(loaded.transform, str(module.path), encoder, Reader(lazy=module.pure))
     log = io.StringIO()
     with contextlib.redirect_stdout(log):

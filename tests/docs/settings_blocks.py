@@ -10,11 +10,11 @@ from typing import Any, Optional
 
 import yaml
 
-from components import SettingsError, StreamingEtlPipelineArgs
-from components.config import args_from_config
-from graph.recorder import Graph
-from graph.stack import TakenForGranted, program_graph
-from ops.stack import ROOT
+from streaming_etl import SettingsError, StreamingEtlPipelineArgs
+from streaming_etl.components.settings.stack_config import args_from_config
+from streaming_etl.stack.outputs import ROOT
+from streaming_etl.stack.program import TakenForGranted, program_graph
+from streaming_etl.stack.recorder import Graph
 from tests.docs.blocks import Block, DocError
 from tests.docs.examples import part_of_an_example
 

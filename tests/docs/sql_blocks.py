@@ -4,9 +4,9 @@ from functools import cache
 
 import duckdb
 
-from components.schema import ColumnType, athena_type, parse_type
-from graph.recorder import Graph
-from graph.stack import program_graph
+from streaming_etl.components.table.column_types import ColumnType, athena_type, parse_type
+from streaming_etl.stack.program import program_graph
+from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import dev_config
 from tests.docs.blocks import Block, DocError
 

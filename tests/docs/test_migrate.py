@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from handlers.forward import Packing, forward
-from handlers.transform import Pipeline, transform_records
+from streaming_etl.handlers.forwarder import Packing, forward
+from streaming_etl.handlers.transform import Pipeline, transform_records
 from tests.docs.blocks import all_blocks
 from tests.docs.sql_blocks import lake
 from tests.handlers.fakes import firehose_records, pipeline, stream_record
@@ -92,10 +92,10 @@ for record in RECORDS:
     record["dynamodb"]["OldImage"] = {"id": record["dynamodb"]["Keys"]["id"], "store": {"S": "old"}}
 
 
-def sent(changes_per_record: int, old_image: str = "removed") -> list[bytes]:
+def sent(max_changes_per_record: int, old_image: str = "on_remove") -> list[bytes]:
     """What the forwarder puts on Firehose for all records, with these settings."""
     records: list[bytes] = []
-    packing = Packing(changes_per_record, 256 * 1024, old_image)
+    packing = Packing(max_changes_per_record, 256 * 1024, old_image)
     forward(RECORDS, {"MODIFY"}, packing, lambda packs: (records.extend(packs), [])[1])  # type: ignore[func-returns-value]
     return records
 
@@ -120,7 +120,7 @@ def test_rows_are_the_same_in_any_packing_and_where_it_changes_midway() -> None:
         assert answered(records, using)[1] == rows
 
 
-@pytest.mark.parametrize("old_image", ["removed", "never"])
+@pytest.mark.parametrize("old_image", ["on_remove", "never"])
 def test_without_old_images_rows_are_the_same_unless_the_transform_asks_for_them(
     old_image: str,
 ) -> None:

@@ -23,21 +23,27 @@ def told(language: str, text: str, *, inline: bool = False) -> str:
         ("policy/.venv/bin/pip fetch it", "pip has no fetch"),
         ("pip install -r nowhere.txt", "there is no nowhere.txt"),
         ("python -m nothing_such", "there is no module nothing_such"),
-        ("python -m ops nothing-such", "python -m ops has no nothing-such; it has replay, "),
-        ("python -m ops replay orders --stack prod --nope", "No such option '--nope'"),
-        ("python -m ops replay orders", "Missing option '--stack'"),
-        ("python -m ops replay nobody --stack prod", "pipeline='nobody' is none of"),
-        ("python -m ops replay orders --stack other", "stack='other' is none of"),
-        ("python -m ops cost --set forwarder.nope=1", "exit code "),
+        ("streaming-etl nothing-such", "streaming-etl has no nothing-such; it has replay, "),
+        ("streaming-etl replay orders --stack prod --nope", "No such option '--nope'"),
+        ("streaming-etl replay orders", "Missing option '--stack'"),
+        ("streaming-etl replay nobody --stack prod", "pipeline='nobody' is none of"),
+        ("streaming-etl replay orders --stack other", "stack='other' is none of"),
+        ("streaming-etl cost --set forwarder.nope=1", "exit code "),
         ("make graph STACK=other", "There is no Pulumi.other.yaml"),
-        ("python -m graph prod --picture nobody", "There is no pipeline nobody"),
+        ("python -m tools.graph prod --picture nobody", "There is no pipeline nobody"),
         ("python -m local query", "the following arguments are required: question"),
-        ("python -m tests.readme_tables --all", "tests.readme_tables takes no arguments"),
-        ("python -m ops.cost.amounts", "ops.cost.amounts does nothing when it is run"),
+        (
+            "python -m tools.docs.settings_tables --all",
+            "tools.docs.settings_tables takes no arguments",
+        ),
+        (
+            "python -m streaming_etl.ops.cost.number_format",
+            "streaming_etl.ops.cost.number_format does nothing when it is run",
+        ),
         ("python setup.py", "only `python -m <module>` and `python -c <code>` are known"),
         ("python -c 'import nothing_such'", "No module named 'nothing_such'"),
         ("make transform-test TRANSFORM=transforms/nobody.py", "nobody.py"),
-        ("python -m ops transform-test orders --set format=xml", "format='xml'"),
+        ("streaming-etl transform-test orders --set format=xml", "format='xml'"),
         ("aws nosuch list-things", "AWS has no service of that name"),
         ("aws lambda get-event-source-maping --uuid U", "the service has no such operation"),
         ("aws lambda get-event-source-mapping", "needs --uuid"),
@@ -83,12 +89,12 @@ def test_a_command_that_would_fail_is_found(line: str, reason: str) -> None:
         'aws dynamodb put-item --table-name T --item \'{"id": {"S": "a"}}\'',
         "aws lambda invoke --function-name F answer.json",
         "aws lambda update-event-source-mapping --uuid UUID --no-enabled",
-        "python -m ops replay orders --stack dev --from errors",
-        "python -m ops --help",
+        "streaming-etl replay orders --stack dev --from errors",
+        "streaming-etl --help",
         "pulumi up --stack=prod --yes",
         "export BACKEND=s3://BUCKET\npulumi config set aws:region REGION --cwd policy",
         "python -c 'print(1)'",
-        "python -m ops transform-test orders --json",
+        "streaming-etl transform-test orders --json",
     ],
 )
 def test_a_command_that_is_right_is_let_through(text: str) -> None:
@@ -96,8 +102,8 @@ def test_a_command_that_is_right_is_let_through(text: str) -> None:
 
 
 def test_a_command_that_is_only_named_may_lack_what_it_must_be_given() -> None:
-    assert told("sh", "python -m ops backfill --export", inline=True) == "nothing"
-    assert "No such option" in told("sh", "python -m ops backfill --exprot", inline=True)
+    assert told("sh", "streaming-etl backfill --export", inline=True) == "nothing"
+    assert "No such option" in told("sh", "streaming-etl backfill --exprot", inline=True)
     assert told("sh", "aws dynamodb scan", inline=True) == "nothing"
     assert "has no --limits" in told("sh", "aws dynamodb scan --limits 5", inline=True)
 

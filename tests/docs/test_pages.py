@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components import StreamingEtlPipelineArgs
-from ops.stack import ROOT
+from streaming_etl import StreamingEtlPipelineArgs
+from streaming_etl.stack.outputs import ROOT
 from tests.docs import settings_blocks
 from tests.docs.blocks import pages
 from tests.docs.json_blocks import check_action
@@ -57,7 +57,7 @@ def test_every_setting_that_it_names_with_a_value_takes_it(page: Path) -> None:
 
 def test_a_setting_that_does_not_exist_or_takes_no_such_value_is_found() -> None:
     assert takes("old_image", "always")
-    assert takes("source", {"existing": True})
+    assert takes("source", {"use_existing": True})
     assert not takes("old_image", "sometimes")
     assert not takes("nothing_such", 1)
 

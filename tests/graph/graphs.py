@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from graph.recorder import Graph
-from graph.stack import stack_graph
+from streaming_etl.stack.program import stack_graph
+from streaming_etl.stack.recorder import Graph
 
 
 @cache

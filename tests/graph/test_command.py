@@ -1,16 +1,16 @@
-"""`python -m graph`: what is printed, and what is refused, without AWS or credentials."""
+"""`python -m tools.graph`: what is printed, and what is refused, without AWS or credentials."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from graph import __main__ as command
-from graph.__main__ import main
-from graph.picture import picture
-from graph.text import stack_text
-from ops.stack import ROOT
+from streaming_etl.stack.outputs import ROOT
 from tests.graph.graphs import example
+from tools.graph import __main__ as command
+from tools.graph.__main__ import main
+from tools.graph.picture import picture
+from tools.graph.text import stack_text
 
 SETTINGS = """\
 config:
@@ -63,7 +63,7 @@ def test_a_stack_without_settings_of_the_provider_has_no_line_for_them(stacks: P
 def test_a_table_that_exists_already_is_taken_for_granted(
     stacks: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    existing = "      source: {existing: true}\n      backfill: {enabled: true}\n"
+    existing = "      source: {use_existing: true}\n      backfill: {enabled: true}\n"
     (stacks / "Pulumi.dev.yaml").write_text(SETTINGS + existing)
     status, out, err = told(["dev"], capsys)
     assert (status, err) == (0, "")
@@ -146,4 +146,4 @@ def test_a_program_without_stacks_is_refused(
 def test_the_help_teaches_by_example(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = told(["--help"], capsys)
     assert status == 0
-    assert "python -m graph dev --picture orders" in out
+    assert "python -m tools.graph dev --picture orders" in out

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from components import BackfillArgs, LakeArgs, MonitoringArgs, SourceArgs
-from graph.picture import picture
-from graph.recorder import Graph
-from ops import OpsError
+from streaming_etl import BackfillArgs, LakeArgs, MonitoringArgs, SourceArgs
+from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import Pipelines, existing_table
 from tests.graph.graphs import example
+from tools.graph.picture import picture
 
 BOX = re.compile(r'    (n_\w+)\["([^"]+)"\]')
 ARROW = re.compile(r'  (n_\w+) (-->|-\.->|<-->)(?:\|"([^"]+)"\|)? (n_\w+)')
@@ -109,11 +109,11 @@ def test_a_crawler_that_finds_the_table_stands_between_folder_and_athena(
 def test_what_is_not_of_the_stack_stands_outside(pipelines: Pipelines) -> None:
     boxes, arrows = drawn(
         pipelines,
-        source=SourceArgs(existing=True),
+        source=SourceArgs(use_existing=True),
         tables=existing_table(),
         lake=LakeArgs(bucket_name="theirs"),
         monitoring=MonitoringArgs(
-            topic_arn="arn:aws:sns:eu-west-1:111122223333:theirs", dashboard=False
+            alarm_topic_arn="arn:aws:sns:eu-west-1:111122223333:theirs", dashboard=False
         ),
     )
     outside = [label for label in boxes if boxes[label] == "Outside"]
@@ -125,7 +125,7 @@ def test_what_is_not_of_the_stack_stands_outside(pipelines: Pipelines) -> None:
 
 
 def test_the_backfill_goes_from_the_table_through_its_own_function(pipelines: Pipelines) -> None:
-    emails = MonitoringArgs(emails=["a@example.org", "b@example.org"])
+    emails = MonitoringArgs(alarm_emails=["a@example.org", "b@example.org"])
     _, arrows = drawn(pipelines, backfill=BackfillArgs(enabled=True), monitoring=emails)
     machine, function = "Step Functions backfill-state-machine", "Lambda backfill-function"
     assert {
@@ -153,5 +153,5 @@ def test_an_arrow_is_there_because_a_resource_refers_to_another() -> None:
 
 
 def test_an_unknown_pipeline_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(OpsError, match="no pipeline order; there are orders, shipments"):
+    with pytest.raises(CommandError, match="no pipeline order; there are orders, shipments"):
         picture(example(), "order")

@@ -7,10 +7,10 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from graph.facts import facts
-from graph.recorder import build
-from graph.text import text
+from streaming_etl.stack.recorder import build
 from tests.graph.graphs import example
+from tools.graph.flatten import facts
+from tools.graph.text import text
 
 
 def lines_of(name: str) -> list[str]:
@@ -140,7 +140,7 @@ def test_a_saved_query_is_told_line_by_line() -> None:
 def test_a_function_tells_its_module_and_what_all_functions_carry_only_once() -> None:
     code = [line for line in lines_of("orders-transform-function") if line.startswith(".code")]
     assert code[:2] == [".code.handlers: shared", ".code.wheels: shared"]
-    assert code[2] == ".code[pipeline.json].columns[id].type: string"
+    assert code[2] == ".code[transform.json].columns[id].type: string"
     assert code[-1].startswith(".code[transform_module.py]: transforms/orders.py, digest ")
     shared = [line for line in text(example(), "dev").splitlines() if "/shared." in line]
     assert [line.partition(":")[0] for line in shared] == [

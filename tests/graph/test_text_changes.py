@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from graph.flow import Flow
-from graph.recorder import ACCOUNT_ID, Graph, Node
-from graph.stack import program_graph
-from graph.text import stack_text, text
-from ops.stack import ROOT, read_config
+from streaming_etl.stack.outputs import ROOT, read_config
+from streaming_etl.stack.program import program_graph
+from streaming_etl.stack.recorder import ACCOUNT_ID, Graph, Node
 from tests.graph.graphs import example
 from tests.graph.variants import variants
+from tools.graph.ordering import Flow
+from tools.graph.text import stack_text, text
 
 EXAMPLE = example()
 # Threads register resources in any order, but the test runner wants the same one everywhere.
@@ -129,7 +129,7 @@ def test_the_order_of_registration_and_of_keys_is_not_told() -> None:
 
 def test_another_folder_and_another_process_give_the_same_text(project: Path) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "graph"],
+        [sys.executable, "-m", "tools.graph"],
         cwd=project,
         env={
             "PATH": os.environ["PATH"],

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from graph.facts import VIEW, opened, view_of
+from tools.graph.flatten import VIEW, opened, view_of
 
 
 def variants(value: Any) -> Iterator[tuple[str, Any]]:

@@ -9,11 +9,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from handlers.change import Change
-from handlers.line import change_line
-from handlers.reader import Reader
-from handlers.rows import RowEncoder
-from handlers.transform import Pipeline
+from streaming_etl.handlers.change.change import Change
+from streaming_etl.handlers.change.decode import Reader
+from streaming_etl.handlers.rows.encoder import RowEncoder
+from streaming_etl.handlers.transform import Pipeline
+from streaming_etl.handlers.wire.change_line import change_line
 
 
 def stream_record(number: int, name: str = "INSERT", /, **image: Any) -> dict[str, Any]:
@@ -59,16 +59,18 @@ def read_change(content: bytes) -> Change:
 def row_encoder(
     kind: str = "json",
     columns: dict[str, Any] | None = None,
-    row_keys: Iterable[str] | dict[str, list[str]] = (),
+    dynamic_partition_keys: Iterable[str] | dict[str, list[str]] = (),
     time_keys: Iterable[str] = (),
     zone: tzinfo = UTC,
 ) -> RowEncoder:
-    """The encoder of a pipeline whose pipeline.json says this."""
+    """The encoder of a pipeline whose transform.json says this."""
     declared = columns and [{"name": name, "type": kind} for name, kind in columns.items()]
     pipeline = {
         "format": kind,
         "columns": declared,
-        "row_keys": row_keys if isinstance(row_keys, dict) else dict.fromkeys(row_keys),
+        "dynamic_partition_keys": dynamic_partition_keys
+        if isinstance(dynamic_partition_keys, dict)
+        else dict.fromkeys(dynamic_partition_keys),
         "time_keys": list(time_keys),
         "time_zone": str(zone),
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import handlers
+from streaming_etl import handlers
 from tests.handlers.fakes import firehose_records, line
 
 MODULE = """\
@@ -22,7 +22,7 @@ def transform(change):
 
 MAIN = """\
 import json, sys
-from handlers.transform import lambda_handler
+from streaming_etl.handlers.transform import lambda_handler
 class Context:
     function_name = "orders-transform-function"
     def get_remaining_time_in_millis(self):
@@ -35,19 +35,19 @@ print(json.dumps([response, sorted({"boto3", "botocore", "pulumi"} & set(sys.mod
 @pytest.fixture
 def archive(tmp_path):
     """What a Lambda finds in its root; the pipeline has hourly folders in Tokyo's time."""
-    (tmp_path / "handlers").mkdir()
-    for module in Path(handlers.__file__).parent.glob("*.py"):
-        shutil.copy(module, tmp_path / "handlers")
+    source = Path(handlers.__file__).parent
+    shutil.copytree(source, tmp_path / "streaming_etl" / "handlers")
+    shutil.copy(source.parent / "__init__.py", tmp_path / "streaming_etl")
     (tmp_path / "transform_module.py").write_text(MODULE)
     settings = {
         "format": "csv",
         "columns": [{"name": "id", "type": "string"}],
-        "row_keys": {},
+        "dynamic_partition_keys": {},
         "time_keys": ["dt", "hour"],
         "time_zone": "Asia/Tokyo",
-        "lazy_images": True,
+        "lazy_items": True,
     }
-    (tmp_path / "pipeline.json").write_text(json.dumps(settings))
+    (tmp_path / "transform.json").write_text(json.dumps(settings))
     (tmp_path / "zoneinfo" / "Asia").mkdir(parents=True)
     zone = files("tzdata").joinpath("zoneinfo/Asia/Tokyo")
     (tmp_path / "zoneinfo" / "Asia" / "Tokyo").write_bytes(zone.read_bytes())
@@ -98,15 +98,15 @@ def test_the_handler_loads_its_archive_and_imports_no_aws_library(archive, fireh
 )
 def test_the_archive_holds_a_zone_only_for_time_keys_outside_utc(archive, settings, firehose_batch):
     shutil.rmtree(archive / "zoneinfo")
-    written = json.loads((archive / "pipeline.json").read_text())
-    (archive / "pipeline.json").write_text(json.dumps(written | settings))
+    written = json.loads((archive / "transform.json").read_text())
+    (archive / "transform.json").write_text(json.dumps(written | settings))
     firehose_batch["records"] = firehose_records(line(1))
     response, _, _ = run(archive, firehose_batch)
     assert [record["result"] for record in response["records"]] == ["Ok"]
 
 
 def test_the_handlers_import_without_the_rest_of_the_archive(archive):
-    for name in ("transform_module.py", "pipeline.json"):
+    for name in ("transform_module.py", "transform.json"):
         (archive / name).unlink()
-    code = "import handlers.forward, handlers.transform"
+    code = "import streaming_etl.handlers.forwarder, streaming_etl.handlers.transform"
     subprocess.run([sys.executable, "-c", code], cwd=archive, check=True)

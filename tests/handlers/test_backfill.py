@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from handlers import backfill, put
-from handlers.backfill import NoProgressError, Settings, lambda_handler, pass_file
-from handlers.export_file import export_file
-from handlers.passage import Pace, Reached, read_batches
+from streaming_etl.handlers import backfill
+from streaming_etl.handlers.backfill import NoProgressError, Settings, lambda_handler, pass_file
+from streaming_etl.handlers.export.file_reader import export_file
+from streaming_etl.handlers.export.progress import Pace, Reached, read_batches
+from streaming_etl.handlers.firehose import put_records as put
 from tests.handlers.fakes import THROTTLED, FakeClock, FakeContext, FakeFirehose, client_error
 
 BUCKET = "lake"
@@ -190,7 +191,7 @@ def test_what_is_no_item_is_set_aside_whole_and_holds_up_no_other(
 def test_an_item_too_large_for_a_record_is_set_aside(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.line.MAX_RECORD_BYTES", 400)
+    monkeypatch.setattr("streaming_etl.handlers.wire.change_line.MAX_RECORD_BYTES", 400)
     # Compressed, repeats would fit.
     wide = {**item(1), "text": {"S": base64.b85encode(bytes(range(256)) * 2).decode()}}
     world.bucket.content = gzip.compress(lines(wide, item(2)))
@@ -303,8 +304,8 @@ def test_the_function_takes_its_settings_from_the_environment(
 ) -> None:
     environment = {
         "DELIVERY_STREAM": "orders-stream",
-        "CHANGES_PER_RECORD": "2",
-        "RECORD_KIB": "1000",
+        "MAX_CHANGES_PER_RECORD": "2",
+        "MAX_RECORD_KIB": "1000",
         "KEY_NAMES": '["id", "at"]',
         "KIB_PER_SECOND": "12.5",
         "ERRORS_PATH": "errors/shop/orders/backfill-failed/",

@@ -14,8 +14,12 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.line import MAX_RECORD_BYTES, ChangeTooLargeError, change_line
-from handlers.reader import metadata_of
+from streaming_etl.handlers.change.decode import metadata_of
+from streaming_etl.handlers.wire.change_line import (
+    MAX_RECORD_BYTES,
+    ChangeTooLargeError,
+    change_line,
+)
 from tests.handlers.fakes import line, read_change, stream_record
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.reader import metadata_of
-from handlers.values import RowError
+from streaming_etl.handlers.change.decode import metadata_of
+from streaming_etl.handlers.rows.text_forms import RowError
 from tests.handlers.fakes import line, read_change, row_encoder
 
 METADATA = metadata_of(read_change(line(1))._record)

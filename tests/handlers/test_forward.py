@@ -6,9 +6,9 @@ import string
 
 import pytest
 
-from handlers import forward as stage
-from handlers.forward import HalveBatchError, Packing, forward
-from handlers.line import MAX_RECORD_BYTES, change_line
+from streaming_etl.handlers import forwarder as stage
+from streaming_etl.handlers.forwarder import BisectBatchError, Packing, forward
+from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
 from tests.handlers.fakes import (
     FakeContext,
     FakeFirehose,
@@ -133,7 +133,7 @@ def test_a_change_too_large_for_any_record_is_named_after_all_before_it_went(cap
 def test_a_change_that_can_never_go_on_has_the_batch_halved_until_it_is_alone(broken):
     put, first = Put(), stream_record(1, x=broken)
     batch = [first, stream_record(2), stream_record(3)]
-    with pytest.raises(HalveBatchError) as asked:
+    with pytest.raises(BisectBatchError) as asked:
         forward(batch, ALL, PACKED, put)
     assert str(asked.value) == "halved, the batch loses its first change alone"
     assert put.records == []
@@ -155,8 +155,8 @@ def firehose(monkeypatch):
     monkeypatch.setattr(stage, "firehose", lambda: fake)
     monkeypatch.setenv("DELIVERY_STREAM", "orders-delivery-1a2b3c4")
     monkeypatch.setenv("EVENT_NAMES", "INSERT,REMOVE")
-    monkeypatch.setenv("CHANGES_PER_RECORD", "2")
-    monkeypatch.setenv("RECORD_KIB", "1")
+    monkeypatch.setenv("MAX_CHANGES_PER_RECORD", "2")
+    monkeypatch.setenv("MAX_RECORD_KIB", "1")
     monkeypatch.setenv("OLD_IMAGE", "never")
     return fake
 
@@ -180,7 +180,7 @@ def test_the_handler_names_the_first_change_of_a_stream_that_is_gone(stream_batc
 
 
 def test_501_records_go_in_two_calls(firehose, monkeypatch):
-    monkeypatch.setenv("CHANGES_PER_RECORD", "1")
+    monkeypatch.setenv("MAX_CHANGES_PER_RECORD", "1")
     records = [stream_record(number) for number in range(501)]
     assert stage.lambda_handler({"Records": records}, FakeContext()) == failures()
     assert [len(call) for call in firehose.calls] == [500, 1]
@@ -260,7 +260,11 @@ def test_a_change_that_cannot_be_a_line_costs_only_itself(capsys):
 
 @pytest.mark.parametrize(
     ("old_image", "kinds"),
-    [("always", ["MODIFY", "REMOVE", "REMOVE"]), ("removed", ["REMOVE", "REMOVE"]), ("never", [])],
+    [
+        ("always", ["MODIFY", "REMOVE", "REMOVE"]),
+        ("on_remove", ["REMOVE", "REMOVE"]),
+        ("never", []),
+    ],
 )
 def test_the_old_image_travels_with_these_kinds_only(stream_batch, old_image, kinds):
     put = Put()

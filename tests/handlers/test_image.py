@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.reader import Reader
+from streaming_etl.handlers.change.decode import Reader
 from tests.handlers.fakes import changes, line
 
 ATTRIBUTES = {"a": {"S": "x"}, "b": {"N": "2"}, "c": {"L": [{"S": "y"}]}, "d": {"NULL": True}}
@@ -54,7 +54,7 @@ def test_what_an_item_lacks_is_learned_too_and_not_looked_for_again(monkeypatch)
     with pytest.raises(KeyError, match=r"^'coupon'$"):
         image["coupon"]
     [change] = changes(reader, line(2, **ATTRIBUTES))
-    monkeypatch.setattr("handlers.reader.View.item", None)
+    monkeypatch.setattr("streaming_etl.handlers.change.decode.View.item", None)
     assert change.new.get("coupon") is None
     with pytest.raises(KeyError):
         change.new["coupon"]
@@ -95,7 +95,7 @@ def test_without_laziness_every_image_is_a_plain_dict(stream_batch):
 
 def test_the_truth_of_an_image_needs_nothing_of_it(monkeypatch):
     _, image = lazy()
-    monkeypatch.setattr("handlers.reader.View.item", None)
+    monkeypatch.setattr("streaming_etl.handlers.change.decode.View.item", None)
     assert bool(image) is True
 
 

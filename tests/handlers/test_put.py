@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from handlers.put import deadline_of, firehose, put_records
+from streaming_etl.handlers.firehose.put_records import deadline_of, firehose, put_records
 from tests.handlers.fakes import THROTTLED, FakeClock, FakeContext, FakeFirehose, client_error
 
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://firehose")

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from handlers import put, transform
-from handlers.transform import PutBackError
+from streaming_etl.handlers import transform
+from streaming_etl.handlers.firehose import put_records as put
+from streaming_etl.handlers.transform import RequeueError
 from tests.handlers.fakes import (
     FakeContext,
     FakeFirehose,
@@ -71,7 +72,7 @@ def test_nothing_is_counted_when_nothing_goes_back(metrics):
 def test_what_went_back_is_counted_even_when_the_rest_did_not(metrics):
     refused = client_error("ResourceNotFoundException")
     half = FakeFirehose([1], then=refused)
-    [line] = metrics(half, order(1, "fail") + order(2, "fail"), error=PutBackError)
+    [line] = metrics(half, order(1, "fail") + order(2, "fail"), error=RequeueError)
     assert (line["RecordsPutBack"], line["ChangesPutBack"]) == (1, 1)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers import reader as module
-from handlers.reader import Reader, lines_of
+from streaming_etl.handlers.change import decode as module
+from streaming_etl.handlers.change.decode import Reader, lines_of
 from tests.handlers.fakes import line
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.change import METADATA_COLUMNS
-from handlers.reader import metadata_of
-from handlers.rows import Rows
-from handlers.values import RowError
+from streaming_etl.handlers.change.change import METADATA_COLUMNS
+from streaming_etl.handlers.change.decode import metadata_of
+from streaming_etl.handlers.rows.encoder import Rows
+from streaming_etl.handlers.rows.text_forms import RowError
 from tests.handlers.fakes import line, read_change, row_encoder
 
 METADATA = metadata_of(read_change(line(1))._record)
@@ -94,7 +94,7 @@ def test_the_rows_of_one_change_are_numbered():
 
 @pytest.mark.parametrize("returned", [None, []])
 def test_a_change_may_be_left_out(returned):
-    rows = row_encoder(row_keys=["store"]).encode(METADATA, returned)
+    rows = row_encoder(dynamic_partition_keys=["store"]).encode(METADATA, returned)
     assert rows == Rows((), b"", 0)
 
 
@@ -142,7 +142,7 @@ def test_without_columns_a_row_may_not_take_the_names_of_the_metadata(name):
     ("kind", "columns"), [("csv", {"id": "string"}), ("json", {"id": "string"}), ("json", None)]
 )
 def test_a_row_partition_key_names_the_folder_and_leaves_the_row(kind, columns, value, text):
-    keyed = row_encoder(kind, columns, row_keys=["carrier"])
+    keyed = row_encoder(kind, columns, dynamic_partition_keys=["carrier"])
     plain = row_encoder(kind, columns).encode(METADATA, {"id": "1"})
     rows = keyed.encode(METADATA, {"id": "1", "carrier": value})
     assert (keyed.partition_keys, rows) == (("carrier",), Rows((text,), plain.data, 1))
@@ -170,14 +170,16 @@ def test_a_row_partition_key_names_the_folder_and_leaves_the_row(kind, columns, 
 def test_a_row_partition_key_that_makes_no_folder_is_refused(value, error):
     allowed = ["", "a/b", "a=b", "50%", "{a", "a}", "a\nb", "a\x7f", "x" * 256, "\ud800", "ups"]
     with pytest.raises(RowError) as refusal:
-        row_encoder(row_keys={"carrier": allowed}).encode(METADATA, {"carrier": value})
+        row_encoder(dynamic_partition_keys={"carrier": allowed}).encode(
+            METADATA, {"carrier": value}
+        )
     assert str(refusal.value).removeprefix("partition key carrier").strip() == error.strip()
 
 
 @pytest.mark.parametrize("value", [1.5, Decimal("1.5"), TOKYO_NOON, b"a", ["a"]])
 def test_a_row_partition_key_is_a_text_an_int_a_bool_or_a_date(value):
     with pytest.raises(RowError) as refusal:
-        row_encoder(row_keys=["carrier"]).encode(METADATA, {"carrier": value})
+        row_encoder(dynamic_partition_keys=["carrier"]).encode(METADATA, {"carrier": value})
     assert str(refusal.value) == (
         "column carrier (a partition key) takes text, an int, a bool or a date, "
         f"not {type(value).__name__}; convert it in transform"
@@ -185,7 +187,7 @@ def test_a_row_partition_key_is_a_text_an_int_a_bool_or_a_date(value):
 
 
 def test_the_rows_of_one_change_share_their_partition_keys():
-    stores = row_encoder(row_keys=["store"])
+    stores = row_encoder(dynamic_partition_keys=["store"])
     assert stores.encode(METADATA, [{"store": "a"}, {"store": "a"}]).partition == ("a",)
     with pytest.raises(RowError) as refusal:
         stores.encode(METADATA, [{"store": "a"}, {"store": "b"}])
@@ -204,7 +206,7 @@ def test_the_rows_of_one_change_share_their_partition_keys():
     ],
 )
 def test_time_keys_follow_the_change_s_own_time_in_the_zone(time_keys, zone, partition):
-    clocked = row_encoder(row_keys=["store"], time_keys=time_keys, zone=zone)
+    clocked = row_encoder(dynamic_partition_keys=["store"], time_keys=time_keys, zone=zone)
     rows = clocked.encode(METADATA, {"store": "a"})
     assert (clocked.partition_keys, rows.partition) == (
         ("store", *time_keys),

@@ -8,10 +8,10 @@ import pytest
 
 import transforms.orders
 import transforms.shipments
-from handlers.change import Change
-from handlers.line import change_line
-from handlers.reader import Reader, metadata_of
-from handlers.snapshot import snapshot_record
+from streaming_etl.handlers.change.change import Change
+from streaming_etl.handlers.change.decode import Reader, metadata_of
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.handlers.wire.snapshot import snapshot_record
 from tests.handlers.fakes import read_change, stream_record
 
 TAKEN_AT_MS = 1_795_426_200_123

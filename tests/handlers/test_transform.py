@@ -6,10 +6,11 @@ import random
 
 import pytest
 
-from handlers import put, transform
-from handlers.line import change_line
-from handlers.response import MAX_RESPONSE_BYTES
-from handlers.transform import PutBackError, transform_records
+from streaming_etl.handlers import transform
+from streaming_etl.handlers.firehose import put_records as put
+from streaming_etl.handlers.firehose.response import MAX_RESPONSE_BYTES
+from streaming_etl.handlers.transform import RequeueError, transform_records
+from streaming_etl.handlers.wire.change_line import change_line
 from tests.handlers.fakes import (
     FakeContext,
     FakeFirehose,
@@ -191,7 +192,7 @@ def test_the_limit_counts_what_the_answers_of_all_records_take():
 
 
 def test_what_cannot_be_put_back_fails_the_invocation_before_anything_is_reported(capsys):
-    with pytest.raises(PutBackError, match=r"^1 of 2 records are not back on the stream$"):
+    with pytest.raises(RequeueError, match=r"^1 of 2 records are not back on the stream$"):
         transform_records(
             firehose_records(order(1, "fail") + order(2, "fail"), order(3, "fail")),
             OBEY,
@@ -257,7 +258,7 @@ def test_the_handler_puts_back_at_most_a_mib_a_call(loaded, firehose_batch):
 def test_the_handler_raises_when_the_stream_refuses_what_goes_back(loaded, firehose_batch):
     loaded(FakeFirehose(then=client_error("ResourceNotFoundException")))
     firehose_batch["records"] = firehose_records(order(1, "fail") + order(2, "fail"))
-    with pytest.raises(PutBackError):
+    with pytest.raises(RequeueError):
         transform.lambda_handler(firehose_batch, FakeContext())
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from handlers.transform import transform_records
+from streaming_etl.handlers.transform import transform_records
 from tests.handlers.fakes import FakeStream, firehose_records, obey, order, pipeline, wide
 
 # Small, so that examples of a few changes fill it. A large change always fits into a response
@@ -31,7 +31,7 @@ ENDS = {
     "garbage": "failed",
 }
 
-PIPELINE = pipeline(obey, row_keys=["store"], time_keys=["dt"])
+PIPELINE = pipeline(obey, dynamic_partition_keys=["store"], time_keys=["dt"])
 
 
 def change_of(number, what, store):

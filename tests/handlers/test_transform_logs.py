@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from handlers.transform import transform_records
+from streaming_etl.handlers.transform import transform_records
 from tests.handlers.fakes import FakeStream, firehose_records, line, obey, order, pipeline
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.emulator import Emulator
-from ops.clients import Clients
+from local.emulator.process import Emulator
+from streaming_etl.stack.clients import Clients
 
 REGION = "ap-northeast-1"
 

@@ -7,7 +7,7 @@ import time
 import zipfile
 from typing import Any
 
-from ops.clients import Clients
+from streaming_etl.stack.clients import Clients
 
 WAIT_SECONDS = 20.0
 ROLE = "arn:aws:iam::000000000000:role/any"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local import screen
-from local.athena import Answer
-from local.emulator import ROOT
+from local import console as screen
+from local.emulator.athena import Answer
+from local.emulator.process import ROOT
 from tests.local.processes import end, members, wait_until
 
 pytestmark = pytest.mark.e2e

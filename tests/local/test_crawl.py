@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from local.athena import query
-from local.crawl import crawl, hive, merge_all
-from ops.clients import Clients
+from local.emulator.athena import query
+from local.emulator.crawl import crawl, hive, merge_all
+from streaming_etl.stack.clients import Clients
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 NUMBERS = itertools.count(1)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local.demo import demo
-from local.drive import Folder, TableReport
-from local.lake import Refused
-from local.sample import differences, samples
-from ops.stack import Pipeline
+from local.commands.demo import demo
+from local.sample.lake import Refused
+from local.sample.run import Folder, TableReport
+from local.sample.writes import differences, samples
+from streaming_etl.stack.outputs import Pipeline
 from tests.docs.blocks import all_blocks
 from tests.docs.text_blocks import masked
 

@@ -10,10 +10,10 @@ import pulumi
 import pytest
 
 from local import LocalError
-from local.deploy import deploy
-from local.inputs import Inputs, pascal, zipped
-from ops.clients import Clients
-from ops.stack import StackConfig
+from local.deploy.deploy import deploy
+from local.deploy.inputs import Inputs, pascal, zipped
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.outputs import StackConfig
 
 e2e = pytest.mark.e2e
 
@@ -183,7 +183,7 @@ def test_the_code_is_the_archive_that_the_component_made(tmp_path: Path) -> None
     archive = pulumi.AssetArchive(
         {
             "handlers/file.py": pulumi.FileAsset(str(tmp_path / "file.py")),
-            "nested": pulumi.AssetArchive({"pipeline.json": pulumi.StringAsset("{}")}),
+            "nested": pulumi.AssetArchive({"transform.json": pulumi.StringAsset("{}")}),
         }
     )
 
@@ -191,5 +191,5 @@ def test_the_code_is_the_archive_that_the_component_made(tmp_path: Path) -> None
 
     with zipfile.ZipFile(io.BytesIO(code)) as file:
         contents = {name: file.read(name) for name in file.namelist()}
-    assert contents == {"handlers/file.py": b"pass\n", "nested/pipeline.json": b"{}"}
+    assert contents == {"handlers/file.py": b"pass\n", "nested/transform.json": b"{}"}
     assert zipped(archive) == code

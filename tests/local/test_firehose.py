@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from ministack.services import firehose as ministack_firehose
 
-from local import firehose
-from ops.clients import Clients
+from local.ministack_patches.firehose import intake as firehose
+from streaming_etl.stack.clients import Clients
 from tests.local.delivery_streams import ROLE, Stream, raw
 
 pytestmark = pytest.mark.e2e

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from ops.clients import Clients
+from streaming_etl.stack.clients import Clients
 from tests.local.delivery_streams import Stream, packed, raw
 
 pytestmark = pytest.mark.e2e

@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from local import LocalError
-from local.emulator import HOST, ROOT, Emulator, child_environment
-from ops.clients import Clients, isolated
+from local.emulator.process import HOST, ROOT, Emulator, child_environment
+from streaming_etl.stack.clients import Clients, isolated
 from tests.local.conftest import REGION
 from tests.local.delivery_streams import Stream
 from tests.local.processes import end, environment, listening_addresses, members, wait_until
@@ -169,7 +169,7 @@ def test_an_exception_leaves_nothing_behind(error: type[BaseException]) -> None:
 
 def test_a_parent_that_is_killed_without_a_word_leaves_nothing_behind() -> None:
     code = f"""
-        from local.emulator import Emulator
+        from local.emulator.process import Emulator
         with Emulator({REGION!r}) as emulator:
             print(emulator.pid, emulator.directory, flush=True)
             input()
@@ -211,7 +211,7 @@ def test_a_port_that_is_taken_is_told_in_plain_words(emulator: Emulator) -> None
 
 def test_the_child_does_nothing_when_it_is_started_by_hand() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "local.server"],
+        [sys.executable, "-m", "local.emulator.child"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ministack.services import lambda_svc
 
-from local import mapping
-from ops.clients import Clients
+from local.ministack_patches.event_source_mapping import poller as mapping
+from streaming_etl.stack.clients import Clients
 from tests.local.mappings import Source, ids_of
 
 pytestmark = pytest.mark.e2e

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.mapping_batch import (
+from local.ministack_patches.event_source_mapping.batch import (
     MAX_EVENT_BYTES,
     Answer,
     Batch,

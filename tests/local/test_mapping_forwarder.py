@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from local.deploy import deploy
-from local.drive import change_ids
-from local.lake import Lake
-from ops.clients import Clients
-from ops.stack import ROOT, Pipeline, StackConfig, pipelines_of
+from local.deploy.deploy import deploy
+from local.sample.lake import Lake
+from local.sample.run import change_ids
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.outputs import ROOT, Pipeline, StackConfig, pipelines_of
 
 pytestmark = pytest.mark.e2e
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components import wheels
-from components.fetch import Target, host_target
-from components.pins import Pin
-from components.wheels import BUILD, carried_packages
-from local.deploy import deploy
-from local.inputs import files_of
-from local.packages import on_this_machine
-from ops.clients import Clients
-from ops.stack import StackConfig
+from local.deploy.deploy import deploy
+from local.deploy.host_dependencies import on_this_machine
+from local.deploy.inputs import files_of
+from streaming_etl.components.packaging import wheels
+from streaming_etl.components.packaging.fetch import Target, host_target
+from streaming_etl.components.packaging.pins import Pin
+from streaming_etl.components.packaging.wheels import BUILD, carried_packages
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.outputs import StackConfig
 from tests.components.wheelhouse import CARRIED
 
 SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
@@ -28,8 +28,8 @@ MINE = {f"{module}{SUFFIX}" for module in CARRIED.values()}
 PROGRAM = """
 import pulumi
 import pulumi_aws as aws
-from components.archive import forwarder_archive
-from components.wheels import carried_packages
+from streaming_etl.components.packaging.archive import forwarder_archive
+from streaming_etl.components.packaging.wheels import carried_packages
 
 packages = carried_packages("python3.13", "arm64", None)
 assets = dict(forwarder_archive(packages.forwarder).assets)
@@ -74,17 +74,17 @@ def test_an_archive_keeps_all_but_its_wheels_which_become_this_machines() -> Non
     assets = {
         **{name: pulumi.FileAsset(str(path)) for name, path in for_lambda.items()},
         "handlers/log.py": pulumi.FileAsset(str(Path(__file__))),
-        "pipeline.json": pulumi.StringAsset("{}"),
+        "transform.json": pulumi.StringAsset("{}"),
     }
 
     files = files_of(on_this_machine(pulumi.AssetArchive(assets)))
 
     assert {name for name in files if name.endswith(SUFFIX.rpartition(".")[2])} == MINE
     assert files["handlers/log.py"] == Path(__file__).read_bytes()
-    assert files["pipeline.json"] == b"{}"
+    assert files["transform.json"] == b"{}"
     assert set(files) == {
         *(name for name in for_lambda if not name.endswith(".so")),
-        *("handlers/log.py", "pipeline.json"),
+        *("handlers/log.py", "transform.json"),
         *MINE,
     }
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.deploy import deploy
-from ops.clients import Clients
-from ops.stack import StackConfig
+from local.deploy.deploy import deploy
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.outputs import StackConfig
 from tests.components.alarm_cases import MINIMAL
 from tests.components.pipelines import ROOT
 
@@ -24,7 +24,7 @@ def outputs(aws: Clients) -> dict[str, Any]:
         "table_name": "watched",
         "transform_module": "transforms/orders.py",
         "partitions": {},
-        "monitoring": {"emails": ["ops@example.com"]},
+        "monitoring": {"alarm_emails": ["ops@example.com"]},
     }
     config = StackConfig(
         "streaming-etl", "dev", {"streaming-etl:tables": json.dumps({"watched": settings})}
@@ -55,7 +55,7 @@ def test_an_object_that_is_set_aside_is_told_of_by_name_and_no_other_is(
         .get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
         .values()
     )
-    topic = outputs["watch_topic_arn"]
+    topic = outputs["failure_events_topic_arn"]
     policy = {
         "Effect": "Allow",
         "Principal": {"Service": "sns.amazonaws.com"},

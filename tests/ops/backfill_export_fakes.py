@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.stack import Pipeline, Stack, StackConfig
+from streaming_etl.stack.outputs import Pipeline, Stack, StackConfig
 from tests.ops.backfill_fakes import ARN, MAPPING, OUTPUTS, FakeDynamoDb, FakeLambda
 
 STATES = "arn:aws:states:ap-northeast-1:123456789012"

@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.backfill.table import SourceTable
-from ops.stack import Pipeline, Stack, StackConfig
+from streaming_etl.ops.backfill.table import SourceTable
+from streaming_etl.stack.outputs import Pipeline, Stack, StackConfig
 from tests.handlers.fakes import FakeFirehose
 
 STREAM = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/2026-11-23T09:00:00.000"

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from local.emulator import Emulator
-from ops.clients import Clients
-from ops.cost import flow
-from ops.transform_test import asked, loaded, rows
+from local.emulator.process import Emulator
+from streaming_etl.ops.cost import usage as flow
+from streaming_etl.ops.transform_test import module_loader as loaded
+from streaming_etl.ops.transform_test import rows
+from streaming_etl.ops.transform_test import selection as asked
+from streaming_etl.stack.clients import Clients
 from tests.local.conftest import REGION
 from tests.ops.modules import Modules
 

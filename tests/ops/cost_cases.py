@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from ops.cost.assumptions import Assumptions
-from ops.cost.plan import MIB, Plan, Traffic
+from streaming_etl.ops.cost.assumptions import Assumptions
+from streaming_etl.ops.cost.plan import MIB, Plan, Traffic
 
 # Nothing beside the images, nothing but the CPU of the changes: what a case is not about is 0.
 PLAIN = Assumptions(
@@ -21,12 +21,12 @@ SECONDS = 2_628_000
 
 PLAN = Plan(
     kinds=("INSERT", "MODIFY", "REMOVE"),
-    old_image="removed",
+    old_image="on_remove",
     shards=1,
     parallelization_factor=1,
     batch_size=500,
     window_seconds=5,
-    changes_per_record=500,
+    max_changes_per_record=500,
     record_bytes=256 * 1024,
     architecture="arm64",
     forwarder_memory_mib=1_769,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import OpsError
-from ops.backfill.checkpoint import Checkpoint, Segment, Subject, open_checkpoint
+from streaming_etl.ops.backfill.checkpoint import Checkpoint, Segment, Subject, open_checkpoint
+from streaming_etl.stack.errors import CommandError
 
 SUBJECT = Subject("dev", "orders", "arn:table/orders", "2026-11-01T09:00:00+00:00", "arn:stream/1")
 FAR = Segment(
@@ -104,7 +104,7 @@ def test_a_crash_while_the_file_is_written_leaves_the_old_one_whole(
         raise CrashError
 
     with monkeypatch.context() as patched:
-        patched.setattr("ops.backfill.checkpoint.os.fsync", crash)
+        patched.setattr("streaming_etl.ops.backfill.checkpoint.os.fsync", crash)
         with pytest.raises(CrashError):
             checkpoint.passed(0, Segment(done=True))
 
@@ -116,7 +116,7 @@ def test_a_checkpoint_of_anything_else_is_refused_with_what_differs(path: Path, 
     opened(path).save()
     other = replace(SUBJECT, **{field: "another"})
 
-    with pytest.raises(OpsError) as refusal:
+    with pytest.raises(CommandError) as refusal:
         open_checkpoint(path, other, None, 2, restart=False)
 
     assert str(refusal.value.message) == (
@@ -131,7 +131,7 @@ def test_another_number_of_segments_is_refused_and_none_takes_the_files(path: Pa
     opened(path, segments=3).save()
 
     assert len(opened(path).segments) == 3
-    with pytest.raises(OpsError, match=r"^--segments=4 does not go with .* has 3: leave"):
+    with pytest.raises(CommandError, match=r"^--segments=4 does not go with .* has 3: leave"):
         opened(path, segments=4)
     assert len(opened(path, segments=4, restart=True).segments) == 4
 
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_and_left_alone(path: Path, text
     path.parent.mkdir()
     path.write_text(text)
 
-    with pytest.raises(OpsError, match="is no checkpoint of this version"):
+    with pytest.raises(CommandError, match="is no checkpoint of this version"):
         opened(path)
 
     assert path.read_text() == text

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from handlers.line import ChangeTooLargeError
-from ops import INTERRUPTED, LEFT, __main__
-from ops.backfill import command, run
-from ops.backfill import scan as scan_module
-from ops.stack import Stack
+from streaming_etl.handlers.wire.change_line import ChangeTooLargeError
+from streaming_etl.ops.backfill import command, run
+from streaming_etl.ops.backfill import scan as scan_module
+from streaming_etl.stack.errors import EXIT_INTERRUPTED, EXIT_PARTIAL, __main__
+from streaming_etl.stack.outputs import Stack
 from tests.handlers.fakes import FakeFirehose, client_error
 from tests.ops.backfill_fakes import (
     MAPPING,
@@ -137,7 +137,7 @@ def test_records_are_packed_as_the_pipelines_own_forwarder_packs_them(backfill: 
         "table_name": "orders",
         "transform_module": "transforms/orders.py",
         "partitions": {},
-        "forwarder": {"changes_per_record": 3},
+        "forwarder": {"max_changes_per_record": 3},
     }
     backfill.tables = json.dumps({"orders": settings})
 
@@ -173,7 +173,7 @@ def test_after_ctrl_c_the_same_command_goes_on_where_it_stopped(backfill: Bench)
     backfill.monkeypatch.setattr(backfill.dynamodb, "scan", interrupted)
     backfill.dynamodb.described |= {"TableSizeBytes": 16_384_000}
     ended = backfill("--segments", "1", "--read-units", "1")
-    assert ended.code == INTERRUPTED
+    assert ended.code == EXIT_INTERRUPTED
     assert ended.err.endswith("Interrupted; the same command goes on where this one stopped.\n")
     backfill.monkeypatch.setattr(backfill.dynamodb, "scan", read)
     assert len(backfill.ids()) == 4
@@ -199,7 +199,7 @@ def test_an_item_too_large_for_a_record_is_told_by_its_event_id_and_ends_it_with
     ended = backfill()
 
     [event_id] = json.loads(backfill("--json").out)["too_large"]
-    assert (ended.code, backfill().code) == (LEFT, LEFT)
+    assert (ended.code, backfill().code) == (EXIT_PARTIAL, EXIT_PARTIAL)
     assert ended.out.splitlines()[1:] == [
         f"Too large for a Firehose record, and not in the lake: {event_id}"
     ]

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from local.deploy import deploy
-from local.drive import table_items
-from local.lake import Lake
-from local.sample import Item, differences, to_dynamodb
-from ops.clients import Clients
-from ops.stack import ROOT, Pipeline, StackConfig, pipelines_of
+from local.deploy.deploy import deploy
+from local.sample.lake import Lake
+from local.sample.run import table_items
+from local.sample.writes import Item, differences, to_dynamodb
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.outputs import ROOT, Pipeline, StackConfig, pipelines_of
 from tests.local.conftest import REGION
 from tests.local.processes import end, wait_until
 
@@ -32,7 +32,7 @@ AT = "2026-11-01T09:00:00"
 # As `orders` of the dev stack, whose settings the command reads, but for a table that is there.
 PROGRAM = f"""
 import pulumi
-from components import (
+from streaming_etl import (
     PartitionArgs, SourceArgs, StreamingEtlPipeline, StreamingEtlPipelineArgs
 )
 
@@ -40,7 +40,7 @@ settings = StreamingEtlPipelineArgs(
     table_name={TABLE!r},
     transform_module={str(ROOT / "transforms" / "orders.py")!r},
     partitions=PartitionArgs(granularity="day"),
-    source=SourceArgs(existing=True),
+    source=SourceArgs(use_existing=True),
 )
 pulumi.export("orders", StreamingEtlPipeline("orders", settings).outputs)
 """
@@ -109,7 +109,7 @@ def pipeline(aws: Clients, tmp_path: Path) -> Iterator[Pipeline]:
 
 def command(aws: Clients, directory: Path, *more: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "ops", "backfill", "orders", "--stack", "dev", "--json"),
+        *(sys.executable, "-m", "streaming_etl", "backfill", "orders", "--stack", "dev", "--json"),
         *("--outputs", str(directory / "outputs.json"), "--endpoint-url", str(aws.endpoint)),
         *("--checkpoint", str(directory / "checkpoint.json"), *more),
     ]

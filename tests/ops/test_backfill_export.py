@@ -1,4 +1,4 @@
-"""`python -m ops backfill --export`: what it starts, what it takes up, and what it tells."""
+"""`streaming-etl backfill --export`: what it starts, what it takes up, and what it tells."""
 
 import json
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from ops import LEFT, OpsError
-from ops.__main__ import commands
-from ops.backfill.export import backfill_by_export
-from ops.backfill.export_plan import ExportOptions
+from streaming_etl.ops.__main__ import commands
+from streaming_etl.ops.backfill.export import backfill_by_export
+from streaming_etl.ops.backfill.export_plan import ExportOptions
+from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
 from tests.ops.backfill_export_fakes import (
     EXPORT,
     MANIFEST,
@@ -32,7 +32,7 @@ def call(world: World, **options: bool) -> int:
 
 def refusal(world: World, **options: bool) -> str:
     """The whole message of a call that starts nothing."""
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         call(world, **options)
     assert world.states.started == []
     return refused.value.message
@@ -113,7 +113,7 @@ def test_two_calls_at_one_time_make_one_run() -> None:
     world = World()
     world.states.add("run-1", "SUCCEEDED")
     world.states.list_executions = lambda **_: {"executions": []}  # type: ignore[method-assign]
-    with pytest.raises(OpsError, match="Somebody else has started run-1 just now"):
+    with pytest.raises(CommandError, match="Somebody else has started run-1 just now"):
         call(world)
 
 
@@ -139,7 +139,7 @@ def test_what_a_failed_run_has_left_is_taken_up_by_the_same_command(
 ) -> None:
     world = World()
     world.states.ends = ("FAILED", ["b"], ["a", "c"])
-    assert call(world) == LEFT
+    assert call(world) == EXIT_PARTIAL
     assert capsys.readouterr().out == (
         "orders: 10 items are on their way through Firehose, from 1 of 3 files of the export.\n"
         "Failed by NoProgressError: 2 files\n"
@@ -237,7 +237,7 @@ def test_lines_that_were_set_aside_need_a_look(capsys: pytest.CaptureFixture[str
     world.bucket.objects[key] = world.bucket.objects[key].replace(
         b'\\"set_aside\\": 0', b'\\"set_aside\\": 2', 1
     )
-    assert call(world) == LEFT
+    assert call(world) == EXIT_PARTIAL
     assert capsys.readouterr().out.splitlines()[1] == (
         "2 lines of the export are no items that can be passed on; they lie whole in"
         " backfill-failed/ below the errors location."
@@ -254,7 +254,7 @@ def test_a_run_that_failed_before_any_file_is_an_error_with_its_reason() -> None
 
     world.states.list_map_runs = nothing  # type: ignore[method-assign]
     world.states.runs[0]["status"] = "RUNNING"
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         call(world)
     assert refused.value.message == (
         "run-1 has ended as FAILED before any file was passed on:"

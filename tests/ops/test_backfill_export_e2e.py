@@ -9,13 +9,13 @@ from urllib.parse import urlparse
 import pytest
 from click.testing import CliRunner
 
-from local.deploy import deploy
-from local.drive import table_items
-from local.lake import Lake
-from ops import LEFT
-from ops.__main__ import commands
-from ops.clients import Clients
-from ops.stack import Pipeline, StackConfig, pipelines_of
+from local.deploy.deploy import deploy
+from local.sample.lake import Lake
+from local.sample.run import table_items
+from streaming_etl.ops.__main__ import commands
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import EXIT_PARTIAL
+from streaming_etl.stack.outputs import Pipeline, StackConfig, pipelines_of
 from tests.local.conftest import REGION
 from tests.local.processes import wait_until
 
@@ -26,7 +26,7 @@ TABLE = "exported"
 
 PROGRAM = f"""
 import pulumi
-from components import (
+from streaming_etl import (
     BackfillArgs, PartitionArgs, SourceArgs, StreamingEtlPipeline, StreamingEtlPipelineArgs
 )
 
@@ -34,8 +34,8 @@ settings = StreamingEtlPipelineArgs(
     table_name={TABLE!r},
     transform_module="exported.py",
     partitions=PartitionArgs(),
-    source=SourceArgs(existing=True),
-    backfill=BackfillArgs(enabled=True, concurrency=2, kib_per_second=100_000, retries=0),
+    source=SourceArgs(use_existing=True),
+    backfill=BackfillArgs(enabled=True, concurrency=2, kib_per_second=100_000, maximum_retry_attempts=0),
 )
 pulumi.export("exported", StreamingEtlPipeline("exported", settings).outputs)
 """
@@ -141,7 +141,7 @@ def test_an_export_that_failed_midway_ends_with_the_current_state_equal_to_the_t
 
     code, failed = call(aws, directory)
 
-    assert (code, failed["status"], failed["files"]) == (LEFT, "FAILED", 4)
+    assert (code, failed["status"], failed["files"]) == (EXIT_PARTIAL, "FAILED", 4)
     assert (failed["files_passed"], failed["items"]) == (0, 0)
     assert sum(failed["errors"].values()) == 4
 

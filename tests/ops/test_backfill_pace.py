@@ -1,6 +1,6 @@
 import pytest
 
-from ops.backfill.pace import Pace
+from streaming_etl.ops.backfill.pace import Pace
 from tests.handlers.fakes import FakeClock
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import click
 import pytest
 
-from ops import OpsError
-from ops.backfill.checkpoint import Checkpoint, Segment, Subject
-from ops.backfill.plan import Options, Plan, check_options, plan_of, read_budget, span
+from streaming_etl.ops.backfill.checkpoint import Checkpoint, Segment, Subject
+from streaming_etl.ops.backfill.plan import Options, Plan, check_options, plan_of, read_budget, span
+from streaming_etl.stack.errors import CommandError
 from tests.ops.backfill_fakes import TABLE
 
 PROVISIONED = replace(TABLE, read_units=40.0, provisioned=True)
@@ -85,7 +85,7 @@ def test_a_budget_leaves_half_of_a_tables_capacity_unless_told_otherwise(
     [(PROVISIONED, "its provisioned read capacity"), (CAPPED, "its on-demand maximum")],
 )
 def test_more_than_the_table_gives_is_refused(table: object, what: str) -> None:
-    with pytest.raises(OpsError) as refusal:
+    with pytest.raises(CommandError) as refusal:
         read_budget(table, 40.5)  # type: ignore[arg-type]
 
     assert refusal.value.message == (

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from handlers.line import ChangeTooLargeError, change_line
-from handlers.snapshot import snapshot_record
-from ops import OpsError
-from ops.backfill import scan as scan_module
-from ops.backfill.checkpoint import Checkpoint, Segment, Subject, open_checkpoint
-from ops.backfill.pace import Pace
-from ops.backfill.scan import TRANSIENT, Scan, units_per_page
-from ops.feed import Feed
+from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
+from streaming_etl.handlers.wire.snapshot import snapshot_record
+from streaming_etl.ops.backfill import scan as scan_module
+from streaming_etl.ops.backfill.checkpoint import Checkpoint, Segment, Subject, open_checkpoint
+from streaming_etl.ops.backfill.pace import Pace
+from streaming_etl.ops.backfill.scan import TRANSIENT, Scan, units_per_page
+from streaming_etl.ops.firehose_writer import Feed
+from streaming_etl.stack.errors import CommandError
 from tests.handlers.fakes import FakeClock, FakeFirehose, client_error
 from tests.ops.backfill_fakes import TABLE, FakeDynamoDb, item, refused
 
@@ -118,7 +118,7 @@ def test_the_checkpoint_is_written_only_after_firehose_has_the_page(path: Path) 
     bench.firehose = FakeFirehose(then=client_error("AccessDeniedException"))
     bench.open()
 
-    with pytest.raises(OpsError, match="AccessDeniedException"):
+    with pytest.raises(CommandError, match="AccessDeniedException"):
         bench.scan.pass_page(0)
 
     assert bench.kept().segments == [Segment(start=KEY, items=2, read_units=2.0)]
@@ -154,7 +154,9 @@ def test_a_table_that_throttles_on_and_on_ends_the_command_with_the_remedy(path:
     bench = Bench(path, item(0))
     bench.dynamodb.answers = [refused("ProvisionedThroughputExceededException")] * 99
 
-    with pytest.raises(OpsError, match=r"ProvisionedThroughputExceededException, 15 times in a"):
+    with pytest.raises(
+        CommandError, match=r"ProvisionedThroughputExceededException, 15 times in a"
+    ):
         bench.scan.pass_page(0)
 
     assert len(bench.dynamodb.requests) == 15
@@ -165,7 +167,7 @@ def test_what_waiting_does_not_mend_ends_the_command_at_once(path: Path) -> None
     bench = Bench(path, item(0))
     bench.dynamodb.answers = [refused("AccessDeniedException")]
 
-    with pytest.raises(OpsError) as refusal:
+    with pytest.raises(CommandError) as refusal:
         bench.scan.pass_page(0)
 
     assert refusal.value.message == "DynamoDB refuses the scan: AccessDeniedException: Not now."

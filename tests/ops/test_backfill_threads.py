@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ops import OpsError
-from ops.backfill.checkpoint import Checkpoint, Segment, Subject
-from ops.backfill.run import Stop, StoppedError, run
+from streaming_etl.ops.backfill.checkpoint import Checkpoint, Segment, Subject
+from streaming_etl.ops.backfill.run import Stop, StoppedError, run
+from streaming_etl.stack.errors import CommandError
 
 ENOUGH = 10_000
 
@@ -31,7 +31,7 @@ class Pages:
         return 1
 
 
-@pytest.mark.parametrize("error", [OpsError("refused"), KeyboardInterrupt()], ids=type)
+@pytest.mark.parametrize("error", [CommandError("refused"), KeyboardInterrupt()], ids=type)
 def test_what_ends_one_segment_ends_the_others_between_two_pages(error: BaseException) -> None:
     subject = Subject("dev", "orders", "", "", "")
     checkpoint = Checkpoint(Path("file"), subject, [Segment(), Segment()])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.cost.amounts import read_amount, told
+from streaming_etl.ops.cost.number_format import read_amount, told
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from ops.cost.bill import Line, bill_of, compare
-from ops.cost.flow import flow_of
-from ops.cost.plan import by_hand
-from ops.cost.prices import read_prices
+from streaming_etl.ops.cost.bill import Line, bill_of, compare
+from streaming_etl.ops.cost.plan import by_hand
+from streaming_etl.ops.cost.prices import read_prices
+from streaming_etl.ops.cost.usage import flow_of
 from tests.ops.cost_cases import PLAIN, PLAN, plan, traffic
 
 VIRGINIA = read_prices("us-east-1")

@@ -1,4 +1,4 @@
-"""`python -m ops cost` as an operator types it."""
+"""`streaming-etl cost` as an operator types it."""
 
 import json
 import re
@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from ops.__main__ import commands
-from ops.cost import asked, command
-from ops.cost.assumptions import Assumptions
-from ops.cost.bill import Comparison, compare
-from ops.cost.plan import Traffic, plan_of
-from ops.cost.prices import read_prices
-from ops.cost.tell import BY_HAND, LEFT_OUT, remarks
-from ops.stack import read_config
+from streaming_etl.ops.__main__ import commands
+from streaming_etl.ops.cost import cli_inputs as asked
+from streaming_etl.ops.cost import command
+from streaming_etl.ops.cost.assumptions import Assumptions
+from streaming_etl.ops.cost.bill import Comparison, compare
+from streaming_etl.ops.cost.plan import Traffic, plan_of
+from streaming_etl.ops.cost.prices import read_prices
+from streaming_etl.ops.cost.render import BY_HAND, LEFT_OUT, remarks
+from streaming_etl.stack.outputs import read_config
 from tests.components.pipelines import ROOT
-from tests.ops.cost_page import PAGE, written
+from tools.docs.cost_page import PAGE, written
 
 DEFAULT_TRAFFIC = Traffic(changes=10_000_000, image_bytes=300)
 TOKYO = read_prices("ap-northeast-1")
@@ -159,7 +160,7 @@ def test_without_a_stack_the_options_are_the_settings() -> None:
         "parallelization_factor": 2,
         "batch_size": 1000,
         "window_seconds": 9,
-        "changes_per_record": 50,
+        "max_changes_per_record": 50,
         "record_bytes": 102_400,
         "architecture": "x86_64",
         "forwarder_memory_mib": 256,
@@ -195,7 +196,7 @@ def test_a_setting_may_be_given_otherwise_for_every_table_of_a_stack() -> None:
 
 
 def test_a_changed_setting_leaves_the_others_of_its_group_as_they_are() -> None:
-    document = told("--from-stack", "dev", "--set", "partitions.time_source=change")
+    document = told("--from-stack", "dev", "--set", "partitions.partition_time=event")
 
     plans = {name: it["plan"] for name, it in document["pipelines"].items()}
     assert {name: (it["dynamic"], it["folders"]) for name, it in plans.items()} == {
@@ -261,7 +262,7 @@ def test_one_pipeline_has_no_table_of_all_of_them() -> None:
         (
             ["--changes-per-record", "501"],
             1,
-            "These settings are refused: settings.forwarder: changes_per_record=501 is out of"
+            "These settings are refused: settings.forwarder: max_changes_per_record=501 is out of"
             " range: Firehose splits a record into at most 500; use 500 or fewer.",
         ),
         (
@@ -357,7 +358,7 @@ def test_the_helps_defaults_are_the_commands() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [line for line in command.EPILOG.splitlines() if "python -m ops cost" in line]
+    "line", [line for line in command.EPILOG.splitlines() if "streaming-etl cost" in line]
 )
 def test_every_example_of_the_help_runs(line: str) -> None:
     arguments = line.partition("|")[0].split()[4:]
@@ -366,4 +367,4 @@ def test_every_example_of_the_help_runs(line: str) -> None:
 
 def test_the_page_on_cost_tells_what_the_command_prints_and_what_the_code_assumes() -> None:
     page = PAGE.read_text()
-    assert written(page) == page, "run `python -m tests.ops.cost_page`"
+    assert written(page) == page, "run `python -m tools.docs.cost_page`"

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from ops.cost.assumptions import Assumptions, cpu_us
-from ops.cost.flow import flow_of, rounded
-from ops.cost.plan import by_hand
+from streaming_etl.ops.cost.assumptions import Assumptions, cpu_us
+from streaming_etl.ops.cost.plan import by_hand
+from streaming_etl.ops.cost.usage import flow_of, rounded
 from tests.ops.cost_cases import PLAIN, PLAN, SECONDS, plan, traffic
 
 
 def test_a_change_of_300_bytes_alone_in_its_record_is_billed_17_times() -> None:
-    flow = flow_of(traffic(1), plan(changes_per_record=1), PLAIN)
+    flow = flow_of(traffic(1), plan(max_changes_per_record=1), PLAIN)
 
     assert flow.line_bytes == 300
     assert flow.records == SECONDS
@@ -64,7 +64,7 @@ def test_a_batch_holds_no_more_than_lambdas_6_mb() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old_image", "images"), [("always", 1.6), ("removed", 1.0), ("never", 0.85)]
+    ("old_image", "images"), [("always", 1.6), ("on_remove", 1.0), ("never", 0.85)]
 )
 def test_a_change_on_firehose_carries_the_old_images_that_were_asked_for(
     old_image: str, images: float

@@ -5,12 +5,12 @@ from dataclasses import fields, replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ops.cost.assumptions import Assumptions
-from ops.cost.bill import bill_of
-from ops.cost.flow import flow_of
-from ops.cost.plan import EVERY_FIVE_MINUTES, Plan, Traffic
-from ops.cost.prices import read_prices
-from ops.cost.schedule import runs_per_month
+from streaming_etl.ops.cost.assumptions import Assumptions
+from streaming_etl.ops.cost.bill import bill_of
+from streaming_etl.ops.cost.plan import EVERY_FIVE_MINUTES, Plan, Traffic
+from streaming_etl.ops.cost.prices import read_prices
+from streaming_etl.ops.cost.schedule import runs_per_month
+from streaming_etl.ops.cost.usage import flow_of
 from tests.ops.cost_cases import PLAN
 
 PRICES = read_prices("ap-northeast-1")
@@ -26,9 +26,9 @@ plans = st.builds(
         "parallelization_factor": st.integers(1, 10),
         "batch_size": st.integers(1, 10_000),
         "window_seconds": st.integers(0, 300),
-        "changes_per_record": st.integers(1, 500),
+        "max_changes_per_record": st.integers(1, 500),
         "record_bytes": st.integers(1, 1_000).map(lambda kib: kib * 1024),
-        "old_image": st.sampled_from(["always", "removed", "never"]),
+        "old_image": st.sampled_from(["always", "on_remove", "never"]),
         "format": st.sampled_from(["json", "csv", "parquet"]),
         "dynamic": st.booleans(),
         "folders": st.integers(1, 500),
@@ -56,7 +56,7 @@ def test_packing_is_never_billed_more_than_one_change_a_record(
 ) -> None:
     traffic = Traffic(changes=some, image_bytes=size)
     packed = flow_of(traffic, plan, ASSUMPTIONS)
-    alone = flow_of(traffic, replace(plan, changes_per_record=1), ASSUMPTIONS)
+    alone = flow_of(traffic, replace(plan, max_changes_per_record=1), ASSUMPTIONS)
 
     assert packed.billed_bytes <= alone.billed_bytes * (1 + 1e-9)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bench.events import SHAPES, stream_records
-from components.config import args_from_config
-from handlers.line import change_line
-from ops import OpsError
-from ops.cost.assumptions import FORWARDER, SIZES, TRANSFORM, Assumptions, assume
-from ops.cost.plan import MIB, Plan, by_hand, plan_of
+from streaming_etl.components.settings.stack_config import args_from_config
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.ops.cost.assumptions import FORWARDER, SIZES, TRANSFORM, Assumptions, assume
+from streaming_etl.ops.cost.plan import MIB, Plan, by_hand, plan_of
+from streaming_etl.stack.errors import CommandError
 from tests.components.pipelines import ROOT, dev_stack
+from tools.bench.events import SHAPES, stream_records
 
 MINIMAL: dict[str, Any] = {
     "table_name": "orders",
@@ -32,12 +32,12 @@ DEFAULT = planned()
 def test_the_default_settings_make_this_plan() -> None:
     expected = Plan(
         kinds=("INSERT", "MODIFY", "REMOVE"),
-        old_image="removed",
+        old_image="on_remove",
         shards=4,
         parallelization_factor=2,
         batch_size=500,
         window_seconds=5,
-        changes_per_record=500,
+        max_changes_per_record=500,
         record_bytes=262_144,
         architecture="arm64",
         forwarder_memory_mib=256,
@@ -69,14 +69,21 @@ def test_the_default_settings_make_this_plan() -> None:
             {"crawler_runs": 365 / 12},
         ),
         (
-            {"partitions": {"row_keys": {"carrier": ["a", "b", "c"], "zone": ["x", "y"]}}},
+            {
+                "partitions": {
+                    "dynamic_partition_keys": {"carrier": ["a", "b", "c"], "zone": ["x", "y"]}
+                }
+            },
             {"dynamic": True, "folders": 6},
         ),
-        ({"partitions": {"row_keys": {"store": []}}}, {"dynamic": True, "folders": 10}),
-        ({"partitions": {"time_source": "change"}}, {"dynamic": True}),
+        (
+            {"partitions": {"dynamic_partition_keys": {"store": []}}},
+            {"dynamic": True, "folders": 10},
+        ),
+        ({"partitions": {"partition_time": "event"}}, {"dynamic": True}),
         ({"source": {"read_capacity": 300, "write_capacity": 100}}, {"shards": 1}),
         ({"source": {"read_capacity": 300, "write_capacity": 2_000}}, {"shards": 3}),
-        ({"source": {"existing": True}}, {}),
+        ({"source": {"use_existing": True}}, {}),
         ({"lake": {"kms_key_arn": "arn:aws:kms:::key/1"}}, {"customer_key": True}),
         ({"lake": {"bucket_name": "lake"}}, {"object_events": False}),
         ({"architecture": "x86_64"}, {"architecture": "x86_64"}),
@@ -101,8 +108,8 @@ def test_the_default_settings_make_this_plan() -> None:
                     "batch_size": 100,
                     "batching_window_seconds": 30,
                     "parallelization_factor": 1,
-                    "changes_per_record": 10,
-                    "record_kib": 64,
+                    "max_changes_per_record": 10,
+                    "max_record_kib": 64,
                     "memory_mib": 512,
                 }
             },
@@ -110,7 +117,7 @@ def test_the_default_settings_make_this_plan() -> None:
                 "batch_size": 100,
                 "window_seconds": 30,
                 "parallelization_factor": 1,
-                "changes_per_record": 10,
+                "max_changes_per_record": 10,
                 "record_bytes": 65_536,
                 "forwarder_memory_mib": 512,
             },
@@ -131,7 +138,7 @@ def test_made_by_hand_differs_in_these_and_in_nothing_else() -> None:
     assert by_hand(plan) == replace(
         plan,
         whole_records=True,
-        changes_per_record=1,
+        max_changes_per_record=1,
         batch_size=100,
         window_seconds=0,
         parallelization_factor=1,
@@ -143,7 +150,7 @@ def test_made_by_hand_differs_in_these_and_in_nothing_else() -> None:
 
 
 def test_the_alarms_dashboards_and_object_events_of_a_plan_are_those_of_the_dev_stack() -> None:
-    from ops.stack import read_config
+    from streaming_etl.stack.outputs import read_config
 
     nodes = dev_stack().nodes
     counted, plans = {}, {}
@@ -195,7 +202,7 @@ def test_the_cpu_of_a_change_is_what_the_page_on_performance_measured() -> None:
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 def test_a_change_is_as_large_as_the_forwarder_makes_it(shape: Any) -> None:
     records = list(islice(stream_records(shape), 400))
-    mean = sum(len(change_line(record, "removed")) for record in records) / len(records)
+    mean = sum(len(change_line(record, "on_remove")) for record in records) / len(records)
 
     assert Assumptions().line_bytes == pytest.approx(mean - shape.image_bytes, abs=10)
 
@@ -231,6 +238,6 @@ def test_an_assumption_is_given_anew_by_its_name() -> None:
     ],
 )
 def test_an_assumption_that_cannot_be_is_refused(given: str, refusal: str) -> None:
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         assume([given])
     assert str(refused.value) == refusal

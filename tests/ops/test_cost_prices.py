@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import OpsError
-from ops.cost.prices import FILE, Price, Tier, read_prices
+from streaming_etl.ops.cost.prices import FILE, Price, Tier, read_prices
+from streaming_etl.stack.errors import CommandError
 
 FOUND = json.loads(FILE.read_text())
 REGIONS = ["ap-northeast-1", "us-east-1", "us-west-2"]
@@ -54,7 +54,7 @@ def test_the_prices_of_tokyo_are_those_of_the_file() -> None:
 
 
 def test_a_region_without_prices_is_refused_with_those_that_have_them() -> None:
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         read_prices("mars-north-1")
     assert str(refused.value) == (
         "region='mars-north-1' has no prices here: prices.json knows ap-northeast-1, us-east-1,"
@@ -69,5 +69,5 @@ def test_a_region_that_lacks_one_price_is_not_known(tmp_path: Path) -> None:
     file = tmp_path / "prices.json"
     file.write_text(json.dumps(lacking))
 
-    with pytest.raises(OpsError, match="knows ap-northeast-1, us-east-1;"):
+    with pytest.raises(CommandError, match="knows ap-northeast-1, us-east-1;"):
         read_prices("us-west-2", file)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ops import OpsError
-from ops.cost.schedule import runs_per_month
+from streaming_etl.ops.cost.schedule import runs_per_month
+from streaming_etl.stack.errors import CommandError
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_schedule_runs_so_often_in_a_year(schedule: str, a_year: int) -> None:
     ],
 )
 def test_a_schedule_that_cannot_be_counted_is_refused(schedule: str, reason: str) -> None:
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         runs_per_month(schedule)
     assert str(refused.value) == (
         f"crawler_schedule={schedule!r} cannot be counted: {reason}; six fields in UTC are"

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from handlers.put import MAX_CALL_BYTES
-from ops import OpsError
-from ops.feed import Feed
+from streaming_etl.handlers.firehose.put_records import MAX_CALL_BYTES
+from streaming_etl.ops.firehose_writer import Feed
+from streaming_etl.stack.errors import CommandError
 from tests.handlers.fakes import THROTTLED, FakeClock, FakeFirehose, client_error
 
 
@@ -93,7 +93,7 @@ def test_what_is_not_taken_is_an_error_with_its_reason_and_prints_nothing(
     capsys: pytest.CaptureFixture[str], answer: Exception, reason: str
 ) -> None:
     firehose, clock = FakeFirehose(then=answer), FakeClock()
-    with pytest.raises(OpsError) as error:
+    with pytest.raises(CommandError) as error:
         feed(firehose, clock).put_packed([b"a", b"b"])
     assert str(error.value) == (
         f"Firehose did not take 2 of 2 records for orders: {reason}. Run the same command again; "

@@ -4,8 +4,8 @@ import click
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from ops import OpsError
-from ops.__main__ import commands, main
+from streaming_etl.ops.__main__ import commands, main
+from streaming_etl.stack.errors import CommandError
 
 
 def refused(code: str) -> ClientError:
@@ -28,7 +28,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> dict[str, BaseException]:
 @pytest.mark.parametrize(
     ("error", "status", "told"),
     [
-        (OpsError("Do this."), 1, "Error: Do this.\n"),
+        (CommandError("Do this."), 1, "Error: Do this.\n"),
         (click.UsageError("No."), 2, "Error: No.\n"),
         (refused("AccessDenied"), 1, "Error: AWS refuses PutItem with AccessDenied: the item"),
         # This one's message may quote what was sent.
@@ -78,4 +78,4 @@ def test_the_help_of_a_command_teaches_by_example(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     assert main([name, "--help"]) == 0
-    assert f"python -m ops {name} " in capsys.readouterr().out
+    assert f"streaming-etl {name} " in capsys.readouterr().out

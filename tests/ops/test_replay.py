@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from handlers.reader import Reader, metadata_of
-from ops import OpsError
-from ops.feed import Feed
-from ops.replay import run
-from ops.replay.entries import Wanted
-from ops.replay.objects import Objects
-from ops.replay.report import Problem, Report
-from ops.replay.rows import RowOf
-from ops.replay.run import Replay
+from streaming_etl.handlers.change.decode import Reader, metadata_of
+from streaming_etl.ops.firehose_writer import Feed
+from streaming_etl.ops.replay import run
+from streaming_etl.ops.replay.entries import Wanted
+from streaming_etl.ops.replay.objects import Objects
+from streaming_etl.ops.replay.report import Problem, Report
+from streaming_etl.ops.replay.rows import RowOf
+from streaming_etl.ops.replay.run import Replay
+from streaming_etl.stack.errors import CommandError
 from tests.handlers.fakes import (
     FakeClock,
     FakeFirehose,
@@ -74,7 +74,7 @@ def replay(
     one_run = Replay(
         objects,
         origins or FakeOrigins(),
-        Wanted(kinds, "removed"),
+        Wanted(kinds, "on_remove"),
         errors,
         feed if firehose else None,
         report,
@@ -167,7 +167,7 @@ def test_only_objects_written_from_since_to_before_until_are_read(s3: FakeS3) ->
 
 def test_nothing_is_moved_while_firehose_lacks_a_record_of_the_slice(s3: FakeS3) -> None:
     before = dict(s3.contents)
-    with pytest.raises(OpsError, match=r"did not take 1 of 1 records for stream: AccessDenied"):
+    with pytest.raises(CommandError, match=r"did not take 1 of 1 records for stream: AccessDenied"):
         replay(s3, FakeFirehose(then=client_error("AccessDeniedException")))
     assert (s3.contents, s3.operations) == (before, [])
 
@@ -322,7 +322,9 @@ def test_a_lost_row_of_a_pipeline_that_keeps_removed_items_is_left() -> None:
 
 
 def test_a_location_in_another_bucket_is_refused() -> None:
-    with pytest.raises(OpsError, match="s3://other/errors/ is not in the pipeline's bucket lake"):
+    with pytest.raises(
+        CommandError, match="s3://other/errors/ is not in the pipeline's bucket lake"
+    ):
         list(Objects(FakeS3(), BUCKET).below("s3://other/errors/", None, None))
 
 

@@ -1,4 +1,4 @@
-"""`python -m ops replay` on the command line: what it refuses, prints and answers with."""
+"""`streaming-etl replay` on the command line: what it refuses, prints and answers with."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ops.__main__ import main
-from ops.replay import command
-from ops.stack import Pipeline, Stack, StackConfig
+from streaming_etl.ops.__main__ import main
+from streaming_etl.ops.replay import command
+from streaming_etl.stack.outputs import Pipeline, Stack, StackConfig
 from tests.components.pipelines import TYPED
 from tests.handlers.fakes import FakeFirehose, line, stream_record
 from tests.ops.replay_fakes import BUCKET, ERRORS, FakeS3, batch, error_line

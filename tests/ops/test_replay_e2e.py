@@ -15,13 +15,14 @@ from urllib.parse import urlparse
 import pytest
 import yaml
 
-from local.deploy import deploy
-from local.emulator import Emulator
-from local.lake import Lake
-from ops.__main__ import main
-from ops.clients import Clients
-from ops.replay import command, origins
-from ops.stack import Pipeline, Stack, open_stack, pipelines_of, read_config
+from local.deploy.deploy import deploy
+from local.emulator.process import Emulator
+from local.sample.lake import Lake
+from streaming_etl.ops.__main__ import main
+from streaming_etl.ops.replay import command
+from streaming_etl.ops.replay import lost_changes as origins
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.outputs import Pipeline, Stack, open_stack, pipelines_of, read_config
 from tests.components.pipelines import ROOT
 from tests.ops.replay_fakes import error_line
 
@@ -45,7 +46,7 @@ def transform(change):
 """
 MODULES = {"plain": MODULE % "", "columnar": MODULE % ', "store": item["store"]'}
 
-PARTITIONS = {"granularity": "day", "row_keys": {"store": ["north", "south"]}}
+PARTITIONS = {"granularity": "day", "dynamic_partition_keys": {"store": ["north", "south"]}}
 TABLES = {
     # One pipeline without row keys, as JSON; one with, as Parquet.
     "plain": {

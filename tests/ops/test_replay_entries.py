@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from handlers.line import MAX_RECORD_BYTES, change_line
-from handlers.reader import Reader, metadata_of
-from ops.replay.entries import CorruptError, Entry, Wanted, entries_of
-from ops.replay.rows import RowOf
+from streaming_etl.handlers.change.decode import Reader, metadata_of
+from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
+from streaming_etl.ops.replay.entries import CorruptError, Entry, Wanted, entries_of
+from streaming_etl.ops.replay.rows import RowOf
 from tests.handlers.fakes import line, row_encoder, stream_record
 from tests.ops.replay_fakes import batch, error_line
 
-ALL = Wanted(("INSERT", "MODIFY", "REMOVE"), "removed")
+ALL = Wanted(("INSERT", "MODIFY", "REMOVE"), "on_remove")
 REFUSED = "Lambda.ProcessingFailedStatus"
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from handlers.line import change_line
-from ops import OpsError
-from ops.replay.origins import EMPTY_PAGES, MAX_KEYS, Origins
-from ops.replay.rows import RowOf
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.ops.replay.lost_changes import EMPTY_PAGES, MAX_KEYS, Origins
+from streaming_etl.ops.replay.rows import RowOf
+from streaming_etl.stack.errors import CommandError
 from tests.handlers.fakes import read_change
 
 NOW = 1_795_500_000.0
@@ -82,7 +82,7 @@ class FakeTable:
 
 
 def origins(client: Any, sleep: Callable[[float], None] = lambda _: None) -> Origins:
-    return Origins(lambda _: client, STREAM, TABLE, "removed", sleep, lambda: NOW)
+    return Origins(lambda _: client, STREAM, TABLE, "on_remove", sleep, lambda: NOW)
 
 
 def stream_record(number: int, name: str = "INSERT", **images: Any) -> dict[str, Any]:
@@ -200,5 +200,5 @@ def test_keys_that_a_busy_table_left_unread_are_asked_for_again() -> None:
 
 
 def test_a_table_that_stays_busy_is_an_error_and_not_a_lost_item() -> None:
-    with pytest.raises(OpsError, match="DynamoDB leaves keys of orders unread"):
+    with pytest.raises(CommandError, match="DynamoDB leaves keys of orders unread"):
         origins(FakeTable(busy=1000)).in_table([row(1)])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ops.screen import progress, say, show_json, show_table
+from streaming_etl.stack.console import progress, say, show_json, show_table
 
 
 def test_a_table_sets_numbers_apart_and_folds_nothing_in_a_pipe(

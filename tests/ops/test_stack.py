@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from components import PartitionArgs, StreamingEtlPipelineArgs
-from ops import OpsError
-from ops import stack as ops_stack
-from ops.stack import Pipeline, StackConfig, open_stack, read_config
+from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
+from streaming_etl.stack import outputs as ops_stack
+from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.outputs import Pipeline, StackConfig, open_stack, read_config
 
 
 def test_the_stacks_yaml_reaches_the_program_as_pulumi_spells_it(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_secret_in_the_stacks_yaml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: project\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  project:key:\n    secure: abc\n")
 
-    with pytest.raises(OpsError, match="project:key is a secret"):
+    with pytest.raises(CommandError, match="project:key is a secret"):
         read_config(tmp_path)
 
 
@@ -39,7 +39,7 @@ def test_a_stack_config_that_is_no_yaml_is_refused_in_one_line(tmp_path: Path) -
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {tables: [\n")
 
     with pytest.raises(
-        OpsError,
+        CommandError,
         match=r"^Pulumi\.dev\.yaml, line \d+, column \d+: no valid YAML: [^\n]+; mend it there\.$",
     ):
         read_config(tmp_path)
@@ -50,7 +50,7 @@ def test_a_stack_without_a_file_is_refused_with_those_that_have_one(tmp_path: Pa
     for stack in ("prod", "dev"):
         (tmp_path / f"Pulumi.{stack}.yaml").write_text("")
 
-    with pytest.raises(OpsError) as error:
+    with pytest.raises(CommandError) as error:
         read_config(tmp_path, "test")
     assert str(error.value) == "There is no Pulumi.test.yaml; the stacks here are dev, prod."
     assert read_config(tmp_path, "prod").values == {}
@@ -73,7 +73,7 @@ def test_the_settings_of_a_pipeline_are_those_of_the_program() -> None:
 
 
 def test_settings_that_the_program_refuses_are_refused_in_its_words() -> None:
-    with pytest.raises(OpsError) as error:
+    with pytest.raises(CommandError) as error:
         _ = config(orders={"table_name": "orders"}).pipelines
     assert str(error.value) == (
         "Pulumi.dev.yaml is refused: tables.orders: transform_module, partitions must be set."
@@ -97,7 +97,7 @@ def test_a_config_that_says_nothing_to_the_program_is_refused(
 ) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: streaming-etl\n")
     (tmp_path / "Pulumi.dev.yaml").write_text(text)
-    with pytest.raises(OpsError) as error:
+    with pytest.raises(CommandError) as error:
         read_config(tmp_path)
     assert str(error.value) == message
 
@@ -116,7 +116,9 @@ def test_other_keys_and_kinds_of_values_are_read_as_pulumi_reads_them(tmp_path: 
 def test_a_text_in_place_of_a_map_is_refused(key: str) -> None:
     tables = {"orders": {"table_name": "orders", "transform_module": "m.py", "partitions": {}}}
     values = {"streaming-etl:tables": json.dumps(tables), f"streaming-etl:{key}": "abc"}
-    with pytest.raises(OpsError, match=f"^Pulumi.dev.yaml is refused: {key}: 'abc' is no map of "):
+    with pytest.raises(
+        CommandError, match=f"^Pulumi.dev.yaml is refused: {key}: 'abc' is no map of "
+    ):
         _ = StackConfig("streaming-etl", "dev", values).pipelines
 
 
@@ -139,7 +141,7 @@ def test_a_stack_is_its_config_its_pipelines_and_clients_of_its_region(directory
     assert stack.pipelines == [Pipeline("orders", ORDERS)]
     assert stack.pipeline("orders").bucket == "lake"
     assert (stack.clients.region, stack.clients.endpoint) == ("eu-west-1", None)
-    with pytest.raises(OpsError, match=r"The stack dev has no pipeline nope; it has orders\."):
+    with pytest.raises(CommandError, match=r"The stack dev has no pipeline nope; it has orders\."):
         stack.pipeline("nope")
     with pytest.raises(AttributeError, match="pipeline orders has no output crawler"):
         _ = stack.pipeline("orders").crawler
@@ -148,7 +150,7 @@ def test_a_stack_is_its_config_its_pipelines_and_clients_of_its_region(directory
 def test_a_stack_without_pipelines_says_so(directory: Path) -> None:
     (directory / "outputs.json").write_text("{}")
     stack = open_stack("dev", directory / "outputs.json", None, directory)
-    with pytest.raises(OpsError, match=r"The stack dev has no pipeline orders; it has none\."):
+    with pytest.raises(CommandError, match=r"The stack dev has no pipeline orders; it has none\."):
         stack.pipeline("orders")
 
 
@@ -158,7 +160,7 @@ def test_a_stack_without_pipelines_says_so(directory: Path) -> None:
 )
 def test_outputs_that_are_no_json_are_refused(directory: Path, text: str, reason: str) -> None:
     (directory / "outputs.json").write_text(text)
-    with pytest.raises(OpsError, match=reason):
+    with pytest.raises(CommandError, match=reason):
         open_stack("dev", directory / "outputs.json", None, directory)
 
 
@@ -197,7 +199,7 @@ def test_pulumi_is_asked_for_the_outputs_in_the_programs_directory(pulumi: Path)
 
 def test_what_pulumi_complains_of_is_told(pulumi: Path) -> None:
     (pulumi / "status").write_text("255")
-    with pytest.raises(OpsError) as error:
+    with pytest.raises(CommandError) as error:
         open_stack("dev", None, None, pulumi)
     assert str(error.value) == "`pulumi stack output` failed: no stack named 'dev' found"
 
@@ -206,7 +208,9 @@ def test_without_pulumi_the_way_around_it_is_told(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(directory))
-    with pytest.raises(OpsError, match="--outputs with a file made by `pulumi stack output --json"):
+    with pytest.raises(
+        CommandError, match="--outputs with a file made by `pulumi stack output --json"
+    ):
         open_stack("dev", None, None, directory)
 
 
@@ -224,14 +228,14 @@ def test_at_an_endpoint_the_outputs_are_those_of_make_local(
 
     assert [pipeline.name for pipeline in stack.pipelines] == ["orders"]
     assert stack.clients.endpoint == f"{EMBEDDED}/"
-    with pytest.raises(OpsError, match=f"at http://127.0.0.1:1: one is up at {EMBEDDED}"):
+    with pytest.raises(CommandError, match=f"at http://127.0.0.1:1: one is up at {EMBEDDED}"):
         open_stack("dev", None, "http://127.0.0.1:1", directory)
     state.unlink()
-    with pytest.raises(OpsError, match="none is up; start one: make local"):
+    with pytest.raises(CommandError, match="none is up; start one: make local"):
         open_stack("dev", None, EMBEDDED, directory)
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1:4566", "https://s3.amazonaws.com", "localhost"])
 def test_an_endpoint_beyond_this_machine_is_refused(directory: Path, url: str) -> None:
-    with pytest.raises(OpsError, match=f"--endpoint-url {url} is not on this machine"):
+    with pytest.raises(CommandError, match=f"--endpoint-url {url} is not on this machine"):
         open_stack("dev", directory / "outputs.json", url, directory)

@@ -1,4 +1,4 @@
-"""`python -m ops transform-test`: what it takes, prints and answers with."""
+"""`streaming-etl transform-test`: what it takes, prints and answers with."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from ops.__main__ import commands, main
+from streaming_etl.ops.__main__ import commands, main
 from tests.components.pipelines import ROOT
 from tests.ops.modules import Modules
 
@@ -100,7 +100,7 @@ def test_raw_prints_the_lines_of_the_lake_and_nothing_else(module: str) -> None:
 def test_json_is_one_document_of_all_changes(modules: Modules) -> None:
     modules.stack(
         format="parquet",
-        partitions={"row_keys": {"store": ["x"]}},
+        partitions={"dynamic_partition_keys": {"store": ["x"]}},
         forwarder={"event_names": ["INSERT"]},
     )
     path = modules.write(
@@ -161,7 +161,7 @@ def test_without_columns_nested_values_are_shown_as_the_lake_has_them(modules: M
 def test_the_key_of_an_existing_table_is_named_on_the_command_line(
     modules: Modules, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    modules.stack(catalog="crawler", source={"existing": True})
+    modules.stack(catalog="crawler", source={"use_existing": True})
     modules.write()
     samples = modules.root / "s.json"
     samples.write_text('{"id": "i", "pk": "a", "sk": 1}')

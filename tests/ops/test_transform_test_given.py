@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ops.transform_test import rows_of
-from ops.transform_test.given import BAD_NUMBER, attributes, stream_record
+from streaming_etl.ops.transform_test import rows_of
+from streaming_etl.ops.transform_test.sample_records import BAD_NUMBER, attributes, stream_record
 
 ITEM = {"id": "a"}
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ops import OpsError
-from ops.transform_test import RefusedError, rows_of
-from ops.transform_test.asked import asked_for
+from streaming_etl.ops.transform_test import RefusedError, rows_of
+from streaming_etl.ops.transform_test.selection import asked_for
+from streaming_etl.stack.errors import CommandError
 from tests.components.pipelines import ROOT
 from tests.ops.modules import RETURN_ITEM, Modules
 
@@ -51,13 +51,14 @@ def test_another_module_of_that_name_is_there_again_afterwards(
 
 
 @pytest.mark.parametrize(
-    "statement", ["import yaml", "from transforms import orders", "import ops.screen"]
+    "statement",
+    ["import yaml", "from transforms import orders", "import streaming_etl.stack.console"],
 )
 def test_what_the_function_does_not_have_cannot_be_imported(
     modules: Modules, statement: str
 ) -> None:
     path = modules.write(f"{statement}\n\n\n{RETURN_ITEM}")
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         rows_of(path, ITEM)
     top = statement.split()[1].partition(".")[0]
     assert refused.value.message.startswith(f"{path} fails when it is loaded")
@@ -71,7 +72,7 @@ def test_what_the_function_does_not_have_cannot_be_imported(
 def test_what_is_imported_for_types_or_if_it_is_there_may_be_absent(modules: Modules) -> None:
     path = modules.write(
         "from typing import TYPE_CHECKING\n\nimport boto3, dateutil, msgspec, orjson, pybase64\n"
-        "from handlers.change import Change\n\nif TYPE_CHECKING:\n    import yaml\n"
+        "from streaming_etl.handlers.change.change import Change\n\nif TYPE_CHECKING:\n    import yaml\n"
         "try:\n    import rich\nexcept ImportError:\n    rich = None\n\n\n"
         "def transform(change):\n    return {'rich': rich is not None}\n"
     )
@@ -95,7 +96,7 @@ def test_a_package_of_the_transforms_own_lock_is_there(modules: Modules) -> None
 )
 def test_a_module_that_would_not_work_is_refused(modules: Modules, text: str, error: str) -> None:
     path = modules.write(text)
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         rows_of(path, ITEM)
     assert refused.value.message.startswith(error.format(path=path))
 
@@ -103,7 +104,7 @@ def test_a_module_that_would_not_work_is_refused(modules: Modules, text: str, er
 def test_a_module_of_two_pipelines_is_named_by_its_pipeline(modules: Modules) -> None:
     modules.stack("store", catalog="crawler")
     path = modules.write()
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         asked_for(path, None)
     assert refused.value.message == (
         f"{path} is the module of shop, store in Pulumi.dev.yaml, each with settings of its own; "
@@ -122,7 +123,7 @@ def test_a_module_of_two_pipelines_is_named_by_its_pipeline(modules: Modules) ->
     ],
 )  # fmt: skip
 def test_settings_that_are_not_there_are_told(transform: str, stack: Any, error: str) -> None:
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         asked_for(transform, stack)
     assert refused.value.message == error
 
@@ -145,14 +146,14 @@ def test_a_key_that_cannot_be_is_refused(
 ) -> None:
     modules.stack(catalog="crawler")
     modules.write()
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         asked_for("shop", None, None, key_names)
     assert refused.value.message == error
     assert asked_for("shop", None, None, ["id"]).key_names == ["id"]
 
 
 def test_the_key_of_an_existing_table_is_named_in_a_test(modules: Modules) -> None:
-    modules.stack(catalog="crawler", source={"existing": True})
+    modules.stack(catalog="crawler", source={"use_existing": True})
     modules.write("def transform(change):\n    return {'keys': change.keys}\n")
     item = {"id": "i", "pk": "a", "sk": 1}
     assert rows_of("shop", item, key_names=["pk", "sk"]) == [{"keys": {"pk": "a", "sk": 1}}]
@@ -172,11 +173,11 @@ def test_settings_given_otherwise_are_for_the_pipeline_that_is_tried_alone(
     for transform in ("shop", "store"):
         assert asked_for(transform, None, changed).args.source.range_key_type == "N"
     # Of no effect on `other.py`, which has no range key; the stack's tables have one.
-    with pytest.raises(OpsError, match=r"^These settings are refused: settings\.source: "):
+    with pytest.raises(CommandError, match=r"^These settings are refused: settings\.source: "):
         asked_for(path, None, changed)
     # Beside `range_key` no table of the stack could have it.
     assert asked_for(path, None, {"source": {"hash_key": "n"}}).key_names == ["n"]
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         asked_for("store", None, {"source": {"hash_key": "n"}})
     assert refused.value.message == (
         "Pulumi.dev.yaml is refused: tables.store.source: range_key='n' is the hash_key; name"
@@ -212,7 +213,7 @@ def test_what_ends_the_process_is_refused_and_an_interrupt_is_none(modules: Modu
     with pytest.raises(KeyboardInterrupt):
         rows_of(path, ITEM)
     path = modules.write(f"exit(3)\n\n\n{RETURN_ITEM}", "load.py")
-    with pytest.raises(OpsError, match=r"fails when it is loaded(.|\n)*SystemExit: 3$"):
+    with pytest.raises(CommandError, match=r"fails when it is loaded(.|\n)*SystemExit: 3$"):
         rows_of(path, ITEM)
 
 

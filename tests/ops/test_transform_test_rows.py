@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from handlers.line import change_line
-from ops.transform_test import RefusedError, rows_of
-from ops.transform_test.asked import asked_for
-from ops.transform_test.given import stream_record
-from ops.transform_test.samples import Source, samples_of
-from ops.transform_test.trial import Trial, folder
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.ops.transform_test import RefusedError, rows_of
+from streaming_etl.ops.transform_test.runner import Trial, folder
+from streaming_etl.ops.transform_test.sample_records import stream_record
+from streaming_etl.ops.transform_test.samples import Source, samples_of
+from streaming_etl.ops.transform_test.selection import asked_for
 from tests.components.pipelines import ROOT, dev_stack
 from tests.components.test_archives import rows as rows_in
 from tests.components.test_archives import run
@@ -26,7 +26,7 @@ ITEM = {"id": "a"}
 def test_the_rows_and_folders_are_those_of_the_archive_that_is_deployed(
     name: str, tmp_path: Path
 ) -> None:
-    source = Source("samples", ["id"], "removed")
+    source = Source("samples", ["id"], "on_remove")
     body = (ROOT / "transforms" / f"{name}.changes.json").read_bytes()
     lines = samples_of(body, source)
     trial = Trial(asked_for(name, "dev"))
@@ -192,10 +192,10 @@ def test_the_settings_of_the_pipeline_count(modules: Modules) -> None:
 
 def test_a_change_has_the_folders_of_the_lake(modules: Modules) -> None:
     partitions = {
-        "row_keys": {"store": []},
-        "time_source": "change",
+        "dynamic_partition_keys": {"store": []},
+        "partition_time": "event",
         "time_zone": "Asia/Tokyo",
-        "layout": "dt",
+        "layout": "date",
         "granularity": "hour",
     }
     modules.stack(catalog="crawler", partitions=partitions)

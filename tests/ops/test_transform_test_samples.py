@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from handlers.line import change_line
-from ops import OpsError
-from ops.transform_test.samples import ALLOWED, Source, samples_of
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.ops.transform_test.samples import ALLOWED, Source, samples_of
+from streaming_etl.stack.errors import CommandError
 from tests.components.pipelines import ROOT
 from tests.handlers.fakes import read_change, stream_record
 
@@ -69,7 +69,7 @@ def test_a_change_told_by_hand_has_its_kind_images_keys_and_time() -> None:
         ("REMOVE", {"id": "a"}, None, None),
         ("SNAPSHOT", {"id": "a"}, {"id": "a"}, None),
     ]
-    assert changes(given[:1], "removed") == [("MODIFY", {"id": "a"}, {"id": "a", "n": 2}, None)]
+    assert changes(given[:1], "on_remove") == [("MODIFY", {"id": "a"}, {"id": "a", "n": 2}, None)]
     read = [read_change(line) for line in samples_of(json.dumps(given).encode(), SOURCE)]
     assert [change.is_ttl_delete for change in read] == [False, True, False]
     assert read[2].changed_at.isoformat() == "2026-01-01T18:04:05+00:00"
@@ -193,7 +193,7 @@ TOO_MUCH = (
     ],
 )  # fmt: skip
 def test_what_holds_no_changes_is_refused_with_what_is_allowed(body: bytes, error: str) -> None:
-    with pytest.raises(OpsError) as refused:
+    with pytest.raises(CommandError) as refused:
         samples_of(body, SOURCE)
     assert refused.value.message == f"{error}\n{ALLOWED}"
 

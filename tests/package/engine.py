@@ -19,9 +19,9 @@ from pulumi.runtime.proto import (
     resource_pb2_grpc,
 )
 
-from graph.recorder import STACK, Graph, Recorder, RecordingMonitor, plain
-from local.deploy import loop_of_this_thread
-from ops.stack import ROOT
+from local.deploy.deploy import loop_of_this_thread
+from streaming_etl.stack.outputs import ROOT
+from streaming_etl.stack.recorder import STACK, Graph, Recorder, RecordingMonitor, plain
 from tests.components.pipelines import Tables
 
 PROJECT = "streaming-etl"

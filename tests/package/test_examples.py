@@ -14,10 +14,10 @@ import pulumi
 import pytest
 import yaml
 
-from components import StreamingEtlPipeline
-from graph.recorder import Graph, build
-from ops.stack import ROOT
 from package.host import PipelineProvider
+from streaming_etl import StreamingEtlPipeline
+from streaming_etl.stack.outputs import ROOT
+from streaming_etl.stack.recorder import Graph, build
 from tests.package.engine import PIPELINE
 from tests.package.schemas import misfits
 
@@ -169,10 +169,13 @@ def test_the_package_is_what_pulumi_runs_as_a_python_plugin() -> None:
         ({"logRetentionDays": True}, "logRetentionDays is no integer"),
         ({"partitions": "day"}, "partitions is no object"),
         ({"partitions": {"time_zone": "UTC"}}, "partitions.time_zone is unknown"),
-        ({"partitions": {"rowKeys": {"store_id": "a"}}}, "partitions.rowKeys.store_id is no array"),
         (
-            {"partitions": {"rowKeys": {"store_id": [7]}}},
-            "partitions.rowKeys.store_id is no string",
+            {"partitions": {"dynamicPartitionKeys": {"store_id": "a"}}},
+            "partitions.dynamicPartitionKeys.store_id is no array",
+        ),
+        (
+            {"partitions": {"dynamicPartitionKeys": {"store_id": [7]}}},
+            "partitions.dynamicPartitionKeys.store_id is no string",
         ),
     ],
 )

@@ -12,15 +12,15 @@ from google.protobuf import empty_pb2
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
-from components import (
+from package.host import PipelineProvider
+from streaming_etl import (
     ForwarderArgs,
     PartitionArgs,
     StreamingEtlPipeline,
     StreamingEtlPipelineArgs,
     TransformArgs,
 )
-from graph.recorder import UNKNOWN, Graph, build
-from package.host import PipelineProvider
+from streaming_etl.stack.recorder import UNKNOWN, Graph, build
 from tests.components.pipelines import TYPED, Pipelines, existing_table
 from tests.package.engine import Plugin, output, running_plugin
 from tests.package.schemas import camel
@@ -79,11 +79,14 @@ def test_a_program_elsewhere_gets_what_a_python_program_there_gets(
         "shop",
         {
             **GIVEN,
-            "partitions": {"timeZone": "Asia/Tokyo", "rowKeys": {"store_id": ["a", "b"]}},
+            "partitions": {
+                "timeZone": "Asia/Tokyo",
+                "dynamicPartitionKeys": {"store_id": ["a", "b"]},
+            },
             "tags": {"costCenter": "7", "owned_by": "shop"},
             # Whole numbers, which travel as floats, and one that is none.
             "logRetentionDays": 90,
-            "forwarder": {"batchSize": 100, "eventNames": ["INSERT"], "recordKib": 128},
+            "forwarder": {"batchSize": 100, "eventNames": ["INSERT"], "maxRecordKib": 128},
             "transform": {"bufferMib": 0.5},
             # Left out by a language that sends it all the same.
             "format": None,
@@ -93,10 +96,12 @@ def test_a_program_elsewhere_gets_what_a_python_program_there_gets(
     settings = StreamingEtlPipelineArgs(
         table_name="orders",
         transform_module="transforms/x.py",
-        partitions=PartitionArgs(time_zone="Asia/Tokyo", row_keys={"store_id": ["a", "b"]}),
+        partitions=PartitionArgs(
+            time_zone="Asia/Tokyo", dynamic_partition_keys={"store_id": ["a", "b"]}
+        ),
         tags={"costCenter": "7", "owned_by": "shop"},
         log_retention_days=90,
-        forwarder=ForwarderArgs(batch_size=100, event_names=["INSERT"], record_kib=128),
+        forwarder=ForwarderArgs(batch_size=100, event_names=["INSERT"], max_record_kib=128),
         transform=TransformArgs(buffer_mib=0.5),
     )
     exports: dict[str, Any] = {}
@@ -111,7 +116,7 @@ def test_a_program_elsewhere_gets_what_a_python_program_there_gets(
 
 
 def test_an_existing_table_is_looked_up(plugin: Plugin) -> None:
-    given = {**GIVEN, "source": {"existing": True}}
+    given = {**GIVEN, "source": {"use_existing": True}}
     state = plugin.construct("shop", given, tables=existing_table())
     assert state["sourceStreamArn"].endswith("/stream/2020-02-02T02:02:02.000")
     assert ("aws:dynamodb/getTable:getTable", "") in plugin.graph.calls
@@ -152,8 +157,8 @@ def test_a_refusal_is_told_in_one_sentence(plugin: Plugin) -> None:
         {"tags": {"cost": 7}},
         {"tags": {"aws:cost": "7"}},
         {"partitions": ["day"]},
-        {"partitions": {"row_keys": {"Store": []}}},
-        {"partitions": {"row_keys": {"store_id": [7]}}},
+        {"partitions": {"dynamic_partition_keys": {"Store": []}}},
+        {"partitions": {"dynamic_partition_keys": {"store_id": [7]}}},
         {"delivery": {"buffer_mib": 32}, "format": "parquet"},
         {"crawler_schedule": "cron(0 3 * * ? *)"},
         {"log_retention_days": True},
@@ -193,7 +198,10 @@ def test_all_that_must_be_given_is_named(plugin: Plugin) -> None:
         (("tags", "costCenter"), "tags['costCenter']"),
         (("lake",), "lake"),
         (("lake", "forceDestroy"), "lake: force_destroy"),
-        (("partitions", "rowKeys", "store_id"), "partitions: row_keys['store_id']"),
+        (
+            ("partitions", "dynamicPartitionKeys", "store_id"),
+            "partitions: dynamic_partition_keys['store_id']",
+        ),
     ],
 )
 def test_an_output_that_shapes_what_is_made_is_refused(

@@ -13,11 +13,11 @@ import pytest
 from pulumi.provider.experimental.analyzer import Analyzer
 from pulumi.provider.experimental.schema import generate_schema
 
-from components import StreamingEtlPipeline, StreamingEtlPipelineArgs
-from ops.stack import ROOT
 from package.host import PipelineProvider
+from streaming_etl import StreamingEtlPipeline, StreamingEtlPipelineArgs
+from streaming_etl.stack.outputs import ROOT
 from tests.package.schemas import camel
-from tests.readme_tables import field_docs
+from tools.docs.settings_tables import field_docs
 
 SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean"}
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

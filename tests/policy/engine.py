@@ -17,7 +17,7 @@ from pulumi.runtime import proto
 from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from graph import recorder
+from streaming_etl.stack import recorder
 from tests.components.pipelines import ROOT
 
 Registered = tuple[Any, Any]

@@ -13,9 +13,9 @@ from pulumi.runtime import proto
 from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 from pulumi_policy import EnforcementLevel
 
-from graph.recorder import build
 from policy.rules.pack import RULES
 from policy.rules.rule import ResourceRule
+from streaming_etl.stack.recorder import build
 from tests.components.pipelines import ROOT
 from tests.policy.careless import careless
 from tests.policy.engine import registered, running_pack, violations

@@ -5,7 +5,7 @@ import re
 
 from policy.rules.pack import RULES
 from policy.rules.production import STACKS
-from tests.policy.page import PAGE, written
+from tools.docs.policies_page import PAGE, written
 
 TEXT = PAGE.read_text()
 

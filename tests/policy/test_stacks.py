@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 
-from components import (
+from streaming_etl import (
     BackfillArgs,
     ForwarderArgs,
     LakeArgs,
@@ -14,7 +14,7 @@ from components import (
     SourceArgs,
     TransformArgs,
 )
-from graph.stack import program_graph, stack_graph
+from streaming_etl.stack.program import program_graph, stack_graph
 from tests.components.pipelines import TRANSFORM, Pipelines, dev_config, existing_table
 from tests.policy.engine import registered, violations
 
@@ -33,12 +33,12 @@ def test_the_example_stack_breaks_no_rule(pack: AnalyzerStub, preview: bool) -> 
     "settings",
     [
         {},
-        {"source": SourceArgs(existing=True), "tables": existing_table()},
+        {"source": SourceArgs(use_existing=True), "tables": existing_table()},
         {"lake": LakeArgs(bucket_name="theirs", kms_key_arn=KEY)},
         {"lake": LakeArgs(kms_key_arn=KEY, versioning=False)},
         {"catalog": "crawler", "module": TRANSFORM},
-        {"format": "parquet", "partitions": PartitionArgs(row_keys={"store_id": []})},
-        {"monitoring": MonitoringArgs(topic_arn="arn:aws:sns:::theirs", dashboard=False)},
+        {"format": "parquet", "partitions": PartitionArgs(dynamic_partition_keys={"store_id": []})},
+        {"monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:::theirs", dashboard=False)},
         {"backfill": BackfillArgs(enabled=True)},
         {
             "forwarder": ForwarderArgs(

@@ -11,12 +11,12 @@ from zlib import crc32
 
 from botocore.exceptions import ClientError
 
-from ops import OpsError
-from ops.backfill.checkpoint import Checkpoint, Segment, Subject
-from ops.backfill.pace import Pace
-from ops.backfill.scan import Scan
-from ops.backfill.table import SourceTable
-from ops.feed import Feed
+from streaming_etl.ops.backfill.checkpoint import Checkpoint, Segment, Subject
+from streaming_etl.ops.backfill.pace import Pace
+from streaming_etl.ops.backfill.scan import Scan
+from streaming_etl.ops.backfill.table import SourceTable
+from streaming_etl.ops.firehose_writer import Feed
+from streaming_etl.stack.errors import CommandError
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME, Scenario
 from tests.simulation.table import Change, Table, attributes, compact, keys_of
@@ -139,8 +139,8 @@ class Backfill:
         feed = Feed(
             self.client,
             STREAM_NAME,
-            max_changes=forwarder.changes_per_record,
-            max_bytes=forwarder.record_kib * 1024,
+            max_changes=forwarder.max_changes_per_record,
+            max_bytes=forwarder.max_record_kib * 1024,
             kib_per_second=KIB_PER_SECOND,
             clock=lambda: self.world.now,
             sleep=self.wait,
@@ -180,7 +180,7 @@ class Backfill:
             if world.strikes("backfill is killed after a checkpoint"):
                 raise KilledError
             again = False
-        except (KilledError, OpsError) as error:
+        except (KilledError, CommandError) as error:
             world.events[f"backfill run again, {type(error).__name__}"] += 1
             again = True
         seconds = world.now - start

@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any
 from unittest.mock import Mock, patch
 
-import handlers.forward
-import handlers.put
-import handlers.transform
-import ops.backfill.scan
-from components import queries
-from ops.backfill.checkpoint import Segment
-from ops.backfill.scan import Page, Scan
+import streaming_etl.handlers.firehose.put_records
+import streaming_etl.handlers.forwarder
+import streaming_etl.handlers.transform
+import streaming_etl.ops.backfill.scan
+from streaming_etl.components.table import queries
+from streaming_etl.ops.backfill.checkpoint import Segment
+from streaming_etl.ops.backfill.scan import Page, Scan
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME
 
@@ -28,20 +28,20 @@ def around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Any:
 
 
 def forwarder_as(wrapper: Callable[..., Any]) -> Any:
-    return around(handlers.forward, "lambda_handler", wrapper)
+    return around(streaming_etl.handlers.forwarder, "lambda_handler", wrapper)
 
 
 def reported_first(handler: Any, event: Any, context: Any) -> Any:
     """The forwarder reports the first of many changes where it should ask to halve them."""
     try:
         return handler(event, context)
-    except handlers.forward.HalveBatchError:
+    except streaming_etl.handlers.forwarder.BisectBatchError:
         number = event["Records"][0]["dynamodb"]["SequenceNumber"]
         return {"batchItemFailures": [{"itemIdentifier": number}]}
 
 
 def transform_as(wrapper: Callable[..., Any]) -> Any:
-    return around(handlers.transform, "lambda_handler", wrapper)
+    return around(streaming_etl.handlers.transform, "lambda_handler", wrapper)
 
 
 def told(name: str, value: str) -> Any:
@@ -118,7 +118,7 @@ def snapshots(change: Callable[[dict[str, Any]], Any]) -> Any:
         change(record["dynamodb"])
         return record
 
-    return around(ops.backfill.scan, "snapshot_record", wrapper)
+    return around(streaming_etl.ops.backfill.scan, "snapshot_record", wrapper)
 
 
 def checkpoint_before_put() -> Any:
@@ -182,7 +182,7 @@ def held(handler: Any, event: Any, context: Any) -> tuple[Any, list[bytes]]:
     client.put_record_batch.side_effect = lambda **request: {
         "RequestResponses": [{"RecordId": "record"} for _ in request["Records"]]
     }
-    with patch.object(handlers.put, "firehose", lambda: client):
+    with patch.object(streaming_etl.handlers.firehose.put_records, "firehose", lambda: client):
         response = handler(event, context)
     calls = client.put_record_batch.call_args_list
     return response, [record["Data"] for call in calls for record in call.kwargs["Records"]]
@@ -190,7 +190,7 @@ def held(handler: Any, event: Any, context: Any) -> tuple[Any, list[bytes]]:
 
 def put_back(*contents: bytes) -> None:
     if contents:
-        handlers.put.firehose().put_record_batch(
+        streaming_etl.handlers.firehose.put_records.firehose().put_record_batch(
             DeliveryStreamName=STREAM_NAME, Records=[{"Data": content} for content in contents]
         )
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import duckdb
 
-from components import queries
-from components.schema import athena_type
+from streaming_etl.components.table import queries
+from streaming_etl.components.table.column_types import athena_type
 from tests.simulation.lake import Row
 from tests.simulation.scenario import DATABASE, Scenario
 
@@ -36,7 +36,7 @@ def current_state(rows: Sequence[Row], scenario: Scenario) -> State:
     fill(rows, scenario)
     text = queries.current_state_sql(DATABASE, table)
     # Where projection asks for a key, one query per value sees all folders.
-    stores = sorted({row.folder["store"] for row in rows}) if table.asked_keys else [""]
+    stores = sorted({row.folder["store"] for row in rows}) if table.injected_keys else [""]
     shown = ", ".join(f'CAST("{name}" AS VARCHAR)' for name in SHOWN)
     found: State = []
     for store in stores:

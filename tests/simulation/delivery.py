@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from components.delivery import ERROR_FOLDERS
+from streaming_etl.components.stages.delivery import ERROR_FOLDERS
 from tests.simulation.lake import Lake
 from tests.simulation.scenario import STREAM_NAME, Scenario
 from tests.simulation.world import World

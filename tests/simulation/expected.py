@@ -76,9 +76,9 @@ def folder_of(change: Change, image: Item, scenario: Scenario) -> dict[str, str]
     """The partition values that the change itself decides."""
     partitions = scenario.args.partitions
     folder = {}
-    if partitions.row_keys:
+    if partitions.dynamic_partition_keys:
         folder["store"] = image.get("store") or store_of(change.keys["id"])
-    if partitions.time_source == "change":
+    if partitions.partition_time == "change":
         at = datetime.fromtimestamp(change.at, ZoneInfo(partitions.time_zone))
         folder |= {key: f"{at:{TIME_FORMATS[key]}}" for key in partitions.time_keys}
     return folder

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
-import handlers.forward
-import handlers.log
-import handlers.put
-import handlers.transform
-from handlers.put import put_records
-from handlers.rows import RowEncoder
+import streaming_etl.handlers.firehose.put_records
+import streaming_etl.handlers.forwarder
+import streaming_etl.handlers.structured_log
+import streaming_etl.handlers.transform
+from streaming_etl.handlers.firehose.put_records import put_records
+from streaming_etl.handlers.rows.encoder import RowEncoder
 from tests.simulation.scenario import Scenario
 from tests.simulation.user_module import KilledError, transform
 from tests.simulation.user_module import __file__ as user_file
@@ -72,7 +72,7 @@ class Function:
             trace = "".join(format_tb(error.__traceback__))
             printed.write(f"[ERROR] {type(error).__name__}: {error}\n{trace}")
             ok, response = False, None
-            asks_to_halve = isinstance(error, handlers.forward.HalveBatchError)
+            asks_to_halve = isinstance(error, streaming_etl.handlers.forwarder.BisectBatchError)
             if world.faults.total() == faults and not asks_to_halve:
                 world.complaints.append(f"{self.name} fails by itself: {type(error).__name__}")
         world.logs.append(printed.getvalue())
@@ -89,8 +89,8 @@ class Function:
         if not self.warm or world.chance("containers").random() < 0.05:
             self.warm = True
             world.events[f"{self.name} starts cold"] += 1
-            if self.module is handlers.transform:
-                handlers.transform.load_pipeline.cache_clear()
+            if self.module is streaming_etl.handlers.transform:
+                streaming_etl.handlers.transform.load_pipeline.cache_clear()
         context = SimpleNamespace(
             function_name=self.name, get_remaining_time_in_millis=self.remaining_milliseconds
         )
@@ -118,10 +118,10 @@ class ResponseTooLargeError(Exception):
 
 def pipeline_of(scenario: Scenario) -> Any:
     """What the transform's cold start would load from its archive."""
-    settings = json.loads(json.dumps(scenario.table.row_settings))
+    settings = json.loads(json.dumps(scenario.table.transform_config))
     encoder = RowEncoder(settings, ZoneInfo(settings["time_zone"]))
-    function = partial(transform, partitioned=bool(settings["row_keys"]))
-    return handlers.transform.Pipeline(function, user_file, encoder)
+    function = partial(transform, partitioned=bool(settings["dynamic_partition_keys"]))
+    return streaming_etl.handlers.transform.Pipeline(function, user_file, encoder)
 
 
 class Outside:
@@ -158,9 +158,18 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
         enter = patches.enter_context
         enter(patch.dict(os.environ, scenario.environment))
         enter(
-            patch.object(handlers.transform, "load_pipeline", cache(partial(pipeline_of, scenario)))
+            patch.object(
+                streaming_etl.handlers.transform,
+                "load_pipeline",
+                cache(partial(pipeline_of, scenario)),
+            )
         )
-        for module in (handlers.forward, handlers.log, handlers.put, handlers.transform):
+        for module in (
+            streaming_etl.handlers.forwarder,
+            streaming_etl.handlers.structured_log,
+            streaming_etl.handlers.firehose.put_records,
+            streaming_etl.handlers.transform,
+        ):
             for name, value in list(vars(module).items()):
                 if name == "firehose":
                     enter(patch.object(module, name, lambda: client))

@@ -11,7 +11,12 @@ from gzip import decompress
 from typing import Any
 from zlib import crc32
 
-from components.lake_table import DATA_PREFIX, ERRORS_PREFIX, FAILED_BATCHES_PREFIX, LakeTable
+from streaming_etl.components.table.lake_table import (
+    DATA_PREFIX,
+    ERRORS_PREFIX,
+    FAILED_BATCHES_PREFIX,
+    LakeTable,
+)
 from tests.simulation.scenario import DATABASE
 
 # A line's end as Hadoop's TextInputFormat sees it, quoted or not.

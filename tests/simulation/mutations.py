@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-import handlers.forward
-import handlers.image
-import handlers.put
-import handlers.reader
-import handlers.transform
-import ops.feed
+import streaming_etl.handlers.change.decode
+import streaming_etl.handlers.change.lazy_item
+import streaming_etl.handlers.firehose.put_records
+import streaming_etl.handlers.forwarder
+import streaming_etl.handlers.transform
+import streaming_etl.ops.firehose_writer
 from tests.simulation import breaking
 from tests.simulation.breaking import answers, around, each_answer, query, rows, told
 from tests.simulation.run import simulate
@@ -84,11 +84,13 @@ _missing = found_by("nothing_is_missing")
 _missing("FailedPutCount is ignored", breaking.failed_put_count_ignored())
 _missing(
     "the last failure is reported instead of the first",
-    around(handlers.forward, "put_records", lambda put, *a, **k: put(*a, **k)[-1:]),
+    around(streaming_etl.handlers.forwarder, "put_records", lambda put, *a, **k: put(*a, **k)[-1:]),
 )
 _missing(
     "the forwarder reports what it gave up as done",
-    around(handlers.forward, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]),
+    around(
+        streaming_etl.handlers.forwarder, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]
+    ),
 )
 _missing(
     "an oversized change is passed over",
@@ -97,7 +99,11 @@ _missing(
 )
 _missing(
     "a put-back that fails is passed over",
-    around(handlers.put, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]),
+    around(
+        streaming_etl.handlers.firehose.put_records,
+        "put_records",
+        lambda put, *a, **k: (put(*a, **k), [])[1],
+    ),
 )
 _missing("the last record to put back is forgotten", breaking.transform_as(breaking.forget_last))
 _missing(
@@ -113,7 +119,9 @@ _missing(
 )
 _missing(
     "what Firehose does not take of a backfill is passed over",
-    around(ops.feed, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]),
+    around(
+        streaming_etl.ops.firehose_writer, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]
+    ),
     has_backfill,
 )
 
@@ -124,12 +132,12 @@ _else("old images travel unasked", told("OLD_IMAGE", "always"))
 _else("a TTL delete loses its mark", breaking.forwarder_as(breaking.forget_identity))
 _else(
     "compressed changes are not read",
-    patch.object(handlers.reader, "decompress", lambda _: b"{}"),
+    patch.object(streaming_etl.handlers.change.decode, "decompress", lambda _: b"{}"),
     has_large_changes,
 )
 _else(
     "an image forgets what was not decoded",
-    patch.object(handlers.image.Image, "get", dict.get),
+    patch.object(streaming_etl.handlers.change.lazy_item.Image, "get", dict.get),
     lambda scenario: scenario.poison == 0,
 )
 _else("a bad change sets its pack aside", breaking.transform_as(breaking.set_aside_packs))
@@ -148,7 +156,7 @@ _else(
             store=STORES[2]
         )
     ),
-    lambda scenario: scenario.args.partitions.row_keys,
+    lambda scenario: scenario.args.partitions.dynamic_partition_keys,
 )
 _else("rows end without a line break", rows(bytes.rstrip))
 
@@ -183,21 +191,29 @@ _ended(
 _ended("a bad change goes back with its pack", breaking.transform_as(breaking.put_back_packs))
 _ended(
     "a response is larger than Lambda takes",
-    patch.object(handlers.transform.transform_records, "__defaults__", (10**9,)),
+    patch.object(streaming_etl.handlers.transform.transform_records, "__defaults__", (10**9,)),
     has_large_rows,
 )
 _ended(
     "the forwarder puts until its time-out",
-    patch.object(handlers.forward, "deadline_of", lambda _: 1e12),
+    patch.object(streaming_etl.handlers.forwarder, "deadline_of", lambda _: 1e12),
 )
 _ended(
     "a call holds more records than Firehose takes",
-    around(handlers.put, "groups", lambda cut, contents, _, size: cut(contents, 10**9, size)),
+    around(
+        streaming_etl.handlers.firehose.put_records,
+        "groups",
+        lambda cut, contents, _, size: cut(contents, 10**9, size),
+    ),
     lambda scenario: scenario.changes > 500,
 )
 _ended(
     "a call holds more bytes than Firehose takes",
-    around(handlers.put, "groups", lambda cut, contents, count, _: cut(contents, count, 10**9)),
+    around(
+        streaming_etl.handlers.firehose.put_records,
+        "groups",
+        lambda cut, contents, count, _: cut(contents, count, 10**9),
+    ),
     has_large_changes,
 )
 _ended(
@@ -219,7 +235,7 @@ _ended(
 _told = found_by("nothing_is_told_in_logs")
 _told(
     "an error's own text is logged",
-    patch.object(handlers.transform, "_reason", lambda error, *_: str(error)),
+    patch.object(streaming_etl.handlers.transform, "_reason", lambda error, *_: str(error)),
 )
 _told(
     "the forwarder logs a change's keys",
@@ -236,5 +252,5 @@ _told(
 )
 _told(
     "an exception quotes the change",
-    patch.object(handlers.transform.PutBackError, "__str__", lambda _: STORES[0]),
+    patch.object(streaming_etl.handlers.transform.RequeueError, "__str__", lambda _: STORES[0]),
 )

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-import handlers.forward
-import handlers.transform
+import streaming_etl.handlers.forwarder
+import streaming_etl.handlers.transform
 from tests.simulation.backfill import Backfill
 from tests.simulation.checks import CHECKS, Run
 from tests.simulation.delivery import Delivery
@@ -58,8 +58,12 @@ def drive(world: World, scenario: Scenario) -> Run:
     """Join the parts and let them run until nothing is due."""
     settings = scenario.args
     lake = Lake(scenario.table)
-    forwarder = Function(world, "forwarder", handlers.forward, settings.forwarder.timeout_seconds)
-    transform = Function(world, "transform", handlers.transform, settings.transform.timeout_seconds)
+    forwarder = Function(
+        world, "forwarder", streaming_etl.handlers.forwarder, settings.forwarder.timeout_seconds
+    )
+    transform = Function(
+        world, "transform", streaming_etl.handlers.transform, settings.transform.timeout_seconds
+    )
     delivery = Delivery(world, scenario, lake)
     processing = Processing(world, scenario, transform, delivery)
     mapping = Mapping(world, scenario, forwarder, lake)

@@ -7,15 +7,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from components import (
+from streaming_etl import (
     DeliveryArgs,
     ForwarderArgs,
     PartitionArgs,
     StreamingEtlPipelineArgs,
     TransformArgs,
 )
-from components.lake_table import LakeTable, plan_lake_table
-from components.transform_module import TransformModule, read_transform_module
+from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
+from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 from tests.simulation.user_module import STORES
 from tests.simulation.world import FAULTS, START, Spell
 
@@ -86,8 +86,8 @@ class Scenario:
         return {
             "DELIVERY_STREAM": STREAM_NAME,
             "EVENT_NAMES": ",".join(forwarder.event_names),
-            "CHANGES_PER_RECORD": str(forwarder.changes_per_record),
-            "RECORD_KIB": str(forwarder.record_kib),
+            "MAX_CHANGES_PER_RECORD": str(forwarder.max_changes_per_record),
+            "MAX_RECORD_KIB": str(forwarder.max_record_kib),
             "OLD_IMAGE": forwarder.old_image,
         }
 
@@ -114,7 +114,7 @@ def scenario_of(seed: int) -> Scenario:
             timeout_seconds=chance.choice((60, 120)),
             buffer_mib=chance.choice((0.2, 1.0, 3.0)),
             buffer_seconds=chance.choice((5, 60) if dense else (0, 5, 60)),
-            retries=chance.choice((0, 1, 3, 3)),
+            maximum_retry_attempts=chance.choice((0, 1, 3, 3)),
         ),
         delivery=DeliveryArgs(
             buffer_mib=64 if partitions.dynamic else chance.choice((1, 64)),
@@ -164,14 +164,16 @@ def user_module(has_columns: bool) -> TransformModule:
 
 def partitions_of(chance: Random) -> PartitionArgs:
     listed: dict[str, Sequence[str]] = {"store": STORES}
-    row_keys = chance.choice(({}, {}, {}, listed, {"store": ()}))
+    dynamic_partition_keys = chance.choice(({}, {}, {}, listed, {"store": ()}))
     granularity = chance.choice(("year", "day", "hour"))
     return PartitionArgs(
         granularity=granularity,
-        layout="folders" if granularity == "year" else chance.choice(("folders", "dt")),
+        layout="year_month_day"
+        if granularity == "year"
+        else chance.choice(("year_month_day", "date")),
         time_zone=chance.choice(("UTC", "Asia/Tokyo", "America/New_York")),
-        time_source=chance.choice(("arrival", "arrival", "arrival", "change")),
-        row_keys=row_keys,
+        partition_time=chance.choice(("ingestion", "ingestion", "ingestion", "event")),
+        dynamic_partition_keys=dynamic_partition_keys,
     )
 
 
@@ -186,12 +188,12 @@ def forwarder_of(chance: Random, crowded: bool, dense: bool) -> ForwarderArgs:
     some = chance.sample(EVENT_NAMES, chance.choice((1, 2)))
     packed = chance.random() < (0.3 if crowded else 0.85)
     packing: dict[str, Any] = {
-        "changes_per_record": chance.choice((3, 20, 500, 500)),
-        "record_kib": chance.choice((1, 4, 150, 150)),
+        "max_changes_per_record": chance.choice((3, 20, 500, 500)),
+        "max_record_kib": chance.choice((1, 4, 150, 150)),
     }
     return ForwarderArgs(
-        **packing if packed else {"changes_per_record": 1},
-        old_image=chance.choice(("always", "removed", "never")),
+        **packing if packed else {"max_changes_per_record": 1},
+        old_image=chance.choice(("always", "on_remove", "never")),
         batch_size=10_000 if crowded else chance.choice((1, 3, 20, 100, 500, 500)),
         batching_window_seconds=30 if dense else chance.choice((0, 5, 30, 60)),
         parallelization_factor=1 if dense else chance.choice((1, 1, 2, 10)),

@@ -217,7 +217,7 @@ class Table:
         if chance.random() < 0.8:
             item["price"] = Decimal(chance.randint(-(10**7), 10**7)).scaleb(-chance.randint(0, 2))
         # Where queries ask for a store, an item that moved would be current in both.
-        if chance.random() < 0.5 and not scenario.table.asked_keys:
+        if chance.random() < 0.5 and not scenario.table.injected_keys:
             item["store"] = chance.choice(STORES)
         if chance.random() < scenario.poison:
             item["do"] = chance.choice(self.poison_kinds())
@@ -234,7 +234,7 @@ class Table:
         return (
             *POISON,
             "wrong column" if scenario.table.columns else "return the item",
-            *(("mix partitions",) if scenario.args.partitions.row_keys else ()),
+            *(("mix partitions",) if scenario.args.partitions.dynamic_partition_keys else ()),
             *(("kill",) if scenario.deadly else ()),
         )
 

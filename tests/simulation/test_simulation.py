@@ -49,7 +49,7 @@ def test_what_the_faults_lead_to_happens(results: list[Result]) -> None:
         *("transform tried again", "transform batches given up", "rows repeated"),
         "changes that land behind a later change of their item",
         "snapshots that land behind a later change of their item",
-        *("backfill run again, KilledError", "backfill run again, OpsError"),
+        *("backfill run again, KilledError", "backfill run again, CommandError"),
     }
     assert wanted - set(happened) == set()
 

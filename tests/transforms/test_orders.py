@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ops.transform_test import RefusedError, rows_of
+from streaming_etl.ops.transform_test import RefusedError, rows_of
 
 MODULE = "transforms/orders.py"
 ORDER = {

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from components import PartitionArgs, StreamingEtlPipelineArgs
-from components.lake_table import plan_lake_table
-from components.transform_module import read_transform_module
-from handlers.values import one_line
-from ops.transform_test import rows_of
-from ops.transform_test.samples import Source, samples_of
+from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
+from streaming_etl.components.table.lake_table import plan_lake_table
+from streaming_etl.components.table.transform_module import read_transform_module
+from streaming_etl.handlers.rows.text_forms import one_line
+from streaming_etl.ops.transform_test import rows_of
+from streaming_etl.ops.transform_test.samples import Source, samples_of
 from tests.components.pipelines import ROOT
 from tests.handlers.fakes import row_encoder
 from tests.handlers.test_rows import METADATA
-from tests.transforms.page import BLOCKS, PAGE, written
+from tools.docs.transforms_page import BLOCKS, PAGE, written
 
 TEXT = PAGE.read_text()
 REASONS = [line.split(" | ")[1] for line in BLOCKS["refusals"]().splitlines()[2:]]
@@ -104,7 +104,7 @@ def test_the_tests_on_the_page_pass() -> None:
 
 def test_the_samples_on_the_page_are_taken() -> None:
     [block] = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
-    assert len(samples_of(block.encode(), Source("page", ["id"], "removed"))) == 4
+    assert len(samples_of(block.encode(), Source("page", ["id"], "on_remove"))) == 4
 
 
 @pytest.mark.parametrize(("added", "shifts"), [("last", False), ("first", True)])

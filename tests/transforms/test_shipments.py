@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from ops.transform_test import RefusedError, rows_of
+from streaming_etl.ops.transform_test import RefusedError, rows_of
 
 PIPELINE = "shipments"
 SHIPMENT = {

@@ -27,14 +27,14 @@ class Repository:
         (path / ".github").mkdir()
         for script in ("graph_diff.py", "markdown.py", "stacks.py"):
             shutil.copy(GITHUB / script, path / ".github")
-        self.write("graph/__main__.py", GRAPH)
+        self.write("tools/graph/__main__.py", GRAPH)
 
     def git(self, *args: str) -> str:
         command = ["git", "-C", str(self.path), *args]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def write(self, name: str, text: str) -> None:
-        (self.path / name).parent.mkdir(exist_ok=True)
+        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
         (self.path / name).write_text(text)
 
     def commit(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.stack import read_config
+from streaming_etl.stack.outputs import read_config
 from tests.workflows.scripts import GITHUB, ROOT, run
 
 SHARED, OWN, BACKEND = "AWS_PREVIEW_ROLE_ARN", "AWS_PREVIEW_ROLE_ARNS", "PULUMI_BACKEND_URL"

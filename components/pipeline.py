@@ -1,0 +1,154 @@
+"""One DynamoDB table in, one queryable lake table out: joins the stages, creates nothing else."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Optional
+
+import pulumi
+from pulumi.provider.experimental.util import camel_case
+
+from streaming_etl.components.monitoring.monitoring import Monitoring, Watched
+from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.settings.stack_config import args_from_config
+from streaming_etl.components.settings.validation import SettingsError
+from streaming_etl.components.stages.backfill import Backfill
+from streaming_etl.components.stages.catalog import Catalog
+from streaming_etl.components.stages.delivery import Delivery
+from streaming_etl.components.stages.forwarder import Forwarder
+from streaming_etl.components.stages.iam import look_up_account
+from streaming_etl.components.stages.lake import Lake
+from streaming_etl.components.stages.query import Query
+from streaming_etl.components.stages.references import Pipeline
+from streaming_etl.components.stages.source import Source
+from streaming_etl.components.table.lake_table import prepare
+
+
+class StreamingEtlPipeline(pulumi.ComponentResource):
+    """From a DynamoDB table's name to an Athena answer.
+
+    name: at most 35 of a-z 0-9 -, unique in the stack; every resource is named after it.
+    args: the settings, or a dict of them, which is how they come from another language; they and
+    the transform module are checked before any resource exists.
+
+    Raises SettingsError.
+    """
+
+    bucket: pulumi.Output[str]
+    """Name of the lake's bucket."""
+    database: pulumi.Output[str]
+    """Glue database."""
+    table: pulumi.Output[str]
+    """Glue table with a row per change."""
+    view: Optional[pulumi.Output[str]]
+    """Athena view of the current state; none without COLUMNS or with keys to ask for."""
+    workgroup: pulumi.Output[str]
+    """Athena workgroup to query in."""
+    current_state_query_id: pulumi.Output[str]
+    """Saved query of the current state."""
+    delivery_stream: pulumi.Output[str]
+    """Name of the Firehose delivery stream."""
+    source_table: pulumi.Output[str]
+    """Name of the DynamoDB table."""
+    source_table_arn: pulumi.Output[str]
+    """ARN of the DynamoDB table."""
+    source_stream_arn: pulumi.Output[str]
+    """ARN of its stream."""
+    failed_batches_location: pulumi.Output[str]
+    """Where batches lie that the forwarder gave up, whole."""
+    errors_location: pulumi.Output[str]
+    """Where records lie that the transform or Firehose refused, whole."""
+    alarm_topic_arn: pulumi.Output[str]
+    """SNS topic of the alarms."""
+    failure_events_topic_arn: pulumi.Output[str]
+    """SNS topic that names each object set aside and each crawl that failed; nobody is subscribed
+    to it."""
+    dashboard: Optional[pulumi.Output[str]]
+    """Name of the CloudWatch dashboard, if there is one."""
+    crawler: Optional[pulumi.Output[str]]
+    """Glue crawler; none with projection."""
+    backfill_state_machine_arn: Optional[pulumi.Output[str]]
+    """State machine of `streaming-etl backfill --export`; none without backfill."""
+    backfill_location: Optional[pulumi.Output[str]]
+    """Where exports and what became of their files lie; none without backfill."""
+
+    def __init__(
+        self,
+        name: str,
+        args: StreamingEtlPipelineArgs,
+        opts: Optional[pulumi.ResourceOptions] = None,
+    ) -> None:
+        if isinstance(args, Mapping):
+            args = args_from_config(name, args)
+        if not isinstance(args, StreamingEtlPipelineArgs):
+            raise SettingsError(
+                f"{name}: {args!r} is no settings; pass StreamingEtlPipelineArgs(...)."
+            )
+        module, table, packages = prepare(name, args)
+        super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
+
+        child = pulumi.ResourceOptions(parent=self)
+        pipeline = Pipeline(
+            name=name,
+            args=args,
+            module=module,
+            table=table,
+            packages=packages,
+            account=look_up_account(self),
+            tags={"streaming-etl:pipeline": name, **args.tags},
+        )
+        source = Source(pipeline, child)
+        lake = Lake(pipeline, child)
+        catalog = Catalog(pipeline, lake.bucket, child)
+        delivery = Delivery(pipeline, lake.bucket, catalog.entry, child)
+        forwarder = Forwarder(pipeline, source.stream_arn, lake.bucket, delivery.stream, child)
+        backfill = None
+        if args.backfill.enabled:
+            backfill = Backfill(
+                pipeline,
+                source.table_arn,
+                source.key_names,
+                lake.bucket,
+                catalog.entry.database_name,
+                delivery.stream,
+                delivery.errors_path,
+                child,
+            )
+        query = Query(pipeline, lake.bucket, catalog.entry, child)
+        watched = Watched(
+            forwarder=forwarder.function,
+            mapping_id=forwarder.mapping_id,
+            transform=delivery.transform,
+            stream_name=delivery.stream.name,
+            bucket=lake.bucket,
+            failed_batches_path=forwarder.failed_batches_path,
+            errors_path=delivery.errors_path,
+            crawler_name=catalog.crawler_name,
+            state_machine_arn=backfill.state_machine_arn if backfill else None,
+        )
+        monitoring = Monitoring(pipeline, watched, child)
+
+        self.bucket = lake.bucket.name
+        self.database = catalog.entry.database_name
+        self.table = catalog.entry.table_name
+        self.view = query.view_name
+        self.workgroup = query.workgroup_name
+        self.current_state_query_id = query.current_state_query_id
+        self.delivery_stream = delivery.stream.name
+        self.source_table = source.table_name
+        self.source_table_arn = source.table_arn
+        self.source_stream_arn = source.stream_arn
+        self.failed_batches_location = forwarder.failed_batches_location
+        self.errors_location = delivery.errors_location
+        self.alarm_topic_arn = monitoring.alarm_topic_arn
+        self.failure_events_topic_arn = monitoring.failure_events_topic_arn
+        self.dashboard = monitoring.dashboard_name
+        self.crawler = catalog.crawler_name
+        self.backfill_state_machine_arn = backfill.state_machine_arn if backfill else None
+        self.backfill_location = backfill.location if backfill else None
+        # As every language's SDK spells them that reads the component back.
+        self.register_outputs({camel_case(name): it for name, it in self.outputs.items()})
+
+    @property
+    def outputs(self) -> dict[str, Optional[pulumi.Output[str]]]:
+        """All of the above by name, for `pulumi.export`; None where there is none."""
+        return {name: getattr(self, name) for name in inspect.get_annotations(StreamingEtlPipeline)}

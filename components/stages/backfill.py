@@ -1,0 +1,186 @@
+"""Large tables: DynamoDB's export, a state machine over its files, a Lambda that forwards them."""
+
+import json
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from streaming_etl.components.packaging.archive import forwarder_archive
+from streaming_etl.components.stages import iam
+from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL, Places, definition
+from streaming_etl.components.stages.document import concat, document
+from streaming_etl.components.stages.lambda_function import Function, create_function
+from streaming_etl.components.stages.references import DeliveryStream, LakeBucket, Pipeline
+from streaming_etl.components.table.lake_table import BACKFILL_PREFIX
+
+
+class Backfill(pulumi.ComponentResource):
+    """Outputs: `state_machine_arn` and `location`."""
+
+    state_machine_arn: pulumi.Output[str]
+    location: pulumi.Output[str]
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        table_arn: pulumi.Output[str],
+        key_names: Sequence[str],
+        bucket: LakeBucket,
+        database_name: pulumi.Output[str],
+        delivery: DeliveryStream,
+        errors_path: pulumi.Output[str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        name = f"{pipeline.name}-backfill"
+        super().__init__("streaming-etl:index:Backfill", name, None, opts)
+        path = concat(BACKFILL_PREFIX, database_name, f"/{pipeline.table.name}/")
+        self.location = bucket.location(path)
+        # Among what Firehose refuses, so that the same alarm sees it.
+        errors_path = concat(errors_path, "backfill-failed/")
+        function = self.create_function(pipeline, key_names, delivery, errors_path)
+        function_policy = iam.role_policy(
+            f"{name}-policy",
+            function.role,
+            function_statements(pipeline, bucket, delivery, path, errors_path),
+            self,
+        )
+        machine = self.create_machine(
+            pipeline,
+            Places(
+                partition=pipeline.account.partition,
+                account_id=pipeline.account.account_id,
+                table_arn=table_arn,
+                bucket=bucket.name,
+                exports=concat(path, "exports"),
+                results=concat(path, "results"),
+                function_arn=function.resource.arn,
+                kms_key_arn=pipeline.args.lake.kms_key_arn,
+            ),
+            bucket,
+            path,
+            [function_policy, *delivery.ready],
+        )
+        self.state_machine_arn = machine.arn
+        self.register_outputs({"stateMachineArn": machine.arn, "location": self.location})
+
+    def create_function(
+        self,
+        pipeline: Pipeline,
+        key_names: Sequence[str],
+        delivery: DeliveryStream,
+        errors_path: pulumi.Output[str],
+    ) -> Function:
+        """The function of one file, packing as the forwarder does."""
+        args, packing = pipeline.args.backfill, pipeline.args.forwarder
+        return create_function(
+            f"{pipeline.name}-backfill",
+            pipeline,
+            archive=forwarder_archive(pipeline.packages.forwarder),
+            handler="streaming_etl.handlers.backfill.lambda_handler",
+            timeout_seconds=args.timeout_seconds,
+            memory_mib=args.memory_mib,
+            parent=self,
+            environment={
+                "DELIVERY_STREAM": delivery.name,
+                "MAX_CHANGES_PER_RECORD": str(packing.max_changes_per_record),
+                "MAX_RECORD_KIB": str(packing.max_record_kib),
+                "KEY_NAMES": json.dumps(list(key_names)),
+                "KIB_PER_SECOND": f"{args.kib_per_second / args.concurrency:g}",
+                "ERRORS_PATH": errors_path,
+            },
+        )
+
+    def create_machine(
+        self,
+        pipeline: Pipeline,
+        places: Places,
+        bucket: LakeBucket,
+        path: pulumi.Output[str],
+        depends_on: Sequence[pulumi.Resource],
+    ) -> aws.sfn.StateMachine:
+        """The state machine with its role.
+
+        It writes no logs: Step Functions keeps each run's history for 90 days and the bucket what
+        each file came to, and log delivery would need rights on every log group of the account.
+        """
+        name, account, tags = f"{pipeline.name}-backfill", pipeline.account, pipeline.tags
+        role = iam.service_role(f"{name}-states-role", "states.amazonaws.com", account, tags, self)
+        statements = machine_statements(pipeline, places, bucket, path)
+        policy = iam.role_policy(f"{name}-states-policy", role, statements, self)
+        machine = aws.sfn.StateMachine(
+            f"{name}-state-machine",
+            role_arn=role.arn,
+            type="STANDARD",
+            definition=document(definition(places, pipeline.args.backfill)),
+            tags=dict(tags),
+            # IAM is eventually consistent: a run must find its role's policy in place.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *depends_on]),
+        )
+        # A policy of its own, after the machine, whose ARN it names.
+        iam.role_policy(
+            f"{name}-children-policy", role, children_statements(machine, account), self
+        )
+        return machine
+
+
+def function_statements(
+    pipeline: Pipeline,
+    bucket: LakeBucket,
+    delivery: DeliveryStream,
+    path: pulumi.Output[str],
+    errors_path: pulumi.Output[str],
+) -> list[iam.Statement]:
+    """Read the export's files, put on the delivery stream, set aside what cannot go."""
+    key, account = pipeline.args.lake.kms_key_arn, pipeline.account
+    return [
+        iam.allow(["firehose:PutRecordBatch"], [delivery.arn]),
+        iam.allow(["s3:GetObject"], [bucket.objects(path, "exports/")]),
+        iam.allow(["s3:PutObject"], [bucket.objects(errors_path)]),
+        *iam.allow_key(key, account, ["kms:Decrypt", "kms:GenerateDataKey"]),
+    ]
+
+
+def machine_statements(
+    pipeline: Pipeline, places: Places, bucket: LakeBucket, path: pulumi.Output[str]
+) -> list[iam.Statement]:
+    """Export the table, read lists of files, call the function, write results.
+
+    DynamoDB writes the export with the rights of who asks for it.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+    """
+    key, account = pipeline.args.lake.kms_key_arn, pipeline.account
+    exports = concat(places.table_arn, "/export/*")
+    write = ["s3:AbortMultipartUpload", "s3:PutObject"]
+    return [
+        iam.allow(["dynamodb:ExportTableToPointInTime"], [places.table_arn]),
+        iam.allow(["dynamodb:DescribeExport"], [exports]),
+        iam.allow([*write, "s3:PutObjectAcl"], [bucket.objects(path, "exports/")]),
+        iam.allow(
+            ["s3:GetObject"], [bucket.objects(path, "exports/"), bucket.objects(path, "lists/")]
+        ),
+        iam.allow(
+            [*write, "s3:GetObject", "s3:ListMultipartUploadParts"],
+            [bucket.objects(path, "results/")],
+        ),
+        iam.allow(["lambda:InvokeFunction"], [places.function_arn]),
+        *iam.allow_key(key, account, ["kms:Decrypt", "kms:GenerateDataKey"]),
+    ]
+
+
+def children_statements(machine: aws.sfn.StateMachine, account: iam.Account) -> list[iam.Statement]:
+    """Start, watch and stop the executions of the files, and count them.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    """
+    children = [
+        account.arn("states", concat("execution:", machine.name, end))
+        for end in (":*", f"/{FILES_LABEL}:*")
+    ]
+    runs = account.arn("states", concat("mapRun:", machine.name, "/*"))
+    return [
+        iam.allow(["states:StartExecution"], [machine.arn]),
+        iam.allow(["states:DescribeExecution", "states:StopExecution"], children),
+        iam.allow(["states:DescribeMapRun"], [runs]),
+    ]

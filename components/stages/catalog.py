@@ -1,0 +1,203 @@
+"""Stage 4: the Glue database and table, and a crawler where partitions are not projected."""
+
+from typing import Optional
+
+import pulumi
+import pulumi_aws as aws
+
+from streaming_etl.components.stages import iam
+from streaming_etl.components.stages.document import concat
+from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, Pipeline
+from streaming_etl.components.table.column_types import glue_type
+from streaming_etl.components.table.lake_table import (
+    DATA_PREFIX,
+    default_database_name,
+    projection_parameters,
+)
+
+TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
+TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+PARQUET_INPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+PARQUET_OUTPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+
+# format: input format, output format, SerDe, its parameters.
+# https://docs.aws.amazon.com/athena/latest/ug/supported-serdes.html
+SERDES: dict[str, tuple[str, str, str, dict[str, str]]] = {
+    "csv": (
+        TEXT_INPUT,
+        TEXT_OUTPUT,
+        "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+        # A quote is doubled, never escaped. With the SerDe's own escape character, the
+        # backslash, every backslash of the data would vanish; U+0001 never stands in a row.
+        {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\u0001"},
+    ),
+    "json": (
+        TEXT_INPUT,
+        TEXT_OUTPUT,
+        "org.openx.data.jsonserde.JsonSerDe",
+        {"ignore.malformed.json": "false"},
+    ),
+    "parquet": (
+        PARQUET_INPUT,
+        PARQUET_OUTPUT,
+        "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+        {"serialization.format": "1"},
+    ),
+}
+
+# Partitions take the table's own columns: crawling CSV anew would call them col0, col1, ...
+# https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html
+CRAWLER_CONFIGURATION = (
+    '{"Version":1.0,'
+    '"CrawlerOutput":{"Partitions":{"AddOrUpdateBehavior":"InheritFromTable"}},'
+    '"Grouping":{"TableGroupingPolicy":"CombineCompatibleSchemas"}}'
+)
+
+
+class Catalog(pulumi.ComponentResource):
+    """Outputs: `entry`; `crawler_name` if there is a crawler."""
+
+    entry: CatalogEntry
+    crawler_name: Optional[pulumi.Output[str]] = None
+
+    def __init__(
+        self, pipeline: Pipeline, bucket: LakeBucket, opts: pulumi.ResourceOptions
+    ) -> None:
+        name, args, table = f"{pipeline.name}-catalog", pipeline.args, pipeline.table
+        super().__init__("streaming-etl:index:Catalog", name, None, opts)
+        if args.database_name is not None:
+            database_name = pulumi.Output.from_input(args.database_name)
+        else:
+            database_name = aws.glue.CatalogDatabase(
+                f"{name}-database",
+                name=default_database_name(pipeline.name),
+                tags=dict(pipeline.tags),
+                opts=pulumi.ResourceOptions(parent=self),
+            ).name
+        data_path = concat(DATA_PREFIX, database_name, "/", table.name, "/")
+        table_name = pulumi.Output.from_input(table.name)
+        if table.columns is not None:
+            location = bucket.location(data_path)
+            resource = create_table(f"{name}-table", pipeline, database_name, location, self)
+            table_name = resource.name
+        self.entry = CatalogEntry(
+            database_name=database_name,
+            table_name=table_name,
+            data_path=data_path,
+            arns=tuple(
+                pipeline.account.arn("glue", concat(*parts))
+                for parts in (
+                    ("catalog",),
+                    ("database/", database_name),
+                    ("table/", database_name, "/", table.name),
+                )
+            ),
+        )
+        if args.catalog == "crawler":
+            self.crawler_name = self.create_crawler(f"{name}-crawler", pipeline, bucket)
+        self.register_outputs({"databaseName": database_name, "tableName": table_name})
+
+    def create_crawler(
+        self, name: str, pipeline: Pipeline, bucket: LakeBucket
+    ) -> pulumi.Output[str]:
+        """A crawler that adds partitions, or finds the table itself where none is declared."""
+        role = iam.service_role(
+            f"{name}-role", "glue.amazonaws.com", pipeline.account, pipeline.tags, self
+        )
+        statements = self.crawler_statements(pipeline, bucket)
+        policy = iam.role_policy(f"{name}-policy", role, statements, self)
+        declared = pipeline.table.columns is not None
+        by_table = aws.glue.CrawlerCatalogTargetArgs(
+            database_name=self.entry.database_name, tables=[self.entry.table_name]
+        )
+        by_path = aws.glue.CrawlerS3TargetArgs(path=bucket.location(self.entry.data_path))
+        crawler = aws.glue.Crawler(
+            name,
+            database_name=self.entry.database_name,
+            role=role.arn,
+            schedule=pipeline.args.crawler_schedule,
+            catalog_targets=[by_table] if declared else None,
+            s3_targets=None if declared else [by_path],
+            configuration=CRAWLER_CONFIGURATION,
+            schema_change_policy=aws.glue.CrawlerSchemaChangePolicyArgs(
+                # LOG is the only delete behaviour that a crawler of a catalog table takes.
+                delete_behavior="LOG",
+                update_behavior="LOG" if declared else "UPDATE_IN_DATABASE",
+            ),
+            tags=dict(pipeline.tags),
+            # IAM is eventually consistent: the crawler must find its role's policy in place.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+        return crawler.name
+
+    def crawler_statements(self, pipeline: Pipeline, bucket: LakeBucket) -> list[iam.Statement]:
+        """Read the table's objects, write its partitions, write the crawler's log."""
+        actions = [
+            "glue:BatchCreatePartition",
+            "glue:BatchGetPartition",
+            "glue:BatchUpdatePartition",
+            "glue:CreatePartition",
+            "glue:GetDatabase",
+            "glue:GetPartition",
+            "glue:GetPartitions",
+            "glue:GetTable",
+            "glue:GetTables",
+            "glue:UpdatePartition",
+            "glue:UpdateTable",
+        ]
+        if pipeline.table.columns is None:
+            actions.append("glue:CreateTable")
+        listed = {"StringLike": {"s3:prefix": [concat(self.entry.data_path, "*")]}}
+        # Crawlers of an account share these log groups; AWS fixes their name.
+        logs = pipeline.account.arn("logs", "log-group:/aws-glue/crawlers*")
+        return [
+            iam.allow(["s3:ListBucket"], [bucket.arn], listed),
+            iam.allow(["s3:GetBucketLocation"], [bucket.arn]),
+            iam.allow(["s3:GetObject"], [bucket.objects(self.entry.data_path)]),
+            iam.allow(actions, self.entry.arns),
+            iam.allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [logs]),
+            *iam.allow_key(pipeline.args.lake.kms_key_arn, pipeline.account, ["kms:Decrypt"]),
+        ]
+
+
+def create_table(
+    name: str,
+    pipeline: Pipeline,
+    database_name: pulumi.Output[str],
+    location: pulumi.Output[str],
+    parent: pulumi.Resource,
+) -> aws.glue.CatalogTable:
+    """The Glue table over the lake's objects."""
+    table = pipeline.table
+    input_format, output_format, serde, serde_parameters = SERDES[table.format]
+    parameters: dict[str, pulumi.Input[str]] = {"EXTERNAL": "TRUE", "classification": table.format}
+    if pipeline.args.catalog == "projection":
+        parameters |= projection_parameters(pipeline.args)
+        template = "".join(f"{key}=${{{key}}}/" for key in table.partition_keys)
+        parameters["storage.location.template"] = concat(location, template)
+    return aws.glue.CatalogTable(
+        name,
+        name=table.name,
+        database_name=database_name,
+        table_type="EXTERNAL_TABLE",
+        parameters=parameters,
+        partition_keys=[
+            aws.glue.CatalogTablePartitionKeyArgs(name=key, type="string")
+            for key in table.partition_keys
+        ],
+        storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
+            location=location,
+            input_format=input_format,
+            output_format=output_format,
+            columns=[
+                aws.glue.CatalogTableStorageDescriptorColumnArgs(
+                    name=column.name, type=glue_type(column.type)
+                )
+                for column in table.all_columns
+            ],
+            ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
+                serialization_library=serde, parameters=serde_parameters
+            ),
+        ),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )

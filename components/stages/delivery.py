@@ -1,0 +1,232 @@
+"""Stage 2: Firehose, the transform Lambda it calls, and the prefixes it writes to."""
+
+import pulumi
+import pulumi_aws as aws
+from pulumi_aws import kinesis
+
+from streaming_etl.components.packaging.archive import transform_archive
+from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.settings.stages import TransformArgs
+from streaming_etl.components.stages import iam
+from streaming_etl.components.stages.document import concat
+from streaming_etl.components.stages.lambda_function import Function, create_function
+from streaming_etl.components.stages.references import (
+    CatalogEntry,
+    DeliveryStream,
+    LakeBucket,
+    Pipeline,
+)
+from streaming_etl.components.table.lake_table import ERRORS_PREFIX
+
+ProcessorArgs = (
+    kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationProcessingConfigurationProcessorArgsDict
+)
+ConversionArgs = (
+    kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationDataFormatConversionConfigurationArgsDict
+)
+
+# Firehose's own values: written out, they would show as a difference at every preview.
+DEFAULT_PROCESSOR_PARAMETERS = {
+    "NumberOfRetries": "3",
+    "BufferSizeInMBs": "1",
+    "BufferIntervalInSeconds": "60",
+}
+
+# Firehose takes one set of partition keys a record, and a packed one may hold several: each change
+# becomes a record of its own before the transform sees it. The provider adds defaults to a Lambda
+# processor only, so this one shows no difference at a preview.
+# https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
+SPLIT_PACKS: ProcessorArgs = {
+    "type": "RecordDeAggregation",
+    "parameters": [{"parameter_name": "SubRecordType", "parameter_value": "JSON"}],
+}
+
+# Below the table's own error prefix; an error prefix must hold the error type.
+# https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+ERROR_FOLDERS = "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd}/"
+
+
+class Delivery(pulumi.ComponentResource):
+    """Outputs: `stream`, the `transform` function, and where error records go."""
+
+    stream: DeliveryStream
+    errors_path: pulumi.Output[str]
+    errors_location: pulumi.Output[str]
+    transform: Function
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        bucket: LakeBucket,
+        entry: CatalogEntry,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        name, table = f"{pipeline.name}-delivery", pipeline.table
+        super().__init__("streaming-etl:index:Delivery", name, None, opts)
+        self.transform = create_function(
+            f"{pipeline.name}-transform",
+            pipeline,
+            archive=transform_archive(
+                pipeline.packages.transform,
+                pipeline.module.path,
+                table.transform_config,
+                table.transform_time_zone,
+            ),
+            handler="streaming_etl.handlers.transform.lambda_handler",
+            timeout_seconds=pipeline.args.transform.timeout_seconds,
+            memory_mib=pipeline.args.transform.memory_mib,
+            parent=self,
+        )
+        self.errors_path = concat(ERRORS_PREFIX, entry.database_name, f"/{table.name}/")
+        self.errors_location = bucket.location(self.errors_path)
+        stream = self.create_stream(name, pipeline, bucket, entry, self.errors_path)
+        # A policy of its own, after the stream: the stream itself needs the function first.
+        put_back = iam.role_policy(
+            f"{pipeline.name}-transform-put-back-policy",
+            self.transform.role,
+            [iam.allow(["firehose:PutRecordBatch"], [stream.arn])],
+            self,
+        )
+        self.stream = DeliveryStream(
+            name=stream.name, arn=stream.arn, ready=(put_back, *bucket.ready)
+        )
+        self.register_outputs({"streamName": stream.name, "errorsLocation": self.errors_location})
+
+    def create_stream(
+        self,
+        name: str,
+        pipeline: Pipeline,
+        bucket: LakeBucket,
+        entry: CatalogEntry,
+        errors_path: pulumi.Output[str],
+    ) -> aws.kinesis.FirehoseDeliveryStream:
+        """The delivery stream with its role, log group and log stream."""
+        args, table, tags = pipeline.args, pipeline.table, dict(pipeline.tags)
+        opts = pulumi.ResourceOptions(parent=self)
+        role = iam.service_role(
+            f"{name}-role", "firehose.amazonaws.com", pipeline.account, tags, self
+        )
+        log_group = aws.cloudwatch.LogGroup(
+            f"{name}-logs", retention_in_days=args.log_retention_days, tags=tags, opts=opts
+        )
+        log_stream = aws.cloudwatch.LogStream(
+            f"{name}-log-stream", name="delivery", log_group_name=log_group.name, opts=opts
+        )
+        statements = self.statements(pipeline, bucket, entry, errors_path, log_group)
+        policy = iam.role_policy(f"{name}-policy", role, statements, self)
+
+        destination: kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationArgsDict = {
+            "bucket_arn": bucket.arn,
+            "role_arn": role.arn,
+            "prefix": concat(entry.data_path, table.folders),
+            "error_output_prefix": concat(errors_path, ERROR_FOLDERS),
+            "custom_time_zone": args.partitions.time_zone,
+            "buffering_size": args.delivery.buffer_mib,
+            "buffering_interval": args.delivery.buffer_seconds,
+            "compression_format": table.compression,
+            "processing_configuration": {
+                "enabled": True,
+                "processors": self.processors(args),
+            },
+            "cloudwatch_logging_options": {
+                "enabled": True,
+                "log_group_name": log_group.name,
+                "log_stream_name": log_stream.name,
+            },
+        }
+        if table.file_extension is not None:
+            destination["file_extension"] = table.file_extension
+        if table.format == "parquet":
+            destination["data_format_conversion_configuration"] = parquet_conversion(entry, role)
+        if args.partitions.dynamic:
+            # Left out when off: the block alone would replace the stream.
+            destination["dynamic_partitioning_configuration"] = {"enabled": True}
+        return aws.kinesis.FirehoseDeliveryStream(
+            f"{name}-stream",
+            destination="extended_s3",
+            extended_s3_configuration=destination,
+            server_side_encryption={"enabled": True, "key_type": "AWS_OWNED_CMK"},
+            tags=tags,
+            # IAM is eventually consistent: the stream must find its role's policy in place.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+
+    def statements(
+        self,
+        pipeline: Pipeline,
+        bucket: LakeBucket,
+        entry: CatalogEntry,
+        errors_path: pulumi.Output[str],
+        log_group: aws.cloudwatch.LogGroup,
+    ) -> list[iam.Statement]:
+        """Write below the table's data and error prefixes, call the transform, tell of errors.
+
+        https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
+        """
+        function = self.transform.resource.arn
+        key = pipeline.args.lake.kms_key_arn
+        statements = [
+            iam.allow(
+                ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+                [bucket.arn],
+            ),
+            iam.allow(
+                ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+                [bucket.objects(entry.data_path), bucket.objects(errors_path)],
+            ),
+            iam.allow(
+                ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
+                [function, concat(function, ":$LATEST")],
+            ),
+            iam.allow(["logs:PutLogEvents"], [concat(log_group.arn, ":*")]),
+            *iam.allow_key(key, pipeline.account, ["kms:Decrypt", "kms:GenerateDataKey"]),
+        ]
+        if pipeline.table.format == "parquet":
+            versions = ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"]
+            statements.append(iam.allow(versions, entry.arns))
+        return statements
+
+    def processors(self, args: StreamingEtlPipelineArgs) -> list[ProcessorArgs]:
+        """What Firehose does with a record before it delivers, in this order."""
+        transform = self.processor(args.transform)
+        # With partition keys, even when nothing is packed any more: records from before the
+        # update, and those that an operator puts back, may still be packs.
+        return [SPLIT_PACKS, transform] if args.partitions.dynamic else [transform]
+
+    def processor(self, args: TransformArgs) -> ProcessorArgs:
+        """Firehose's calls to the transform; only what differs from Firehose's own defaults."""
+        parameters = {
+            "NumberOfRetries": str(args.maximum_retry_attempts),
+            "BufferSizeInMBs": f"{args.buffer_mib:g}",
+            "BufferIntervalInSeconds": str(args.buffer_seconds),
+        }
+        wanted: dict[str, pulumi.Input[str]] = {
+            "LambdaArn": concat(self.transform.resource.arn, ":$LATEST"),
+            **{
+                key: value
+                for key, value in parameters.items()
+                if value != DEFAULT_PROCESSOR_PARAMETERS[key]
+            },
+        }
+        return {
+            "type": "Lambda",
+            "parameters": [
+                {"parameter_name": key, "parameter_value": value} for key, value in wanted.items()
+            ],
+        }
+
+
+def parquet_conversion(entry: CatalogEntry, role: aws.iam.Role) -> ConversionArgs:
+    """Firehose's record conversion: JSON lines to Parquet by the Glue table's columns."""
+    return {
+        "enabled": True,
+        "input_format_configuration": {"deserializer": {"open_x_json_ser_de": {}}},
+        "output_format_configuration": {
+            "serializer": {"parquet_ser_de": {"compression": "SNAPPY"}},
+        },
+        "schema_configuration": {
+            "database_name": entry.database_name,
+            "table_name": entry.table_name,
+            "role_arn": role.arn,
+        },
+    }

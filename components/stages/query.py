@@ -1,0 +1,131 @@
+"""Stage 5: the Athena workgroup, saved queries and the current-state view."""
+
+from functools import partial
+from typing import Optional
+
+import pulumi
+import pulumi_aws as aws
+
+from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, Pipeline
+from streaming_etl.components.table.column_types import glue_type
+from streaming_etl.components.table.lake_table import QUERY_RESULTS_PREFIX, default_workgroup_name
+from streaming_etl.components.table.queries import (
+    SAVED_QUERIES,
+    current_state_sql,
+    view_columns,
+    view_text,
+)
+
+MIB = 1024 * 1024
+
+
+class Query(pulumi.ComponentResource):
+    """Outputs: `workgroup_name`, `current_state_query_id`; `view_name` if there is a view."""
+
+    workgroup_name: pulumi.Output[str]
+    current_state_query_id: pulumi.Output[str]
+    view_name: Optional[pulumi.Output[str]] = None
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        bucket: LakeBucket,
+        entry: CatalogEntry,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        name, table = f"{pipeline.name}-query", pipeline.table
+        super().__init__("streaming-etl:index:Query", name, None, opts)
+        self.workgroup_name = self.create_workgroup(f"{name}-workgroup", pipeline, bucket)
+        sql = entry.database_name.apply(lambda database: current_state_sql(database, table))
+        self.current_state_query_id = self.save(
+            pipeline.name, "current-state", "The items as they are now", sql, entry.database_name
+        )
+        for kind, (description, text) in SAVED_QUERIES.items():
+            sql_of_table = entry.database_name.apply(partial(text, table=table))
+            self.save(pipeline.name, kind, description, sql_of_table, entry.database_name)
+        if table.view_name is not None:
+            self.view_name = self.create_view(f"{name}-view", pipeline, entry.database_name, sql)
+        self.register_outputs({"workgroupName": self.workgroup_name, "viewName": self.view_name})
+
+    def create_workgroup(
+        self, name: str, pipeline: Pipeline, bucket: LakeBucket
+    ) -> pulumi.Output[str]:
+        """A workgroup whose users cannot change where and how results are kept."""
+        args, key = pipeline.args.query, pipeline.args.lake.kms_key_arn
+        physical = default_workgroup_name(pipeline.name)
+        return aws.athena.Workgroup(
+            name,
+            name=physical,
+            force_destroy=args.force_destroy,
+            configuration={
+                "enforce_workgroup_configuration": True,
+                "publish_cloudwatch_metrics_enabled": True,
+                "bytes_scanned_cutoff_per_query": args.bytes_scanned_cutoff_mib * MIB,
+                "result_configuration": {
+                    "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical, "/"),
+                    "encryption_configuration": {
+                        "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
+                        "kms_key_arn": key,
+                    },
+                },
+            },
+            tags=dict(pipeline.tags),
+            opts=pulumi.ResourceOptions(parent=self),
+        ).name
+
+    def save(
+        self,
+        pipeline: str,
+        kind: str,
+        description: str,
+        sql: pulumi.Input[str],
+        database_name: pulumi.Output[str],
+    ) -> pulumi.Output[str]:
+        """A saved query of the workgroup; its id."""
+        return aws.athena.NamedQuery(
+            f"{pipeline}-query-{kind}",
+            name=f"{pipeline}-{kind}",
+            description=description,
+            database=database_name,
+            workgroup=self.workgroup_name,
+            query=sql,
+            opts=pulumi.ResourceOptions(parent=self),
+        ).id
+
+    def create_view(
+        self,
+        name: str,
+        pipeline: Pipeline,
+        database_name: pulumi.Output[str],
+        sql: pulumi.Output[str],
+    ) -> pulumi.Output[str]:
+        """The current state as an Athena view, which Glue keeps as a table of its own type."""
+        table = pipeline.table
+        columns = view_columns(table)
+        text = pulumi.Output.all(sql, database_name).apply(
+            lambda both: view_text(both[0], both[1], columns)
+        )
+        view = aws.glue.CatalogTable(
+            name,
+            name=table.view_name,
+            database_name=database_name,
+            table_type="VIRTUAL_VIEW",
+            parameters={"presto_view": "true", "comment": "Presto View"},
+            view_original_text=text,
+            view_expanded_text="/* Presto View */",
+            storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
+                columns=[
+                    aws.glue.CatalogTableStorageDescriptorColumnArgs(
+                        name=column.name, type=glue_type(column.type)
+                    )
+                    for column in columns
+                ],
+                # Athena refuses a view whose SerDe is not told, and the provider leaves out an
+                # empty one. https://github.com/hashicorp/terraform-provider-aws/issues/28517
+                ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
+                    name="-", serialization_library="-"
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return view.name

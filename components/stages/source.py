@@ -1,0 +1,99 @@
+"""The DynamoDB table and its stream: made here, or an existing one that is only read."""
+
+import pulumi
+import pulumi_aws as aws
+
+from streaming_etl.components.settings.validation import SettingsError, refuse
+from streaming_etl.components.stages.references import Pipeline
+
+STREAM_VIEW = "NEW_AND_OLD_IMAGES"
+# KEYS_ONLY holds no data, and OLD_IMAGE would leave the lake one change behind.
+READABLE_VIEWS = (STREAM_VIEW, "NEW_IMAGE")
+
+
+class Source(pulumi.ComponentResource):
+    """Outputs: `table_name`, `table_arn`, `stream_arn`, and `key_names`, plain: hash, range."""
+
+    table_name: pulumi.Output[str]
+    table_arn: pulumi.Output[str]
+    stream_arn: pulumi.Output[str]
+    key_names: tuple[str, ...]
+
+    def __init__(self, pipeline: Pipeline, opts: pulumi.ResourceOptions) -> None:
+        name = f"{pipeline.name}-source"
+        super().__init__("streaming-etl:index:Source", name, None, opts)
+        if pipeline.args.source.use_existing:
+            found = find_stream(pipeline.args.table_name, pipeline.args.forwarder.old_image, self)
+            self.table_name = pulumi.Output.from_input(found.name)
+            self.table_arn = pulumi.Output.from_input(found.arn)
+            self.stream_arn = pulumi.Output.from_input(found.stream_arn)
+            keys = [found.hash_key, found.range_key]
+        else:
+            table = create_table(f"{name}-table", pipeline, self)
+            self.table_name = table.name
+            self.table_arn = table.arn
+            self.stream_arn = table.stream_arn
+            keys = [pipeline.args.source.hash_key, pipeline.args.source.range_key or ""]
+        self.key_names = tuple(key for key in keys if key)
+        self.register_outputs({"streamArn": self.stream_arn})
+
+
+def find_stream(
+    table_name: str, old_image: str, parent: pulumi.Resource
+) -> aws.dynamodb.GetTableResult:
+    """Look an existing table up; refuse one whose stream cannot feed a lake.
+
+    Pulumi's AWS provider cannot switch on the stream of a table that it does not manage.
+    """
+    found = aws.dynamodb.get_table(name=table_name, opts=pulumi.InvokeOptions(parent=parent))
+    remedy = (
+        "switch it on with: aws dynamodb update-table --table-name "
+        f"{table_name} --stream-specification StreamEnabled=true,StreamViewType={STREAM_VIEW}"
+    )
+    if not found.stream_enabled or not found.stream_arn:
+        raise SettingsError(f"table_name={table_name!r} has no stream: {remedy}")
+    if found.stream_view_type not in READABLE_VIEWS:
+        raise SettingsError(
+            f"table_name={table_name!r} has a stream of {found.stream_view_type}, which does not"
+            " carry an item's new content, and a stream's view cannot be edited: switch the stream"
+            f" off (its other readers stop), then {remedy}"
+        )
+    if old_image == "always" and found.stream_view_type != STREAM_VIEW:
+        raise refuse(
+            "old_image",
+            old_image,
+            f"asks for what the stream of table_name={table_name!r} does not carry, which is one of"
+            f" {found.stream_view_type}; drop it, or give the table a stream of {STREAM_VIEW}.",
+        )
+    return found
+
+
+def create_table(name: str, pipeline: Pipeline, parent: pulumi.Resource) -> aws.dynamodb.Table:
+    """A table that streams new and old images."""
+    args = pipeline.args.source
+    keys = {args.hash_key: args.hash_key_type}
+    if args.range_key is not None:
+        keys[args.range_key] = args.range_key_type
+    provisioned = args.read_capacity is not None
+    ttl = args.ttl_attribute
+    return aws.dynamodb.Table(
+        name,
+        name=pipeline.args.table_name,
+        attributes=[
+            aws.dynamodb.TableAttributeArgs(name=key, type=kind) for key, kind in keys.items()
+        ],
+        hash_key=args.hash_key,
+        range_key=args.range_key,
+        billing_mode="PROVISIONED" if provisioned else "PAY_PER_REQUEST",
+        read_capacity=args.read_capacity,
+        write_capacity=args.write_capacity,
+        stream_enabled=True,
+        stream_view_type=STREAM_VIEW,
+        point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(
+            enabled=args.point_in_time_recovery
+        ),
+        deletion_protection_enabled=args.deletion_protection,
+        ttl=aws.dynamodb.TableTtlArgs(attribute_name=ttl, enabled=True) if ttl else None,
+        tags=dict(pipeline.tags),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )

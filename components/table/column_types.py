@@ -1,0 +1,186 @@
+"""Athena column types: parsed from COLUMNS, told again in Glue's, Athena's and JSON's terms."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from streaming_etl.components.settings.validation import SettingsError
+
+# https://docs.aws.amazon.com/athena/latest/ug/data-types.html
+SCALARS = {
+    "string": "varchar",
+    "boolean": "boolean",
+    "tinyint": "tinyint",
+    "smallint": "smallint",
+    "int": "integer",
+    "bigint": "bigint",
+    "float": "real",
+    "double": "double",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+ALLOWED_TYPES = f"{', '.join(SCALARS)}, decimal(p,s), array<t>, map<k,v> or struct<name:t,...>"
+INSTEAD_OF = {
+    **dict.fromkeys(("str", "text", "varchar", "char"), "string"),
+    **dict.fromkeys(("integer", "int64", "long", "number"), "bigint"),
+    **dict.fromkeys(("bool",), "boolean"),
+    **dict.fromkeys(("real",), "float"),
+    **dict.fromkeys(("datetime",), "timestamp"),
+    **dict.fromkeys(("decimal", "numeric"), "decimal(38,0)"),
+    **dict.fromkeys(("binary", "varbinary", "bytes"), "string (bytes are written as base64)"),
+    **dict.fromkeys(("json", "dict", "list"), "string (written as JSON text)"),
+}
+TOKEN = re.compile(r"\s*([a-z_][a-z0-9_]*|\d+|[<>(),:])")
+
+ColumnType = str | dict[str, Any]
+"""A scalar's name, or {"decimal": [p, s]}, {"array": t}, {"map": [k, v]}, {"struct": [[name, t]]}.
+The form in which the transform Lambda reads it from transform.json."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the lake table."""
+
+    name: str
+    type: ColumnType
+
+
+# What every row carries beside the user's columns. handlers/rows.py writes them in this order.
+METADATA = (
+    Column("_op", "string"),
+    Column("_key", "string"),
+    Column("_row", "int"),
+    Column("_event_id", "string"),
+    Column("_sequence_number", "string"),
+    Column("_changed_at", "timestamp"),
+)
+
+
+def parse_type(text: str) -> ColumnType:
+    """The parsed form of an Athena type such as `array<struct<sku:string,quantity:int>>`.
+
+    Raises SettingsError, without naming the column.
+    """
+    try:
+        tokens = _tokens(text)
+        parsed = _take_type(tokens)
+        if tokens:
+            raise ValueError(f"{tokens[0]!r} is left over")
+    except ValueError as error:
+        raise SettingsError(f"is no column type ({error}); use {ALLOWED_TYPES}.") from None
+    return parsed
+
+
+def _tokens(text: str) -> list[str]:
+    tokens, position = [], 0
+    text = text.strip()
+    while position < len(text):
+        match = TOKEN.match(text, position)
+        if not match:
+            raise ValueError(f"{text[position]!r} is not understood; types are lower case")
+        tokens.append(match.group(1))
+        position = match.end()
+    return tokens
+
+
+def _take(tokens: list[str], expected: str) -> None:
+    if not tokens or tokens.pop(0) != expected:
+        raise ValueError(f"{expected!r} is missing")
+
+
+def _take_type(tokens: list[str]) -> ColumnType:
+    if not tokens:
+        raise ValueError("a type is missing")
+    name = tokens.pop(0)
+    if name in SCALARS:
+        return name
+    if name == "decimal" and tokens[:1] == ["("]:
+        return {"decimal": _take_decimal(tokens)}
+    if name == "array":
+        _take(tokens, "<")
+        item = _take_type(tokens)
+        _take(tokens, ">")
+        return {"array": item}
+    if name == "map":
+        _take(tokens, "<")
+        key = _take_type(tokens)
+        if key != "string":
+            raise ValueError("the keys of a map are string: DynamoDB has no others")
+        _take(tokens, ",")
+        value = _take_type(tokens)
+        _take(tokens, ">")
+        return {"map": [key, value]}
+    if name == "struct":
+        return {"struct": _take_fields(tokens)}
+    hint = f"; use {INSTEAD_OF[name]}" if name in INSTEAD_OF else ""
+    raise ValueError(f"{name!r} is unknown{hint}")
+
+
+def _take_decimal(tokens: list[str]) -> list[int]:
+    _take(tokens, "(")
+    precision, scale = _take_number(tokens), 0
+    if tokens[:1] == [","]:
+        tokens.pop(0)
+        scale = _take_number(tokens)
+    _take(tokens, ")")
+    if not 1 <= precision <= 38 or scale > precision:
+        raise ValueError("a decimal has 1 to 38 digits, of which at most all are decimal places")
+    return [precision, scale]
+
+
+def _take_number(tokens: list[str]) -> int:
+    if not tokens or not tokens[0].isdigit():
+        raise ValueError("decimal(p,s) needs numbers")
+    return int(tokens.pop(0))
+
+
+def _take_fields(tokens: list[str]) -> list[list[Any]]:
+    fields: list[list[Any]] = []
+    _take(tokens, "<")
+    while True:
+        name = tokens.pop(0) if tokens else ""
+        if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+            raise ValueError(f"{name!r} is no field name")
+        if name in (taken for taken, _ in fields):
+            raise ValueError(f"field {name!r} stands twice")
+        _take(tokens, ":")
+        fields.append([name, _take_type(tokens)])
+        if tokens[:1] != [","]:
+            break
+        tokens.pop(0)
+    _take(tokens, ">")
+    return fields
+
+
+def is_nested(column_type: ColumnType) -> bool:
+    """Whether the type is an array, a map or a struct."""
+    return isinstance(column_type, dict) and "decimal" not in column_type
+
+
+def glue_type(column_type: ColumnType) -> str:
+    """The type as Glue and Hive spell it."""
+    if isinstance(column_type, str):
+        return column_type
+    [(kind, inner)] = column_type.items()
+    if kind == "decimal":
+        return f"decimal({inner[0]},{inner[1]})"
+    if kind == "array":
+        return f"array<{glue_type(inner)}>"
+    if kind == "map":
+        return f"map<{glue_type(inner[0])},{glue_type(inner[1])}>"
+    return f"struct<{','.join(f'{name}:{glue_type(item)}' for name, item in inner)}>"
+
+
+def athena_type(column_type: ColumnType) -> str:
+    """The type as Athena's SQL (Trino) spells it."""
+    if isinstance(column_type, str):
+        return SCALARS[column_type]
+    [(kind, inner)] = column_type.items()
+    if kind == "decimal":
+        return f"decimal({inner[0]},{inner[1]})"
+    if kind == "array":
+        return f"array({athena_type(inner)})"
+    if kind == "map":
+        return f"map({athena_type(inner[0])}, {athena_type(inner[1])})"
+    fields = (f'"{name}" {athena_type(item)}' for name, item in inner)
+    return f"row({', '.join(fields)})"

@@ -1,0 +1,108 @@
+"""The SQL over the lake table: the present state from the changes, its view, saved queries."""
+
+import base64
+import json
+from collections.abc import Sequence
+
+from streaming_etl.components.table.column_types import METADATA, Column, athena_type
+from streaming_etl.components.table.lake_table import LakeTable
+
+# What the current state keeps of the metadata: by which change and when a row came to be.
+KEPT = tuple(column for column in METADATA if column.name in ("_sequence_number", "_changed_at"))
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def current_state_sql(database: str, table: LakeTable) -> str:
+    """SELECT the rows of each item's last change, without removed items and without repeats.
+
+    Sequence numbers have varying length and are compared left-padded. Delivery is at least
+    once: of the copies of one row (same event, same place in it) one is kept. Where projection
+    asks for a key, the text holds a placeholder for its value.
+    """
+    if table.columns is None:
+        selected = ["*"]
+    else:
+        text_only = table.format == "csv"
+        selected = [
+            *(_select(column, text_only) for column in table.columns),
+            *(quoted(key) for key in table.partition_keys),
+            *(_select(column, text_only) for column in KEPT),
+        ]
+    return f"""\
+SELECT {", ".join(selected)}
+FROM (
+  SELECT *,
+    rank() OVER (
+      PARTITION BY "_key" ORDER BY lpad("_sequence_number", 40, '0') DESC
+    ) AS "_rank",
+    row_number() OVER (PARTITION BY "_event_id", "_row") AS "_copy"
+  FROM {quoted(database)}.{quoted(table.name)}{_where_asked(table, "  ")}
+) AS "changes"
+WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" <> 'REMOVE'"""
+
+
+def rows_per_partition_sql(database: str, table: LakeTable) -> str:
+    """SELECT the number of rows in each folder."""
+    keys = ", ".join(quoted(key) for key in table.partition_keys)
+    return f"""\
+SELECT {keys}, count(*) AS "rows"
+FROM {quoted(database)}.{quoted(table.name)}{_where_asked(table)}
+GROUP BY {keys}
+ORDER BY {keys}"""
+
+
+def latest_changes_sql(database: str, table: LakeTable) -> str:
+    """SELECT the hundred changes that came last."""
+    return f"""\
+SELECT *
+FROM {quoted(database)}.{quoted(table.name)}{_where_asked(table)}
+ORDER BY lpad("_sequence_number", 40, '0') DESC
+LIMIT 100"""
+
+
+# Kind: description and text of the saved queries beside the current state's.
+SAVED_QUERIES = {
+    "rows-per-partition": ("How many rows each folder holds", rows_per_partition_sql),
+    "latest-changes": ("The hundred changes that came last", latest_changes_sql),
+}
+
+
+def _where_asked(table: LakeTable, indent: str = "") -> str:
+    asked = " AND ".join(f"{quoted(key)} = '<{key}>'" for key in table.injected_keys)
+    return f"\n{indent}WHERE {asked}" if asked else ""
+
+
+def _select(column: Column, text_only: bool) -> str:
+    name = quoted(column.name)
+    if not text_only:
+        return name
+    # A CSV cannot tell NULL from an empty text once OpenCSVSerde has read it.
+    value = f"NULLIF({name}, '')"
+    if column.type == "string":
+        return f"{value} AS {name}"
+    return f"CAST({value} AS {athena_type(column.type)}) AS {name}"
+
+
+def view_columns(table: LakeTable) -> list[Column]:
+    """The columns of the current state, in the order of its SELECT."""
+    keys = (Column(key, "string") for key in table.partition_keys)
+    return [*(table.columns or ()), *keys, *KEPT]
+
+
+def view_text(sql: str, database: str, columns: Sequence[Column]) -> str:
+    """The text by which Glue stores an Athena view.
+
+    https://docs.aws.amazon.com/athena/latest/ug/views.html
+    """
+    definition = {
+        "originalSql": sql,
+        "catalog": "awsdatacatalog",
+        "schema": database,
+        "columns": [{"name": column.name, "type": athena_type(column.type)} for column in columns],
+    }
+    encoded = base64.b64encode(json.dumps(definition).encode()).decode()
+    return f"/* Presto View: {encoded} */"

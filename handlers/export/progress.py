@@ -1,0 +1,160 @@
+"""Large tables: how a file of the export is read in batches, and how far it has been passed on."""
+
+import io
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from streaming_etl.handlers.firehose.batching import groups
+from streaming_etl.handlers.firehose.put_records import MAX_CALL_BYTES
+from streaming_etl.handlers.wire.change_line import ChangeTooLargeError
+
+# A batch is what may be put in this time: a call begun before the deadline ends before it, too.
+BATCH_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a file has been passed on: what one invocation hands to the next."""
+
+    offset: int
+    """Bytes of the file, decompressed, that are dealt with."""
+    line: int
+    """Lines of it."""
+    changes: int
+    """Items of it that Firehose has taken."""
+    set_aside: int
+    """Lines of it that lie in the error prefix."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A line of the file that cannot go on."""
+
+    line: int
+    content: bytes
+    code: str
+    error: str
+
+
+@dataclass
+class Batch:
+    """Lines of the file that are dealt with together."""
+
+    offset: int
+    """Where in the file the batch ends, in bytes."""
+    line: int
+    """The same in lines."""
+    changes: list[bytes] = field(default_factory=list)
+    """The lines that go on, each with its line break."""
+    ends: list[tuple[int, int]] = field(default_factory=list)
+    """Where in the file each of them ends: offset and line."""
+    refused: list[Refused] = field(default_factory=list)
+    size: int = 0
+
+    def reached(self, before: Reached, count: int) -> Reached:
+        """How far the file is passed on once the first `count` changes, at least one, have gone."""
+        whole = count == len(self.changes)
+        offset, line = (self.offset, self.line) if whole else self.ends[count - 1]
+        refused = sum(each.line <= line for each in self.refused)
+        return Reached(offset, line, before.changes + count, before.set_aside + refused)
+
+
+def read_batches(
+    file: io.BufferedIOBase, start: Reached, to_change: Callable[[bytes], bytes], max_bytes: int
+) -> Iterator[Batch]:
+    """The file's lines from `start` on; a batch ends once it has `max_bytes`."""
+    file.seek(start.offset)
+    batch = Batch(start.offset, start.line)
+    for content in file:
+        batch.offset += len(content)
+        batch.line += 1
+        if content.isspace():
+            continue
+        try:
+            change = to_change(content)
+        except Exception as error:
+            code = "ItemTooLarge" if isinstance(error, ChangeTooLargeError) else "LineUnreadable"
+            # The error's type, not its text, which may quote the item.
+            refused = Refused(batch.line, content, f"Backfill.{code}", type(error).__name__)
+            batch.refused.append(refused)
+            batch.size += len(content)
+        else:
+            batch.changes.append(change)
+            batch.ends.append((batch.offset, batch.line))
+            batch.size += len(change)
+        if batch.size >= max_bytes:
+            yield batch
+            batch = Batch(batch.offset, batch.line)
+    if batch.size:
+        yield batch
+
+
+class Passage:
+    """Passes a file's batches on; `reached` tells how far, after an error too.
+
+    max_changes, max_bytes: what goes into one Firehose record, as the forwarder packs.
+    put: takes Firehose records and returns the indexes of those that it could not put.
+    set_aside: keeps the batch's refused lines.
+    turn: waits until so many bytes may go; False when that is too late.
+    """
+
+    def __init__(
+        self,
+        reached: Reached,
+        *,
+        max_changes: int,
+        max_bytes: int,
+        put: Callable[[list[bytes]], list[int]],
+        set_aside: Callable[[list[Refused]], None],
+        turn: Callable[[int], bool],
+    ) -> None:
+        self.reached = reached
+        self._max_changes, self._max_bytes = max_changes, max_bytes
+        self._put, self._set_aside, self._turn = put, set_aside, turn
+
+    def run(self, batches: Iterable[Batch]) -> bool:
+        """Whether all of them have gone; not when time is up, or Firehose takes no more."""
+        for batch in batches:
+            if not self._turn(batch.size):
+                return False
+            if batch.refused:
+                self._set_aside(batch.refused)
+            packs = list(groups(batch.changes, self._max_changes, self._max_bytes))
+            unsent = self._put([b"".join(batch.changes[pack.start : pack.stop]) for pack in packs])
+            count = packs[min(unsent)].start if unsent else len(batch.changes)
+            if count or not unsent:
+                self.reached = batch.reached(self.reached, count)
+            if unsent:
+                return False
+        return True
+
+
+class Pace:
+    """This file's share of what may be put: a batch begins when those before have had theirs."""
+
+    def __init__(
+        self,
+        kib_per_second: float,
+        deadline: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._bytes_per_second = kib_per_second * 1024
+        self._deadline, self._clock, self._sleep = deadline, clock, sleep
+        self._free_at = clock()
+
+    @property
+    def batch_bytes(self) -> int:
+        return min(MAX_CALL_BYTES, int(self._bytes_per_second * BATCH_SECONDS))
+
+    def turn(self, size: int) -> bool:
+        """Wait until `size` bytes may go; False when that is not before the deadline."""
+        now = self._clock()
+        begin = max(self._free_at, now)
+        if begin >= self._deadline:
+            return False
+        self._sleep(begin - now)
+        self._free_at = begin + size / self._bytes_per_second
+        return True

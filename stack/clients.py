@@ -1,0 +1,78 @@
+"""boto3 clients of the operator's account, or of an embedded AWS that reads no credentials."""
+
+import os
+import threading
+from typing import Any, Optional
+from urllib.parse import urlparse
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+
+from streaming_etl.stack.errors import CommandError
+
+DUMMY_KEY = "local-only"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+ACCOUNT_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    retries={"mode": "standard", "total_max_attempts": 5},
+    max_pool_connections=32,
+)
+EMBEDDED_CONFIG = Config(
+    proxies={},
+    connect_timeout=5,
+    read_timeout=60,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    s3={"addressing_style": "path"},
+    inject_host_prefix=False,
+    max_pool_connections=32,
+)
+
+
+class Clients:
+    """boto3 clients of one region, each made once.
+
+    endpoint: URL of an embedded AWS on the loopback; no real account is within reach then.
+    """
+
+    def __init__(self, endpoint: Optional[str], region: str) -> None:
+        if endpoint is not None and urlparse(endpoint).hostname not in LOOPBACK:
+            raise CommandError(
+                f"--endpoint-url {endpoint} is not on this machine: it is for the embedded AWS, "
+                "such as http://127.0.0.1:4566. Leave it out for the account of your credentials."
+            )
+        self.endpoint = endpoint
+        self.region = region
+        self._lock = threading.Lock()
+        self._made: dict[str, Any] = {}
+        session = boto3.Session(region_name=region) if endpoint is None else isolated(region)
+        self._make_client: Any = session.client
+
+    def __call__(self, service: str) -> Any:
+        # A session is not thread-safe, and Pulumi registers resources from threads.
+        with self._lock:
+            if service not in self._made:
+                config = ACCOUNT_CONFIG if self.endpoint is None else EMBEDDED_CONFIG
+                self._made[service] = self._make_client(
+                    service, endpoint_url=self.endpoint, config=config
+                )
+            return self._made[service]
+
+
+def isolated(region: str) -> boto3.Session:
+    """A session with dummy keys that reads neither the environment nor the AWS CLI's files."""
+    core = botocore.session.Session()
+    store = core.get_component("config_store")
+    for name, (_, _, default, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items():
+        store.set_config_variable(name, default)
+    for section in ("s3", "proxies_config"):
+        store.set_config_variable(section, None)
+    for file in ("config_file", "credentials_file"):
+        store.set_config_variable(file, os.devnull)
+    store.set_config_variable("region", region)
+    return boto3.Session(
+        aws_access_key_id=DUMMY_KEY, aws_secret_access_key=DUMMY_KEY, botocore_session=core
+    )

@@ -1,0 +1,73 @@
+"""DynamoDB tables as Athena tables: the component for Pulumi and `Change` for transform modules.
+
+Names are resolved on first access, so that a Lambda function that imports this package loads
+neither Pulumi nor anything else that the handlers do not need.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streaming_etl.components.pipeline import StreamingEtlPipeline
+    from streaming_etl.components.settings.backfill import BackfillArgs
+    from streaming_etl.components.settings.monitoring import MonitoringArgs
+    from streaming_etl.components.settings.partitions import PartitionArgs
+    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+    from streaming_etl.components.settings.stack_config import (
+        args_from_config,
+        pipelines_from_config,
+    )
+    from streaming_etl.components.settings.stages import (
+        DeliveryArgs,
+        ForwarderArgs,
+        LakeArgs,
+        QueryArgs,
+        SourceArgs,
+        TransformArgs,
+    )
+    from streaming_etl.components.settings.validation import SettingsError
+    from streaming_etl.handlers.change.change import Change
+
+__all__ = [
+    "BackfillArgs",
+    "Change",
+    "DeliveryArgs",
+    "ForwarderArgs",
+    "LakeArgs",
+    "MonitoringArgs",
+    "PartitionArgs",
+    "QueryArgs",
+    "SettingsError",
+    "SourceArgs",
+    "StreamingEtlPipeline",
+    "StreamingEtlPipelineArgs",
+    "TransformArgs",
+    "args_from_config",
+    "pipelines_from_config",
+]
+
+_MODULES = {
+    "StreamingEtlPipeline": "streaming_etl.components.pipeline",
+    "BackfillArgs": "streaming_etl.components.settings.backfill",
+    "MonitoringArgs": "streaming_etl.components.settings.monitoring",
+    "PartitionArgs": "streaming_etl.components.settings.partitions",
+    "StreamingEtlPipelineArgs": "streaming_etl.components.settings.pipeline",
+    "args_from_config": "streaming_etl.components.settings.stack_config",
+    "pipelines_from_config": "streaming_etl.components.settings.stack_config",
+    "DeliveryArgs": "streaming_etl.components.settings.stages",
+    "ForwarderArgs": "streaming_etl.components.settings.stages",
+    "LakeArgs": "streaming_etl.components.settings.stages",
+    "QueryArgs": "streaming_etl.components.settings.stages",
+    "SourceArgs": "streaming_etl.components.settings.stages",
+    "TransformArgs": "streaming_etl.components.settings.stages",
+    "SettingsError": "streaming_etl.components.settings.validation",
+    "Change": "streaming_etl.handlers.change.change",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value

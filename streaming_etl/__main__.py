@@ -1,0 +1,6 @@
+"""`python -m streaming_etl`: the operator's commands."""
+
+from streaming_etl.ops.__main__ import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The project's own handlers as the benchmark calls them: the one place that knows their insides.
+
+Imports nothing that Lambda would not, so that memory can be measured through it.
+"""
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+from tools.bench import all_attributes, five_columns
+
+Handler = Callable[[dict[str, Any]], Any]
+
+FORMATS = ("csv", "json")
+"""What a transform makes: CSV of five columns, JSON lines of all attributes."""
+
+FORWARDER_ENVIRONMENT = {
+    "DELIVERY_STREAM": "orders-1a2b3c4",
+    "EVENT_NAMES": "INSERT,MODIFY,REMOVE",
+    "MAX_CHANGES_PER_RECORD": "500",
+    "MAX_RECORD_KIB": "256",
+    "OLD_IMAGE": "on_remove",
+}
+"""The forwarder's environment as a pipeline has it by default."""
+
+
+class Context:
+    """Lambda's context, as far as handlers read it."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """The whole of the default time-out."""
+        return 60_000
+
+
+def transform(kind: str) -> Handler:
+    """The transform with a user's module."""
+    from streaming_etl.handlers.transform import transform_records
+
+    pipeline = _pipeline(kind)
+    return lambda event: transform_records(event["records"], pipeline, _put_back)
+
+
+def _pipeline(kind: str) -> Any:
+    """What a cold start builds from transform.json and the user's module."""
+    from streaming_etl.handlers.rows.encoder import RowEncoder
+    from streaming_etl.handlers.transform import Pipeline
+
+    module: Any = five_columns if kind == "csv" else all_attributes
+    encoder = RowEncoder(pipeline_settings(kind), UTC)
+    return Pipeline(module.transform, str(module.__file__), encoder)
+
+
+def pipeline_settings(kind: str) -> dict[str, Any]:
+    """What the component writes into transform.json."""
+    types = {"decimal(10,2)": {"decimal": [10, 2]}}
+    columns = [
+        {"name": name, "type": types.get(type_, type_)}
+        for name, type_ in five_columns.COLUMNS.items()
+    ]
+    return {
+        "format": kind,
+        "columns": columns if kind == "csv" else None,
+        "dynamic_partition_keys": {},
+        "time_keys": [],
+        "time_zone": "UTC",
+        "lazy_items": True,
+    }
+
+
+def _put_back(records: list[bytes]) -> list[int]:
+    raise ValueError(f"{len(records)} records would go back: refused, or no room in the response")
+
+
+def forwarder() -> Handler:
+    """The forwarder, its client included; call it with FORWARDER_ENVIRONMENT set."""
+    from streaming_etl.handlers.forwarder import lambda_handler
+
+    return lambda event: lambda_handler(event, Context())
+
+
+def forwarded_line(record: dict[str, Any]) -> bytes:
+    """What our forwarder makes of a stream record by default: an old image only with a REMOVE."""
+    from streaming_etl.handlers.wire.change_line import change_line
+
+    return change_line(record, FORWARDER_ENVIRONMENT["OLD_IMAGE"])

@@ -1,0 +1,126 @@
+"""Firehose on the loopback, in a process of its own: answers PutRecordBatch at once, and counts."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from base64 import b64decode
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+from tools.bench.candidate import FORWARDER_ENVIRONMENT
+
+# Ingestion is billed by the record, each rounded up to 5 KB.
+# https://aws.amazon.com/firehose/pricing/
+BILLED_STEP = 5_120
+
+
+class Tally(NamedTuple):
+    """What the stub has received since it was started."""
+
+    calls: int
+    records: int
+    changes: int
+    billed_bytes: int
+
+    def since(self, earlier: "Tally") -> "Tally":
+        """What came after an earlier tally."""
+        return Tally(*(now - then for now, then in zip(self, earlier, strict=True)))
+
+
+class Stub:
+    """A running stub, seen from the process that started it."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+
+    def tally(self) -> Tally:
+        """What the stub has received; of what was put before, all."""
+        with urllib.request.urlopen(self.url, timeout=30) as response:
+            return Tally(*json.load(response))
+
+    def environment(self) -> dict[str, str]:
+        """The forwarder's, and what sends boto3 here whatever else is configured on the machine."""
+        return {
+            **FORWARDER_ENVIRONMENT,
+            "AWS_ENDPOINT_URL_FIREHOSE": self.url,
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "AWS_DEFAULT_REGION": "ap-northeast-1",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": "127.0.0.1",
+        }
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Stub]:
+    """Start a stub; it ends with the block, or with this process whatever becomes of it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.bench.stub"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    with process:
+        yield Stub(int(process.stdout.readline()))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    tally = Tally(0, 0, 0, 0)
+    lock = threading.Lock()
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    # Head and body in one segment.
+    wbufsize = -1
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        records = json.loads(body)["Records"]
+        answers = [{"RecordId": f"{number:056}"} for number in range(len(records))]
+        answer = {"FailedPutCount": 0, "Encrypted": False, "RequestResponses": answers}
+        # The lock before the answer: a tally asked for after it waits for this count.
+        with self.server.lock:
+            self._answer(json.dumps(answer).encode(), "application/x-amz-json-1.1")
+            contents = [b64decode(record["Data"]) for record in records]
+            billed = sum(-(-len(content) // BILLED_STEP) * BILLED_STEP for content in contents)
+            changes = sum(content.count(b"\n") for content in contents)
+            came = Tally(1, len(records), changes, billed)
+            before = self.server.tally
+            self.server.tally = Tally(*(a + b for a, b in zip(before, came, strict=True)))
+
+    def do_GET(self) -> None:
+        with self.server.lock:
+            self._answer(json.dumps(self.server.tally).encode(), "application/json")
+
+    def _answer(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def main() -> None:
+    server = _Server(("127.0.0.1", 0), _Connection)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_port, flush=True)
+    # Ends when the other process closes the pipe, or is no more.
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The README's tables and picture: `python -m tools.docs.settings_tables` writes them anew."""
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+from streaming_etl import StreamingEtlPipeline, StreamingEtlPipelineArgs
+from tests.graph.graphs import example
+from tools.docs.marked_blocks import told_anew
+from tools.graph.picture import picture
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+REQUIRED = "*required*"
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """The docstring below each annotated attribute of a class, on one line."""
+    body = ast.parse(inspect.getsource(cls)).body[0].body  # type: ignore[attr-defined]
+    docs = {}
+    for item, following in itertools.pairwise(body):
+        if isinstance(item, ast.AnnAssign) and isinstance(following, ast.Expr):
+            assert isinstance(item.target, ast.Name)
+            assert isinstance(following.value, ast.Constant)
+            docs[item.target.id] = " ".join(str(following.value.value).split())
+    return docs
+
+
+def default(item: "dataclasses.Field[Any]") -> str:
+    """A field's default as a reader would type it in YAML."""
+    if item.default_factory is not dataclasses.MISSING:
+        value = item.default_factory()
+    elif item.default is not dataclasses.MISSING:
+        value = item.default
+    else:
+        return REQUIRED
+    if dataclasses.is_dataclass(value):
+        return "see below"
+    if value is None:
+        return "none"
+    return f"`{json.dumps(list(value) if isinstance(value, tuple) else value)}`"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def settings_table(cls: type) -> str:
+    docs = field_docs(cls)
+    rows = [
+        [f"`{item.name}`", default(item), docs[item.name]]
+        for item in dataclasses.fields(cls)  # type: ignore[arg-type]
+    ]
+    return table(["setting", "default", "meaning"], rows)
+
+
+def inputs() -> str:
+    """Every settings class: the pipeline's own first, then a table per group."""
+    parts = [settings_table(StreamingEtlPipelineArgs)]
+    for item in dataclasses.fields(StreamingEtlPipelineArgs):
+        cls = item.type
+        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
+            parts.append(f"#### `{item.name}`: {inspect.getdoc(cls)}\n\n{settings_table(cls)}")
+    return "\n\n".join(parts)
+
+
+def outputs() -> str:
+    rows = [[f"`{name}`", text] for name, text in field_docs(StreamingEtlPipeline).items()]
+    return table(["output", "what it is"], rows)
+
+
+def flow() -> str:
+    """A pipeline of the example stack as a picture."""
+    return f"```mermaid\n{picture(example(), 'orders')}\n```"
+
+
+TABLES = {"inputs": inputs, "outputs": outputs, "picture": flow}
+
+
+def written(readme: str) -> str:
+    """The README with every table between its markers told anew."""
+    return told_anew(readme, TABLES)
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text()))
