@@ -6,7 +6,7 @@ SEEDS ?= 2000
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local transform-test test simulate check lint types graph readme bench lock clean
+.PHONY: help demo local transform-test test simulate check lint types graph readme golden bench lock clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ readme: $(INSTALLED) ## Write what README and docs tell of the code anew from th
 	$(BIN)/python -m tools.docs.many_tables_page
 	$(BIN)/python -m tools.docs.policies_page
 	$(BIN)/python -m tools.docs.transforms_page
+
+golden: $(INSTALLED) ## Write tests/golden/ from the messages of the code
+	@$(BIN)/python -m tools.messages
 
 bench: $(INSTALLED) ## Measure both handlers and the program, about 5 minutes; ARGS=--help for less
 	@$(BIN)/python -m tools.bench $(ARGS)

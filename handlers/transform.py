@@ -104,7 +104,7 @@ def _log_refused(response: Response) -> None:
         told = next((each for each in records if not isinstance(each, Exception)), None)
         log(
             "ERROR",
-            "change refused",
+            "change failed",
             event_id=told and told.eventID,
             sequence_number=told and told.dynamodb.SequenceNumber,
             error=reason,
@@ -163,8 +163,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         count(
             "put back",
             context.function_name,
-            RecordsPutBack=len(back),
-            ChangesPutBack=sum(record.count(b"\n") + 1 for record in back),
+            RecordsRequeued=len(back),
+            ChangesRequeued=sum(record.count(b"\n") + 1 for record in back),
         )
         return failed
 

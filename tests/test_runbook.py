@@ -61,6 +61,6 @@ def test_every_setting_and_output_that_it_names_exists() -> None:
 def test_every_line_of_the_log_that_it_names_is_one_that_the_handlers_write() -> None:
     named = set(re.findall(r"`(change [a-z ]+)`", TEXT))
     named |= set(re.findall(r'\$\.message = "([a-z ]+)"', TEXT))
-    assert named == {"change too large", "change refused"}
+    assert named == {"change too large", "change failed"}
     written = "".join(path.read_text() for path in (ROOT / "handlers").glob("*.py"))
     assert {line for line in named if f'"{line}"' not in written} == set()

@@ -15,7 +15,7 @@ PERIOD_SECONDS = 300
 # The namespace in which the handlers and the log metric filter count.
 METRIC_NAMESPACE = "StreamingEtl"
 # The line by which handlers/transform.py tells of a change that it set aside.
-REFUSED_PATTERN = '{ $.message = "change refused" }'
+REFUSED_PATTERN = '{ $.message = "change failed" }'
 
 Subject = Literal["mapping", "forwarder", "transform", "counts", "log", "stream", "rule", "machine"]
 
@@ -181,7 +181,7 @@ def _transforming(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> 
         meaning="The transform puts many changes back on the delivery stream, each of which is"
         " paid for again.",
         subject="counts",
-        metric="ChangesPutBack",
+        metric="ChangesRequeued",
         threshold=args.monitoring.max_requeued_changes,
     )
 

@@ -177,7 +177,7 @@ def _failures(args: StreamingEtlPipelineArgs, names: Names) -> Row:
         names.metric("transform", "Errors", "errors"),
         names.metric("transform", "Throttles", "throttles"),
         [SUBJECTS["log"][0], refused, {"label": "changes refused"}],
-        names.metric("counts", "ChangesPutBack", "changes put back"),
+        names.metric("counts", "ChangesRequeued", "changes put back"),
     ]
     success = {"stat": "Average", "yAxis": "right"}
     delivery = [

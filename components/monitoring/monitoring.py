@@ -102,7 +102,10 @@ class Monitoring(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             ).dashboard_name
         self.register_outputs(
-            {"alarmTopicArn": self.alarm_topic_arn, "failureEventsTopicArn": self.failure_events_topic_arn}
+            {
+                "alarmTopicArn": self.alarm_topic_arn,
+                "failureEventsTopicArn": self.failure_events_topic_arn,
+            }
         )
 
     def create_topic(self, name: str, account: iam.Account) -> pulumi.Output[str]:

@@ -87,7 +87,7 @@ class Lake:
         """The transform's own log line of a refused change."""
         for group in self._clients("logs").describe_log_groups()["logGroups"]:
             events = self._clients("logs").filter_log_events(
-                logGroupName=group["logGroupName"], filterPattern='"change refused"'
+                logGroupName=group["logGroupName"], filterPattern='"change failed"'
             )["events"]
             for event in events:
                 if event_id in event["message"]:

@@ -100,7 +100,7 @@ ALARMS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             **TRANSFORM,
             "namespace": "StreamingEtl",
-            "metricName": "ChangesPutBack",
+            "metricName": "ChangesRequeued",
             "threshold": 1000,
         },
     ),

@@ -45,7 +45,7 @@ METRICS = {
     ("AWS/Events", "RuleName"): {"TriggeredRules"},
     ("AWS/States", "StateMachineArn"): {"ExecutionsFailed"},
     # Our own: what handlers/transform.py counts, and what the log filter counts of its lines.
-    ("StreamingEtl", "FunctionName"): {"ChangesPutBack", "RecordsPutBack"},
+    ("StreamingEtl", "FunctionName"): {"ChangesRequeued", "RecordsRequeued"},
     ("StreamingEtl", None): {"changes-refused/shop/test"},
 }
 

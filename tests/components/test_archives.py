@@ -250,7 +250,7 @@ def test_the_alarm_counts_the_line_by_which_the_transform_tells_of_a_refused_cha
     answers, logged = run(minimal["shop-transform-function"], tmp_path, good, bad)
     assert [answer["result"] for answer in answers] == ["Ok", "ProcessingFailed"]
     pattern = minimal["shop-monitoring-refused-metric"].inputs["pattern"]
-    assert pattern == '{ $.message = "change refused" }'
-    counted = [line for line in logged if line["message"] == "change refused"]
+    assert pattern == '{ $.message = "change failed" }'
+    counted = [line for line in logged if line["message"] == "change failed"]
     assert [line["event_id"] for line in counted] == ["event-2"]
     assert "no number" not in json.dumps(logged)

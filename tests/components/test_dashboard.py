@@ -31,7 +31,7 @@ GRAPHS = {
     ],
     "Failures of the forwarder": ["Errors", "Throttles", "ThrottledRecords"],
     "Failures of the transform": [
-        *("Errors", "Throttles", "changes-refused/shop/test", "ChangesPutBack"),
+        *("Errors", "Throttles", "changes-refused/shop/test", "ChangesRequeued"),
     ],
     "Failures of the delivery": ["DeliveryToS3.Success", "TriggeredRules"],
     "Paid: bytes to Firehose, which bills each record rounded up to 5 KB": [

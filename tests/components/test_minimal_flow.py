@@ -144,7 +144,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "shop-monitoring-topic": {"tags": TAGS},
     "shop-monitoring-refused-metric": {
         "logGroupName": "shop-transform-logs-0000000",
-        "pattern": '{ $.message = "change refused" }',
+        "pattern": '{ $.message = "change failed" }',
         "metricTransformation": {
             "name": "changes-refused/shop/test",
             "namespace": "StreamingEtl",

@@ -46,16 +46,16 @@ def test_put_backs_are_counted_in_embedded_metric_format(metrics):
         "level": "INFO",
         "message": "put back",
         "FunctionName": "orders-transform-function",
-        "RecordsPutBack": 2,
-        "ChangesPutBack": 4,
+        "RecordsRequeued": 2,
+        "ChangesRequeued": 4,
         "_aws": {
             "CloudWatchMetrics": [
                 {
                     "Namespace": "StreamingEtl",
                     "Dimensions": [["FunctionName"]],
                     "Metrics": [
-                        {"Name": "RecordsPutBack", "Unit": "Count"},
-                        {"Name": "ChangesPutBack", "Unit": "Count"},
+                        {"Name": "RecordsRequeued", "Unit": "Count"},
+                        {"Name": "ChangesRequeued", "Unit": "Count"},
                     ],
                 }
             ]
@@ -73,7 +73,7 @@ def test_what_went_back_is_counted_even_when_the_rest_did_not(metrics):
     refused = client_error("ResourceNotFoundException")
     half = FakeFirehose([1], then=refused)
     [line] = metrics(half, order(1, "fail") + order(2, "fail"), error=RequeueError)
-    assert (line["RecordsPutBack"], line["ChangesPutBack"]) == (1, 1)
+    assert (line["RecordsRequeued"], line["ChangesRequeued"]) == (1, 1)
 
 
 def test_no_change_goes_back_for_ever():

@@ -102,7 +102,7 @@ def test_data_that_is_not_base64_fails_alone(data, capsys):
     assert (shape(answers), stream.records) == (["ProcessingFailed", ("Ok", ["o-2"])], [])
     assert logged(capsys)[0] == {
         "level": "ERROR",
-        "message": "change refused",
+        "message": "change failed",
         "event_id": None,
         "sequence_number": None,
         "error": "the record's data is not base64",
@@ -169,7 +169,7 @@ def test_a_change_too_large_for_a_response_fails_and_never_goes_back(capsys):
     assert (shape(answers), put_back) == (["ProcessingFailed", ("Ok", ["o-2"])], [])
     assert logged(capsys)[0] == {
         "level": "ERROR",
-        "message": "change refused",
+        "message": "change failed",
         "event_id": "event-1",
         "sequence_number": "4421584500000000017450439001",
         "error": "its rows exceed the limit of a response; return fewer or shorter ones",

@@ -22,14 +22,14 @@ def test_each_refused_change_and_a_summary_are_logged(capsys):
     assert log_of(capsys, obey, pack, order(5, "return a text"), b"junk") == [
         {
             "level": "ERROR",
-            "message": "change refused",
+            "message": "change failed",
             "event_id": "event-5",
             "sequence_number": "4421584500000000017450439005",
             "error": "transform returned str; return a dict, a list of dicts or None",
         },
         {
             "level": "ERROR",
-            "message": "change refused",
+            "message": "change failed",
             "event_id": None,
             "sequence_number": None,
             "error": "DecodeError while reading the line: it is no change",

@@ -30,7 +30,7 @@ def test_the_example_stack_takes_the_sample_from_dynamodb_to_athena() -> None:
     assert re.search(r"[12] new partitions? of orders; shipments needs none", text)
     assert text.count("they agree") == 2
     assert "Lambda.ProcessingFailedStatus" in text
-    assert '"message": "change refused"' in text
+    assert '"message": "change failed"' in text
     [broken] = [write for write in samples()["orders"].writes if is_broken(write.item)]
     assert broken.id not in text
 
