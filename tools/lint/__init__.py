@@ -1,0 +1,1 @@
+"""Checks of the project's language, part of `make lint`."""
