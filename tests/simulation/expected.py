@@ -37,7 +37,7 @@ class Outcome:
 def old_image(change: Change, scenario: Scenario) -> Item | None:
     """The item as it was before, where the setting has it travel."""
     setting = scenario.args.forwarder.old_image
-    travels = setting == "always" or (setting == "removed" and change.kind == "REMOVE")
+    travels = setting == "always" or (setting == "on_remove" and change.kind == "REMOVE")
     return change.old if travels else None
 
 
@@ -78,7 +78,7 @@ def folder_of(change: Change, image: Item, scenario: Scenario) -> dict[str, str]
     folder = {}
     if partitions.dynamic_partition_keys:
         folder["store"] = image.get("store") or store_of(change.keys["id"])
-    if partitions.partition_time == "change":
+    if partitions.partition_time == "event":
         at = datetime.fromtimestamp(change.at, ZoneInfo(partitions.time_zone))
         folder |= {key: f"{at:{TIME_FORMATS[key]}}" for key in partitions.time_keys}
     return folder

@@ -117,7 +117,7 @@ class Processing:
     def settle(self, batch: list[Record], number: int, answer: Answer) -> None:
         if answer.ok:
             self.judge(batch, answer.response, number)
-        elif number <= self.settings.retries:
+        elif number <= self.settings.maximum_retry_attempts:
             self.world.events["transform tried again"] += 1
             self.world.after(
                 self.world.chance("pauses").uniform(0.5, 5), self.attempt, batch, number + 1
