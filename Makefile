@@ -6,7 +6,7 @@ SEEDS ?= 2000
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local transform-test test simulate check lint types graph readme golden bench lock clean
+.PHONY: help demo local transform-test quick test simulate check lint types graph docs golden bench lock clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,9 @@ transform-test: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=t
 test: $(INSTALLED) ## All tests, those on the embedded AWS included
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
+quick: $(INSTALLED) ## Tests of the handlers and the settings only, in seconds
+	@$(BIN)/pytest tests/handlers tests/components/settings
+
 simulate: $(INSTALLED) ## Run the handlers in SEEDS=2000 simulated worlds full of faults, then broken on purpose
 	@$(BIN)/python -m tests.simulation $(SEEDS)
 
@@ -40,12 +43,8 @@ types: $(INSTALLED)
 graph: $(INSTALLED) ## What a stack would create, as text to compare; all stacks, or STACK=dev
 	@$(BIN)/python -m tools.graph $(STACK)
 
-readme: $(INSTALLED) ## Write what README and docs tell of the code anew from the code
-	$(BIN)/python -m tools.docs.settings_tables
-	$(BIN)/python -m tools.docs.cost_page
-	$(BIN)/python -m tools.docs.many_tables_page
-	$(BIN)/python -m tools.docs.policies_page
-	$(BIN)/python -m tools.docs.transforms_page
+docs: $(INSTALLED) ## Write the generated parts of docs/ from the code
+	@$(BIN)/python -m tools.docs
 
 golden: $(INSTALLED) ## Write tests/golden/ from the messages of the code
 	@$(BIN)/python -m tools.messages

@@ -1,4 +1,4 @@
-"""What docs/migrate.md promises: its queries find what is lost, and settings may change midway."""
+"""The queries of docs/migrate.md find lost changes; settings may change while data flows."""
 
 import json
 from base64 import b64decode
@@ -9,21 +9,17 @@ import pytest
 
 from streaming_etl.handlers.forwarder import Packing, forward
 from streaming_etl.handlers.transform import Pipeline, transform_records
-from tests.docs.blocks import all_blocks
-from tests.docs.sql_blocks import lake
+from tests.docs.example_lake import lake
+from tests.docs.pages import blocks
 from tests.handlers.fakes import firehose_records, pipeline, stream_record
 
-QUERIES = [
-    block.text
-    for block in all_blocks()
-    if block.page == "docs/migrate.md" and block.language == "sql"
-]
+QUERIES = [block.text for block in blocks("sql") if block.page == "docs/migrate.md"]
 
 
 def query(piece: str) -> str:
-    """The one query of the page that holds this piece."""
-    [found] = [text for text in QUERIES if piece in text]
-    return found
+    """The query of the page that contains this text."""
+    [text] = [text for text in QUERIES if piece in text]
+    return text
 
 
 def by_hand(id_: str, event: str, kind: str = "INSERT", number: str = "10") -> list[Any]:
@@ -38,8 +34,8 @@ def ours(id_: str, event: str, kind: str = "INSERT", number: str = "10", row: in
     return [*metadata, id_, "u-1", f"store {event}", *times, "2026", "11", "23"]
 
 
-def ask(text: str, old: list[list[Any]], new: list[list[Any]]) -> list[tuple[Any, ...]]:
-    """What the query answers over these rows of the two lakes; a view is asked for all it has."""
+def run_query(text: str, old: list[list[Any]], new: list[list[Any]]) -> list[tuple[Any, ...]]:
+    """The rows that the query, or the view it creates, returns over these two lakes."""
     with lake() as database:
         fill(database, "by_hand.orders", old)
         fill(database, "orders_prod.orders", new)
@@ -54,36 +50,38 @@ def fill(database: duckdb.DuckDBPyConnection, table: str, rows: list[list[Any]])
         database.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
 
 
-def test_a_change_that_one_lake_lacks_is_found_and_a_snapshot_is_none() -> None:
+def test_finds_a_change_that_only_one_lake_has_and_ignores_snapshots() -> None:
     old = [by_hand("a", "both"), by_hand("b", "old only")]
     new = [ours("a", "both"), ours("a", "both"), ours("c", "new only"), ours("d", "s", "SNAPSHOT")]
-    assert [row[0] for row in ask(query("o.event_id, o.event_name"), old, new)] == ["old only"]
-    found = ask(query('n."_event_id", n."_op"'), old, new)
+    assert [row[0] for row in run_query(query("o.event_id, o.event_name"), old, new)] == [
+        "old only"
+    ]
+    found = run_query(query('n."_event_id", n."_op"'), old, new)
     assert [row[0] for row in found] == ["new only"]
 
 
-def test_an_item_whose_last_change_one_lake_lacks_differs() -> None:
+def test_finds_an_item_whose_last_change_is_missing_in_one_lake() -> None:
     old = [by_hand("a", "1"), by_hand("b", "2"), by_hand("b", "3", "MODIFY", "9")]
     new = [ours("a", "1"), ours("a", "4", "REMOVE", "11"), ours("b", "2")]
-    assert ask(query("EXCEPT"), old, new) == [("a", "u-1", "store 1")]
+    assert run_query(query("EXCEPT"), old, new) == [("a", "u-1", "store 1")]
 
 
-def test_the_readers_view_is_the_current_state() -> None:
+def test_the_view_for_readers_is_the_current_state() -> None:
     new = [ours("a", "1"), ours("a", "2", "MODIFY", "11"), ours("b", "3", "REMOVE")]
-    [(id_, _, store, *_)] = ask(query("VIEW reporting.orders AS"), [], new)
+    [(id_, _, store, *_)] = run_query(query("VIEW reporting.orders AS"), [], new)
     assert (id_, store) == ("a", "store 2")
 
 
-def test_the_view_of_all_versions_has_each_change_from_one_lake() -> None:
+def test_the_view_of_all_changes_takes_each_change_from_one_lake() -> None:
     old = [by_hand("a", "before"), by_hand("a", "both")]
     new = [ours("a", "both"), ours("a", "after"), ours("a", "s", "SNAPSHOT")]
-    found = ask(query("VIEW reporting.order_changes AS"), old, new)
+    found = run_query(query("VIEW reporting.order_changes AS"), old, new)
     assert sorted(row[3] for row in found) == ["after", "before", "both"]
 
 
-def test_the_hours_count_changes_and_rows_once_and_repeats_apart() -> None:
+def test_counts_changes_and_rows_per_hour_without_duplicates() -> None:
     new = [ours("a", "1"), ours("a", "1"), ours("a", "1", row=1), ours("a", "s", "SNAPSHOT")]
-    [(_, changes, rows, with_repeats)] = ask(query("date_trunc"), [], new)
+    [(_, changes, rows, with_repeats)] = run_query(query("date_trunc"), [], new)
     assert (changes, rows, with_repeats) == (1, 2, 3)
 
 
@@ -93,7 +91,7 @@ for record in RECORDS:
 
 
 def sent(max_changes_per_record: int, old_image: str = "on_remove") -> list[bytes]:
-    """What the forwarder puts on Firehose for all records, with these settings."""
+    """The Firehose records that the forwarder makes with these settings."""
     records: list[bytes] = []
     packing = Packing(max_changes_per_record, 256 * 1024, old_image)
     forward(RECORDS, {"MODIFY"}, packing, lambda packs: (records.extend(packs), [])[1])  # type: ignore[func-returns-value]
@@ -101,7 +99,7 @@ def sent(max_changes_per_record: int, old_image: str = "on_remove") -> list[byte
 
 
 def answered(records: list[bytes], using: Pipeline) -> tuple[list[str], bytes]:
-    """The results and the rows that Firehose gets for these records."""
+    """The results and the rows of the transform for these records."""
     answers = transform_records(firehose_records(*records), using, lambda _: [])["records"]
     data = b"".join(b64decode(answer.get("data", "")) for answer in answers)
     return [answer["result"] for answer in answers], data
@@ -111,7 +109,7 @@ def compare(change: Any) -> Any:
     return {"id": change.new["id"], "moved": change.old["store"] != change.new["store"]}
 
 
-def test_rows_are_the_same_in_any_packing_and_where_it_changes_midway() -> None:
+def test_rows_do_not_depend_on_aggregation_even_when_it_changes() -> None:
     using = pipeline(lambda change: change.new)
     results, rows = answered(sent(1), using)
     assert (results, rows.count(b"\n")) == (["Ok"] * 7, 7)
@@ -121,7 +119,7 @@ def test_rows_are_the_same_in_any_packing_and_where_it_changes_midway() -> None:
 
 
 @pytest.mark.parametrize("old_image", ["on_remove", "never"])
-def test_without_old_images_rows_are_the_same_unless_the_transform_asks_for_them(
+def test_rows_need_old_images_only_if_the_transform_reads_them(
     old_image: str,
 ) -> None:
     using = pipeline(lambda change: change.new or change.old)

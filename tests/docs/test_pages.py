@@ -1,87 +1,128 @@
-"""Every page is led to, and every name in it leads somewhere."""
+"""The pages agree with the code: links, commands, settings, programs.
+
+Commands are parsed, not run; nothing here proves what AWS or the Pulumi CLI does with them.
+"""
 
 import dataclasses
+import json
 import re
-from pathlib import Path
+import shlex
+from types import ModuleType
+from typing import Any
 
+import click
 import pytest
 import yaml
 
-from streaming_etl import StreamingEtlPipelineArgs
-from streaming_etl.stack.outputs import ROOT
-from tests.docs import settings_blocks
-from tests.docs.blocks import pages
-from tests.docs.json_blocks import check_action
-from tests.docs.links import anchors, broken, links
+from streaming_etl import StreamingEtlPipelineArgs, args_from_config
+from streaming_etl.components.settings.stack_config import settings_from_config
+from streaming_etl.ops.__main__ import commands
+from streaming_etl.stack.program import program_graph
+from streaming_etl.stack.recorder import build
+from tests.docs.pages import ROOT, Block, anchors, blocks, links, pages
+from tools.docs.__main__ import GENERATORS, regenerated
 
-GROUPS = {
-    item.name: {setting.name for setting in dataclasses.fields(item.type)}
-    for item in dataclasses.fields(StreamingEtlPipelineArgs)
-    if isinstance(item.type, type) and dataclasses.is_dataclass(item.type)
-}
+SETTINGS_NAMES = {field.name for field in dataclasses.fields(StreamingEtlPipelineArgs)}
+OTHER_PROGRAMS = set("aws cd echo export git npm pip pulumi python uv".split())
 
 
-def named(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_link_leads_to_a_file_and_a_heading(page: Any) -> None:
+    broken = []
+    for link in links(page):
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
 
 
-def inline(page: Path) -> list[str]:
-    """What stands between backticks within a line."""
-    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", page.read_text())
+def test_the_readme_lists_every_page() -> None:
+    listed = {link.partition("#")[0] for link in links(ROOT / "README.md")}
+    assert {f"docs/{page.name}" for page in ROOT.glob("docs/*.md")} <= listed
 
 
-@pytest.mark.parametrize("page", pages(), ids=named)
-def test_every_link_of_it_leads_somewhere(page: Path) -> None:
-    assert broken(page) == []
+def test_the_readme_is_short_and_reaches_deploy_early() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 200
+    assert lines.index("## Deploy") < 100
 
 
-@pytest.mark.parametrize("page", pages(), ids=named)
-def test_every_setting_that_it_names_with_its_group_exists(page: Path) -> None:
-    found = [code.split(".") for code in inline(page) if re.fullmatch(r"[a-z]+\.[a-z_]+", code)]
-    assert [one for one in found if one[0] in GROUPS and one[1] not in GROUPS[one[0]]] == []
+@pytest.mark.parametrize("generator", GENERATORS, ids=lambda module: module.PAGE.name)
+def test_generated_blocks_are_up_to_date(generator: ModuleType) -> None:
+    assert regenerated(generator) == generator.PAGE.read_text(), "run `make docs`"
 
 
-def takes(name: str, value: object) -> bool:
-    """Whether a pipeline, or one of its groups, takes the setting."""
-    places = [{name: value}, *({group: {name: value}} for group in GROUPS if name in GROUPS[group])]
-    return any(settings_blocks.refused(place) is None for place in places)
+@pytest.mark.parametrize("block", blocks("json"), ids=str)
+def test_json_blocks_are_json(block: Block) -> None:
+    json.loads(block.text)
 
 
-@pytest.mark.parametrize("page", pages(), ids=named)
-def test_every_setting_that_it_names_with_a_value_takes_it(page: Path) -> None:
-    for code in inline(page):
-        if re.fullmatch(r"[a-z_]+: .+", code):
-            [(name, value)] = yaml.safe_load(code).items()
-            assert takes(name, value), code
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_yaml_blocks_contain_valid_settings(block: Block) -> None:
+    document = yaml.safe_load(block.text)
+    config = document.get("config", document)
+    if "streaming-etl:tables" in config:
+        defaults = config.get("streaming-etl:defaults")
+        settings_from_config(config["streaming-etl:tables"], defaults)
+    elif set(document) <= SETTINGS_NAMES:
+        required = {"table_name": "orders", "transform_module": "orders.py", "partitions": {}}
+        args_from_config("tables.t", {**required, **document})
 
 
-def test_a_setting_that_does_not_exist_or_takes_no_such_value_is_found() -> None:
-    assert takes("old_image", "always")
-    assert takes("source", {"use_existing": True})
-    assert not takes("old_image", "sometimes")
-    assert not takes("nothing_such", 1)
+def test_the_readme_config_builds_the_pipelines_of_the_example_stack() -> None:
+    [block] = [block for block in blocks("yaml") if block.page == "README.md"]
+    config = yaml.safe_load(block.text)["config"]
+    graph = program_graph({key: json.dumps(value) for key, value in config.items()})
+    assert [node.name for node in graph.of("StreamingEtlPipeline")] == ["orders", "shipments"]
 
 
-@pytest.mark.parametrize("page", pages(), ids=named)
-def test_every_action_that_it_names_is_one_of_aws(page: Path) -> None:
-    for code in inline(page):
-        if re.fullmatch(r"[a-z0-9]+:[A-Z]\w+", code):
-            check_action(code)
-
-
-def test_links_and_headings_that_are_wrong_are_found(tmp_path: Path) -> None:
-    page = ROOT / "docs" / "runbook.md"
-    assert {"not-polling", "late-forwarding"} <= anchors(page)
-    assert len(links(page)) > 10
-    made = tmp_path / "page.md"
-    made.write_text("# What's `a` b?\n\n## Twice\n\n## Twice\n\n[x](#twice-1) [y](#twice-2)\n")
-    assert anchors(made) == {"whats-a-b", "twice", "twice-1"}
-
-
-def test_a_link_to_no_file_no_heading_or_out_of_the_repository_is_broken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def test_python_blocks_run_and_programs_create_a_pipeline(
+    block: Block, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.docs.links.ROOT", tmp_path)
-    page = tmp_path / "page.md"
-    page.write_text("# One\n\n[a](#one) [b](#two) [c](none.md) [d](page.md#two) [e](../x) [f](.)\n")
-    assert broken(page) == ["#two", "none.md", "page.md#two", "../x"]
+    code = compile(block.text, str(block), "exec")
+    if "StreamingEtlPipeline(" not in block.text:
+        return
+    monkeypatch.chdir(ROOT)
+    graph = build(lambda: exec(code, {"__name__": "__main__"}))
+    assert graph.of("StreamingEtlPipeline")
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """Place and text of every command in a shell block, continuation lines joined."""
+    lines = []
+    for block in blocks("sh"):
+        for line in block.text.replace("\\\n", " ").splitlines():
+            if words := shlex.split(line, comments=True):
+                lines.append((f"{block}", shlex.join(words)))
+    return lines
+
+
+@pytest.mark.parametrize(("place", "line"), command_lines())
+def test_commands_exist_with_these_options(place: str, line: str) -> None:
+    words = shlex.split(line)
+    if "|" in words:
+        words = words[: words.index("|")]
+    program = words[0].rpartition(".venv/bin/")[2]
+    if program == "make":
+        targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        assert {word for word in words[1:] if "=" not in word} <= targets, place
+    elif program == "streaming-etl":
+        parse(words[1:])
+    else:
+        assert program in OTHER_PROGRAMS, f"{place}: unknown program {program}"
+
+
+def parse(arguments: list[str]) -> None:
+    """Parse a command of `streaming-etl`; raises for what it does not accept."""
+    if arguments == ["--help"]:
+        return
+    command = commands.commands[arguments[0]]
+    if "--help" in arguments:
+        return
+    # A file in the example need not exist here.
+    for parameter in command.params:
+        if isinstance(parameter.type, click.Path):
+            parameter.type.exists = False
+    command.make_context(arguments[0], arguments[1:])

@@ -9,7 +9,7 @@ from streaming_etl.ops.cost.assumptions import Assumptions
 from streaming_etl.ops.cost.number_format import told
 from streaming_etl.ops.cost.prices import Prices, read_prices
 from tests.components.pipelines import ROOT
-from tools.docs.marked_blocks import told_anew
+from tools.docs.marked_blocks import replace_blocks
 from tools.docs.settings_tables import field_docs, table
 
 PAGE = ROOT / "docs" / "cost.md"
@@ -58,7 +58,7 @@ BLOCKS = {"example": example, "assumptions": assumptions, "prices": prices}
 
 def written(page: str) -> str:
     """The page with every block between its marks told anew."""
-    return told_anew(page, BLOCKS)
+    return replace_blocks(page, BLOCKS)
 
 
 if __name__ == "__main__":

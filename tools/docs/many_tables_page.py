@@ -1,4 +1,4 @@
-"""The table of quotas in docs/many-tables.md: `python -m tools.docs.many_tables_page` writes it anew."""
+"""Generator of the quota table in docs/many-tables.md."""
 
 from functools import cache
 from typing import NamedTuple
@@ -12,7 +12,6 @@ from streaming_etl import (
 from streaming_etl import StreamingEtlPipelineArgs as Args
 from streaming_etl.stack.outputs import ROOT
 from streaming_etl.stack.recorder import Graph, build
-from tools.docs.marked_blocks import told_anew
 from tools.docs.settings_tables import table
 
 PAGE = ROOT / "docs" / "many-tables.md"
@@ -155,6 +154,3 @@ def resources() -> str:
 
 
 BLOCKS = {"quotas": quotas, "resources": resources}
-
-if __name__ == "__main__":
-    PAGE.write_text(told_anew(PAGE.read_text(), BLOCKS))

@@ -3,7 +3,7 @@
 from policy.rules.pack import RULES
 from policy.rules.permissions import UNSCOPED
 from tests.components.pipelines import ROOT
-from tools.docs.marked_blocks import told_anew
+from tools.docs.marked_blocks import replace_blocks
 from tools.docs.settings_tables import table
 
 PAGE = ROOT / "docs" / "policies.md"
@@ -27,7 +27,7 @@ BLOCKS = {"rules": rules, "unscoped": unscoped}
 
 def written(page: str) -> str:
     """The page with every block between its marks told anew."""
-    return told_anew(page, BLOCKS)
+    return replace_blocks(page, BLOCKS)
 
 
 if __name__ == "__main__":

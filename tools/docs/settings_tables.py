@@ -1,4 +1,4 @@
-"""The README's tables and picture: `python -m tools.docs.settings_tables` writes them anew."""
+"""Generator of the tables in docs/settings.md."""
 
 import ast
 import dataclasses
@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from streaming_etl import StreamingEtlPipeline, StreamingEtlPipelineArgs
-from tests.graph.graphs import example
-from tools.docs.marked_blocks import told_anew
-from tools.graph.picture import picture
 
 ROOT = Path(__file__).resolve().parents[2]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "settings.md"
 REQUIRED = "*required*"
 
 
@@ -74,18 +71,4 @@ def outputs() -> str:
     return table(["output", "what it is"], rows)
 
 
-def flow() -> str:
-    """A pipeline of the example stack as a picture."""
-    return f"```mermaid\n{picture(example(), 'orders')}\n```"
-
-
-TABLES = {"inputs": inputs, "outputs": outputs, "picture": flow}
-
-
-def written(readme: str) -> str:
-    """The README with every table between its markers told anew."""
-    return told_anew(readme, TABLES)
-
-
-if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+BLOCKS = {"inputs": inputs, "outputs": outputs}

@@ -27,7 +27,7 @@ from streaming_etl.ops.transform_test.sample_records import stream_record
 from streaming_etl.ops.transform_test.selection import asked_for
 from tests.components.pipelines import ROOT
 from tests.handlers.test_columns import cell
-from tools.docs.marked_blocks import told_anew
+from tools.docs.marked_blocks import replace_blocks
 from tools.docs.settings_tables import field_docs, table
 from tools.docs.transform_cases import METADATA_MEANS, REFUSALS, TYPES, VALUES, Refusal
 
@@ -139,7 +139,7 @@ BLOCKS = {
 
 def written(page: str) -> str:
     """The page with every block between its marks told anew."""
-    return told_anew(page, BLOCKS)
+    return replace_blocks(page, BLOCKS)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,14 @@
-"""The page on many tables tells what the graph holds; a hundred tables are a hundred pipelines."""
+"""A stack of a hundred tables, and the quotas that docs/many-tables.md lists."""
 
 import json
 from collections import Counter
 
 from streaming_etl.stack.program import program_graph
 from tests.components.test_dev_stack_rules import pipeline_of
-from tools.docs.many_tables_page import BLOCKS, PAGE, QUOTAS, counted, least_and_most
-from tools.docs.marked_blocks import told_anew
+from tools.docs.many_tables_page import QUOTAS, counted, least_and_most
 
 
-def test_the_page_counts_what_a_pipeline_makes() -> None:
-    text = PAGE.read_text()
-    assert told_anew(text, BLOCKS) == text, "run `make readme`"
-
-
-def test_every_quota_is_of_something_that_a_pipeline_makes_and_the_scarcest_stands_first() -> None:
+def test_each_quota_counts_resources_and_the_scarcest_is_first() -> None:
     _, most = least_and_most()
     assert [quota.what for quota in QUOTAS if counted(most, quota) == 0] == []
     enough = [quota.default // counted(most, quota) for quota in QUOTAS[:2] if quota.default]
@@ -23,11 +17,11 @@ def test_every_quota_is_of_something_that_a_pipeline_makes_and_the_scarcest_stan
     assert min(others) >= max(enough)
 
 
-def test_a_stack_of_a_hundred_tables_is_a_hundred_pipelines_of_the_same_resources() -> None:
-    given = {"table_name": "t", "transform_module": "transforms/orders.py", "partitions": {}}
+def test_a_hundred_tables_are_a_hundred_equal_pipelines() -> None:
+    defaults = {"table_name": "t", "transform_module": "transforms/orders.py", "partitions": {}}
     tables = {f"t{number}": {"table_name": f"table-{number}"} for number in range(100)}
-    del given["table_name"]
-    values = {"streaming-etl:tables": tables, "streaming-etl:defaults": given}
+    del defaults["table_name"]
+    values = {"streaming-etl:tables": tables, "streaming-etl:defaults": defaults}
     graph = program_graph({key: json.dumps(value) for key, value in values.items()})
     counted = Counter(pipeline_of(node, graph) for node in graph.custom)
     assert set(counted) == set(tables)

@@ -1,4 +1,4 @@
-"""SQL of the pages, run by DuckDB for Athena over the lake of the stack that the pages tell of."""
+"""An empty lake in DuckDB: the example stack `prod` and a table of a hand-made pipeline."""
 
 from functools import cache
 
@@ -8,10 +8,8 @@ from streaming_etl.components.table.column_types import ColumnType, athena_type,
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import dev_config
-from tests.docs.blocks import Block, DocError
 
-# The table of docs/migrate.md that a pipeline made by hand has filled, and where the readers' views
-# are.
+# The table of the hand-made pipeline in docs/migrate.md, and the schema of the readers' views.
 BY_HAND = """
 CREATE SCHEMA by_hand;
 CREATE TABLE by_hand.orders (
@@ -22,16 +20,8 @@ CREATE SCHEMA reporting;
 """
 
 
-def run(block: Block) -> None:
-    with lake() as database:
-        try:
-            database.execute(block.text)
-        except duckdb.Error as error:
-            raise DocError(str(error)) from None
-
-
 def lake() -> duckdb.DuckDBPyConnection:
-    """An empty lake: the tables and views of the stack `prod`, and the one made by hand."""
+    """A database with the tables and views of the stack `prod`."""
     database = duckdb.connect(config={"threads": 1})
     database.execute(BY_HAND)
     graph = stack()
@@ -51,7 +41,7 @@ def lake() -> duckdb.DuckDBPyConnection:
 
 @cache
 def stack() -> Graph:
-    """The example stack, with its tables before its views."""
+    """The graph of the example stack, tables before views."""
     graph = program_graph(dev_config(), stack="prod")
     graph.nodes.sort(key=lambda node: node.name)
     return graph

@@ -1,0 +1,38 @@
+"""`make docs`: write the generated blocks of all pages.
+
+Each generator has a `PAGE`, a path, and `BLOCKS`, a function for each named block of the page.
+"""
+
+from types import ModuleType
+
+from tools.docs import (
+    cost_page,
+    many_tables_page,
+    policies_page,
+    settings_tables,
+    transforms_page,
+)
+from tools.docs.marked_blocks import replace_blocks
+
+GENERATORS: tuple[ModuleType, ...] = (
+    cost_page,
+    many_tables_page,
+    policies_page,
+    settings_tables,
+    transforms_page,
+)
+
+
+def regenerated(generator: ModuleType) -> str:
+    """The text of the generator's page with new blocks."""
+    return replace_blocks(generator.PAGE.read_text(), generator.BLOCKS)
+
+
+def main() -> None:
+    """Write every page."""
+    for generator in GENERATORS:
+        generator.PAGE.write_text(regenerated(generator))
+
+
+if __name__ == "__main__":
+    main()
