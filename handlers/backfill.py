@@ -16,11 +16,21 @@ from botocore.config import Config
 from pybase64 import b64encode_as_string
 
 from streaming_etl.handlers.export.file_reader import export_file
-from streaming_etl.handlers.export.progress import Pace, Passage, Reached, Refused, read_batches
-from streaming_etl.handlers.firehose.put_records import deadline_of, firehose, put_records
+from streaming_etl.handlers.export.progress import Passage, Reached, Refused, read_batches
+from streaming_etl.handlers.firehose.put_records import (
+    MAX_CALL_BYTES,
+    deadline_of,
+    firehose,
+    put_records,
+)
+from streaming_etl.handlers.pacing import RateLimiter
 from streaming_etl.handlers.structured_log import log
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
 from streaming_etl.handlers.wire.snapshot import snapshot_record
+
+
+# A call that begins before the deadline ends before it, too.
+BATCH_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ def pass_file(
         raise ValueError("KEY_NAMES is empty: all items would be one")
     start = Reached(*(state[name] for name in Reached.__dataclass_fields__))
     taken_at = datetime.fromisoformat(state["export_time"])
-    pace = Pace(settings.kib_per_second, deadline, clock=clock, sleep=sleep)
+    limiter = RateLimiter(settings.kib_per_second * 1024, clock=clock, sleep=sleep)
     put = partial(put_records, firehose_client, settings.stream, deadline=deadline)
     passage = Passage(
         start,
@@ -103,14 +113,14 @@ def pass_file(
         max_bytes=settings.max_bytes,
         put=partial(put, clock=clock, sleep=sleep),
         set_aside=partial(set_aside, bucket_client, settings.errors_path, state, taken_at),
-        turn=pace.turn,
+        turn=partial(limiter.take, deadline=deadline),
     )
     taken_at_ms = int(taken_at.timestamp() * 1000)
     to_line = partial(to_change, key_names=settings.key_names, taken_at_ms=taken_at_ms)
     done, error = False, None
     try:
         file = export_file(bucket_client, state["bucket"], state["key"])
-        done = passage.run(read_batches(file, start, to_line, pace.batch_bytes))
+        done = passage.run(read_batches(file, start, to_line, batch_bytes(settings.kib_per_second)))
     except Exception as failure:
         if passage.reached == start:
             raise
@@ -120,6 +130,11 @@ def pass_file(
     if not done and passage.reached == start:
         raise NoProgressError("Firehose took nothing, or the time was up before anything went")
     return {**state, **reached, "done": done}
+
+
+def batch_bytes(kib_per_second: float) -> int:
+    """Return how much of a file is put at a time, at most what the rate allows in BATCH_SECONDS."""
+    return min(MAX_CALL_BYTES, int(kib_per_second * 1024 * BATCH_SECONDS))
 
 
 def set_aside(

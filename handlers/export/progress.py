@@ -1,16 +1,11 @@
 """Large tables: how a file of the export is read in batches, and how far it has been passed on."""
 
 import io
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from streaming_etl.handlers.firehose.batching import groups
-from streaming_etl.handlers.firehose.put_records import MAX_CALL_BYTES
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError
-
-# A batch is what may be put in this time: a call begun before the deadline ends before it, too.
-BATCH_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -127,34 +122,4 @@ class Passage:
                 self.reached = batch.reached(self.reached, count)
             if unsent:
                 return False
-        return True
-
-
-class Pace:
-    """This file's share of what may be put: a batch begins when those before have had theirs."""
-
-    def __init__(
-        self,
-        kib_per_second: float,
-        deadline: float,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._bytes_per_second = kib_per_second * 1024
-        self._deadline, self._clock, self._sleep = deadline, clock, sleep
-        self._free_at = clock()
-
-    @property
-    def batch_bytes(self) -> int:
-        return min(MAX_CALL_BYTES, int(self._bytes_per_second * BATCH_SECONDS))
-
-    def turn(self, size: int) -> bool:
-        """Wait until `size` bytes may go; False when that is not before the deadline."""
-        now = self._clock()
-        begin = max(self._free_at, now)
-        if begin >= self._deadline:
-            return False
-        self._sleep(begin - now)
-        self._free_at = begin + size / self._bytes_per_second
         return True

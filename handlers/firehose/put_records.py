@@ -2,8 +2,9 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -11,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from streaming_etl.handlers.firehose.batching import groups
+from streaming_etl.handlers.pacing import backoff
 from streaming_etl.handlers.structured_log import log
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def put_records(
     called, error = False, None
     for group in groups(records, MAX_CALL_RECORDS, MAX_CALL_BYTES):
         pending = list(group)
-        for pause in _pauses(jitter):
+        for pause in chain([0.0], backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, jitter)):
             if called and (error in _NEVER_SUCCEEDS or clock() + pause >= deadline):
                 pending += range(group.stop, len(records))
                 tell("ERROR", "put given up", records=len(pending), error=error or "out of time")
@@ -96,18 +98,6 @@ def put_records(
             if not pending:
                 break
     return []
-
-
-def _pauses(jitter: Callable[[], float]) -> Iterator[float]:
-    """None before the first call, then exponential back-off with full jitter.
-
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    """
-    yield 0.0
-    longest = _FIRST_PAUSE_SECONDS
-    while True:
-        yield jitter() * longest
-        longest = min(2 * longest, _LONGEST_PAUSE_SECONDS)
 
 
 def _call(

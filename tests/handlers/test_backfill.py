@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 
 from streaming_etl.handlers import backfill
-from streaming_etl.handlers.backfill import NoProgressError, Settings, lambda_handler, pass_file
+from streaming_etl.handlers.backfill import (
+    NoProgressError,
+    Settings,
+    batch_bytes,
+    lambda_handler,
+    pass_file,
+)
 from streaming_etl.handlers.export.file_reader import export_file
-from streaming_etl.handlers.export.progress import Pace, Reached, read_batches
+from streaming_etl.handlers.export.progress import Reached, read_batches
 from streaming_etl.handlers.firehose import put_records as put
 from tests.handlers.fakes import THROTTLED, FakeClock, FakeContext, FakeFirehose, client_error
 
@@ -215,19 +221,9 @@ def test_what_time_leaves_is_taken_up_where_it_stopped(world: World) -> None:
     assert world.ids() == [f"o-{number}" for number in range(25)]
 
 
-def test_the_function_puts_no_faster_than_its_share() -> None:
-    clock = FakeClock()
-    pace = Pace(2, clock() + 100, clock=clock, sleep=clock.sleep)
-    assert pace.batch_bytes == 10 * 1024
-    begun = clock()
-    assert [pace.turn(10 * 1024) and clock() - begun for _ in range(3)] == [0, 5, 10]
-    # A turn that would come after the deadline is not waited for.
-    assert pace.turn(200 * 1024)
-    assert (pace.turn(1), clock() - begun) == (False, 15)
-
-
-def test_no_more_goes_together_than_one_call_takes() -> None:
-    assert Pace(1_000_000, 0).batch_bytes == put.MAX_CALL_BYTES
+def test_puts_five_seconds_of_the_rate_at_a_time_within_one_call() -> None:
+    assert batch_bytes(2) == 10 * 1024
+    assert batch_bytes(1_000_000) == put.MAX_CALL_BYTES
 
 
 def test_when_firehose_takes_a_part_the_next_call_begins_behind_it(world: World) -> None:
