@@ -1,4 +1,4 @@
-"""An empty lake in DuckDB: the example stack `prod` and a table of a hand-made pipeline."""
+"""Empty tables of the example stack and of a hand-made pipeline."""
 
 from functools import cache
 

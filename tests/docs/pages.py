@@ -56,7 +56,7 @@ def links(page: Path) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """The names that GitHub gives to the page's headings; repeated ones end in a number."""
+    """Names of the page's headings on GitHub, numbered when repeated."""
     names: list[str] = []
     for begin, inline in itertools.pairwise(tokens(page)):
         if begin.type == "heading_open":

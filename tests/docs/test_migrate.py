@@ -1,4 +1,4 @@
-"""The queries of docs/migrate.md find lost changes; settings may change while data flows."""
+"""Tests of the queries and promises of docs/migrate.md."""
 
 import json
 from base64 import b64decode
@@ -35,7 +35,7 @@ def ours(id_: str, event: str, kind: str = "INSERT", number: str = "10", row: in
 
 
 def run_query(text: str, old: list[list[Any]], new: list[list[Any]]) -> list[tuple[Any, ...]]:
-    """The rows that the query, or the view it creates, returns over these two lakes."""
+    """Rows of the query, or of the view that it creates."""
     with lake() as database:
         fill(database, "by_hand.orders", old)
         fill(database, "orders_prod.orders", new)

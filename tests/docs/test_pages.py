@@ -90,7 +90,7 @@ def test_python_blocks_run_and_programs_create_a_pipeline(
 
 
 def command_lines() -> list[tuple[str, str]]:
-    """Place and text of every command in a shell block, continuation lines joined."""
+    """Place and text of every command in a shell block."""
     lines = []
     for block in blocks("sh"):
         for line in block.text.replace("\\\n", " ").splitlines():

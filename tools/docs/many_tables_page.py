@@ -106,7 +106,7 @@ QUOTAS = (
 
 @cache
 def least_and_most() -> tuple[Graph, Graph]:
-    """A pipeline with as little as it can have of its own, and one with all."""
+    """Graphs of the smallest pipeline and of one with every part."""
     table, module = "orders", str(ROOT / "transforms" / "orders.py")
     little = Args(
         table_name=table,

@@ -1,4 +1,4 @@
-"""Generated blocks of a page, each between a begin and an end comment."""
+"""Generated blocks of a page, between begin and end comments."""
 
 import re
 from collections.abc import Callable, Mapping
