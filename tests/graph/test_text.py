@@ -1,224 +1,212 @@
-"""How the text tells what: each kind of setting in a form that a reviewer can read."""
+"""Text of a resource graph: complete, comparable and free of generated values."""
 
+import base64
+import difflib
 import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pytest
 
-from streaming_etl.stack.recorder import build
-from tests.graph.graphs import example
-from tools.graph.flatten import facts
-from tools.graph.text import text
+from streaming_etl.stack.outputs import ROOT
+from streaming_etl.stack.program import stack_graph
+from streaming_etl.stack.recorder import ACCOUNT_ID, Graph, Node, build
+from tools.graph.references import References
+from tools.graph.text import graph_text, parsed, plain, stack_text
+
+VIEW = "/* Presto View: {} */"
 
 
-def lines_of(name: str) -> list[str]:
-    """What the text of the example stack tells of one resource, without its name."""
-    start = f"dev/{name}"
-    lines = [line for line in text(example(), "dev").splitlines() if line.startswith(start)]
-    rest = [line.removeprefix(start) for line in lines]
-    return [line for line in rest if line[:1] in (":", ".")]
+@cache
+def example() -> Graph:
+    return stack_graph("dev")
 
 
-def test_pipelines_and_stages_stand_as_the_changes_flow() -> None:
-    heads = [line for line in text(example(), "dev").splitlines() if line.endswith(" in orders")]
-    assert heads == [
-        f"dev/orders-{stage.lower()}: {stage} in orders"
-        for stage in (
-            "Source",
-            "Forwarder",
-            "Delivery",
-            "Lake",
-            "Catalog",
-            "Query",
-            "Monitoring",
-        )
+def blocks(text: str) -> dict[str, Any]:
+    """The JSON of each block by its heading."""
+    headings = [block.partition("\n") for block in text.removesuffix("\n").split("\n\n")]
+    return {heading: json.loads(value) for heading, _, value in headings}
+
+
+def with_node(graph: Graph, name: str, /, **changed: Any) -> Graph:
+    """The graph with one resource's fields changed."""
+    node = graph[name]
+    rest = [other for other in graph.nodes if other is not node]
+    return replace(graph, nodes=[*rest, replace(node, **changed)])
+
+
+def changed_lines(before: Graph, after: Graph) -> list[str]:
+    lines = (graph_text(graph).splitlines() for graph in (before, after))
+    compared = difflib.unified_diff(*lines, n=0, lineterm="")
+    return [line for line in compared if not line.startswith(("---", "+++", "@@"))]
+
+
+def variants(value: Any) -> Iterator[tuple[str, Any]]:
+    """Plain data with one value changed or left out, and where."""
+    if isinstance(value, dict) and set(value) == {"file"}:
+        yield "", {"file": __file__}
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            for path, variant in variants(item):
+                yield f".{key}{path}", {**value, key: variant}
+            yield f"-{key}", {other: value[other] for other in value if other != key}
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            for path, variant in variants(item):
+                yield f".{index}{path}", [*value[:index], variant, *value[index + 1 :]]
+            yield f"-{index}", [*value[:index], *value[index + 1 :]]
+    elif isinstance(value, str) and value.startswith(VIEW.partition("{")[0]):
+        yield "", VIEW.format(base64.b64encode(b'{"other": 1}').decode())
+    elif isinstance(value, str) and isinstance(parsed(value), dict | list):
+        for path, variant in variants(parsed(value)):
+            yield path, json.dumps(variant)
+    elif isinstance(value, str):
+        yield "", f"{value}~"
+    else:
+        yield "", not value if isinstance(value, bool) else (value or 0) + 1
+
+
+def test_every_changed_input_changes_the_text() -> None:
+    unchanged, compared = [], 0
+    for node in example().custom:
+        before = graph_text(Graph([node]))
+        for path, inputs in variants(node.inputs):
+            compared += 1
+            if graph_text(Graph([replace(node, inputs=inputs)])) == before:
+                unchanged.append(f"{node.name}{path}")
+    assert unchanged == []
+    assert compared > 1000
+
+
+def test_every_changed_field_of_a_resource_changes_the_text() -> None:
+    other = {
+        "type": "aws:sqs/queue:Queue",
+        "name": "other",
+        "parent": "orders-lake",
+        "parent_type": "pulumi:pulumi:Stack",
+        "inputs": {"name": "other"},
+        "depends_on": ["orders-lake-bucket"],
+        "delete_before_replace": True,
+        "custom": False,
+        "provider": "urn:pulumi:dev::streaming-etl::pulumi:providers:aws::theirs::id",
+        "options": {"protect": True},
+    }
+    # The outputs of a component are built from its resources.
+    assert {field.name for field in fields(Node)} - {"outputs"} == set(other)
+    name = example().of("Topic")[0].name
+    unchanged = [
+        field
+        for field, value in other.items()
+        if not changed_lines(example(), with_node(example(), name, **{field: value}))
     ]
+    assert unchanged == []
 
 
-def test_a_resource_is_told_by_type_stage_and_options_then_by_its_inputs() -> None:
-    waits_for = [
-        "forwarder-policy",
-        *(
-            f"lake-{part}"
-            for part in (
-                "encryption",
-                "lifecycle",
-                "ownership",
-                "policy",
-                "public-access",
-                "versioning",
-            )
-        ),
-        "transform-put-back-policy",
-    ]
-    assert lines_of("orders-forwarder-mapping") == [
-        ": lambda.EventSourceMapping in orders-forwarder, tagged, deleted before it is replaced",
-        *(f".after: orders-{name}" for name in waits_for),
-        ".batchSize: 500",
-        ".bisectBatchOnFunctionError: true",
-        ".destinationConfig.onFailure.destinationArn: {orders-lake-bucket.arn}",
-        ".eventSourceArn: {orders-source-table.streamArn}",
-        ".functionName: {orders-forwarder-function.arn}",
-        ".functionResponseTypes[]: ReportBatchItemFailures",
-        ".maximumBatchingWindowInSeconds: 5",
-        ".maximumRecordAgeInSeconds: 43200",
-        ".maximumRetryAttempts: 3",
-        ".metricsConfig.metrics[]: EventCount",
-        ".parallelizationFactor: 2",
-        ".startingPosition: TRIM_HORIZON",
-    ]
+def test_every_changed_export_changes_the_text() -> None:
+    before = graph_text(Graph(exports=example().exports))
+    changed = [graph_text(Graph(exports=exports)) for _, exports in variants(example().exports)]
+    assert len(changed) > 10
+    assert before not in changed
 
 
-def test_a_policy_is_a_line_for_each_action() -> None:
-    account = "if s3:ResourceAccount StringEquals {account}"
-    assert lines_of("orders-forwarder-policy") == [
-        ": iam.RolePolicy in orders-forwarder",
-        ".policy: Allow dynamodb:DescribeStream on {orders-source-table.streamArn}",
-        ".policy: Allow dynamodb:GetRecords on {orders-source-table.streamArn}",
-        ".policy: Allow dynamodb:GetShardIterator on {orders-source-table.streamArn}",
-        ".policy: Allow dynamodb:ListStreams on *",
-        ".policy: Allow firehose:PutRecordBatch on {orders-delivery-stream.arn}",
-        f".policy: Allow s3:PutObject on {{orders-lake-bucket.arn}}/aws/lambda/* {account}",
-        f".policy: Allow s3:ListBucket on {{orders-lake-bucket.arn}} {account}",
-        ".role: {orders-forwarder-role}",
-    ]
-    assert lines_of("orders-forwarder-role")[1:] == [
-        ".assumeRolePolicy: Allow sts:AssumeRole by Service lambda.amazonaws.com"
-        " if aws:SourceAccount StringEquals {account}"
-    ]
+def test_the_order_of_registration_and_of_keys_does_not_change_the_text() -> None:
+    def shuffled(value: Any, chance: random.Random) -> Any:
+        if isinstance(value, dict):
+            items = chance.sample([*value.items()], len(value))
+            return {key: shuffled(item, chance) for key, item in items}
+        return [shuffled(item, chance) for item in value] if isinstance(value, list) else value
+
+    chance = random.Random(0)
+    nodes = [replace(node, inputs=shuffled(node.inputs, chance)) for node in example().nodes]
+    chance.shuffle(nodes)
+    other = Graph(nodes, exports=shuffled(example().exports, chance))
+    assert graph_text(other) == graph_text(example())
 
 
-def test_an_alarm_is_told_by_when_it_rings() -> None:
-    assert lines_of("orders-monitoring-delivery-failed") == [
-        ": cloudwatch.MetricAlarm in orders-monitoring, tagged",
-        ".rings: Average AWS/Firehose DeliveryToS3.Success of DeliveryStreamName"
-        " {orders-delivery-stream} < 1 in 2 of 3 periods of 300 s, missing data notBreaching",
-        ".alarmActions[]: {orders-monitoring-topic.arn}",
-        ".alarmDescription: orders: Firehose's writes to the bucket keep failing; it keeps a"
-        " record for 24 h. What to do: docs/runbook.md, section delivery-failed.",
-        ".okActions[]: {orders-monitoring-topic.arn}",
-    ]
+def test_another_folder_and_process_print_the_same_text(project: Path) -> None:
+    path = os.environ["PATH"]
+    run = subprocess.run(
+        [sys.executable, "-m", "tools.graph"],
+        cwd=project,
+        env={"PATH": path, "PYTHONHASHSEED": "17", "PYTHONPATH": str(project), "TZ": "Asia/Tokyo"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert (run.stdout, run.stderr) == (stack_text("dev"), "")
 
 
-def test_a_dashboard_is_told_by_its_widgets() -> None:
-    told = [line.partition(", digest ")[0] for line in lines_of("orders-monitoring-dashboard")]
-    assert told[:4] == [
-        ": cloudwatch.Dashboard in orders-monitoring",
-        ".widgets[# orders]: text",
-        ".widgets[Alarms]: alarm",
-        ".widgets[1 Changes in]: metric",
-    ]
-    assert told[-2:] == [".dashboardBody.periodOverride: inherit", ".dashboardName: orders-dev"]
+def test_the_text_holds_no_folder_and_no_generated_value() -> None:
+    text = stack_text("dev")
+    generated = [str(ROOT), str(Path.home()), ACCOUNT_ID, "-0000000", "uuid-of-", "2026-11-23T"]
+    assert [value for value in generated if value in text] == []
 
 
-def test_columns_and_partition_keys_stand_one_on_a_line() -> None:
-    columns = [line for line in lines_of("shipments-catalog-table") if "].type: " in line]
-    assert columns[:8] == [
-        ".partitionKeys[carrier].type: string",
-        ".partitionKeys[year].type: string",
-        ".partitionKeys[month].type: string",
-        ".partitionKeys[day].type: string",
-        ".partitionKeys[hour].type: string",
-        ".storageDescriptor.columns[id].type: string",
-        ".storageDescriptor.columns[status].type: string",
-        ".storageDescriptor.columns[weight_kg].type: decimal(9,3)",
-    ]
+def test_a_changed_setting_is_a_changed_line() -> None:
+    node = example()["orders-forwarder-mapping"]
+    after = with_node(example(), node.name, inputs={**node.inputs, "batchSize": 100})
+    assert changed_lines(example(), after) == ['-    "batchSize": 500,', '+    "batchSize": 100,']
 
 
-def test_a_saved_query_is_told_line_by_line() -> None:
-    query = [line for line in lines_of("orders-query-latest-changes") if ".query" in line]
-    assert query == [
-        ".query| SELECT *",
-        '.query| FROM "orders_dev"."orders"',
-        ".query| ORDER BY lpad(\"_sequence_number\", 40, '0') DESC",
-        ".query| LIMIT 100",
-    ]
-
-
-def test_a_function_tells_its_module_and_what_all_functions_carry_only_once() -> None:
-    code = [line for line in lines_of("orders-transform-function") if line.startswith(".code")]
-    assert code[:2] == [".code.handlers: shared", ".code.wheels: shared"]
-    assert code[2] == ".code[transform.json].columns[id].type: string"
-    assert code[-1].startswith(".code[transform_module.py]: transforms/orders.py, digest ")
-    shared = [line for line in text(example(), "dev").splitlines() if "/shared." in line]
-    assert [line.partition(":")[0] for line in shared] == [
-        "dev/shared.handlers",
-        "dev/shared.wheels",
-    ]
-    assert "msgspec " in shared[1]
-
-
-def test_a_module_from_outside_is_told_by_its_content_alone(tmp_path: Path) -> None:
-    module = tmp_path / "theirs.py"
-    module.write_text("def transform(change): ...\n")
-
-    def program() -> None:
-        code = pulumi.AssetArchive({"transform_module.py": pulumi.FileAsset(str(module))})
-        aws.lambda_.Function("theirs", code=code, role="r")
-
-    told = text(build(program), "dev")
-    assert "dev/theirs.code[transform_module.py]: digest " in told
-    assert "tmp" not in told
-
-
-def test_what_holds_a_deletion_or_a_replacement_back_is_told() -> None:
+def test_a_block_shows_inputs_options_and_dependencies() -> None:
     def program() -> None:
         kept = pulumi.ResourceOptions(
             protect=True, retain_on_delete=True, ignore_changes=["displayName"]
         )
         first = aws.sns.Topic("first", opts=kept)
-        with_it = pulumi.ResourceOptions(
-            deleted_with=first, replace_on_changes=["name"], delete_before_replace=True
+        options = pulumi.ResourceOptions(
+            deleted_with=first,
+            depends_on=first,
+            replace_on_changes=["name"],
+            delete_before_replace=True,
         )
-        aws.sns.Topic("second", name="given", tags={"team": "shop"}, opts=with_it)
-        pulumi.export("both", [first.arn, first.name])
+        policy = pulumi.Output.json_dumps({"Statement": [{"Resource": first.arn}]})
+        aws.sns.Topic("second", name="both\nlines", policy=policy, opts=options)
+        aws.sns.Topic("third", opts=pulumi.ResourceOptions(depends_on=first))
+        pulumi.export("both", [first.arn, first.name, 1.0])
 
-    assert text(build(program), "dev") == (
-        "dev/first: sns.Topic\n"
-        "dev/first.ignoreChanges[]: displayName\n"
-        "dev/first.protect: true\n"
-        "dev/first.retainOnDelete: true\n"
-        "\n"
-        "dev/second: sns.Topic, deleted before it is replaced\n"
-        "dev/second.deletedWith: first\n"
-        "dev/second.replaceOnChanges[]: name\n"
-        "dev/second.name: given\n"
-        "dev/second.tags.team: shop\n"
-        "\n"
-        "dev/exports.both[]: {first.arn}\n"
-        "dev/exports.both[]: {first}\n"
-    )
+    assert blocks(graph_text(build(program))) == {
+        "sns.Topic first": {
+            "options": {"ignoreChanges": ["displayName"], "protect": True, "retainOnDelete": True}
+        },
+        "sns.Topic second": {
+            "deleteBeforeReplace": True,
+            "inputs": {
+                "name": ["both", "lines"],
+                "policy": {"Statement": [{"Resource": "{first.arn}"}]},
+            },
+            "options": {"deletedWith": "first", "replaceOnChanges": ["name"]},
+        },
+        "sns.Topic third": {"dependsOn": ["first"]},
+        "exports": {"both": ["{first.arn}", "{first}", 1]},
+    }
 
 
-@pytest.mark.parametrize(
-    ("value", "lines"),
-    [
-        (500, ["at: 500"]),
-        (500.0, ["at: 500"]),
-        ("500", ['at: "500"']),
-        (True, ["at: true"]),
-        ("true", ['at: "true"']),
-        (None, ["at: null"]),
-        ("", ['at: ""']),
-        (" x", ['at: " x"']),
-        ("\x01", ['at: "\\u0001"']),
-        ('"x"', ['at: "\\"x\\""']),
-        ("a: b", ["at: a: b"]),
-        ("a\n b", ["at| a", "at|  b"]),
-        ({}, ["at: {}"]),
-        ([], ["at: []"]),
-        (["a", 1], ["at[]: a", "at[]: 1"]),
-        ({"b": 1, "a": {"c": 2}}, ["at.a.c: 2", "at.b: 1"]),
-        ([{"id": "x", "n": 1}, {"id": "y", "n": 2}], ["at[x].n: 1", "at[y].n: 2"]),
-        # What is not told apart by its name is told apart by its place.
-        ([{"id": "x", "n": 1}, {"id": "x", "n": 2}], ["at[0].id: x", "at[0].n: 1"]),
-        (json.dumps({"a": [1]}), ["at.a[]: 1"]),
-        ('{ $.message = "refused" }', ['at: { $.message = "refused" }']),
-        ({"Statement": [{"Effect": "Deny", "NotAction": "a:B"}]}, ["at.Statement[0].Effect: Deny"]),
-    ],
-    ids=str,
-)
-def test_a_value_is_told_so_that_no_other_reads_the_same(value: object, lines: list[str]) -> None:
-    assert list(facts("at", value))[: len(lines)] == lines
+@pytest.mark.parametrize("kind", ["file", "text"])
+def test_an_archive_is_a_digest_of_its_contents(tmp_path: Path, kind: str) -> None:
+    references = References(Graph())
+
+    def text(content: str) -> Any:
+        (tmp_path / content).write_text(content)
+        asset = {"file": str(tmp_path / content)} if kind == "file" else {"text": content}
+        return plain({"module.py": asset}, references, ROOT)
+
+    assert text("one").startswith("archive, digest ")
+    assert text("one") == text("one") != text("two")
+
+
+def test_an_asset_is_a_digest_of_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "code.zip"
+    file.write_bytes(b"one")
+    before = plain({"archive": str(file)}, References(Graph()), ROOT)
+    file.write_bytes(b"another")
+    assert before != plain({"archive": str(file)}, References(Graph()), ROOT)

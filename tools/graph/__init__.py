@@ -1,1 +1,1 @@
-"""A stack's resource graph, told without an account: the program runs under Pulumi's mocks."""
+"""The resource graph of a stack as text, recorded under Pulumi's mocks without an account."""

@@ -1,41 +1,35 @@
-"""What AWS would make up, told by the resource that it belongs to."""
+"""Symbolic references in place of the ARNs, names and ids that AWS would assign."""
 
 import re
 from typing import Any
 
 from streaming_etl.stack.recorder import ACCOUNT_ID, REGION, Graph, Node, provider_outputs
-from tools.graph.flatten import opened
 
-# A whole ARN up to the first letter that no name has, or a word.
+# An ARN up to the first character that no name contains, or a word.
 TOKEN = re.compile(r"arn:aws:[\w./:-]+|[\w.-]+")
 REFERENCE = re.compile(r"\{([\w.-]+?)(?:\.(?:arn|id|streamArn|uuid))?\}")
 
 
 class References:
-    """Puts `{orders-lake-bucket.arn}` where the recorder's own ARNs, names and ids stand.
+    """Replace the recorder's ARNs, names and ids with `{orders-lake-bucket.arn}`.
 
-    `{orders-lake-bucket}` alone is the name that Pulumi makes up; one that the program gives stays
-    as it is. `{account}` and `{region}` are wherever the stack is deployed to.
+    `{orders-lake-bucket}` alone is a physical name that Pulumi generates. A name that the program
+    sets stays. `{account}` and `{region}` are those of the deployment.
     """
 
     def __init__(self, graph: Graph) -> None:
         self._known = {ACCOUNT_ID: "{account}", REGION: "{region}"}
         for node in graph.custom:
-            for value, reference in _made_up(node):
+            for value, reference in _generated(node):
                 self._known.setdefault(value, reference)
 
-    def told(self, value: Any) -> Any:
-        """The value, each text in it opened and with references."""
-        value = opened(value)
-        if isinstance(value, dict):
-            return {key: self.told(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.told(item) for item in value]
-        return TOKEN.sub(self._token, value) if isinstance(value, str) else value
+    def replace(self, text: str) -> str:
+        """The text with a reference for every generated value in it."""
+        return TOKEN.sub(self._token, text)
 
     def _token(self, match: re.Match[str]) -> str:
         text, end = match[0], len(match[0])
-        # What stands behind an ARN is a path in a bucket, a function's version, ...
+        # An ARN can continue with an object's path or a function's version.
         while end > 0:
             if reference := self._known.get(text[:end]):
                 return reference + text[end:]
@@ -45,19 +39,20 @@ class References:
         return text
 
 
-def _made_up(node: Node) -> list[tuple[str, str]]:
-    given = {value for value in node.inputs.values() if isinstance(value, str)}
+def _generated(node: Node) -> list[tuple[str, str]]:
+    """Each value that AWS or Pulumi generates for a resource, with its reference."""
+    inputs = {value for value in node.inputs.values() if isinstance(value, str)}
     outputs = provider_outputs(node.type, node.name, node.inputs)
-    found = [(f"{node.name}-id", f"{{{node.name}.id}}")]
+    pairs = [(f"{node.name}-id", f"{{{node.name}.id}}")]
     for key, value in outputs.items():
-        if value not in given:
-            output = "" if value == outputs["name"] else f".{key}"
-            found.append((value, f"{{{node.name}{output}}}"))
-    return found
+        if value not in inputs:
+            suffix = "" if value == outputs["name"] else f".{key}"
+            pairs.append((value, f"{{{node.name}{suffix}}}"))
+    return pairs
 
 
 def referenced(value: Any) -> set[str]:
-    """The names of the resources that a told value refers to."""
+    """The names of the resources that plain data refers to."""
     if isinstance(value, dict):
         return set().union(*map(referenced, value.values()))
     if isinstance(value, list):

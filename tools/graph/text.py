@@ -1,179 +1,153 @@
-"""A stack's graph as text for who reads `diff`: one fact a line, each line names its resource."""
+"""A stack's resource graph as text for `diff`: one block of sorted JSON per resource."""
 
+import base64
+import hashlib
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from streaming_etl.stack.outputs import ROOT, read_config
 from streaming_etl.stack.program import stack_graph
 from streaming_etl.stack.recorder import Graph, Node
-from tools.graph.archives import is_archive, own_facts, parts
-from tools.graph.flatten import digest, facts, opened, scalar
-from tools.graph.ordering import Flow, kind
 from tools.graph.references import References, referenced
 
-ALARM = (
-    "statistic",
-    "namespace",
-    "metricName",
-    "comparisonOperator",
-    "threshold",
-    "datapointsToAlarm",
-    "evaluationPeriods",
-    "period",
-)
-SIGNS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<"}
+# Athena stores the definition of a view as base64 of JSON.
+VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
+STACK = "pulumi:pulumi:Stack"
 
 
 def stack_text(stack: str, directory: Path = ROOT) -> str:
-    """A stack by its name: a heading, what its config tells the provider, and its graph.
+    """A heading, the provider's part of the stack's config, and its graph.
 
-    Raises CommandError when there is no such stack, and what the program itself raises.
+    Raises CommandError when the stack does not exist, and whatever the program raises.
     """
     config = read_config(directory, stack)
     own = f"{config.project}:"
-    provider = [
-        line
-        for key, value in sorted(config.values.items())
-        if not key.startswith(own)
-        for line in facts(f"config.{key}", value)
-    ]
-    told = text(stack_graph(stack, directory), stack, directory)
-    return "\n".join([f"# Stack {stack}\n", *filled(stack, [provider]), told])
+    provider = {key: value for key, value in config.values.items() if not key.startswith(own)}
+    blocks = [block("config", provider)] if provider else []
+    graph = stack_graph(stack, directory)
+    return "\n".join([f"# Stack {stack}\n", *blocks, graph_text(graph, directory)])
 
 
-def text(graph: Graph, stack: str, root: Path = ROOT) -> str:
-    """The whole graph; two that differ in nothing but the machine, the account or the order of
-    registration give the same text.
+def graph_text(graph: Graph, root: Path = ROOT) -> str:
+    """Every resource, then the exports.
 
-    stack: begins each line. root: the folder that files of archives are named from.
+    The text is the same for any machine, any account and any order of registration.
+    root: the folder that relative paths of assets start from.
     """
-    return "\n".join(filled(stack, Telling(graph, root).blocks()))
+    references = References(graph)
+    parents = {(node.type, node.name): node for node in graph.nodes}
+
+    def path(node: Node) -> tuple[tuple[str, str], ...]:
+        parent = parents.get((node.parent_type, node.parent))
+        return (*(path(parent) if parent else ()), (node.name, node.type))
+
+    blocks = [
+        block(f"{short_type(node)} {node.name}", content(node, references, root))
+        for node in sorted(graph.nodes, key=path)
+    ]
+    if graph.exports:
+        blocks.append(block("exports", plain(graph.exports, references, root)))
+    return "\n".join(blocks)
 
 
-def filled(stack: str, blocks: Iterable[list[str]]) -> Iterator[str]:
-    """Each block that is not empty, with the stack before every line."""
-    return ("".join(f"{stack}/{line}\n" for line in block) for block in blocks if block)
+def content(node: Node, references: References, root: Path) -> dict[str, Any]:
+    """The inputs and options of a resource."""
+    inputs = plain(node.inputs, references, root)
+    fields = {
+        "inputs": inputs,
+        "options": node.options,
+        "parent": "" if node.parent_type == STACK else node.parent,
+        "provider": node.provider.split("::")[-2] if node.provider else "",
+        "deleteBeforeReplace": node.delete_before_replace,
+        "component": not node.custom,
+        # What an input refers to is a dependency anyway.
+        "dependsOn": sorted({*node.depends_on} - referenced(inputs)),
+    }
+    return {key: value for key, value in fields.items() if value}
 
 
-class Telling:
-    """What the lines of one resource need to know of the others."""
-
-    def __init__(self, graph: Graph, root: Path) -> None:
-        self.graph, self.root = graph, root
-        self.flow, self.references = Flow(graph), References(graph)
-        self.parts = {
-            node.name: parts(node.inputs["code"], root) for node in graph.custom if has_code(node)
-        }
-        self.shared = {
-            part: most_common(found[part] for found in self.parts.values() if part in found)
-            for part in sorted(set().union(*self.parts.values()))
-        }
-        tags: dict[str, list[str]] = defaultdict(list)
-        for node in graph.custom:
-            if node.inputs.get("tags"):
-                tags[self.flow.top(node).name].append(sorted_json(node.inputs["tags"]))
-        self.tags = {
-            name: most_common(tags[name]) for name in self.flow.pipelines() if name in tags
-        }
-
-    def blocks(self) -> Iterator[list[str]]:
-        """The lines of each resource, between what is told once and what the stack exports."""
-        yield [f"shared.{part}: {told}" for part, told in self.shared.items()]
-        for node in self.flow.nodes:
-            yield list(self.lines(node))
-        exports = self.references.told(self.graph.exports)
-        yield [line for key in sorted(exports) for line in facts(f"exports.{key}", exports[key])]
-
-    def lines(self, node: Node) -> Iterator[str]:
-        inputs = self.references.told(node.inputs)
-        yield self.headline(node)
-        # What an input refers to comes first anyway.
-        for before in sorted({*node.depends_on} - referenced(inputs)):
-            yield f"{node.name}.after: {before}"
-        for option, value in sorted(node.options.items()):
-            yield from facts(f"{node.name}.{option}", value)
-        if not node.custom and node.name in self.tags:
-            yield from facts(f"{node.name}.tags", json.loads(self.tags[node.name]))
-        if self.is_tagged(node):
-            del inputs["tags"]
-        if has_code(node):
-            yield from self.code(node)
-            del inputs["code"]
-        if node.type.endswith(":MetricAlarm"):
-            yield from alarm_facts(node.name, inputs)
-        if node.type.endswith(":Dashboard"):
-            yield from dashboard_facts(node.name, inputs)
-        for key in sorted(inputs):
-            yield from facts(f"{node.name}.{key}", inputs[key])
-
-    def headline(self, node: Node) -> str:
-        """The type, where it belongs, and what holds for few or for all."""
-        told = [f"{node.name}: {kind(node)}"]
-        if self.flow.top(node) is not node:
-            told[0] += f" in {node.parent}"
-        if self.is_tagged(node):
-            told.append("tagged")
-        if node.delete_before_replace:
-            told.append("deleted before it is replaced")
-        if node.provider:
-            told.append(f"by {node.provider.split('::')[-2]}")
-        return ", ".join(told)
-
-    def is_tagged(self, node: Node) -> bool:
-        """Whether it has the tags that are told once for its pipeline."""
-        common = self.tags.get(self.flow.top(node).name)
-        return common is not None and sorted_json(node.inputs.get("tags")) == common
-
-    def code(self, node: Node) -> Iterator[str]:
-        for part, told in self.parts[node.name].items():
-            yield f"{node.name}.code.{part}: {'shared' if told == self.shared[part] else told}"
-        yield from own_facts(f"{node.name}.code", node.inputs["code"], self.root)
+def block(heading: str, value: Any) -> str:
+    """A heading and the value as JSON; `git diff` shows the heading above each change."""
+    return f"{heading}\n{json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)}\n"
 
 
-def has_code(node: Node) -> bool:
-    return is_archive(node.inputs.get("code"))
+def short_type(node: Node) -> str:
+    """The type without what all types repeat: `s3.Bucket`, `Lake`."""
+    package, module, name = node.type.split(":")
+    if package == "aws":
+        return f"{module.partition('/')[0]}.{name}"
+    return name if package == "streaming-etl" else node.type
 
 
-def most_common(texts: Iterable[str]) -> str:
-    """The text that stands most often, the same one whatever the order."""
-    counted = Counter(texts)
-    return max(counted, key=lambda text: (counted[text], text))
+def plain(value: Any, references: References, root: Path) -> Any:
+    """The value with symbolic references, JSON texts parsed, and digests of archives and files."""
+    if is_archive(value):
+        return f"archive, digest {archive_digest(value, root)}"
+    if is_asset(value):
+        return f"file, digest {asset_digest(value, root)}"
+    if isinstance(value, dict):
+        return {key: plain(item, references, root) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item, references, root) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, str):
+        return value
+    if view := VIEW.fullmatch(value):
+        return {"view": parsed(base64.b64decode(view[1]).decode())}
+    data = parsed(value)
+    if isinstance(data, (dict, list)):
+        return plain(data, references, root)
+    lines = references.replace(value).split("\n")
+    return lines if len(lines) > 1 else lines[0]
 
 
-def sorted_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+def parsed(text: str) -> Any:
+    """The data that a JSON text holds; the text itself when it is not JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
-def alarm_facts(path: str, inputs: dict[str, Any]) -> Iterator[str]:
-    """When it rings, on one line; takes what it tells out of `inputs`."""
-    if not {*ALARM} <= inputs.keys():
-        return
-    statistic, namespace, metric, comparison, threshold, failing, periods, seconds = (
-        scalar(inputs.pop(key)) for key in ALARM
-    )
-    of = "".join(
-        f" of {name} {scalar(value)}"
-        for name, value in sorted((inputs.pop("dimensions", None) or {}).items())
-    )
-    missing = scalar(inputs.pop("treatMissingData", None))
-    yield (
-        f"{path}.rings: {statistic} {namespace} {metric}{of}"
-        f" {SIGNS.get(comparison, comparison)} {threshold}"
-        f" in {failing} of {periods} periods of {seconds} s, missing data {missing}"
+def is_asset(value: Any) -> bool:
+    """Whether the recorder's value is a file or an archive file."""
+    return isinstance(value, dict) and set(value) in ({"file"}, {"archive"})
+
+
+def is_archive(value: Any) -> bool:
+    """Whether the recorder's value is an archive of assets by path."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(
+            is_asset(item) or (isinstance(item, dict) and set(item) == {"text"})
+            for item in value.values()
+        )
     )
 
 
-def dashboard_facts(path: str, inputs: dict[str, Any]) -> Iterator[str]:
-    """A line for each widget; takes what it tells out of `inputs`."""
-    body = opened(inputs.get("dashboardBody"))
-    if not isinstance(body, dict) or not isinstance(body.get("widgets"), list):
-        return
-    for widget in body.pop("widgets"):
-        shown = widget.get("properties", {})
-        title = shown.get("title") or str(shown.get("markdown", "")).partition("\n")[0]
-        told = digest(sorted_json(widget).encode())
-        yield f"{path}.widgets[{title}]: {widget.get('type')}, digest {told}"
-    inputs["dashboardBody"] = body
+def archive_digest(archive: dict[str, dict[str, str]], root: Path) -> str:
+    contents = {path: asset_digest(asset, root) for path, asset in archive.items()}
+    return digest(json.dumps(contents, sort_keys=True).encode())
+
+
+def asset_digest(asset: dict[str, str], root: Path) -> str:
+    if "text" in asset:
+        return digest(asset["text"].encode())
+    file = root / next(iter(asset.values()))
+    status = file.stat()
+    return file_digest(file, status.st_mtime_ns, status.st_size)
+
+
+@cache
+def file_digest(file: Path, _modified_at: int, _size: int) -> str:
+    """Read each file once: all pipelines of a stack share the handlers."""
+    return digest(file.read_bytes())
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
