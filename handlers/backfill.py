@@ -16,7 +16,7 @@ from botocore.config import Config
 from pybase64 import b64encode_as_string
 
 from streaming_etl.handlers.export.file_reader import export_file
-from streaming_etl.handlers.export.progress import Passage, Reached, Refused, read_batches
+from streaming_etl.handlers.export.progress import FileForwarder, Progress, Refused, read_batches
 from streaming_etl.handlers.firehose.put_records import (
     MAX_CALL_BYTES,
     deadline_of,
@@ -27,7 +27,6 @@ from streaming_etl.handlers.pacing import RateLimiter
 from streaming_etl.handlers.structured_log import log
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
 from streaming_etl.handlers.wire.snapshot import snapshot_record
-
 
 # A call that begins before the deadline ends before it, too.
 BATCH_SECONDS = 5
@@ -96,23 +95,23 @@ def pass_file(
 ) -> dict[str, Any]:
     """Pass a file on from where `state` stands, until it ends or time does.
 
-    state: `bucket`, `key`, `export_time` (ISO 8601, from DescribeExport) and what Reached holds.
+    state: `bucket`, `key`, `export_time` (ISO 8601, from DescribeExport) and what Progress holds.
     Returns it with how far the file is passed on, and whether that is `done`.
     What gets further returns, whatever stops it; what does not raises. So the state machine's loop
     ends, and a retry begins where the last success ended.
     """
     if not settings.key_names:
         raise ValueError("KEY_NAMES is empty: all items would be one")
-    start = Reached(*(state[name] for name in Reached.__dataclass_fields__))
+    start = Progress(*(state[name] for name in Progress.__dataclass_fields__))
     taken_at = datetime.fromisoformat(state["export_time"])
     limiter = RateLimiter(settings.kib_per_second * 1024, clock=clock, sleep=sleep)
     put = partial(put_records, firehose_client, settings.stream, deadline=deadline)
-    passage = Passage(
+    passage = FileForwarder(
         start,
         max_changes=settings.max_changes,
         max_bytes=settings.max_bytes,
         put=partial(put, clock=clock, sleep=sleep),
-        set_aside=partial(set_aside, bucket_client, settings.errors_path, state, taken_at),
+        dead_letter=partial(dead_letter, bucket_client, settings.errors_path, state, taken_at),
         turn=partial(limiter.take, deadline=deadline),
     )
     taken_at_ms = int(taken_at.timestamp() * 1000)
@@ -137,7 +136,7 @@ def batch_bytes(kib_per_second: float) -> int:
     return min(MAX_CALL_BYTES, int(kib_per_second * 1024 * BATCH_SECONDS))
 
 
-def set_aside(
+def dead_letter(
     client: Any,
     errors_path: str,
     state: dict[str, Any],
@@ -155,7 +154,14 @@ def set_aside(
         Body=error_lines(refused, time.time_ns() // 1_000_000),
     )
     for each in refused:
-        log("ERROR", "item set aside", file=file, line=each.line, code=each.code, error=each.error)
+        log(
+            "ERROR",
+            "item dead-lettered",
+            file=file,
+            line=each.line,
+            code=each.code,
+            error=each.error,
+        )
 
 
 @cache

@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 from pybase64 import b64decode
 
 from streaming_etl.handlers.change.change import Change
-from streaming_etl.handlers.change.decode import Part, Reader, metadata_of
+from streaming_etl.handlers.change.decode import Chunk, RecordReader
 from streaming_etl.handlers.firehose.response import MAX_RESPONSE_BYTES, Outcome, Response
 from streaming_etl.handlers.rows.encoder import RowEncoder
+from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.rows.text_forms import RowError
 from streaming_etl.handlers.structured_log import count, log
 
@@ -27,19 +28,19 @@ class RequeueError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
+class TransformRuntime:
     """What a cold start loads."""
 
     transform: Callable[[Change], Any]
     module_file: str
     """Where `transform` stands, to name the line that failed."""
     encoder: RowEncoder
-    reader: Reader = field(default_factory=Reader)
+    reader: RecordReader = field(default_factory=RecordReader)
 
 
 def transform_records(
     records: list[dict[str, Any]],
-    pipeline: Pipeline,
+    pipeline: TransformRuntime,
     put_back: Callable[[list[bytes]], list[int]],
     max_bytes: int = MAX_RESPONSE_BYTES,
 ) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def transform_records(
     return {"records": response.records}
 
 
-def _outcomes(data: str, pipeline: Pipeline) -> tuple[list[Part], list[Outcome]]:
+def _outcomes(data: str, pipeline: TransformRuntime) -> tuple[list[Chunk], list[Outcome]]:
     """The record in parts, and what became of each of its lines."""
     try:
         parts = pipeline.reader.read(b64decode(data, validate=True))
@@ -127,18 +128,20 @@ def _reason(error: Exception, change: Change | None, module_file: str) -> str:
 
 
 @cache
-def load_pipeline() -> Pipeline:
+def load_runtime() -> TransformRuntime:
     """What this archive holds: transform.json and the user's module, read once per container."""
     root = Path(__file__).parents[2]
     settings = json.loads((root / "transform.json").read_bytes())
     module = importlib.import_module("transform_module")
-    return make_pipeline(settings, module, _zone(root, settings))
+    return make_runtime(settings, module, _zone(root, settings))
 
 
-def make_pipeline(settings: dict[str, Any], module: ModuleType, zone: tzinfo) -> Pipeline:
+def make_runtime(settings: dict[str, Any], module: ModuleType, zone: tzinfo) -> TransformRuntime:
     """The pipeline that `settings`, as transform.json has them, and the user's module make."""
-    reader = Reader(lazy=settings["lazy_items"])
-    return Pipeline(module.transform, str(module.__file__), RowEncoder(settings, zone), reader)
+    reader = RecordReader(lazy=settings["lazy_items"])
+    return TransformRuntime(
+        module.transform, str(module.__file__), RowEncoder(settings, zone), reader
+    )
 
 
 def _zone(root: Path, settings: dict[str, Any]) -> tzinfo:
@@ -168,4 +171,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         )
         return failed
 
-    return transform_records(event["records"], load_pipeline(), put_back)
+    return transform_records(event["records"], load_runtime(), put_back)

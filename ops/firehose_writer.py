@@ -76,7 +76,7 @@ class Feed:
             sleep=self._sleep,
             jitter=self._jitter,
             # A line of the handlers' log would stand in the command's own output.
-            tell=lambda *_, **fields: given_up.update(fields),
+            report=lambda *_, **fields: given_up.update(fields),
         )
         if failed:
             raise CommandError(

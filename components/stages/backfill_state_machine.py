@@ -178,7 +178,7 @@ def files_state(places: Places, args: BackfillArgs) -> dict[str, Any]:
             "bucket": places.bucket,
             "key.$": "$$.Map.Item.Value.dataFileS3Key",
             "export_time.$": "$.export.ExportDescription.ExportTime",
-            **dict.fromkeys(("offset", "line", "changes", "set_aside"), 0),
+            **dict.fromkeys(("offset", "line", "changes", "dead_lettered"), 0),
         },
         "MaxConcurrency": args.concurrency,
         "ToleratedFailurePercentage": args.tolerated_failure_percentage,

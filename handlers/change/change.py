@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET
 
 if TYPE_CHECKING:
-    from streaming_etl.handlers.change.decode import Part
+    from streaming_etl.handlers.change.decode import Chunk
 
 Item = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Change(msgspec.Struct, eq=False, gc=False):
     event_id: str
     """Names the change; a repeated delivery carries the same one."""
     _record: Any
-    _part: "Part"
+    _part: "Chunk"
     _index: int
     # Kept, so that what `transform` sets in an item is there when it looks again.
     _keys: Any = UNSET
@@ -70,18 +70,3 @@ class Change(msgspec.Struct, eq=False, gc=False):
     def __repr__(self) -> str:
         # Without the item: a change is printed in logs.
         return f"Change(kind={self.kind!r}, event_id={self.event_id!r})"
-
-
-class Metadata(msgspec.Struct, gc=False, rename=lambda name: f"_{name}"):
-    """What every row tells of its change."""
-
-    op: str
-    key: str
-    row: int
-    event_id: str
-    sequence_number: str
-    changed_at: str
-    """UTC, as SQL writes it."""
-
-
-METADATA_COLUMNS = tuple(field.encode_name for field in msgspec.structs.fields(Metadata))

@@ -9,10 +9,9 @@ from typing import Any, Literal, Optional, TypedDict
 import msgspec
 from pybase64 import b64decode
 
-from streaming_etl.handlers.change.change import Change, Item, Metadata
-from streaming_etl.handlers.change.lazy_item import Image
-from streaming_etl.handlers.rows.text_forms import timestamp_text
-from streaming_etl.handlers.wire.attributes import Attribute, Attributes, key_text, plain_item
+from streaming_etl.handlers.change.change import Change, Item
+from streaming_etl.handlers.change.lazy_item import LazyItem
+from streaming_etl.handlers.wire.attributes import Attribute, Attributes, plain_item
 
 # With more names than these it is cheaper to decode all there are.
 _MOST_NAMES = 64
@@ -70,12 +69,7 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-@lru_cache(maxsize=4096)
-def _moment_text(seconds: float) -> str:
-    return timestamp_text(_moment(seconds))
-
-
-class Reader:
+class RecordReader:
     """Reads Firehose records, and learns what `transform` asks of an image: only that is decoded.
 
     With `lazy` False every image is whole, and a plain dict.
@@ -86,22 +80,22 @@ class Reader:
         """The attributes that were asked for so far."""
         self.asked_all = not lazy
         """Whether the whole of an image was asked for."""
-        self._view = View(self)
+        self._view = Decoder(self)
 
-    def read(self, content: bytes) -> "list[Part]":
+    def read(self, content: bytes) -> "list[Chunk]":
         """The changes of one record, one to a line, in order; blank lines do not count."""
         view = self._view
         if len(self.asked) > len(view.known) or self.asked_all is not view.whole:
-            view = self._view = View(self)
+            view = self._view = Decoder(self)
         if len(content) <= _PART_BYTES:
-            return [Part(view, content)]
-        return [Part(view, part) for part in _cut(content)]
+            return [Chunk(view, content)]
+        return [Chunk(view, part) for part in _cut(content)]
 
 
-class View:
+class Decoder:
     """Decodes changes by what was known when it was made; images come back to it for the rest."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: RecordReader) -> None:
         self._reader = reader
         self.known = frozenset(reader.asked)
         reader.asked_all |= len(self.known) > _MOST_NAMES
@@ -125,7 +119,7 @@ class View:
         """Learn that images are wanted whole."""
         self._reader.asked_all = True
 
-    def item(self, at: "msgspec.Raw | tuple[Part, int]") -> Item:
+    def item(self, at: "msgspec.Raw | tuple[Chunk, int]") -> Item:
         """The whole item: the old image that `at` is, or the new one in a line of a part."""
         if isinstance(at, msgspec.Raw):
             return plain_item(_whole_image(at))
@@ -133,10 +127,10 @@ class View:
         return plain_item(_whole_record(_plain(part.lines[index])).dynamodb.NewImage)
 
 
-class Part:
+class Chunk:
     """Whole lines of a record, so few that what is decoded of them stays in the cache."""
 
-    def __init__(self, view: View, content: bytes) -> None:
+    def __init__(self, view: Decoder, content: bytes) -> None:
         self._view = view
         self._content = content
         self._by_line = False
@@ -194,7 +188,7 @@ class Part:
 
     def _image(self, item: Item, record: Any, at: Any) -> Item:
         # Never empty: Python's own json asks an empty dict for nothing more.
-        image = Image(item or self.keys(record))
+        image = LazyItem(item or self.keys(record))
         # Not through an `__init__`, whose call would cost as much as all the rest of this.
         image._view, image._at = self._view, at
         return image
@@ -206,22 +200,9 @@ class Part:
         return bool(record.userIdentity == _TTL_IDENTITY)
 
 
-def lines_of(parts: Iterable[Part]) -> list[bytes]:
+def lines_of(parts: Iterable[Chunk]) -> list[bytes]:
     """Each change of a record as it came."""
     return [line for part in parts for line in part.lines]
-
-
-def metadata_of(record: Any) -> Metadata:
-    """What the rows of a change tell of the stream record that it was read from."""
-    stream = record.dynamodb
-    return Metadata(
-        record.eventName,
-        key_text(stream.Keys),
-        0,
-        record.eventID,
-        stream.SequenceNumber,
-        _moment_text(stream.ApproximateCreationDateTime),
-    )
 
 
 def _cut(content: bytes) -> list[bytes]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 
-class View(Protocol):
+class ItemDecoder(Protocol):
     """Where the attributes are that an image does not hold."""
 
     def asked(self, name: object) -> bool:
@@ -17,16 +17,16 @@ class View(Protocol):
         """The whole item that stands at `at`."""
 
 
-class Image(dict[str, Any]):
+class LazyItem(dict[str, Any]):
     """A dict that holds some attributes of an item, and fetches the rest when asked for more.
 
     To Python code it is the whole item, whatever it asks of a dict. An extension that reads the
     memory of a dict past its methods, as orjson does, would see a part only; so images are lazy
-    only where the archive holds no packages of the user's own (see `Reader`).
+    only where the archive holds no packages of the user's own (see `RecordReader`).
     """
 
     __slots__ = ("_at", "_item", "_view")
-    _view: View | None
+    _view: ItemDecoder | None
     """None once all of the item is here."""
     _at: Any
     _item: dict[str, Any]
@@ -40,7 +40,7 @@ class Image(dict[str, Any]):
             if name in item:
                 dict.__setitem__(self, name, item[name])
 
-    def _whole(self, view: View) -> dict[str, Any]:
+    def _whole(self, view: ItemDecoder) -> dict[str, Any]:
         item = getattr(self, "_item", None)
         if item is None:
             item = self._item = view.item(self._at)
@@ -86,10 +86,10 @@ class Image(dict[str, Any]):
 
 
 def _whole(method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(self: Image, *args: Any) -> Any:
+    def call(self: LazyItem, *args: Any) -> Any:
         self._fill_all()
         for other in args:
-            if isinstance(other, Image):
+            if isinstance(other, LazyItem):
                 other._fill_all()
         return method(self, *args)
 
@@ -102,4 +102,4 @@ for _name in (
     *("__reversed__", "__ror__", "clear", "copy", "items", "keys", "pop", "popitem"),
     *("setdefault", "values"),
 ):
-    setattr(Image, _name, _whole(getattr(dict, _name)))
+    setattr(LazyItem, _name, _whole(getattr(dict, _name)))

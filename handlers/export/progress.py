@@ -9,7 +9,7 @@ from streaming_etl.handlers.wire.change_line import ChangeTooLargeError
 
 
 @dataclass(frozen=True)
-class Reached:
+class Progress:
     """How far a file has been passed on: what one invocation hands to the next."""
 
     offset: int
@@ -18,7 +18,7 @@ class Reached:
     """Lines of it."""
     changes: int
     """Items of it that Firehose has taken."""
-    set_aside: int
+    dead_lettered: int
     """Lines of it that lie in the error prefix."""
 
 
@@ -47,16 +47,16 @@ class Batch:
     refused: list[Refused] = field(default_factory=list)
     size: int = 0
 
-    def reached(self, before: Reached, count: int) -> Reached:
+    def reached(self, before: Progress, count: int) -> Progress:
         """How far the file is passed on once the first `count` changes, at least one, have gone."""
         whole = count == len(self.changes)
         offset, line = (self.offset, self.line) if whole else self.ends[count - 1]
         refused = sum(each.line <= line for each in self.refused)
-        return Reached(offset, line, before.changes + count, before.set_aside + refused)
+        return Progress(offset, line, before.changes + count, before.dead_lettered + refused)
 
 
 def read_batches(
-    file: io.BufferedIOBase, start: Reached, to_change: Callable[[bytes], bytes], max_bytes: int
+    file: io.BufferedIOBase, start: Progress, to_change: Callable[[bytes], bytes], max_bytes: int
 ) -> Iterator[Batch]:
     """The file's lines from `start` on; a batch ends once it has `max_bytes`."""
     file.seek(start.offset)
@@ -85,28 +85,28 @@ def read_batches(
         yield batch
 
 
-class Passage:
+class FileForwarder:
     """Passes a file's batches on; `reached` tells how far, after an error too.
 
     max_changes, max_bytes: what goes into one Firehose record, as the forwarder packs.
     put: takes Firehose records and returns the indexes of those that it could not put.
-    set_aside: keeps the batch's refused lines.
+    dead_letter: stores the batch's refused lines.
     turn: waits until so many bytes may go; False when that is too late.
     """
 
     def __init__(
         self,
-        reached: Reached,
+        reached: Progress,
         *,
         max_changes: int,
         max_bytes: int,
         put: Callable[[list[bytes]], list[int]],
-        set_aside: Callable[[list[Refused]], None],
+        dead_letter: Callable[[list[Refused]], None],
         turn: Callable[[int], bool],
     ) -> None:
         self.reached = reached
         self._max_changes, self._max_bytes = max_changes, max_bytes
-        self._put, self._set_aside, self._turn = put, set_aside, turn
+        self._put, self._dead_letter, self._turn = put, dead_letter, turn
 
     def run(self, batches: Iterable[Batch]) -> bool:
         """Whether all of them have gone; not when time is up, or Firehose takes no more."""
@@ -114,7 +114,7 @@ class Passage:
             if not self._turn(batch.size):
                 return False
             if batch.refused:
-                self._set_aside(batch.refused)
+                self._dead_letter(batch.refused)
             packs = list(groups(batch.changes, self._max_changes, self._max_bytes))
             unsent = self._put([b"".join(batch.changes[pack.start : pack.stop]) for pack in packs])
             count = packs[min(unsent)].start if unsent else len(batch.changes)

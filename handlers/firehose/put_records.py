@@ -75,13 +75,13 @@ def put_records(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
-    tell: Callable[..., None] = log,
+    report: Callable[..., None] = log,
 ) -> list[int]:
     """Put the records, in as few calls as the limits allow; return the indexes not put, ascending.
 
     What fails is sent again, alone, until `deadline`. Behind records that failed for good no more
     are sent: both handlers have all that follows delivered again, so it would only be written
-    twice. `tell` is called as `log` is, with how many are given up and the last error.
+    twice. `report` is called like `log`, with the number of records and the last error.
     """
     called, error = False, None
     for group in groups(records, MAX_CALL_RECORDS, MAX_CALL_BYTES):
@@ -89,7 +89,7 @@ def put_records(
         for pause in chain([0.0], backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, jitter)):
             if called and (error in _NEVER_SUCCEEDS or clock() + pause >= deadline):
                 pending += range(group.stop, len(records))
-                tell("ERROR", "put given up", records=len(pending), error=error or "out of time")
+                report("ERROR", "put given up", records=len(pending), error=error or "out of time")
                 return pending
             if pause:
                 sleep(pause)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pybase64 import b64encode_as_string
 
-from streaming_etl.handlers.change.decode import Part, lines_of
+from streaming_etl.handlers.change.decode import Chunk, lines_of
 from streaming_etl.handlers.rows.encoder import Rows
 
 # Lambda takes 6,291,456 bytes, base64 included; the difference is for what the runtime may add.
@@ -51,17 +51,17 @@ class Response:
         """One answer for each record, in Firehose's form."""
         self.put_back: list[list[bytes]] = []
         """The lines of each record that must go back on the stream."""
-        self.refused: list[tuple[Sequence[Part], str]] = []
+        self.refused: list[tuple[Sequence[Chunk], str]] = []
         """The records of one change that are set aside, and why."""
         self.rows = self.left_out = 0
 
-    def answer(self, record_id: str, parts: Sequence[Part], outcomes: Sequence[Outcome]) -> None:
+    def answer(self, record_id: str, parts: Sequence[Chunk], outcomes: Sequence[Outcome]) -> None:
         """Answer one record, whose lines had these outcomes."""
         answer = self._result(parts, outcomes)
         answer["recordId"] = record_id
         self.records.append(answer)
 
-    def _result(self, parts: Sequence[Part], outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    def _result(self, parts: Sequence[Chunk], outcomes: Sequence[Outcome]) -> dict[str, Any]:
         alone = len(outcomes) == 1
         placed: list[Placed] = []
         for index, outcome in enumerate(outcomes):
@@ -84,7 +84,7 @@ class Response:
             self.put_back += [_of(parts, other) for other in others]
         return self._fit(parts, placed, alone=alone)
 
-    def _fit(self, parts: Sequence[Part], group: list[Placed], *, alone: bool) -> dict[str, Any]:
+    def _fit(self, parts: Sequence[Chunk], group: list[Placed], *, alone: bool) -> dict[str, Any]:
         """The group's rows if there is room; `alone` says that they are a record's only change."""
         result: dict[str, Any] = {
             "result": "Ok",
@@ -109,13 +109,13 @@ class Response:
             self.put_back.append(_of(parts, group))
         return {"result": "Dropped"}
 
-    def _refuse(self, parts: Sequence[Part], reason: str) -> dict[str, Any]:
+    def _refuse(self, parts: Sequence[Chunk], reason: str) -> dict[str, Any]:
         """Set the only change of a record aside."""
         # Without data, so that the error prefix receives the record as it came.
         self.refused.append((parts, reason))
         return {"result": "ProcessingFailed"}
 
 
-def _of(parts: Sequence[Part], group: list[Placed]) -> list[bytes]:
+def _of(parts: Sequence[Chunk], group: list[Placed]) -> list[bytes]:
     lines = lines_of(parts)
     return [lines[index] for index, _ in group]

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from streaming_etl.handlers.change.change import METADATA_COLUMNS, Metadata
 from streaming_etl.handlers.rows.columns import csv_row, json_members
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS, Metadata
 from streaming_etl.handlers.rows.schemaless_json import natural_json
 from streaming_etl.handlers.rows.text_forms import RowError, misfit, one_line, text_of
 

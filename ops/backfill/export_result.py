@@ -51,7 +51,7 @@ class ExportResult:
     files_passed: int
     items: int
     """Items that Firehose has accepted, from the files that are done."""
-    set_aside: int
+    dead_lettered: int
     """Lines of the export that lie below the errors location."""
     errors: dict[str, int]
     """Errors by which files failed, and how many did."""
@@ -75,7 +75,7 @@ def report(pipeline: str, run: Run, runs: Runs, *, as_json: bool) -> int:
         files=len(runs.files(run)),
         files_passed=len(results.passed),
         items=results.items,
-        set_aside=results.set_aside,
+        dead_lettered=results.dead_lettered,
         errors=results.errors,
         execution_arn=run.arn,
     )
@@ -83,7 +83,7 @@ def report(pipeline: str, run: Run, runs: Runs, *, as_json: bool) -> int:
         screen.show_json(asdict(result))
     else:
         show(result)
-    return 0 if run.status == "SUCCEEDED" and not result.set_aside else EXIT_PARTIAL
+    return 0 if run.status == "SUCCEEDED" and not result.dead_lettered else EXIT_PARTIAL
 
 
 def show(result: ExportResult) -> None:
@@ -92,9 +92,9 @@ def show(result: ExportResult) -> None:
         f"{result.pipeline}: {result.items:,} items are on their way through Firehose, from "
         f"{result.files_passed:,} of {result.files:,} files of the export."
     )
-    if result.set_aside:
+    if result.dead_lettered:
         click.echo(
-            f"{result.set_aside:,} lines of the export are no items that can be passed on; they "
+            f"{result.dead_lettered:,} lines of the export are no items that can be passed on; they "
             "lie whole in backfill-failed/ below the errors location."
         )
     if result.status != "SUCCEEDED":

@@ -55,7 +55,7 @@ class Results:
     """Keys of files that are done."""
     items: int
     """Items that Firehose has taken from them."""
-    set_aside: int
+    dead_lettered: int
     """Lines of them that lie in the error prefix."""
     errors: dict[str, int]
     """Errors by which the other files failed, and how many did."""
@@ -168,7 +168,7 @@ class Runs:
         return Results(
             passed=frozenset(output["key"] for output in ended),
             items=sum(output["changes"] for output in ended),
-            set_aside=sum(output["set_aside"] for output in ended),
+            dead_lettered=sum(output["dead_lettered"] for output in ended),
             errors=dict(errors),
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from streaming_etl.handlers.change.decode import Reader
+from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
 from streaming_etl.ops.replay.rows import RowOf, row_of
 
@@ -141,7 +141,7 @@ def _contents(data: bytes) -> tuple[list[bytes], list[RowOf], Optional[str]]:
     lines: list[bytes] = []
     rows: list[RowOf] = []
     strange = 0
-    for part in Reader().read(data):
+    for part in RecordReader().read(data):
         for record, line in zip(part.records(), part.lines, strict=True):
             if not isinstance(record, Exception):
                 lines.append(line + b"\n")

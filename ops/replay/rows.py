@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Optional
 
-from streaming_etl.handlers.change.change import METADATA_COLUMNS
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 
 # A text column may be as long as a record.
 csv.field_size_limit(2**24)

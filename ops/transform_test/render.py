@@ -9,7 +9,7 @@ from typing import Any
 
 from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.lake_table import LakeTable
-from streaming_etl.handlers.change.change import METADATA_COLUMNS
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.ops.transform_test.module_loader import trace
 from streaming_etl.ops.transform_test.row_parser import typed_row
 from streaming_etl.ops.transform_test.runner import Tried, folder

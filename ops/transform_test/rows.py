@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
-from streaming_etl.handlers.change.change import METADATA_COLUMNS
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.ops.transform_test.sample_records import CHANGED_AT, stream_record
 
 if TYPE_CHECKING:

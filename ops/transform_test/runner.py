@@ -16,8 +16,8 @@ from streaming_etl.components.settings.validation import SettingsError
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.transform_module import read_transform_module
 from streaming_etl.handlers.change.change import Change
-from streaming_etl.handlers.change.decode import Reader
-from streaming_etl.handlers.transform import make_pipeline, transform_records
+from streaming_etl.handlers.change.decode import RecordReader
+from streaming_etl.handlers.transform import make_runtime, transform_records
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
 from streaming_etl.ops.transform_test.module_loader import carried_by, in_place, load
 from streaming_etl.ops.transform_test.selection import Asked
@@ -67,7 +67,7 @@ class Trial:
         # Through JSON, as the archive brings them.
         settings = json.loads(json.dumps(self.table.transform_config))
         zone = self.table.transform_time_zone
-        pipeline = make_pipeline(settings, self._module, ZoneInfo(zone) if zone else UTC)
+        pipeline = make_runtime(settings, self._module, ZoneInfo(zone) if zone else UTC)
         self._transform = pipeline.transform
         self._pipeline = replace(pipeline, transform=self._watched)
         self._error: Optional[Exception] = None
@@ -75,7 +75,7 @@ class Trial:
     def run(self, line: bytes) -> Tried:
         """What the pipeline makes of a change, given as the forwarder sends it."""
         # By a reader of its own: the pipeline's learns from what the transform asks alone.
-        [part] = Reader(lazy=False).read(line.rstrip(b"\n"))
+        [part] = RecordReader(lazy=False).read(line.rstrip(b"\n"))
         [record] = part.records()
         change = part.change(record, 0)
         tried = Tried(kind=change.kind, keys=change.keys)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from streaming_etl.handlers.change.decode import Reader
+from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
 from streaming_etl.ops.replay.entries import GZIP, CorruptError, Wanted, entries_of
 from streaming_etl.ops.transform_test.sample_formats import change_told, is_of_bucket, opened
@@ -108,7 +108,7 @@ def _line(given: Any, number: int, where: str, source: Source) -> bytes:
             raise ValueError(f"{given!r} is no item and no change")
         record = _record(given, number, source.key_names)
         line = change_line(record, source.old_image)
-        [part] = Reader(lazy=False).read(line.rstrip(b"\n"))
+        [part] = RecordReader(lazy=False).read(line.rstrip(b"\n"))
         [read] = part.records()
         if isinstance(read, Exception):
             raise read

@@ -125,7 +125,7 @@ FILES = {
             "offset": 0,
             "line": 0,
             "changes": 0,
-            "set_aside": 0,
+            "dead_lettered": 0,
         },
         "MaxConcurrency": 4,
         "ToleratedFailurePercentage": 0,

@@ -9,7 +9,7 @@ import pytest
 
 from streaming_etl import BackfillArgs, LakeArgs, SourceArgs
 from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL
-from streaming_etl.handlers.export.progress import Reached
+from streaming_etl.handlers.export.progress import Progress
 from streaming_etl.ops.backfill.export_run import EXPORT_STATE
 from streaming_etl.stack.recorder import Graph
 from tests.components.backfill_cases import MADE
@@ -129,7 +129,7 @@ def test_the_check_of_state_machines_finds_what_is_wrong(
 
 def test_the_state_machine_hands_on_what_the_function_reads() -> None:
     handed = DEFINITION["States"]["Files"]["ItemSelector"]
-    read = {"bucket", "key", "export_time", *Reached.__dataclass_fields__}
+    read = {"bucket", "key", "export_time", *Progress.__dataclass_fields__}
     assert {name.removesuffix(".$") for name in handed} == read
 
 

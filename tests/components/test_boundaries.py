@@ -12,7 +12,7 @@ from streaming_etl.components.monitoring import alarms
 from streaming_etl.components.settings.stages import OLD_IMAGES
 from streaming_etl.components.table.column_types import METADATA
 from streaming_etl.handlers import structured_log as log
-from streaming_etl.handlers.rows.encoder import METADATA_COLUMNS
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.wire.change_line import OLD_IMAGE_KINDS
 from streaming_etl.stack.recorder import Node
 from tests.components.pipelines import ROOT, Pipelines

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from streaming_etl.handlers.forwarder import Packing, forward
-from streaming_etl.handlers.transform import Pipeline, transform_records
+from streaming_etl.handlers.transform import TransformRuntime, transform_records
 from tests.docs.example_lake import lake
 from tests.docs.pages import blocks
 from tests.handlers.fakes import firehose_records, pipeline, stream_record
@@ -98,7 +98,7 @@ def sent(max_changes_per_record: int, old_image: str = "on_remove") -> list[byte
     return records
 
 
-def answered(records: list[bytes], using: Pipeline) -> tuple[list[str], bytes]:
+def answered(records: list[bytes], using: TransformRuntime) -> tuple[list[str], bytes]:
     """The results and the rows of the transform for these records."""
     answers = transform_records(firehose_records(*records), using, lambda _: [])["records"]
     data = b"".join(b64decode(answer.get("data", "")) for answer in answers)

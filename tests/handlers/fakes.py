@@ -10,9 +10,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from streaming_etl.handlers.change.change import Change
-from streaming_etl.handlers.change.decode import Reader
+from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.rows.encoder import RowEncoder
-from streaming_etl.handlers.transform import Pipeline
+from streaming_etl.handlers.transform import TransformRuntime
 from streaming_etl.handlers.wire.change_line import change_line
 
 
@@ -41,7 +41,7 @@ def line(number: int, /, **image: Any) -> bytes:
     return change_line(stream_record(number, **image))
 
 
-def changes(reader: Reader, *lines: bytes) -> list[Change]:
+def changes(reader: RecordReader, *lines: bytes) -> list[Change]:
     """The changes of a record with these lines."""
     return [
         part.change(record, index)
@@ -52,7 +52,7 @@ def changes(reader: Reader, *lines: bytes) -> list[Change]:
 
 def read_change(content: bytes) -> Change:
     """The change of a line, whole."""
-    [change] = changes(Reader(lazy=False), content)
+    [change] = changes(RecordReader(lazy=False), content)
     return change
 
 
@@ -77,9 +77,11 @@ def row_encoder(
     return RowEncoder(pipeline, zone)
 
 
-def pipeline(function: Callable[[Change], Any], *args: Any, **options: Any) -> Pipeline:
+def pipeline(function: Callable[[Change], Any], *args: Any, **options: Any) -> TransformRuntime:
     """A pipeline of JSON rows whose user wrote `function`; the rest is for `row_encoder`."""
-    return Pipeline(function, function.__code__.co_filename, row_encoder("json", *args, **options))
+    return TransformRuntime(
+        function, function.__code__.co_filename, row_encoder("json", *args, **options)
+    )
 
 
 def obey(change: Change) -> Any:

@@ -19,7 +19,7 @@ from streaming_etl.handlers.backfill import (
     pass_file,
 )
 from streaming_etl.handlers.export.file_reader import export_file
-from streaming_etl.handlers.export.progress import Reached, read_batches
+from streaming_etl.handlers.export.progress import Progress, read_batches
 from streaming_etl.handlers.firehose import put_records as put
 from tests.handlers.fakes import THROTTLED, FakeClock, FakeContext, FakeFirehose, client_error
 
@@ -27,7 +27,7 @@ BUCKET = "lake"
 KEY = "backfill/shop/orders/exports/AWSDynamoDB/01795-2d8752fd/data/asdl123.json.gz"
 EXPORT_TIME = "2026-11-23T07:28:34.028Z"
 TAKEN_AT_MS = 1795418914028
-NOWHERE = {"offset": 0, "line": 0, "changes": 0, "set_aside": 0}
+NOWHERE = {"offset": 0, "line": 0, "changes": 0, "dead_lettered": 0}
 
 
 class FakeBucket:
@@ -124,7 +124,7 @@ def test_each_item_of_the_file_goes_on_as_a_change_of_kind_snapshot(world: World
         "offset": len(content),
         "line": 3,
         "changes": 3,
-        "set_aside": 0,
+        "dead_lettered": 0,
         "done": True,
     }
     assert world.firehose.streams == {"orders-stream"}
@@ -170,7 +170,7 @@ def test_what_is_no_item_is_set_aside_whole_and_holds_up_no_other(
 
     answer = world.call()
 
-    assert (answer["line"], answer["changes"], answer["set_aside"]) == (5, 2, 2)
+    assert (answer["line"], answer["changes"], answer["dead_lettered"]) == (5, 2, 2)
     assert world.ids() == ["o-1", "o-2"]
     [(key, content)] = world.bucket.kept.items()
     assert key == "errors/shop/orders/backfill-failed/2026/11/23/asdl123-2.json"
@@ -189,7 +189,7 @@ def test_what_is_no_item_is_set_aside_whole_and_holds_up_no_other(
     # The log names the line and the error's type, never the item.
     logged = capsys.readouterr().out
     assert [json.loads(line)["message"] for line in logged.splitlines()] == [
-        *("item set aside", "item set aside", "backfilled"),
+        *("item dead-lettered", "item dead-lettered", "backfilled"),
     ]
     assert "secret" not in logged
 
@@ -201,7 +201,7 @@ def test_an_item_too_large_for_a_record_is_set_aside(
     # Compressed, repeats would fit.
     wide = {**item(1), "text": {"S": base64.b85encode(bytes(range(256)) * 2).decode()}}
     world.bucket.content = gzip.compress(lines(wide, item(2)))
-    assert world.call()["set_aside"] == 1
+    assert world.call()["dead_lettered"] == 1
     assert world.ids() == ["o-2"]
     [content] = world.bucket.kept.values()
     assert json.loads(content)["errorCode"] == "Backfill.ItemTooLarge"
@@ -234,12 +234,17 @@ def test_when_firehose_takes_a_part_the_next_call_begins_behind_it(world: World)
     stopped = world.call()
 
     assert stopped["done"] is False
-    assert (stopped["changes"], stopped["line"], stopped["set_aside"]) == (2, 3, 0)
+    assert (stopped["changes"], stopped["line"], stopped["dead_lettered"]) == (2, 3, 0)
     assert stopped["offset"] == len(b"\n" + lines(item(0), item(1)))
 
     world.firehose = FakeFirehose()
     ended = world.call(stopped)
-    assert (ended["done"], ended["changes"], ended["line"], ended["set_aside"]) == (True, 5, 7, 1)
+    assert (ended["done"], ended["changes"], ended["line"], ended["dead_lettered"]) == (
+        True,
+        5,
+        7,
+        1,
+    )
     assert world.ids() == ["o-2", "o-3", "o-4"]
     # Twice set aside, and the same object both times.
     assert list(world.bucket.kept) == [
@@ -283,11 +288,11 @@ def test_a_read_that_fails_at_once_fails_the_call(world: World) -> None:
 
 def test_a_batch_is_cut_at_its_size_and_tells_where_each_change_ends() -> None:
     content = b"a\nbb\n\nccc\n"
-    batches = list(read_batches(io.BytesIO(content), Reached(2, 1, 0, 0), bytes.upper, 5))
+    batches = list(read_batches(io.BytesIO(content), Progress(2, 1, 0, 0), bytes.upper, 5))
     assert [(each.changes, each.ends, each.offset, each.line) for each in batches] == [
         ([b"BB\n", b"CCC\n"], [(5, 2), (10, 4)], 10, 4),
     ]
-    cut = list(read_batches(io.BytesIO(content), Reached(0, 0, 0, 0), bytes.upper, 2))
+    cut = list(read_batches(io.BytesIO(content), Progress(0, 0, 0, 0), bytes.upper, 2))
     assert [(each.changes, each.offset, each.line) for each in cut] == [
         ([b"A\n"], 2, 1),
         ([b"BB\n"], 5, 2),

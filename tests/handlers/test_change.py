@@ -14,7 +14,7 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_etl.handlers.change.decode import metadata_of
+from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.wire.change_line import (
     MAX_RECORD_BYTES,
     ChangeTooLargeError,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_etl.handlers.change.decode import metadata_of
+from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.rows.text_forms import RowError
 from tests.handlers.fakes import line, read_change, row_encoder
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_etl.handlers.change.decode import Reader
+from streaming_etl.handlers.change.decode import RecordReader
 from tests.handlers.fakes import changes, line
 
 ATTRIBUTES = {"a": {"S": "x"}, "b": {"N": "2"}, "c": {"L": [{"S": "y"}]}, "d": {"NULL": True}}
@@ -18,7 +18,7 @@ ITEM = {"id": "o-1", "a": "x", "b": 2, "c": ["y"], "d": None}
 
 def lazy(*known):
     """A reader that has learned these names, and an image that it gives out."""
-    reader = Reader()
+    reader = RecordReader()
     reader.asked.update(known)
     [change] = changes(reader, line(1, **ATTRIBUTES))
     return reader, change.new
@@ -54,7 +54,7 @@ def test_what_an_item_lacks_is_learned_too_and_not_looked_for_again(monkeypatch)
     with pytest.raises(KeyError, match=r"^'coupon'$"):
         image["coupon"]
     [change] = changes(reader, line(2, **ATTRIBUTES))
-    monkeypatch.setattr("streaming_etl.handlers.change.decode.View.item", None)
+    monkeypatch.setattr("streaming_etl.handlers.change.decode.Decoder.item", None)
     assert change.new.get("coupon") is None
     with pytest.raises(KeyError):
         change.new["coupon"]
@@ -76,7 +76,7 @@ def test_once_a_whole_image_was_asked_for_images_are_whole_and_plain():
 
 
 def test_with_more_names_than_pay_images_are_whole_and_plain():
-    reader = Reader()
+    reader = RecordReader()
     reader.asked.update(map(str, range(65)))
     [change] = changes(reader, line(1, **ATTRIBUTES))
     assert type(change.new) is dict
@@ -86,7 +86,7 @@ def test_without_laziness_every_image_is_a_plain_dict(stream_batch):
     records = [json.dumps(record).encode() + b"\n" for record in stream_batch]
     images = [
         image
-        for change in changes(Reader(lazy=False), *records)
+        for change in changes(RecordReader(lazy=False), *records)
         for image in (change.new, change.old)
         if image is not None
     ]
@@ -95,7 +95,7 @@ def test_without_laziness_every_image_is_a_plain_dict(stream_batch):
 
 def test_the_truth_of_an_image_needs_nothing_of_it(monkeypatch):
     _, image = lazy()
-    monkeypatch.setattr("streaming_etl.handlers.change.decode.View.item", None)
+    monkeypatch.setattr("streaming_etl.handlers.change.decode.Decoder.item", None)
     assert bool(image) is True
 
 
@@ -191,7 +191,7 @@ def anew(name):
     st.data(),
 )
 def test_attributes_of_any_name_are_found_when_they_are_asked_for_again(item, others, data):
-    reader, attributes = Reader(), {name: {"S": text} for name, text in item.items()}
+    reader, attributes = RecordReader(), {name: {"S": text} for name, text in item.items()}
     names = data.draw(st.lists(st.sampled_from([*item, *others, "id"])))
     for _ in range(3):
         [change] = changes(reader, line(1, **attributes))
@@ -202,7 +202,7 @@ def test_attributes_of_any_name_are_found_when_they_are_asked_for_again(item, ot
 
 @pytest.mark.parametrize("name", ["名", "é", "a b", "x" * 1000, "\x00", "class"])
 def test_a_learned_name_may_have_any_letters(name):
-    reader = Reader()
+    reader = RecordReader()
     for _ in range(2):
         [change] = changes(reader, line(1, **{name: {"S": "here"}, "n": {"S": "n"}}))
         assert (change.new[anew(name)], change.new.get("n")) == ("here", "n")
@@ -211,23 +211,23 @@ def test_a_learned_name_may_have_any_letters(name):
 @pytest.mark.parametrize("old", ["REMOVE", "MODIFY"])
 def test_the_old_image_reads_as_the_new_one(stream_batch, old):
     [record] = [record for record in stream_batch if record["eventName"] == old][:1]
-    [change] = changes(Reader(), json.dumps(record).encode())
-    [whole] = changes(Reader(lazy=False), json.dumps(record).encode())
+    [change] = changes(RecordReader(), json.dumps(record).encode())
+    [whole] = changes(RecordReader(lazy=False), json.dumps(record).encode())
     assert dict(change.old) == dict(whole.old)
 
 
 def test_an_image_of_a_compressed_change_is_fetched_too():
-    [change] = changes(Reader(), line(1, **ATTRIBUTES, text={"S": "x" * 1_100_000}))
+    [change] = changes(RecordReader(), line(1, **ATTRIBUTES, text={"S": "x" * 1_100_000}))
     assert change.new["b"] == 2
 
 
 def test_what_is_set_in_an_image_stays():
-    [change] = changes(Reader(), line(1, **ATTRIBUTES))
+    [change] = changes(RecordReader(), line(1, **ATTRIBUTES))
     change.new["a"] = "changed"
     change.keys["id"] = "other"
     assert (change.new["a"], change.new["b"], change.keys) == ("changed", 2, {"id": "other"})
 
 
 def test_a_change_shows_no_content():
-    [change] = changes(Reader(), line(1, **ATTRIBUTES))
+    [change] = changes(RecordReader(), line(1, **ATTRIBUTES))
     assert repr(change) == "Change(kind='INSERT', event_id='event-1')"

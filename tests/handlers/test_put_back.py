@@ -23,7 +23,7 @@ def metrics(monkeypatch, firehose_batch, capsys):
     """Runs the handler on records with these contents; the metric lines that it printed."""
 
     def run(fake, *contents, error=None):
-        monkeypatch.setattr(transform, "load_pipeline", lambda: pipeline(obey, None, ["store"]))
+        monkeypatch.setattr(transform, "load_runtime", lambda: pipeline(obey, None, ["store"]))
         monkeypatch.setattr(put, "firehose", lambda: fake)
         firehose_batch["records"] = firehose_records(*contents)
         if error is None:

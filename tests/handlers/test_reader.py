@@ -3,12 +3,12 @@
 import pytest
 
 from streaming_etl.handlers.change import decode as module
-from streaming_etl.handlers.change.decode import Reader, lines_of
+from streaming_etl.handlers.change.decode import RecordReader, lines_of
 from tests.handlers.fakes import line
 
 
 def read(content):
-    parts = Reader().read(content)
+    parts = RecordReader().read(content)
     found = [
         type(record).__name__ if isinstance(record, Exception) else record.eventID
         for part in parts
@@ -68,7 +68,7 @@ def test_an_empty_record_has_no_change():
 
 def test_an_image_fetches_from_its_own_line_while_later_lines_are_not_yet_read(monkeypatch):
     monkeypatch.setattr(module, "_PART_BYTES", 1)
-    parts = Reader().read(line(1, n={"N": "1"}) + b"junk\n" + line(3, n={"N": "3"}))
+    parts = RecordReader().read(line(1, n={"N": "1"}) + b"junk\n" + line(3, n={"N": "3"}))
     numbers = [
         None if isinstance(record, Exception) else part.change(record, index).new["n"]
         for part in parts

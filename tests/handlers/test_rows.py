@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_etl.handlers.change.change import METADATA_COLUMNS
-from streaming_etl.handlers.change.decode import metadata_of
 from streaming_etl.handlers.rows.encoder import Rows
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS, metadata_of
 from streaming_etl.handlers.rows.text_forms import RowError
 from tests.handlers.fakes import line, read_change, row_encoder
 

@@ -9,7 +9,8 @@ import pytest
 import transforms.orders
 import transforms.shipments
 from streaming_etl.handlers.change.change import Change
-from streaming_etl.handlers.change.decode import Reader, metadata_of
+from streaming_etl.handlers.change.decode import RecordReader
+from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.handlers.wire.snapshot import snapshot_record
 from tests.handlers.fakes import read_change, stream_record
@@ -79,7 +80,7 @@ def test_a_snapshot_names_its_item_as_a_change_of_the_stream_does() -> None:
     keys = [
         metadata_of(decoded).key
         for each in (record, snapshot)
-        for part in Reader().read(change_line(each))
+        for part in RecordReader().read(change_line(each))
         for decoded in part.records()
     ]
 

@@ -220,13 +220,13 @@ def test_a_change_is_the_same_to_the_rows_whatever_transform_does_to_it():
 @pytest.fixture
 def loaded(monkeypatch):
     """Gives the handler its pipeline and, when called, its Firehose."""
-    monkeypatch.setattr(transform, "load_pipeline", lambda: OBEY)
+    monkeypatch.setattr(transform, "load_runtime", lambda: OBEY)
     return lambda fake: monkeypatch.setattr(put, "firehose", lambda: fake)
 
 
 def test_the_handler_answers_the_event_of_firehose(firehose_batch, monkeypatch):
     by_key = pipeline(lambda change: change.keys)
-    monkeypatch.setattr(transform, "load_pipeline", lambda: by_key)
+    monkeypatch.setattr(transform, "load_runtime", lambda: by_key)
     answers = transform.lambda_handler(firehose_batch, FakeContext())["records"]
     assert [answer["recordId"] for answer in answers] == [
         record["recordId"] for record in firehose_batch["records"]

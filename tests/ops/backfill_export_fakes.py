@@ -105,7 +105,7 @@ class FakeStates:
             run |= {"error": "States.ExceedToleratedFailureThreshold", "cause": "Too many."}
         folder = f"{PATH}/results/{run['name']}-uuid"
         ended = [
-            {"Output": json.dumps({"key": f"{DATA}/{name}.gz", "changes": 10, "set_aside": 0})}
+            {"Output": json.dumps({"key": f"{DATA}/{name}.gz", "changes": 10, "dead_lettered": 0})}
             for name in passed
         ]
         lost = [{"Error": "NoProgressError", "Cause": "..."} for _ in failed]

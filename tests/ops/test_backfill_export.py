@@ -51,7 +51,7 @@ def told(run: str, **differing: Any) -> dict[str, Any]:
         "files": 3,
         "files_passed": 3,
         "items": 30,
-        "set_aside": 0,
+        "dead_lettered": 0,
         "errors": {},
         "execution_arn": f"{STATES}:execution:orders-backfill:{run}",
         **differing,
@@ -235,7 +235,7 @@ def test_lines_that_were_set_aside_need_a_look(capsys: pytest.CaptureFixture[str
     run = world.states.ended("run-1", "SUCCEEDED", "abc", [])
     key = f"{PATH}/results/{run['name']}-uuid/SUCCEEDED_0.json"
     world.bucket.objects[key] = world.bucket.objects[key].replace(
-        b'\\"set_aside\\": 0', b'\\"set_aside\\": 2', 1
+        b'\\"dead_lettered\\": 0', b'\\"dead_lettered\\": 2', 1
     )
     assert call(world) == EXIT_PARTIAL
     assert capsys.readouterr().out.splitlines()[1] == (

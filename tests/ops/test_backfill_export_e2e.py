@@ -152,7 +152,7 @@ def test_an_export_that_failed_midway_ends_with_the_current_state_equal_to_the_t
 
     assert (code, done["run"], done["status"]) == (0, "run-2", "SUCCEEDED")
     # As the table was when it was exported: one item had gone by then, and one had come.
-    assert (done["files_passed"], done["items"], done["set_aside"]) == (4, ITEMS, 0)
+    assert (done["files_passed"], done["items"], done["dead_lettered"]) == (4, ITEMS, 0)
 
     def current() -> set[tuple[Any, ...]]:
         rows = lake.current_state().rows

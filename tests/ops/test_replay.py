@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from streaming_etl.handlers.change.decode import Reader, metadata_of
+from streaming_etl.handlers.change.decode import RecordReader
+from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.ops.firehose_writer import Feed
 from streaming_etl.ops.replay import run
 from streaming_etl.ops.replay.entries import Wanted
@@ -93,7 +94,7 @@ def put(firehose: FakeFirehose) -> list[bytes]:
 def rows(*numbers: int) -> bytes:
     """The rows that these changes became."""
     encode = row_encoder("json", {"id": "string"}).encode
-    parts = [part for number in numbers for part in Reader().read(line(number))]
+    parts = [part for number in numbers for part in RecordReader().read(line(number))]
     return b"".join(
         encode(metadata_of(record), {"id": "x"}).data for part in parts for record in part.records()
     )

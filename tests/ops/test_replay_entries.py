@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from streaming_etl.handlers.change.decode import Reader, metadata_of
+from streaming_etl.handlers.change.decode import RecordReader
+from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
 from streaming_etl.ops.replay.entries import CorruptError, Entry, Wanted, entries_of
 from streaming_etl.ops.replay.rows import RowOf
@@ -99,7 +100,7 @@ ROW_OF_1 = RowOf(
 @pytest.mark.parametrize("kind", ["json", "csv"])
 @pytest.mark.parametrize("note", ["plain", 'a "quoted"\nline, and \x01', ""])
 def test_rows_of_the_lake_are_known_by_their_metadata(kind: str, note: str) -> None:
-    [part] = Reader().read(line(1))
+    [part] = RecordReader().read(line(1))
     row = {"id": "o-1", "note": note, "total": None}
     encoder = row_encoder(kind, COLUMNS)
     data = encoder.encode(metadata_of(part.records()[0]), [row, row]).data

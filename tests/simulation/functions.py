@@ -90,7 +90,7 @@ class Function:
             self.warm = True
             world.events[f"{self.name} starts cold"] += 1
             if self.module is streaming_etl.handlers.transform:
-                streaming_etl.handlers.transform.load_pipeline.cache_clear()
+                streaming_etl.handlers.transform.load_runtime.cache_clear()
         context = SimpleNamespace(
             function_name=self.name, get_remaining_time_in_millis=self.remaining_milliseconds
         )
@@ -121,7 +121,7 @@ def pipeline_of(scenario: Scenario) -> Any:
     settings = json.loads(json.dumps(scenario.table.transform_config))
     encoder = RowEncoder(settings, ZoneInfo(settings["time_zone"]))
     function = partial(transform, partitioned=bool(settings["dynamic_partition_keys"]))
-    return streaming_etl.handlers.transform.Pipeline(function, user_file, encoder)
+    return streaming_etl.handlers.transform.TransformRuntime(function, user_file, encoder)
 
 
 class Outside:
@@ -160,7 +160,7 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
         enter(
             patch.object(
                 streaming_etl.handlers.transform,
-                "load_pipeline",
+                "load_runtime",
                 cache(partial(pipeline_of, scenario)),
             )
         )

@@ -137,7 +137,7 @@ _else(
 )
 _else(
     "an image forgets what was not decoded",
-    patch.object(streaming_etl.handlers.change.lazy_item.Image, "get", dict.get),
+    patch.object(streaming_etl.handlers.change.lazy_item.LazyItem, "get", dict.get),
     lambda scenario: scenario.poison == 0,
 )
 _else("a bad change sets its pack aside", breaking.transform_as(breaking.set_aside_packs))

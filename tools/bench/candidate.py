@@ -43,11 +43,11 @@ def transform(kind: str) -> Handler:
 def _pipeline(kind: str) -> Any:
     """What a cold start builds from transform.json and the user's module."""
     from streaming_etl.handlers.rows.encoder import RowEncoder
-    from streaming_etl.handlers.transform import Pipeline
+    from streaming_etl.handlers.transform import TransformRuntime
 
     module: Any = five_columns if kind == "csv" else all_attributes
     encoder = RowEncoder(pipeline_settings(kind), UTC)
-    return Pipeline(module.transform, str(module.__file__), encoder)
+    return TransformRuntime(module.transform, str(module.__file__), encoder)
 
 
 def pipeline_settings(kind: str) -> dict[str, Any]:

@@ -1,0 +1,43 @@
+"""Metadata columns: the part of every row that identifies its change."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from streaming_etl.handlers.rows.text_forms import timestamp_text
+from streaming_etl.handlers.wire.attributes import key_text
+
+
+class Metadata(msgspec.Struct, gc=False, rename=lambda name: f"_{name}"):
+    """Metadata of one row, in the order of its columns."""
+
+    op: str
+    key: str
+    row: int
+    event_id: str
+    sequence_number: str
+    changed_at: str
+    """UTC, in SQL's form."""
+
+
+METADATA_COLUMNS = tuple(field.encode_name for field in msgspec.structs.fields(Metadata))
+
+
+def metadata_of(record: Any) -> Metadata:
+    """Metadata of the rows of a decoded stream record; `row` is 0."""
+    stream = record.dynamodb
+    return Metadata(
+        record.eventName,
+        key_text(stream.Keys),
+        0,
+        record.eventID,
+        stream.SequenceNumber,
+        _time_text(stream.ApproximateCreationDateTime),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _time_text(seconds: float) -> str:
+    return timestamp_text(datetime.fromtimestamp(seconds, UTC))
