@@ -1,1 +1,1 @@
-"""Operator commands: replay, backfill, cost and test-transform."""
+"""Operator's commands: replay, backfill, cost and transform-test."""

@@ -1,7 +1,6 @@
-"""Changes onto a delivery stream from outside: packed, paced, and all of them or an error."""
+"""Writes changes to a pipeline's delivery stream, packed and rate-limited."""
 
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,20 +11,23 @@ from streaming_etl.handlers.firehose.put_records import (
     MAX_CALL_RECORDS,
     put_records,
 )
+from streaming_etl.handlers.pacing import RateLimiter
+from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES
 from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.outputs import DeployedPipeline
 
-# Beyond this without Firehose taking all of a call, something is wrong that waiting does not mend.
-PATIENCE_SECONDS = 120.0
+# How long a call is retried before the command fails.
+RETRY_SECONDS = 120.0
 
-# Half of what a stream takes in most regions, so that the pipeline's own changes have the rest.
+# Half of the quota of a stream in most regions, so that the pipeline's own changes have the rest.
 # https://docs.aws.amazon.com/firehose/latest/dev/limits.html
 DEFAULT_KIB_PER_SECOND = 512.0
 
 
-class Feed:
-    """Puts lines on one delivery stream at no more than `kib_per_second`; may be shared by threads.
+class FirehoseWriter:
+    """Writes lines to one delivery stream at `kib_per_second`; threads may share it.
 
-    max_changes, max_bytes: what goes into one Firehose record, as the forwarder packs.
+    max_changes, max_bytes: limits of one Firehose record.
     """
 
     def __init__(
@@ -44,51 +46,61 @@ class Feed:
         self._stream = stream
         self._max_changes, self._max_bytes = max_changes, max_bytes
         self._bytes_per_second = kib_per_second * 1024
+        self._limiter = RateLimiter(self._bytes_per_second, clock=clock, sleep=sleep)
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
-        self._lock = threading.Lock()
-        self._free_at = clock()
-        """When what was put so far has had its share of the rate."""
 
-    def put(self, lines: Sequence[bytes]) -> None:
-        """Put the changes, each a line with its line break; returns once Firehose has them all.
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Write changes, one per line with its line break; return once Firehose has accepted all.
 
-        Raises CommandError when it does not take them; some of them it may have.
+        Raises CommandError when Firehose rejects some; it may have accepted others.
         """
         packs = groups(lines, self._max_changes, self._max_bytes)
-        self.put_packed([b"".join(lines[pack.start : pack.stop]) for pack in packs])
-
-    def put_packed(self, records: Sequence[bytes]) -> None:
-        """Put Firehose records as they are; otherwise as `put`."""
-        # A call holds no more than a second's share: the stream's own changes come in between.
-        most = min(MAX_CALL_BYTES, int(self._bytes_per_second))
-        for call in groups(records, MAX_CALL_RECORDS, most):
+        records = [b"".join(lines[pack.start : pack.stop]) for pack in packs]
+        # At most one second of the rate per call, so that the pipeline's own calls come in between.
+        max_bytes = min(MAX_CALL_BYTES, int(self._bytes_per_second))
+        for call in groups(records, MAX_CALL_RECORDS, max_bytes):
             self._call(records[call.start : call.stop])
 
     def _call(self, records: Sequence[bytes]) -> None:
-        self._sleep(self._turn(sum(map(len, records))))
-        given_up: dict[str, Any] = {}
+        self._limiter.take(sum(map(len, records)))
+        failure: dict[str, Any] = {}
         failed = put_records(
             self._client,
             self._stream,
             records,
-            self._clock() + PATIENCE_SECONDS,
+            self._clock() + RETRY_SECONDS,
             clock=self._clock,
             sleep=self._sleep,
             jitter=self._jitter,
-            # A line of the handlers' log would stand in the command's own output.
-            report=lambda *_, **fields: given_up.update(fields),
+            # The handlers' log would be part of the command's output.
+            report=lambda *_, **fields: failure.update(fields),
         )
         if failed:
             raise CommandError(
-                f"Firehose did not take {len(failed)} of {len(records)} records for "
-                f"{self._stream}: {given_up['error']}. Run the same command again; "
-                "where the stream is too busy, with a lower --kib-per-second."
+                f"Firehose rejected {len(failed)} of {len(records)} records for {self._stream}: "
+                f"{failure['error']}. Run the same command again; use a lower --kib-per-second if "
+                "the stream is throttled.",
+                code="firehose-rejected",
+                stream=self._stream,
+                failed=len(failed),
+                records=len(records),
+                error=failure["error"],
             )
 
-    def _turn(self, size: int) -> float:
-        """Take the next `size` bytes' share of the rate; the seconds until it begins."""
-        with self._lock:
-            now = self._clock()
-            begin = max(self._free_at, now)
-            self._free_at = begin + size / self._bytes_per_second
-            return begin - now
+
+def pipeline_writer(
+    client: Any,
+    pipeline: DeployedPipeline,
+    kib_per_second: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> FirehoseWriter:
+    """Return a writer that packs records as the pipeline's forwarder does."""
+    forwarder = pipeline.args.forwarder
+    return FirehoseWriter(
+        client,
+        pipeline.delivery_stream,
+        max_changes=forwarder.max_changes_per_record,
+        max_bytes=min(forwarder.max_record_kib * 1024, MAX_RECORD_BYTES),
+        kib_per_second=kib_per_second,
+        sleep=sleep,
+    )

@@ -1,0 +1,1 @@
+"""A stack as its operator sees it: config, outputs, clients, console and errors."""

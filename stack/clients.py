@@ -1,4 +1,4 @@
-"""boto3 clients of the operator's account, or of an embedded AWS that reads no credentials."""
+"""boto3 clients for an AWS account or for the embedded AWS."""
 
 import os
 import threading
@@ -33,37 +33,39 @@ EMBEDDED_CONFIG = Config(
 
 
 class Clients:
-    """boto3 clients of one region, each made once.
+    """boto3 clients of one region, each created once.
 
-    endpoint: URL of an embedded AWS on the loopback; no real account is within reach then.
+    endpoint: URL of an embedded AWS on the loopback; such clients cannot reach an AWS account.
     """
 
     def __init__(self, endpoint: Optional[str], region: str) -> None:
         if endpoint is not None and urlparse(endpoint).hostname not in LOOPBACK:
             raise CommandError(
-                f"--endpoint-url {endpoint} is not on this machine: it is for the embedded AWS, "
-                "such as http://127.0.0.1:4566. Leave it out for the account of your credentials."
+                f"--endpoint-url must be an embedded AWS on this machine, such as "
+                f"http://127.0.0.1:4566 (got {endpoint}). Omit it to use an AWS account.",
+                code="endpoint-not-local",
+                endpoint=endpoint,
             )
         self.endpoint = endpoint
         self.region = region
         self._lock = threading.Lock()
-        self._made: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
         session = boto3.Session(region_name=region) if endpoint is None else isolated(region)
         self._make_client: Any = session.client
 
     def __call__(self, service: str) -> Any:
         # A session is not thread-safe, and Pulumi registers resources from threads.
         with self._lock:
-            if service not in self._made:
+            if service not in self._clients:
                 config = ACCOUNT_CONFIG if self.endpoint is None else EMBEDDED_CONFIG
-                self._made[service] = self._make_client(
+                self._clients[service] = self._make_client(
                     service, endpoint_url=self.endpoint, config=config
                 )
-            return self._made[service]
+            return self._clients[service]
 
 
 def isolated(region: str) -> boto3.Session:
-    """A session with dummy keys that reads neither the environment nor the AWS CLI's files."""
+    """Return a session with dummy keys that ignores environment and AWS CLI files."""
     core = botocore.session.Session()
     store = core.get_component("config_store")
     for name, (_, _, default, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items():

@@ -1,4 +1,4 @@
-"""What the commands show: results on the standard output, progress on the standard error."""
+"""Console of all commands: results on standard output, progress on standard error."""
 
 import contextlib
 import json
@@ -24,24 +24,24 @@ from rich.table import Table
 
 Cell = Union[str, int, float, Decimal, None]
 Advance = Callable[[float], None]
-"""Is told how much more is done."""
+"""Adds an amount of completed work to a progress bar."""
 
-# Into a file or a pipe nothing is folded to the width of a screen.
-UNFOLDED = 1000
+# Lines in a file or a pipe are not wrapped.
+PIPE_WIDTH = 1000
 
 
 def say(text: str) -> None:
-    """A line for people, on the standard error."""
+    """Print a line about progress on the standard error."""
     click.echo(text, err=True)
 
 
 def show_json(value: Any) -> None:
-    """The result for scripts: one JSON document."""
+    """Print the result for scripts as one JSON document."""
     click.echo(json.dumps(value, indent=2))
 
 
 def show_table(title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """The result for people: numbers flush right with thousands set apart, None as nothing."""
+    """Print a table: numbers right-aligned with thousands separators, None as empty."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(head):
         numeric = (int, float, Decimal, type(None))
@@ -49,10 +49,10 @@ def show_table(title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) 
         table.add_column(escape(name), justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_text(cell) for cell in row))
-    screen = Console(width=None if sys.stdout.isatty() else UNFOLDED)
-    # Not the table's own title: it would be folded to the table's width.
-    screen.print(escape(title), style="bold")
-    screen.print(table)
+    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    # rich wraps a table's title to the table's width.
+    console.print(escape(title), style="bold")
+    console.print(table)
 
 
 def _text(cell: Cell) -> str:
@@ -63,27 +63,27 @@ def _text(cell: Cell) -> str:
 
 @contextlib.contextmanager
 def progress(
-    doing: str, total: Optional[float], *, unit: Optional[str] = None
+    label: str, total: Optional[float], *, unit: Optional[str] = None
 ) -> Iterator[Advance]:
-    """A bar while the block runs; it is gone afterwards, and silent where nobody looks.
+    """Show a progress bar while the block runs, on a terminal only.
 
-    total: what there is to do; None when that is not known. unit: what is counted; None for bytes.
+    total: the amount of work, None when unknown. unit: what is counted, None for bytes.
     """
     counts: list[ProgressColumn]
     if unit is None:
         counts = [DownloadColumn(binary_units=True), TransferSpeedColumn()]
     else:
         counts = [MofNCompleteColumn(), TextColumn(escape(unit))]
-    screen = Console(stderr=True)
+    console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=40),
         *counts,
         TimeRemainingColumn(),
-        console=screen,
+        console=console,
         transient=True,
-        disable=not screen.is_terminal,
+        disable=not console.is_terminal,
     )
     with bar:
-        task = bar.add_task(escape(doing), total=total)
+        task = bar.add_task(escape(label), total=total)
         yield lambda done: bar.advance(task, done)

@@ -1,16 +1,38 @@
-"""Errors and exit codes of the operator's commands."""
+"""Errors and exit codes of all commands.
+
+| exit code | meaning                                                        |
+| --------- | -------------------------------------------------------------- |
+| 0         | done                                                           |
+| 1         | failed; the reason is on the standard error                    |
+| 2         | wrong usage                                                    |
+| 3         | done in part; the result lists what is left for review         |
+| 130       | interrupted; the same command continues where this one stopped |
+"""
 
 from typing import Any
 
 import click
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_PARTIAL = 3
+EXIT_INTERRUPTED = 130
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 failed, with the reason on the standard error; 2 wrong usage; 3 done in "
+    "part, and the result lists what is left for review; 130 interrupted, and the same command "
+    "continues where this one stopped."
+)
 
 
 class CommandError(click.ClickException):
     """A failure that the operator can correct.
 
     code: stable identifier of the kind of failure, such as `unknown-pipeline`; tests compare it.
-    details: the values that the message was made from, by name.
+    details: the values in the message, by name.
     """
+
+    exit_code = EXIT_FAILURE
 
     def __init__(self, message: str, *, code: str = "", **details: Any) -> None:
         super().__init__(message)
@@ -18,7 +40,7 @@ class CommandError(click.ClickException):
         self.details = details
 
 
-EXIT_PARTIAL = 3
-"""Exit code of a command that completed in part and left something for review."""
-EXIT_INTERRUPTED = 130
-"""Exit code after Ctrl-C; the same command continues where it stopped."""
+class UsageError(CommandError):
+    """Options or arguments that no stack can satisfy."""
+
+    exit_code = EXIT_USAGE

@@ -1,8 +1,9 @@
-"""A stack as its operator knows it: the settings in its config, and its outputs."""
+"""A deployed stack: its pipelines, read from the stack's outputs alone."""
 
-import difflib
+import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -11,224 +12,240 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 import click
-import yaml
 
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.config import StackConfig as StackConfig
+from streaming_etl.stack.config import read_config as read_config
+from streaming_etl.stack.config import stacks_in as stacks_in
 from streaming_etl.stack.errors import CommandError
 
 if TYPE_CHECKING:
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
-    from streaming_etl.components.settings.validation import SettingsError
 
-# The program lies beside this package; Pulumi runs there, and so do its commands.
-ROOT = Path(__file__).resolve().parents[1]
-# What `make local` writes while its embedded AWS is up. Elsewhere for the tests, which must not
-# meddle with what a developer has running.
-STATE_FILE = Path(os.environ.get("STREAMING_ETL_LOCAL_STATE") or ROOT / ".build" / "local.json")
+STATE_FILE = Path(os.environ.get("STREAMING_ETL_LOCAL_STATE") or Path(".build", "local.json"))
+"""State of the running embedded AWS, in the current directory; the variable is for tests."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class StackConfig:
-    """Pulumi.yaml and Pulumi.<stack>.yaml, as far as a program sees them."""
-
-    project: str
-    stack: str
-    values: Mapping[str, str]
-
-    @property
-    def region(self) -> str:
-        return self.values.get("aws:region", "us-east-1")
-
-    def given(self, key: str) -> Any:
-        """What the config holds below a key of the program; nothing is an empty map."""
-        text = self.values.get(f"{self.project}:{key}", "{}")
-        try:
-            return json.loads(text)
-        except ValueError:
-            # The program refuses what is no map.
-            return text
-
-    @property
-    def pipelines(self) -> "dict[str, StreamingEtlPipelineArgs]":
-        """The settings of each pipeline, checked as the program checks them."""
-        # Not above: it loads Pulumi, for which `--help` need not wait.
-        from streaming_etl.components.settings.stack_config import settings_from_config
-        from streaming_etl.components.settings.validation import SettingsError
-
-        tables, defaults = (self.given(key) for key in KEYS)
-        try:
-            return settings_from_config(tables, defaults) if tables else {}
-        except SettingsError as error:
-            raise CommandError(refused(f"Pulumi.{self.stack}.yaml is refused", error)) from None
-
-
-KEYS = ("tables", "defaults")
-"""What the program reads of a stack's config."""
-
-
-def refused(what: str, error: "SettingsError") -> str:
-    """`what`, such as `x.yaml is refused`, and all that is wrong: a line for each of many."""
-    between = " " if len(error.problems) == 1 else "\n"
-    return f"{what}:{between}" + "\n".join(error.problems)
-
-
-def stacks_in(directory: Path) -> list[str]:
-    """The stacks that have a config beside the program."""
-    return sorted(found.name[7:-5] for found in directory.glob("Pulumi.*.yaml"))
-
-
-def read_config(directory: Path, stack: str = "dev") -> StackConfig:
-    """Read the stack's configuration, spelled as Pulumi hands it to the program."""
-    project = yaml.safe_load((directory / "Pulumi.yaml").read_text())["name"]
-    path = directory / f"Pulumi.{stack}.yaml"
-    if not path.exists():
-        known = ", ".join(stacks_in(directory))
-        raise CommandError(f"There is no {path.name}; the stacks here are {known}.")
-    try:
-        document = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise CommandError(f"{path.name}{_where(error)}; mend it there.") from None
-    given = (document.get("config") or {}) if isinstance(document, Mapping) else document
-    if not isinstance(given, Mapping):
-        raise CommandError(f"{path.name} holds no map of settings below `config:`; write one.")
-    values = {}
-    for key, value in given.items():
-        key = str(key)
-        if isinstance(value, Mapping) and set(value) == {"secure"}:
-            raise CommandError(
-                f"{path.name}: {key} is a secret, which only Pulumi can read. "
-                "Use a stack without secrets here."
-            )
-        full_key = key if ":" in key else f"{project}:{key}"
-        # No other key is refused: a program of one's own may have some.
-        near = difflib.get_close_matches(full_key.removeprefix(f"{project}:"), KEYS, cutoff=0.8)
-        if near and full_key not in {f"{project}:{known}" for known in KEYS}:
-            hint = f"did you mean {project}:{near[0]}?"
-            raise CommandError(f"{path.name}: there is no {full_key}: {hint}")
-        # Pulumi reads days and times as the texts that they are.
-        text = json.dumps(value, default=str)
-        values[full_key] = value if isinstance(value, str) else text
-    return StackConfig(project, stack, values)
-
-
-def _where(error: yaml.YAMLError) -> str:
-    """Where a text stops being YAML, and why."""
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return f": no valid YAML: {' '.join(str(error).split())}"
-    mark = error.problem_mark
-    return f", line {mark.line + 1}, column {mark.column + 1}: no valid YAML: {error.problem}"
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """One pipeline of a stack that is up."""
+@dataclass(frozen=True, kw_only=True)
+class DeployedPipeline:
+    """The outputs of one StreamingEtlPipeline, as plain values; see there for their meaning."""
 
     name: str
-    outputs: Mapping[str, Any]
-    """What `StreamingEtlPipeline.outputs` names, as plain values."""
+    bucket: str
+    database: str
+    table: str
+    workgroup: str
+    current_state_query_id: str
+    delivery_stream: str
+    source_table: str
+    source_table_arn: str
+    source_stream_arn: str
+    failed_batches_location: str
+    errors_location: str
+    alarm_topic_arn: str
+    failure_events_topic_arn: str
+    region: str = ""
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """The settings that it was deployed with, as plain data."""
+    view: Optional[str] = None
+    dashboard: Optional[str] = None
+    crawler: Optional[str] = None
+    backfill_state_machine_arn: Optional[str] = None
+    backfill_location: Optional[str] = None
 
-    def __getattr__(self, output: str) -> Any:
+    @classmethod
+    def from_outputs(cls, name: str, outputs: Mapping[str, Any]) -> "DeployedPipeline":
+        """Read exported outputs, in snake_case or in the camelCase of other languages.
+
+        Raises CommandError when one is missing.
+        """
+        values = {_snake_case(key): value for key, value in outputs.items()}
+        fields = {field.name: field for field in dataclasses.fields(cls) if field.name != "name"}
+        required = [key for key, field in fields.items() if is_required(field)]
+        missing = [key for key in required if values.get(key) is None]
+        if missing:
+            raise CommandError(
+                f"The outputs of the pipeline {name} lack {', '.join(missing)}. Export "
+                "`pipeline.outputs` in the program and run `pulumi up`.",
+                code="missing-outputs",
+                pipeline=name,
+                missing=missing,
+            )
+        return cls(name=name, **{key: values[key] for key in fields if key in values})
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The outputs as the program exports them."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del values["name"]
+        return values
+
+    @property
+    def args(self) -> "StreamingEtlPipelineArgs":
+        """The settings that it was deployed with; raises CommandError when they are invalid."""
+        # Imports Pulumi, which `--help` does not need.
+        from streaming_etl.components.settings.stack_config import args_from_config
+        from streaming_etl.components.settings.validation import SettingsError
+
         try:
-            return self.outputs[output]
-        except KeyError:
-            raise AttributeError(f"pipeline {self.name} has no output {output}") from None
+            return args_from_config(self.name, self.settings)
+        except SettingsError as error:
+            raise CommandError(
+                f"The output `settings` is invalid: {error} Run `pulumi up` with the installed "
+                "version of streaming-etl.",
+                code="invalid-settings",
+                source="outputs",
+                problems=error.problems,
+            ) from None
 
 
-def pipelines_of(exports: Mapping[str, Any]) -> list[Pipeline]:
-    """Every pipeline that the program exports."""
+def is_required(field: "dataclasses.Field[Any]") -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+
+
+def pipelines_of(exports: Mapping[str, Any]) -> list[DeployedPipeline]:
+    """Return every pipeline among a program's exports."""
+    return [DeployedPipeline.from_outputs(name, exports[name]) for name in _pipeline_names(exports)]
+
+
+def _pipeline_names(exports: Mapping[str, Any]) -> list[str]:
     return [
-        Pipeline(name, outputs)
-        for name, outputs in exports.items()
-        if isinstance(outputs, Mapping) and "delivery_stream" in outputs
+        name
+        for name, value in exports.items()
+        if isinstance(value, Mapping)
+        and not {"delivery_stream", "deliveryStream"}.isdisjoint(value)
     ]
 
 
 @dataclass(frozen=True)
-class Stack:
-    """A stack that is up, and clients of where it is."""
+class DeployedStack:
+    """A stack's exports, and where the stack is deployed."""
 
-    config: StackConfig
-    pipelines: list[Pipeline]
-    clients: Clients
+    name: str
+    exports: Mapping[str, Any]
+    endpoint: Optional[str] = None
+    """URL of the embedded AWS; None for an AWS account."""
 
-    def pipeline(self, name: str) -> Pipeline:
-        """Raises CommandError when there is none of that name."""
-        for pipeline in self.pipelines:
-            if pipeline.name == name:
-                return pipeline
-        known = ", ".join(pipeline.name for pipeline in self.pipelines) or "none"
-        raise CommandError(f"The stack {self.config.stack} has no pipeline {name}; it has {known}.")
+    @property
+    def pipelines(self) -> list[DeployedPipeline]:
+        return pipelines_of(self.exports)
+
+    def pipeline(self, name: str) -> DeployedPipeline:
+        """Return the pipeline of that name; raises CommandError when there is none."""
+        known = _pipeline_names(self.exports)
+        if name not in known:
+            raise CommandError(
+                f"The stack {self.name} has no pipeline {name}; it has "
+                f"{', '.join(known) or 'none'}.",
+                code="unknown-pipeline",
+                pipeline=name,
+                known=known,
+            )
+        return DeployedPipeline.from_outputs(name, self.exports[name])
+
+    def clients(self, pipeline: DeployedPipeline) -> Clients:
+        """Return boto3 clients for the pipeline's region."""
+        return Clients(self.endpoint, pipeline.region)
 
 
 def stack_options(command: Command) -> Command:
-    """The options that `open_stack` takes, for a command of click."""
+    """Add the options that `open_stack` takes to a click command."""
     for option in (
         click.option(
             "--endpoint-url",
             metavar="URL",
-            help="Work on the embedded AWS that `make local` keeps up at this URL.",
+            help="Use the embedded AWS that `make local` runs at this URL.",
         ),
         click.option(
             "--outputs",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="Read the stack's outputs from this file, as `pulumi stack output --json` "
-            "prints them, instead of asking Pulumi.",
+            "prints them, instead of running pulumi.",
         ),
         click.option(
             "--stack",
             required=True,
             metavar="NAME",
-            help="The Pulumi stack: its Pulumi.NAME.yaml and its outputs.",
+            help="The Pulumi stack, whose outputs are read in the current directory.",
         ),
     ):
         command = option(command)
     return command
 
 
-def open_stack(
-    stack: str, outputs: Optional[Path], endpoint_url: Optional[str], directory: Path = ROOT
-) -> Stack:
-    """Read the stack's config and outputs; raises CommandError with what to do when it cannot."""
-    config = read_config(directory, stack)
+def open_stack(stack: str, outputs: Optional[Path], endpoint_url: Optional[str]) -> DeployedStack:
+    """Read the outputs of a stack from a file, the embedded AWS or `pulumi stack output`.
+
+    Raises CommandError when they cannot be read.
+    """
     if outputs is not None:
-        exports = _json(outputs.read_text(), f"--outputs {outputs}")
+        exports = _json_object(outputs.read_text(), f"--outputs {outputs}")
     elif endpoint_url is not None:
         exports = _embedded_outputs(endpoint_url)
     else:
-        exports = _pulumi_outputs(stack, directory)
-    return Stack(config, pipelines_of(exports), Clients(endpoint_url, config.region))
+        exports = _pulumi_outputs(stack)
+    return DeployedStack(stack, exports, endpoint_url)
 
 
 def _embedded_outputs(endpoint_url: str) -> dict[str, Any]:
-    state = _json(STATE_FILE.read_text(), STATE_FILE.name) if STATE_FILE.exists() else {}
+    state = _json_object(STATE_FILE.read_text(), str(STATE_FILE)) if STATE_FILE.exists() else {}
     if state.get("endpoint") != endpoint_url.rstrip("/"):
-        up = f"one is up at {state['endpoint']}" if state else "none is up; start one: make local"
-        raise CommandError(f"No embedded AWS of `make local` is known at {endpoint_url}: {up}.")
+        hint = f"One runs at {state['endpoint']}" if state else "Start one with `make local`"
+        raise CommandError(
+            f"No embedded AWS of this directory runs at {endpoint_url}. {hint}.",
+            code="embedded-aws-not-running",
+            endpoint=endpoint_url,
+            running=state.get("endpoint"),
+        )
     outputs: dict[str, Any] = state["outputs"]
     return outputs
 
 
-def _pulumi_outputs(stack: str, directory: Path) -> dict[str, Any]:
+def _pulumi_outputs(stack: str) -> dict[str, Any]:
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise CommandError(
-            "There is no pulumi on the PATH to ask for the stack's outputs. Install it, or pass "
-            f"--outputs with a file made by `pulumi stack output --json --stack {stack}`."
+            "pulumi is not on the PATH. Install it, or pass --outputs with a file made by "
+            f"`pulumi stack output --json --stack {stack}`.",
+            code="pulumi-not-installed",
+            stack=stack,
         )
+    # Without --show-secrets: no output of a pipeline is a secret.
     command = [pulumi, "stack", "output", "--json", "--non-interactive", "--stack", stack]
-    answer = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        raise CommandError(f"`pulumi stack output` failed: {answer.stderr.strip()}")
-    return _json(answer.stdout, "`pulumi stack output`")
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        reason = process.stderr.strip()
+        raise CommandError(
+            f"`pulumi stack output` failed: {reason}", code="pulumi-failed", reason=reason
+        )
+    return _json_object(process.stdout, "`pulumi stack output`")
 
 
-def _json(text: str, source: str) -> dict[str, Any]:
+def _json_object(text: str, source: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise CommandError(f"{source} is no JSON: {error}.") from None
+        raise CommandError(
+            f"{source} must be JSON: {error}.", code="outputs-not-json", source=source
+        ) from None
     if not isinstance(value, dict):
-        raise CommandError(f"{source} is no JSON object of outputs.")
+        raise CommandError(
+            f"{source} must be a JSON object of outputs.", code="outputs-not-json", source=source
+        )
     return value
+
+
+# Former names, until every folder uses the new ones.
+Pipeline = DeployedPipeline
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def refused(what: str, error: Any) -> str:
+    return f"{what}: {error}"

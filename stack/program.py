@@ -1,4 +1,4 @@
-"""The graph of a stack: the program itself, run with what `Pulumi.<stack>.yaml` holds."""
+"""Run a stack's program under mocks and return its resource graph."""
 
 import contextlib
 import gc
@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from streaming_etl.stack.outputs import ROOT, read_config
+from streaming_etl.stack.config import read_config
 from streaming_etl.stack.recorder import ACCOUNT_ID, REGION, UNKNOWN, Graph, build
 
 Tables = Mapping[str, dict[str, Any]]
 
 
-class TakenForGranted(dict[str, dict[str, Any]]):
-    """A table that is there, with a stream that can feed a lake, for every name: AWS is not asked.
+class AssumedTables(dict[str, dict[str, Any]]):
+    """Any table, as existing and with a stream that can feed a pipeline.
 
-    What only AWS could tell, its keys among it, is UNKNOWN.
+    Values that only AWS knows, such as its keys, are UNKNOWN.
     """
 
     def __missing__(self, name: str) -> dict[str, Any]:
@@ -32,29 +32,33 @@ class TakenForGranted(dict[str, dict[str, Any]]):
         }
 
 
-def stack_graph(stack: str, directory: Path = ROOT, *, preview: bool = False) -> Graph:
-    """What `pulumi up` of a stack would register, under the names that it would have there.
+def stack_graph(stack: str, directory: Path = Path(), *, preview: bool = False) -> Graph:
+    """Return what `pulumi up` of a stack registers, with the names of that stack.
 
-    Tables that exist already are taken for granted. Raises CommandError when there is no such stack,
-    and what the program itself raises.
+    directory: of the Pulumi program. Existing tables are assumed.
+    Raises CommandError when there is no such stack, and what the program raises.
     """
     config = read_config(directory, stack)
     return program_graph(
-        config.values, directory, stack=stack, preview=preview, tables=TakenForGranted()
+        config.values, directory, stack=stack, preview=preview, tables=AssumedTables()
     )
 
 
 def program_graph(
     config: Mapping[str, str],
-    directory: Path = ROOT,
+    directory: Path = Path(),
     *,
     stack: Optional[str] = None,
     preview: bool = False,
     tables: Optional[Tables] = None,
     into: Optional[Graph] = None,
 ) -> Graph:
-    """The same with a config as Pulumi hands it to the program: flat, maps as JSON."""
-    with surroundings(directory):
+    """Return the graph of the program in `directory` with this config.
+
+    config: as Pulumi passes it to the program: flat, maps as JSON.
+    """
+    directory = directory.resolve()
+    with program_environment(directory):
         return build(
             lambda: runpy.run_path(str(directory / "__main__.py")),
             stack=stack,
@@ -66,10 +70,10 @@ def program_graph(
 
 
 @contextlib.contextmanager
-def surroundings(directory: Path) -> Iterator[None]:
-    """Where Pulumi runs a program: in its directory, which is also the first on the path.
+def program_environment(directory: Path) -> Iterator[None]:
+    """Run the block as Pulumi runs a program: in its directory, first on `sys.path`.
 
-    A program may do without garbage collection, which ends with it; this process goes on.
+    Turns garbage collection on again where the program turned it off.
     """
     path, collecting = list(sys.path), gc.isenabled()
     sys.path.insert(0, str(directory))

@@ -1,4 +1,4 @@
-"""A recorder of the resource graph: build under Pulumi mocks, drain, assert on plain data."""
+"""Recorder of the resource graph that a Pulumi program registers, as plain data."""
 
 import asyncio
 import json
@@ -17,16 +17,19 @@ ACCOUNT_ID = "123456789012"
 REGION = "ap-northeast-1"
 STACK = "test"
 UNKNOWN = "<unknown>"
-"""Stands in a preview's inputs and exports for what only an update would tell."""
+"""Value in a preview's inputs and exports that only an update knows."""
 
-# What Pulumi itself must heed when it deletes or replaces a resource.
+# Options that decide how Pulumi deletes or replaces a resource.
 OPTIONS = ("protect", "retainOnDelete", "replaceOnChanges", "ignoreChanges", "deletedWith")
 
 
 @dataclass
 class Node:
-    """One registered resource: `inputs` as the provider receives them (camelCase), as plain data:
-    an archive is a dict of its files, each {"file": path} or {"text": text}."""
+    """One registered resource.
+
+    inputs: as the provider receives them (camelCase), as plain data; an archive is a dict of its
+    files, each {"file": path} or {"text": text}.
+    """
 
     type: str
     name: str
@@ -38,7 +41,7 @@ class Node:
     custom: bool
     provider: str
     options: dict[str, Any] = field(default_factory=dict)
-    """Those of OPTIONS that are set."""
+    """The OPTIONS that are set."""
     outputs: dict[str, Any] | None = None
 
     def policy(self, key: str = "policy") -> Any:
@@ -47,25 +50,25 @@ class Node:
 
 @dataclass
 class Graph:
-    """Every node of one program, its look-ups as (token, provider), and its exports."""
+    """Nodes of one program, its look-ups as (token, provider) and its exports."""
 
     nodes: list[Node] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     exports: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Node:
-        found = [node for node in self.nodes if node.name == name and node.custom]
-        found = found or [node for node in self.nodes if node.name == name]
-        if len(found) != 1:
+        nodes = [node for node in self.nodes if node.name == name and node.custom]
+        nodes = nodes or [node for node in self.nodes if node.name == name]
+        if len(nodes) != 1:
             known = ", ".join(sorted(node.name for node in self.nodes))
-            raise KeyError(f"{len(found)} resources are called {name!r}; there are {known}")
-        return found[0]
+            raise KeyError(f"{len(nodes)} resources are named {name!r}; the names are {known}")
+        return nodes[0]
 
     def of(self, type_suffix: str) -> list[Node]:
-        found = [node for node in self.nodes if node.type.endswith(f":{type_suffix}")]
-        if not found:
+        nodes = [node for node in self.nodes if node.type.endswith(f":{type_suffix}")]
+        if not nodes:
             raise KeyError(f"no resource of type {type_suffix!r}")
-        return found
+        return nodes
 
     @property
     def custom(self) -> list[Node]:
@@ -73,7 +76,7 @@ class Graph:
 
 
 def plain(value: Any) -> Any:
-    """Inputs as data that compares by value: archives, assets and unknowns spelled out."""
+    """Return inputs as data that compares by value."""
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, pulumi.StringAsset):
@@ -87,12 +90,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     if value is not None and not isinstance(value, (str, bool, int, float)):
-        raise TypeError(f"{value!r} is no plain data: name every file of an archive")
+        raise TypeError(f"{value!r} is not plain data: name every file of an archive")
     return value
 
 
-# The ARNs AWS gives, so that whole policies can be compared with literals. A type that is not
-# here gives none.
+# AWS's ARNs, so that tests compare entire policies with literals. Other types have none.
 ARNS = {
     "aws:cloudwatch/eventRule:EventRule": "arn:aws:events:{region}:{account}:rule/{name}",
     "aws:cloudwatch/logGroup:LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}",
@@ -110,10 +112,12 @@ ARNS = {
 
 
 def provider_outputs(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """What AWS gives back beside the inputs. A physical name that Pulumi makes up is the logical
-    one with `-0000000` behind it."""
-    given = inputs.get("bucket" if kind == "aws:s3/bucket:Bucket" else "name")
-    physical = given or f"{name}-0000000"
+    """Return the outputs that AWS adds to the inputs.
+
+    A name that Pulumi generates is the logical name with the suffix `-0000000`.
+    """
+    configured = inputs.get("bucket" if kind == "aws:s3/bucket:Bucket" else "name")
+    physical = configured or f"{name}-0000000"
     outputs: dict[str, Any] = {"name": physical}
     if kind in ARNS:
         outputs["arn"] = ARNS[kind].format(region=REGION, account=ACCOUNT_ID, name=physical)
@@ -127,25 +131,26 @@ def provider_outputs(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, 
 
 
 def options_of(request: Any) -> dict[str, Any]:
-    set_ones = {name: value for name in OPTIONS if (value := getattr(request, name))}
-    for name, value in set_ones.items():
+    """Return the OPTIONS that a registration sets."""
+    options = {name: value for name in OPTIONS if (value := getattr(request, name))}
+    for name, value in options.items():
         if isinstance(value, str):
             # Another resource, by its URN.
-            set_ones[name] = value.split("::")[-1]
+            options[name] = value.split("::")[-1]
         elif not isinstance(value, bool):
-            set_ones[name] = list(value)
-    return set_ones
+            options[name] = list(value)
+    return options
 
 
 class Recorder(mocks.Mocks):
-    """Answers the provider's part. An unknown look-up raises."""
+    """Provider of the mocks; an unknown look-up raises KeyError."""
 
     def __init__(self, graph: Graph, tables: Mapping[str, dict[str, Any]], preview: bool) -> None:
         self.graph, self.tables, self.preview = graph, tables, preview
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if self.preview:
-            # No id and no output of its own: Pulumi then holds all of them for unknown.
+            # Pulumi treats an empty id and absent outputs as unknown.
             return "", args.inputs
         outputs = provider_outputs(args.typ, args.name, args.inputs)
         return f"{args.name}-id", {**args.inputs, **outputs}
@@ -162,7 +167,7 @@ class Recorder(mocks.Mocks):
 
 
 class RecordingMonitor(mocks.MockMonitor):
-    """Keeps what Pulumi's own mock monitor drops: parents, options, outputs, duplicates."""
+    """Mock monitor that also records parents, options and outputs, and rejects duplicates."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(recorder)
@@ -207,15 +212,15 @@ def build(
 ) -> Graph:
     """Run a Pulumi program to its end and return what it registered.
 
-    stack: the stack's name, which some resources carry in theirs.
-    preview: AWS's part of the outputs is unknown, as in `pulumi preview`.
-    tables: what getTable answers, by table name.
-    into: the graph to fill; tells what was registered even when the program raises.
+    stack: the stack's name, which is part of some resource names.
+    preview: outputs that AWS sets are unknown, as in `pulumi preview`.
+    tables: the results of getTable, by table name.
+    into: the graph to fill; it holds what was registered even when the program raises.
     """
     graph = Graph() if into is None else into
     recorder = Recorder(graph, {} if tables is None else tables, preview)
     asyncio.set_event_loop(event_loop())
-    # Pulumi keeps one root for the whole process, with the name of the first stack.
+    # Pulumi keeps one root per process, with the name of the first stack.
     settings.ROOT.set(None)
     monitor = RecordingMonitor(recorder)
     set_mocks(
@@ -228,19 +233,19 @@ def build(
 
 @cache
 def event_loop() -> asyncio.AbstractEventLoop:
-    """The one loop of all builds: Pulumi's worker threads, and its root, live as long as it does.
+    """Return the one event loop of all builds, which Pulumi's worker threads and root use.
 
-    From Python 3.12 on, none stands ready for Pulumi to take.
+    Python 3.12 and later create none implicitly.
     """
     loop = asyncio.new_event_loop()
-    # A program that fails leaves promises behind. Pulumi raises their error; asyncio would
-    # print it once more for each of them, whenever they happen to be swept up.
+    # Pulumi raises the error of a failed program; asyncio would print it again for each pending
+    # future.
     loop.set_exception_handler(lambda _loop, _context: None)
     return loop
 
 
 def run(program: Callable[[], Any], graph: Graph) -> pulumi.Output[None]:
-    """The program, and what it exports into the graph."""
+    """Run the program and record its exports in the graph."""
     root = pulumi.runtime.get_root_resource()
     assert isinstance(root, Stack)
     program()

@@ -16,7 +16,7 @@ from local.deploy.creators import create
 from local.emulator.process import ACCOUNT
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.outputs import StackConfig
-from streaming_etl.stack.program import surroundings
+from streaming_etl.stack.program import program_environment
 
 Created = Callable[[str, str], None]
 """Is told the type and the name of each resource that stands."""
@@ -106,7 +106,7 @@ def deploy(
 ) -> dict[str, Any]:
     """Run `__main__.py` of `directory`; the stack's outputs."""
     monitor = Monitor(Provider(clients, created))
-    with surroundings(directory):
+    with program_environment(directory):
         return asyncio.run(run_program(directory / "__main__.py", config, monitor))
 
 

@@ -1,1 +1,1 @@
-"""The items that a table held before its stream told of them, into the lake once."""
+"""Sends the items that a table held before its stream to the lake, once."""

@@ -1,4 +1,4 @@
-"""How far a backfill has come: a private file, written after Firehose has accepted each page."""
+"""Checkpoint of a scan: a private file, written after Firehose accepts each page."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from streaming_etl.stack.errors import CommandError
 VERSION = 1
 
 Key = Mapping[str, Mapping[str, Any]]
-"""A primary key in DynamoDB JSON as boto3 has it, binary as bytes."""
+"""A primary key in DynamoDB JSON as boto3 returns it, binary as bytes."""
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What a checkpoint is of: another table's keys would mean nothing here."""
+class CheckpointIdentity:
+    """The backfill that a checkpoint belongs to."""
 
     stack: str
     pipeline: str
@@ -30,26 +30,26 @@ class Subject:
 
 @dataclass
 class Segment:
-    """How far one segment of the scan has come."""
+    """Progress of one segment of the scan."""
 
     start: Optional[Key] = None
-    """Where its next page begins: behind this key, or None at the segment's start."""
+    """The next page begins after this key; None at the segment's start."""
     done: bool = False
     items: int = 0
     """Items that Firehose has accepted."""
     read_units: float = 0.0
     too_large: list[str] = field(default_factory=list)
-    """The event ids of items that fit into no Firehose record."""
+    """Event ids of items that exceed a Firehose record."""
 
 
 class Checkpoint:
-    """The segments of one backfill, and the file that holds them.
+    """Segments of one backfill and their file.
 
-    The file holds keys, which are content of the table: only its owner may read it.
+    The file contains keys of the table: only its owner may read it.
     """
 
-    def __init__(self, path: Path, subject: Subject, segments: list[Segment]) -> None:
-        self.path, self.subject, self.segments = path, subject, segments
+    def __init__(self, path: Path, identity: CheckpointIdentity, segments: list[Segment]) -> None:
+        self.path, self.identity, self.segments = path, identity, segments
         self._lock = threading.Lock()
 
     @property
@@ -68,17 +68,17 @@ class Checkpoint:
     def too_large(self) -> list[str]:
         return [event_id for segment in self.segments for event_id in segment.too_large]
 
-    def passed(self, number: int, segment: Segment) -> None:
-        """Note how far a segment has come, for good once this returns."""
+    def update(self, number: int, segment: Segment) -> None:
+        """Replace a segment and write the file."""
         with self._lock:
             self.segments[number] = segment
             self.save()
 
     def save(self) -> None:
-        """Put the file in place whole, so that a crash leaves the old one or the new one."""
+        """Write the file atomically: a crash leaves the old or the new content."""
         document = {
             "version": VERSION,
-            **asdict(self.subject),
+            **asdict(self.identity),
             "done": self.done,
             "segments": [_to_json(segment) for segment in self.segments],
         }
@@ -95,47 +95,64 @@ class Checkpoint:
 
 
 def open_checkpoint(
-    path: Path, subject: Subject, segments: Optional[int], default: int, *, restart: bool
+    path: Path,
+    identity: CheckpointIdentity,
+    segments: Optional[int],
+    default: int,
+    *,
+    restart: bool,
 ) -> Checkpoint:
-    """The checkpoint in the file, or a new one where there is none or `restart` is asked for.
+    """Read the checkpoint, or create one where there is no file or `restart` is set.
 
-    segments: how many were asked for, None to take what the file has, or else `default`.
-    Raises CommandError when the file is of another table or of other segments. Writes nothing.
+    segments: the requested count; None for that of the file, or else `default`. Writes nothing.
+    Raises CommandError when the file is of another backfill or has another count.
     """
     if restart or not path.exists():
         count = default if segments is None else segments
-        return Checkpoint(path, subject, [Segment() for _ in range(count)])
-    known = _read(path)
-    _refuse_other(path, subject, known)
-    count = len(known["segments"])
+        return Checkpoint(path, identity, [Segment() for _ in range(count)])
+    document = _read(path)
+    _require_identity(path, identity, document)
+    count = len(document["segments"])
     if segments is not None and segments != count:
         raise CommandError(
-            f"--segments={segments} does not go with the checkpoint {path}, whose backfill has "
-            f"{count}: leave --segments out to go on, or begin anew with --restart."
+            f"--segments must be {count}, as in the checkpoint {path} (got {segments}). Omit "
+            "--segments to continue, or start over with --restart.",
+            code="other-segments",
+            segments=segments,
+            checkpoint_segments=count,
         )
-    return Checkpoint(path, subject, [_from_json(segment) for segment in known["segments"]])
+    return Checkpoint(path, identity, [_from_json(segment) for segment in document["segments"]])
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        known = json.loads(path.read_text())
-        if known["version"] == VERSION and isinstance(known["segments"], list):
-            return dict(known)
+        document = json.loads(path.read_text())
+        if document["version"] == VERSION and isinstance(document["segments"], list):
+            return dict(document)
     except (ValueError, KeyError, TypeError, UnicodeDecodeError):
         pass
     raise CommandError(
-        f"{path} is no checkpoint of this version. Name another file with --checkpoint, or begin "
-        "anew with --restart, which replaces it."
+        f"{path} is not a checkpoint of this version. Name another file with --checkpoint, or "
+        "replace it with --restart.",
+        code="not-a-checkpoint",
+        path=path,
     )
 
 
-def _refuse_other(path: Path, subject: Subject, known: Mapping[str, Any]) -> None:
-    for name, value in asdict(subject).items():
-        if known.get(name) != value:
+def _require_identity(
+    path: Path, identity: CheckpointIdentity, document: Mapping[str, Any]
+) -> None:
+    for field_name, value in asdict(identity).items():
+        stored = document.get(field_name)
+        if stored != value:
             raise CommandError(
-                f"The checkpoint {path} is of another backfill: {name} is {known.get(name)!r} "
-                f"there and {value!r} now. Name another file with --checkpoint, or begin anew "
-                "with --restart, which replaces it."
+                f"The checkpoint {path} is of another backfill: {field_name} is {stored!r} there "
+                f"and {value!r} now. Name another file with --checkpoint, or replace it with "
+                "--restart.",
+                code="other-checkpoint",
+                field=field_name,
+                checkpoint_value=stored,
+                value=value,
             )
 
 
@@ -149,7 +166,7 @@ def _from_json(values: Mapping[str, Any]) -> Segment:
 
 
 def _text_key(key: Key) -> dict[str, dict[str, str]]:
-    # A key attribute is a text, a number or binary.
+    # Key attributes are strings, numbers or binary.
     return {
         name: {kind: b64encode(value).decode() if kind == "B" else value}
         for name, typed in key.items()

@@ -1,50 +1,53 @@
-"""`streaming-etl backfill`: its options, and which of the two ways it goes."""
+"""`streaming-etl backfill`: options of the command."""
 
 from pathlib import Path
 from typing import Any, Optional
 
 import click
 
-from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.errors import UsageError
 from streaming_etl.stack.outputs import open_stack, stack_options
 
+SCAN_OPTIONS = ("segments", "read_units", "kib_per_second", "checkpoint")
 
-@click.command("backfill", short_help="Bring in the items from before the stream.")
+
+@click.command("backfill", short_help="Send the items that were there before the stream.")
 @click.argument("pipeline")
 @stack_options
 @click.option(
     "--segments",
     type=int,
     metavar="N",
-    help="Scan in this many threads, 1 to 32.  [default: 4]",
+    help="Threads of the scan, 1 to 32.  [default: 4]",
 )
 @click.option(
     "--read-units",
     type=float,
     metavar="N",
-    help="Read at most so many units a second, over all segments; a unit is 8 KB.  "
-    "[default: half of what is provisioned; 100 on demand]",
+    help="Maximum of read units per second, over all segments; a unit is 8 KB.  "
+    "[default: half of the provisioned capacity; 100 on demand]",
 )
 @click.option(
     "--kib-per-second",
     type=float,
     metavar="N",
-    help="Put at most so much to Firehose, which the stream's own changes share.  [default: 512]",
+    help="Rate limit to Firehose; the pipeline's own changes share the delivery stream.  "
+    "[default: 512]",
 )
 @click.option(
     "--checkpoint",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Keep here how far it has come. The file holds keys of the table: keep it private.  "
+    help="File for the progress of the scan. It contains keys of the table: keep it private.  "
     "[default: .build/backfill/STACK-PIPELINE.json]",
 )
 @click.option(
     "--export",
     is_flag=True,
-    help="Take the items from an export of the table, on AWS: for tables too large to scan.  "
-    "Needs the pipeline's setting backfill.enabled; its pace is a setting too.",
+    help="Read an export of the table instead, on AWS: for tables too large to scan.  "
+    "Needs the pipeline's setting backfill.enabled, which also sets the rate.",
 )
-@click.option("--restart", is_flag=True, help="Begin anew, whatever an earlier run has done.")
-@click.option("--dry-run", is_flag=True, help="Stop after the estimate; nothing is read.")
+@click.option("--restart", is_flag=True, help="Start over, ignoring earlier runs.")
+@click.option("--dry-run", is_flag=True, help="Show the estimate only; read nothing.")
 @click.option("--json", is_flag=True, help="Print the result as JSON.")
 def backfill(
     pipeline: str,
@@ -53,75 +56,49 @@ def backfill(
     endpoint_url: Optional[str],
     *,
     export: bool,
-    **given: Any,
+    **options: Any,
 ) -> int:
-    """Bring the items that were in a table before its stream into the lake, once.
+    """Send the items that a table held before its stream to the lake, once.
 
     PIPELINE is the pipeline's name, such as orders. The table is scanned; its items go through
-    the pipeline's own Firehose stream and transform, as changes of kind SNAPSHOT, which come
-    before every change of the same item. So the current state is right during a backfill and
-    after it, while the table is written to.
+    the pipeline's delivery stream and transform as changes of kind SNAPSHOT, which are older than
+    every other change of the same item. The current state is therefore right during and after a
+    backfill, while the table is written to.
 
     \b
-    See what it would take:
+    Show the estimate:
       streaming-etl backfill orders --stack dev --dry-run
-    Do it, using at most 50 of the table's read units a second:
+    Scan with at most 50 of the table's read units per second:
       streaming-etl backfill orders --stack dev --read-units 50
-    Go on after Ctrl-C, an error or a crash: the same command again.
-    Begin anew, which does no harm:
+    Continue after Ctrl-C, an error or a crash: run the same command again.
+    Start over, which does no harm:
       streaming-etl backfill orders --stack dev --restart
-    A table too large for that: export it, and pass it on with a state machine on AWS:
+    Export a large table, and send it with a state machine on AWS:
       streaming-etl backfill orders --stack dev --export
 
-    Exit code 3: done, but for items that fit into no Firehose record, which are listed; of an
-    export, but for files or lines that could not be passed on.
+    Exit code 3: some items exceed a Firehose record and are listed; with --export, some files or
+    lines failed.
     """
-    # Not above: these load much, for which `--help` need not wait.
-    from botocore.exceptions import BotoCoreError, ClientError
+    if export:
+        for name in SCAN_OPTIONS:
+            if options.pop(name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(
+                    f"{option} must be omitted with --export, whose rate is the setting "
+                    "`backfill.kib_per_second`.",
+                    code="scan-option-with-export",
+                    option=option,
+                )
+    # These import boto3 and Pulumi, which `--help` does not need.
+    from streaming_etl.ops.backfill.by_export import ExportOptions, backfill_by_export
+    from streaming_etl.ops.backfill.by_scan import ScanOptions, backfill_by_scan
 
-    try:
-        if export:
-            return by_export(stack, outputs, endpoint_url, pipeline, given)
-        return by_scan(stack, outputs, endpoint_url, pipeline, given)
-    except ClientError as error:
-        reason = error.response["Error"]
-        text = f"{error.operation_name}: {reason['Code']}: {reason.get('Message', '')}"
-        raise CommandError(f"AWS refuses {text}") from None
-    except BotoCoreError as error:
-        raise CommandError(f"AWS cannot be asked: {error}") from None
-
-
-def by_scan(
-    stack: str,
-    outputs: Optional[Path],
-    endpoint_url: Optional[str],
-    pipeline: str,
-    given: dict[str, Any],
-) -> int:
-    from streaming_etl.ops.backfill.plan import Options, check_options
-    from streaming_etl.ops.backfill.run import backfill_by_scan
-
-    options = Options(**given)
-    check_options(options)
-    return backfill_by_scan(open_stack(stack, outputs, endpoint_url), pipeline, options)
-
-
-def by_export(
-    stack: str,
-    outputs: Optional[Path],
-    endpoint_url: Optional[str],
-    pipeline: str,
-    given: dict[str, Any],
-) -> int:
-    from streaming_etl.ops.backfill.export import backfill_by_export
-    from streaming_etl.ops.backfill.export_plan import ExportOptions
-
-    for name in ("segments", "read_units", "kib_per_second", "checkpoint"):
-        if given.pop(name) is not None:
-            option = f"--{name.replace('_', '-')}"
-            raise click.UsageError(
-                f"{option} goes with a scan, not with --export, whose pace is the pipeline's "
-                "setting `backfill`; leave it out."
-            )
-    options = ExportOptions(**given)
-    return backfill_by_export(open_stack(stack, outputs, endpoint_url), pipeline, options)
+    scan_options = None if export else ScanOptions(**options)
+    if scan_options is not None:
+        scan_options.check()
+    deployed = open_stack(stack, outputs, endpoint_url)
+    target = deployed.pipeline(pipeline)
+    clients = deployed.clients(target)
+    if scan_options is not None:
+        return backfill_by_scan(stack, target, clients, scan_options)
+    return backfill_by_export(stack, target, clients, ExportOptions(**options))

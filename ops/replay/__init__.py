@@ -1,1 +1,1 @@
-"""Puts back what a pipeline set aside: failed batches and the records in its error prefix."""
+"""Sends dead-lettered changes again: failed batches and Firehose's error records."""

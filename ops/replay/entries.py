@@ -1,24 +1,76 @@
-"""What a failure object holds, as entries: each can be put back, or tells why it cannot be."""
+"""Entries of a failure object, each with the changes or rows that it holds."""
 
+import csv
 import gzip
 import json
 import zlib
 from base64 import b64decode
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Optional
 
 from streaming_etl.handlers.change.decode import RecordReader
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
-from streaming_etl.ops.replay.rows import RowOf, row_of
+from streaming_etl.stack.json_documents import json_documents
 
 GZIP = b"\x1f\x8b"
 
 NO_CODE = "unknown"
 
+# A text column may be as long as a Firehose record.
+csv.field_size_limit(2**24)
+
+REASONS = {
+    "damaged-gzip": "its gzip is damaged or truncated",
+    "empty": "it is empty",
+    "unknown-object": "it is neither a failed batch nor error records of Firehose",
+    "payload-not-json": "its payload is not JSON",
+    "no-records": "its payload has no Records",
+    "change-too-large": "the change exceeds a Firehose record, even compressed",
+    "not-a-stream-record": "it is not a stream record ({error})",
+    "not-a-json-object": "the line is not a JSON object",
+    "no-raw-data": "the line has no rawData",
+    "raw-data-not-base64": "its rawData is not base64",
+    "unknown-lines": "{count} of its lines are neither changes nor rows of the lake table",
+    "lost-rows": "{count} of its rows belong to items that neither stream nor table have, and "
+    "`event_names` excludes REMOVE",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why an entry cannot be replayed; `code` is a key of REASONS. Holds no content."""
+
+    code: str
+    count: int = 1
+    error: str = ""
+    """Name of an exception."""
+
+    @property
+    def reason(self) -> str:
+        return REASONS[self.code].format(count=self.count, error=self.error)
+
 
 class CorruptError(Exception):
-    """The object cannot be read at all; the text says why, without its content."""
+    """An object that cannot be read at all."""
+
+    def __init__(self, code: str) -> None:
+        self.problem = Problem(code)
+        super().__init__(self.problem.reason)
+
+
+class RowReference(NamedTuple):
+    """The change that a row was made of, from its metadata columns."""
+
+    event_id: str
+    kind: str
+    key: str
+    """The item's key as canonical DynamoDB JSON."""
+    sequence_number: str
+    changed_at: float
+    """Epoch seconds."""
 
 
 @dataclass(frozen=True)
@@ -26,65 +78,55 @@ class Entry:
     """A record of a failed batch, or a line of an error object."""
 
     code: str
-    """Why it was set aside, by AWS's own name for it."""
+    """AWS's code for the failure."""
     lines: list[bytes] = field(default_factory=list)
-    """Its changes, as the forwarder would send them."""
-    rows: list[RowOf] = field(default_factory=list)
-    """The rows that it holds instead of changes."""
-    problem: Optional[str] = None
-    """Why it, or a part of it, cannot be put back; without its content."""
+    """Its changes, as the forwarder sends them."""
+    rows: list[RowReference] = field(default_factory=list)
+    """Its rows, where it holds rows instead of changes."""
+    problem: Optional[Problem] = None
+    """Why some or all of it cannot be replayed."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the forwarder takes of a stream record."""
+class EventFilter:
+    """The stream records, and the images in them, that the forwarder sends."""
 
     event_names: Collection[str]
     old_image: str
 
 
-def entries_of(body: bytes, wanted: Wanted) -> list[Entry]:
-    """The entries of an object, in order; raises CorruptError when it cannot be read.
+def entries_of(body: bytes, events: EventFilter) -> list[Entry]:
+    """Parse an object, gzip-compressed or not; raises CorruptError when it cannot be read.
 
-    Told apart by what is in it: one JSON object with `payload` is a batch that the event source
-    mapping gave up, anything else lines of Firehose's error output; gzip or not.
+    A JSON object with `payload` is a failed batch; other objects are Firehose's error records.
     """
     if body.startswith(GZIP):
         try:
             body = gzip.decompress(body)
         except (OSError, EOFError, zlib.error):
-            raise CorruptError("its gzip is damaged or cut off") from None
+            raise CorruptError("damaged-gzip") from None
     documents = [*_documents(body)]
     if not documents:
-        raise CorruptError("it is empty")
+        raise CorruptError("empty")
     if isinstance(documents[0], dict) and "payload" in documents[0]:
-        return _of_batch(documents[0], wanted)
+        return _batch_entries(documents[0], events)
     if not any(isinstance(document, dict) and "rawData" in document for document in documents):
-        raise CorruptError("it is neither a failed batch nor error records of Firehose")
-    return [_of_error(document) for document in documents]
+        raise CorruptError("unknown-object")
+    return [_error_entry(document) for document in documents]
 
 
 def _documents(body: bytes) -> Iterator[Any]:
-    """The JSON documents, which stand one to a line or behind each other; None where one is bad."""
-    decoder = json.JSONDecoder()
+    """Yield the JSON documents of each line; None where the rest of a line is invalid."""
     for line in body.split(b"\n"):
-        begin = 0
         try:
-            text = line.decode().strip()
-        except UnicodeDecodeError:
+            for _, document in json_documents(line.decode()):
+                yield document
+        except (ValueError, RecursionError):
             yield None
-            continue
-        while begin < len(text):
-            try:
-                document, begin = decoder.raw_decode(text, begin)
-            except (ValueError, RecursionError):
-                yield None
-                break
-            yield document
 
 
-def _of_batch(document: dict[str, Any], wanted: Wanted) -> list[Entry]:
-    """The stream records of a failed batch, those of unwanted kinds without a line.
+def _batch_entries(document: dict[str, Any], events: EventFilter) -> list[Entry]:
+    """Return an entry per stream record; filtered ones have no line.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
@@ -92,63 +134,82 @@ def _of_batch(document: dict[str, Any], wanted: Wanted) -> list[Entry]:
     code = context.get("condition") if isinstance(context, dict) else None
     event = document["payload"]
     if isinstance(event, str):
-        # AWS's pages show a text where the event stands; whichever it is.
+        # AWS documents a text; an object is accepted, too.
         try:
             event = json.loads(event)
         except ValueError:
-            raise CorruptError("its payload is no JSON") from None
+            raise CorruptError("payload-not-json") from None
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list):
-        raise CorruptError("its payload has no Records")
-    return [_of_record(record, str(code or NO_CODE), wanted) for record in records]
+        raise CorruptError("no-records")
+    return [_record_entry(record, str(code or NO_CODE), events) for record in records]
 
 
-def _of_record(record: Any, code: str, wanted: Wanted) -> Entry:
+def _record_entry(record: Any, code: str, events: EventFilter) -> Entry:
     try:
-        if record["eventName"] not in wanted.event_names:
+        if record["eventName"] not in events.event_names:
             return Entry(code)
-        return Entry(code, [change_line(record, wanted.old_image)])
+        return Entry(code, [change_line(record, events.old_image)])
     except ChangeTooLargeError:
-        problem = "the change does not fit into a Firehose record, not even compressed"
+        problem = Problem("change-too-large")
     except Exception as error:
-        problem = f"it is no stream record ({type(error).__name__})"
+        problem = Problem("not-a-stream-record", error=type(error).__name__)
     return Entry(code, problem=problem)
 
 
-def _of_error(document: Any) -> Entry:
-    """One line of Firehose's error output.
+def _error_entry(document: Any) -> Entry:
+    """Parse one line of Firehose's error output.
 
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
     https://docs.aws.amazon.com/firehose/latest/dev/record-format-conversion-error-handling.html
     """
     if not isinstance(document, dict):
-        return Entry(NO_CODE, problem="the line is no JSON object")
-    # A failed conversion is told as `lastErrorCode`, all else as `errorCode`.
+        return Entry(NO_CODE, problem=Problem("not-a-json-object"))
+    # A failed format conversion has `lastErrorCode` instead.
     code = str(document.get("errorCode") or document.get("lastErrorCode") or NO_CODE)
     raw = document.get("rawData")
     if not isinstance(raw, str):
-        return Entry(code, problem="the line has no rawData")
+        return Entry(code, problem=Problem("no-raw-data"))
     try:
         data = b64decode(raw, validate=True)
     except ValueError:
-        return Entry(code, problem="its rawData is no base64")
-    lines, rows, problem = _contents(data)
-    return Entry(code, lines, rows, problem)
-
-
-def _contents(data: bytes) -> tuple[list[bytes], list[RowOf], Optional[str]]:
-    """The changes and the rows of a Firehose record, and what is wrong with the rest of it."""
+        return Entry(code, problem=Problem("raw-data-not-base64"))
     lines: list[bytes] = []
-    rows: list[RowOf] = []
-    strange = 0
+    rows: list[RowReference] = []
+    unknown = 0
     for part in RecordReader().read(data):
         for record, line in zip(part.records(), part.lines, strict=True):
             if not isinstance(record, Exception):
                 lines.append(line + b"\n")
-            elif row := row_of(line):
+            elif row := row_reference(line):
                 rows.append(row)
             else:
-                strange += 1
-    if not strange:
-        return lines, rows, None
-    return lines, rows, f"{strange} of its lines are neither a change nor a row of the lake"
+                unknown += 1
+    return Entry(code, lines, rows, Problem("unknown-lines", unknown) if unknown else None)
+
+
+def row_reference(line: bytes) -> Optional[RowReference]:
+    """Read the metadata of a JSON or CSV row; None for anything else."""
+    try:
+        text = line.decode()
+        values = _json_metadata(text) if text.startswith("{") else _csv_metadata(text)
+        row = dict(zip(METADATA_COLUMNS, values, strict=True))
+        if not row["_sequence_number"].isdigit() or not isinstance(json.loads(row["_key"]), dict):
+            return None
+        changed_at = datetime.fromisoformat(row["_changed_at"]).replace(tzinfo=UTC).timestamp()
+    except (ValueError, LookupError, TypeError, AttributeError, csv.Error):
+        return None
+    return RowReference(
+        row["_event_id"], row["_op"], row["_key"], row["_sequence_number"], changed_at
+    )
+
+
+def _json_metadata(text: str) -> Sequence[Any]:
+    row = json.loads(text)
+    return [row[name] for name in METADATA_COLUMNS]
+
+
+def _csv_metadata(text: str) -> Sequence[Any]:
+    # Without a header; a row begins with the metadata.
+    [cells] = csv.reader([text], escapechar="\x01", strict=True)
+    return cells[: len(METADATA_COLUMNS)]

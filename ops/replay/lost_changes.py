@@ -1,6 +1,7 @@
-"""The changes behind rows: from the table's stream while it has them, then from the table."""
+"""Recovers the changes behind rows, from the table's stream or the table."""
 
 import json
+import random
 import time
 from base64 import b64decode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -9,27 +10,30 @@ from typing import Any
 
 import msgspec
 
+from streaming_etl.handlers.pacing import backoff
 from streaming_etl.handlers.wire.attributes import Attributes, key_text
 from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
-from streaming_etl.ops.replay.rows import RowOf
+from streaming_etl.ops.replay.entries import RowReference
 from streaming_etl.stack.errors import CommandError
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 STREAM_HOURS = 24
-# At the end of an open shard every page is empty, and in between some are.
+# Every page at the end of an open shard is empty, and some before it are.
 EMPTY_PAGES = 10
 PAGE_PAUSE_SECONDS = 0.2
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 MAX_KEYS = 100
-UNPROCESSED_TRIES = 10
+MAX_ATTEMPTS = 10
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 60.0
 
 
-class Origins:
+class ChangeRecovery:
     """Finds the changes that rows were made of.
 
-    A row cannot go through the transform, and has lost its partition keys; its change can.
+    A row cannot be transformed again, and its partition keys are lost; its change can be sent.
     """
 
     def __init__(
@@ -40,33 +44,33 @@ class Origins:
         old_image: str,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._clients = clients
         self._stream_arn, self._table = stream_arn, table
         self._old_image = old_image
-        self._sleep, self._now = sleep, now
+        self._sleep, self._now, self._jitter = sleep, now, jitter
 
-    def on_stream(self, rows: Iterable[RowOf]) -> dict[str, bytes]:
-        """Event id to the change's line, for those that the stream still has."""
+    def from_stream(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
+        """Return lines by event id, for changes that the stream still holds."""
         oldest = self._now() - STREAM_HOURS * 3600
         wanted = {
             row.event_id: row for row in rows if row.changed_at >= oldest and row.kind != SNAPSHOT
         }
-        found: dict[str, bytes] = {}
+        lines: dict[str, bytes] = {}
         for shard in self._shards() if wanted else ():
             numbers = [int(row.sequence_number) for row in wanted.values()]
-            first, last = _range(shard)
+            first, last = _sequence_range(shard)
             inside = [number for number in numbers if first <= number <= last]
             if inside:
-                self._read(shard["ShardId"], max(inside), wanted, found)
-        return found
+                lines |= self._read_shard(shard["ShardId"], max(inside), wanted)
+        return lines
 
-    def in_table(self, rows: Iterable[RowOf]) -> dict[str, bytes]:
-        """Event id to a line with the item as it is now, for those whose item is there.
+    def from_table(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
+        """Return lines by event id, with the present item of the change's key.
 
-        The line keeps the change's event id and sequence number, so it takes the very place of the
-        rows that were lost; its kind is SNAPSHOT, as its image is not the change's own.
-        A REMOVE needs no item: it is told by the key alone.
+        A line keeps event id and sequence number of the change, so that its rows replace the lost
+        ones; its kind is SNAPSHOT, since the image is not the change's. A REMOVE needs no item.
         """
         rows = list(rows)
         items = dict(self._items({row.key for row in rows if row.kind != "REMOVE"}))
@@ -74,7 +78,7 @@ class Origins:
         for row in rows:
             kind = "REMOVE" if row.kind == "REMOVE" else SNAPSHOT
             if kind == "REMOVE" or row.key in items:
-                lines[row.event_id] = change_line(_record(row, kind, items.get(row.key)))
+                lines[row.event_id] = change_line(_stream_record(row, kind, items.get(row.key)))
         return lines
 
     def _shards(self) -> Iterator[dict[str, Any]]:
@@ -87,52 +91,53 @@ class Origins:
                 return
             start = {"ExclusiveStartShardId": page["LastEvaluatedShardId"]}
 
-    def _read(
-        self, shard: str, last: int, wanted: Mapping[str, RowOf], found: dict[str, bytes]
-    ) -> None:
-        """Read a shard from its beginning to the sequence number `last`."""
+    def _read_shard(self, shard: str, last: int, wanted: Collection[str]) -> dict[str, bytes]:
+        """Read a shard from its beginning up to the sequence number `last`."""
         streams = self._clients("dynamodbstreams")
         iterator = streams.get_shard_iterator(
             StreamArn=self._stream_arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        empty = 0
+        lines, empty = {}, 0
         while iterator and empty < EMPTY_PAGES:
             page = streams.get_records(ShardIterator=iterator)
             for record in page["Records"]:
                 if record["eventID"] in wanted:
-                    line = change_line(_as_event(record), self._old_image)
-                    found[record["eventID"]] = line
+                    lines[record["eventID"]] = change_line(_as_event(record), self._old_image)
                 if int(record["dynamodb"]["SequenceNumber"]) >= last:
-                    return
+                    return lines
             iterator = page.get("NextShardIterator")
             empty = 0 if page["Records"] else empty + 1
             if empty:
                 self._sleep(PAGE_PAUSE_SECONDS)
+        return lines
 
     def _items(self, keys: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Key text to item, for those that are there."""
-        left = iter(sorted(keys))
-        while some := list(islice(left, MAX_KEYS)):
-            asked = [_key(text) for text in some]
-            names = list(asked[0])
-            for item in self._get(asked):
+        """Yield key text and item for each key that the table holds."""
+        remaining = iter(sorted(keys))
+        while texts := list(islice(remaining, MAX_KEYS)):
+            typed_keys = [_typed_key(text) for text in texts]
+            names = list(typed_keys[0])
+            for item in self._get(typed_keys):
                 key = {name: item[name] for name in names}
-                # Through JSON, where binary is text as it is in `_key`.
+                # Through JSON, where binary is text as in the row's key.
                 yield key_text(_attributes(_encode(key))), item
 
     def _get(self, keys: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         dynamodb = self._clients("dynamodb")
         request = {self._table: {"Keys": keys, "ConsistentRead": True}}
-        for attempt in range(UNPROCESSED_TRIES):
-            answer = dynamodb.batch_get_item(RequestItems=request)
-            yield from answer["Responses"].get(self._table, [])
-            request = answer.get("UnprocessedKeys") or {}
+        pauses = backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, self._jitter)
+        for pause in islice(pauses, MAX_ATTEMPTS):
+            response = dynamodb.batch_get_item(RequestItems=request)
+            yield from response["Responses"].get(self._table, [])
+            request = response.get("UnprocessedKeys") or {}
             if not request:
                 return
-            self._sleep(0.1 * 2**attempt)
+            self._sleep(pause)
         raise CommandError(
-            f"DynamoDB leaves keys of {self._table} unread: its read capacity is used up. "
-            "Run the same command again when the table is less busy."
+            f"DynamoDB returned unprocessed keys of {self._table} {MAX_ATTEMPTS} times: its read "
+            "capacity is exhausted. Run the same command again when the table is less busy.",
+            code="table-throttled",
+            table=self._table,
         )
 
 
@@ -140,14 +145,14 @@ _encode = msgspec.json.Encoder().encode
 _attributes = msgspec.json.Decoder(Attributes).decode
 
 
-def _range(shard: Mapping[str, Any]) -> tuple[int, float]:
+def _sequence_range(shard: Mapping[str, Any]) -> tuple[int, float]:
     numbers = shard["SequenceNumberRange"]
     last = numbers.get("EndingSequenceNumber")
     return int(numbers["StartingSequenceNumber"]), float("inf") if last is None else int(last)
 
 
 def _as_event(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of GetRecords as Lambda hands it to the forwarder."""
+    """Convert a record of GetRecords to the form of a Lambda event."""
     stream = dict(record["dynamodb"])
     stream["ApproximateCreationDateTime"] = stream["ApproximateCreationDateTime"].timestamp()
     event = {"eventID": record["eventID"], "eventName": record["eventName"], "dynamodb": stream}
@@ -159,7 +164,7 @@ def _as_event(record: Mapping[str, Any]) -> dict[str, Any]:
     return event
 
 
-def _record(row: RowOf, kind: str, item: Any) -> dict[str, Any]:
+def _stream_record(row: RowReference, kind: str, item: Any) -> dict[str, Any]:
     stream = {
         "ApproximateCreationDateTime": int(row.changed_at),
         "Keys": json.loads(row.key),
@@ -170,8 +175,8 @@ def _record(row: RowOf, kind: str, item: Any) -> dict[str, Any]:
     return {"eventID": row.event_id, "eventName": kind, "dynamodb": stream}
 
 
-def _key(text: str) -> dict[str, Any]:
-    """The key that a row tells, as boto3 takes it: binary as bytes."""
+def _typed_key(text: str) -> dict[str, Any]:
+    """Return a row's key as boto3 takes it: binary as bytes."""
     return {
         name: {"B": b64decode(value["B"])} if "B" in value else value
         for name, value in json.loads(text).items()

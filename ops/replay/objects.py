@@ -1,4 +1,4 @@
-"""The failure objects of a pipeline: listed, read, and moved away once all of each is put back."""
+"""Failure objects in the lake's bucket: list, read, and move below `replayed/`."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -16,20 +16,19 @@ NOTE_SUFFIX = ".done.json"
 
 
 @dataclass(frozen=True)
-class Found:
-    """An object below one of the failure prefixes."""
+class FailureObject:
+    """An object below a failure prefix."""
 
     key: str
     size: int
     written: datetime
 
 
-class Objects:
-    """The failure objects in one bucket.
+class FailureObjects:
+    """The failure objects of one bucket.
 
-    What is done is moved below `replayed/` with its whole key behind: out of sight of the alarms
-    and of the next run, and outside the table. Of an object that is done in part, a note of what
-    is done lies there until the rest is done too.
+    A replayed object is moved below `replayed/`, where neither alarms, the next run nor the lake
+    table see it. A note there lists the replayed entries of an object that is not done.
     """
 
     def __init__(self, client: Any, bucket: str) -> None:
@@ -37,61 +36,65 @@ class Objects:
 
     def below(
         self, location: str, since: Optional[datetime], until: Optional[datetime]
-    ) -> Iterator[Found]:
-        """The objects below `s3://bucket/path/` that were written from `since` to before `until`.
+    ) -> Iterator[FailureObject]:
+        """Yield the objects below `s3://bucket/path/` written from `since` to before `until`.
 
-        Raises CommandError when the location lies in another bucket.
+        Raises CommandError when the location is in another bucket.
         """
-        place = urlparse(location)
-        if place.netloc != self._bucket:
-            raise CommandError(f"{location} is not in the pipeline's bucket {self._bucket}.")
+        url = urlparse(location)
+        if url.netloc != self._bucket:
+            raise CommandError(
+                f"{location} is not in the pipeline's bucket {self._bucket}.",
+                code="other-bucket",
+                location=location,
+                bucket=self._bucket,
+            )
         pages = self._client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self._bucket, Prefix=place.path.lstrip("/")):
+        for page in pages.paginate(Bucket=self._bucket, Prefix=url.path.lstrip("/")):
             for item in page.get("Contents", []):
                 written = item["LastModified"]
-                after = since is None or written >= since
-                if after and (until is None or written < until):
-                    yield Found(item["Key"], item["Size"], written)
+                if (since is None or written >= since) and (until is None or written < until):
+                    yield FailureObject(item["Key"], item["Size"], written)
 
     def read(self, key: str) -> Optional[tuple[bytes, str]]:
-        """Content and ETag; None when it is gone, as another run may have moved it."""
+        """Return content and ETag; None when another run has moved the object."""
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            response = self._client.get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if _is_gone(error):
                 return None
             raise
-        return answer["Body"].read(), answer["ETag"]
+        return response["Body"].read(), response["ETag"]
 
-    def noted(self, key: str, etag: str) -> Optional[set[int]]:
-        """The places in the object that earlier runs have put back; None without a note.
+    def replayed_entries(self, key: str, etag: str) -> Optional[set[int]]:
+        """Return the entries that earlier runs have replayed; None without a note.
 
-        A note about something else that had this key counts for nothing.
+        A note about other content of this key is ignored.
         """
-        noted = self.read(_note(key))
-        if noted is None:
+        content = self.read(_note_key(key))
+        if content is None:
             return None
-        note = json.loads(noted[0])
+        note = json.loads(content[0])
         return set(note["done"]) if note["etag"] == etag else set()
 
-    def remember(self, key: str, etag: str, done: Collection[int]) -> None:
-        """Note what of the object is put back; the object stays as and where it is."""
-        note = json.dumps({"etag": etag, "done": sorted(done)}).encode()
+    def write_note(self, key: str, etag: str, replayed: Collection[int]) -> None:
+        """Write a note of the entries that are replayed; the object stays."""
+        note = json.dumps({"etag": etag, "done": sorted(replayed)}).encode()
         self._client.put_object(
-            Bucket=self._bucket, Key=_note(key), Body=note, ContentType="application/json"
+            Bucket=self._bucket, Key=_note_key(key), Body=note, ContentType="application/json"
         )
 
     def finish(self, key: str, etag: str, *, with_note: bool) -> None:
-        """Move the object away, and remove the note about it.
+        """Move the object below `replayed/` and delete its note.
 
-        An object that is gone stays gone: another run has moved it.
+        Another run may have moved it already.
         """
         try:
             self._client.copy_object(
                 Bucket=self._bucket,
                 Key=f"{REPLAYED_PREFIX}{key}",
                 CopySource={"Bucket": self._bucket, "Key": key},
-                # Not what somebody wrote in its place since it was read.
+                # Fails when the object was replaced since it was read.
                 CopySourceIfMatch=etag,
             )
         except ClientError as error:
@@ -99,10 +102,10 @@ class Objects:
                 raise
         self._client.delete_object(Bucket=self._bucket, Key=key)
         if with_note:
-            self._client.delete_object(Bucket=self._bucket, Key=_note(key))
+            self._client.delete_object(Bucket=self._bucket, Key=_note_key(key))
 
 
-def _note(key: str) -> str:
+def _note_key(key: str) -> str:
     return f"{REPLAYED_PREFIX}{key}{NOTE_SUFFIX}"
 
 

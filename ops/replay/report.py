@@ -1,60 +1,103 @@
-"""What a replay found and did: counts and places, nothing of a change."""
+"""Result of a replay: counts and problems, without content of a change."""
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
+
+import click
+
+from streaming_etl.ops.replay.entries import Problem
+from streaming_etl.stack.console import show_table
+
+SHOWN_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something that stays where it is."""
+class EntryProblem:
+    """An entry that cannot be replayed; its object stays."""
 
     key: str
-    place: Optional[int]
-    """Which entry of the object, from 1; None for the whole of it."""
-    reason: str
+    entry: int
+    """Its number in the object, from 1."""
+    problem: Problem
 
 
 @dataclass
 class Report:
-    """Counts of one run. A dry run counts what it would do."""
+    """Counts of one run; a dry run counts what a run would do."""
 
     pipeline: str
     dry_run: bool
     objects: int = 0
     size: int = 0
-    objects_done: int = 0
+    objects_replayed: int = 0
     changes: int = 0
-    """Put back, whichever way."""
+    """Changes sent to Firehose."""
     from_stream: int = 0
-    """Of those: rows whose change came from the stream."""
+    """Of these, recovered from the table's stream."""
     from_table: int = 0
-    """Of those: rows whose item came from the table, as it is now."""
-    removed_since: int = 0
-    """Rows of items that are gone, whose REMOVE the lake is told by a later change."""
+    """Of these, recovered from the table, with the item's present attributes."""
+    deleted_since: int = 0
+    """Rows of items that are deleted by now, which need no replay."""
     by_error: Counter[str] = field(default_factory=Counter)
-    """Entries by their code, those that were not asked for too."""
+    """All entries that are not replayed yet, by AWS's error code."""
     by_day: Counter[str] = field(default_factory=Counter)
-    """Objects by the UTC day on which they were written."""
-    problems: list[Problem] = field(default_factory=list)
+    """Objects by the UTC day when they were written."""
+    problems: list[EntryProblem] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """The result for scripts."""
+        """Return the result for scripts."""
         return {
             "pipeline": self.pipeline,
             "dry_run": self.dry_run,
             "objects": {
-                "found": self.objects,
+                "matched": self.objects,
                 "bytes": self.size,
-                "done": self.objects_done,
+                "replayed": self.objects_replayed,
                 "by_day": dict(sorted(self.by_day.items())),
             },
             "entries_by_error": dict(sorted(self.by_error.items())),
             "changes": {
-                "put_back": self.changes,
-                "of_these_from_stream": self.from_stream,
-                "of_these_from_table": self.from_table,
-                "removed_since": self.removed_since,
+                "sent": self.changes,
+                "from_stream": self.from_stream,
+                "from_table": self.from_table,
+                "deleted_since": self.deleted_since,
             },
-            "left": [vars(problem) for problem in self.problems],
+            "problems": [
+                {
+                    "key": each.key,
+                    "entry": each.entry,
+                    "code": each.problem.code,
+                    "reason": each.problem.reason,
+                }
+                for each in self.problems
+            ],
         }
+
+
+def render(report: Report) -> None:
+    """Print the result for people."""
+    if report.objects:
+        days, codes = sorted(report.by_day.items()), sorted(report.by_error.items())
+        show_table("Objects by day", ["Day (UTC)", "Objects"], days)
+        show_table("\nEntries by error", ["Error", "Entries"], codes)
+    if report.problems:
+        rows = [
+            (each.key, each.entry, each.problem.reason) for each in report.problems[:SHOWN_PROBLEMS]
+        ]
+        show_table("\nNot replayed", ["Object", "Entry", "Reason"], rows)
+        if more := len(report.problems) - len(rows):
+            click.echo(f"... and {more:,} more; --json lists all.")
+    verb = "would be" if report.dry_run else "were"
+    click.echo(
+        f"\n{report.changes:,} changes {verb} sent again; {report.objects_replayed:,} of "
+        f"{report.objects:,} objects {verb} moved below replayed/."
+    )
+    if rows_of := report.from_stream + report.from_table + report.deleted_since:
+        click.echo(
+            f"{rows_of:,} of the changes were stored as rows: {report.from_stream:,} recovered "
+            f"from the stream, {report.from_table:,} from the table, {report.deleted_since:,} of "
+            "items that are deleted by now."
+        )
+    if report.problems:
+        click.echo(f"{len(report.problems):,} entries cannot be replayed: see docs/replay.md.")

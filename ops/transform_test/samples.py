@@ -10,7 +10,7 @@ import msgspec
 
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
-from streaming_etl.ops.replay.entries import GZIP, CorruptError, Wanted, entries_of
+from streaming_etl.ops.replay.entries import GZIP, CorruptError, EventFilter, entries_of
 from streaming_etl.ops.transform_test.sample_formats import change_told, is_of_bucket, opened
 from streaming_etl.ops.transform_test.sample_records import KINDS, stream_record
 from streaming_etl.stack.errors import CommandError
@@ -72,7 +72,7 @@ def _lines(body: bytes, source: Source) -> list[bytes]:
 def _from_bucket(body: bytes, source: Source) -> list[bytes]:
     """The changes of a failed batch or of Firehose's error records."""
     try:
-        entries = entries_of(body, Wanted(KINDS, source.old_image))
+        entries = entries_of(body, EventFilter(KINDS, source.old_image))
     except CorruptError as error:
         raise CommandError(f"{source.name}: {error}.\n{ALLOWED}") from None
     for number, entry in enumerate(entries, start=1):

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 import pytest
 
 from streaming_etl.stack.outputs import ROOT
-from streaming_etl.stack.program import surroundings
+from streaming_etl.stack.program import program_environment
 from streaming_etl.stack.recorder import UNKNOWN, Graph, build
 
 
@@ -84,7 +84,7 @@ def test_a_program_without_garbage_collection_leaves_it_as_it_was(collecting: bo
     was = gc.isenabled()
     (gc.enable if collecting else gc.disable)()
     try:
-        with surroundings(ROOT):
+        with program_environment(ROOT):
             gc.disable()
         assert gc.isenabled() == collecting
     finally:

@@ -11,11 +11,11 @@ from zlib import crc32
 
 from botocore.exceptions import ClientError
 
-from streaming_etl.ops.backfill.checkpoint import Checkpoint, Segment, Subject
-from streaming_etl.ops.backfill.pace import Pace
+from streaming_etl.handlers.pacing import RateLimiter
+from streaming_etl.ops.backfill.checkpoint import Checkpoint, CheckpointIdentity, Segment
 from streaming_etl.ops.backfill.scan import Scan
-from streaming_etl.ops.backfill.table import SourceTable
-from streaming_etl.ops.firehose_writer import Feed
+from streaming_etl.ops.backfill.source_table import SourceTable
+from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.stack.errors import CommandError
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME, Scenario
@@ -24,7 +24,7 @@ from tests.simulation.user_module import KilledError
 from tests.simulation.world import EndlessError, World
 
 KEY_NAMES = ("id", "line")
-SUBJECT = Subject("dev", "orders", "arn", "2026-11-01T00:00:00+00:00", "stream")
+IDENTITY = CheckpointIdentity("dev", "orders", "arn", "2026-11-01T00:00:00+00:00", "stream")
 # DynamoDB's own counts, which are hours old: they fit no table here.
 TOLD = SourceTable("orders", "arn", "created", "stream", KEY_NAMES, 1000, 400_000, None, False)
 KIB_PER_SECOND = 512
@@ -125,7 +125,7 @@ class Backfill:
         self.always = set(self.table.items)
         self.table.removed.clear()
         self.checkpoint = KeptCheckpoint(
-            Path("checkpoint"), SUBJECT, [Segment() for _ in range(self.plan.segments)]
+            Path("checkpoint"), IDENTITY, [Segment() for _ in range(self.plan.segments)]
         )
         self.checkpoint.save()
         self.open()
@@ -133,10 +133,10 @@ class Backfill:
     def open(self) -> None:
         """A process of the command, which goes on from the checkpoint."""
         assert self.plan is not None
-        self.checkpoint = KeptCheckpoint(Path("checkpoint"), SUBJECT, self.checkpoint.kept)
+        self.checkpoint = KeptCheckpoint(Path("checkpoint"), IDENTITY, self.checkpoint.kept)
         self.checkpoint.save()
         forwarder = self.scenario.args.forwarder
-        feed = Feed(
+        writer = FirehoseWriter(
             self.client,
             STREAM_NAME,
             max_changes=forwarder.max_changes_per_record,
@@ -149,10 +149,10 @@ class Backfill:
         self.scan = Scan(
             DynamoDb(self.world, self.table, self),
             TOLD,
-            feed,
+            writer,
             self.checkpoint,
             # The budget is tested elsewhere; here pages have their own times.
-            Pace(1e9, clock=lambda: self.world.now, sleep=self.wait),
+            RateLimiter(1e9, clock=lambda: self.world.now, sleep=self.wait),
             self.plan.units_per_page,
             time_ns=self.time_ns,
             sleep=self.wait,
@@ -175,7 +175,7 @@ class Backfill:
             raise EndlessError(f"the backfill reads more than {MOST_PAGES} pages")
         left = [number for number, each in enumerate(self.checkpoint.segments) if not each.done]
         try:
-            self.scan.pass_page(world.chance("segments").choice(left))
+            self.scan.send_page(world.chance("segments").choice(left))
             self.passed |= set(self.page)
             if world.strikes("backfill is killed after a checkpoint"):
                 raise KilledError

@@ -123,16 +123,16 @@ def snapshots(change: Callable[[dict[str, Any]], Any]) -> Any:
 
 def checkpoint_before_put() -> Any:
     """A page counts as passed before Firehose has it."""
-    pass_page = Scan.pass_page
+    send_page = Scan.send_page
 
     def early(scan: Scan, number: int) -> int:
         put, lines = scan._feed.put, []
         with patch.object(scan._feed, "put", lines.extend):
-            items = pass_page(scan, number)
+            items = send_page(scan, number)
         put(lines)
         return items
 
-    return patch.object(Scan, "pass_page", early)
+    return patch.object(Scan, "send_page", early)
 
 
 def one_page_to_a_segment() -> Any:

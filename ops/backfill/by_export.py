@@ -1,0 +1,308 @@
+"""Backfill by an export: plan a run, start it or continue a failed one, watch it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any, Optional
+
+import click
+
+from streaming_etl.ops.backfill.by_scan import duration, show_plan
+from streaming_etl.ops.backfill.export_runs import ExportRuns, File, Run
+from streaming_etl.ops.backfill.source_table import (
+    SourceTable,
+    require_stream_reader,
+    source_table,
+)
+from streaming_etl.stack import console
+from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
+from streaming_etl.stack.outputs import DeployedPipeline
+
+POLL_SECONDS = 5.0
+EMBEDDED_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Command-line options."""
+
+    restart: bool = False
+    dry_run: bool = False
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class Remainder:
+    """What an earlier run has not done."""
+
+    export_arn: str
+    files: Optional[list[File]]
+    """None for all files, while DynamoDB still exports."""
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """Estimate of a run, from DynamoDB's counts."""
+
+    pipeline: str
+    table: str
+    items: int
+    bytes: int
+    files_left: Optional[int]
+    """Of an earlier export; None for all files."""
+    kib_per_second: int
+    seconds: int
+    """To send all items; the duration of an export is unknown."""
+
+    def lines(self) -> list[str]:
+        """Describe the plan for people."""
+        size = (
+            f"{self.table} has about {self.items:,} items, {self.bytes / 2**30:,.2f} GiB "
+            "(DynamoDB updates these counts about every six hours)."
+        )
+        if self.files_left is not None:
+            return [size, f"{self.files_left:,} files of its last export are left to send."]
+        return [
+            size,
+            "An export uses no read capacity and is billed by the table's size. Sending the items "
+            f"with at most {self.kib_per_second:,} KiB per second takes about "
+            f"{duration(self.seconds)}.",
+        ]
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """Result of a run."""
+
+    pipeline: str
+    run: str
+    status: str
+    """Step Functions' status: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+    files: int
+    files_succeeded: int
+    items: int
+    """Items that Firehose has accepted, of the files that succeeded."""
+    dead_lettered: int
+    """Lines of the export in the error prefix."""
+    errors: dict[str, int]
+    """Errors of failed files, with the number of files."""
+    execution_arn: str
+
+
+def backfill_by_export(
+    stack: str,
+    pipeline: DeployedPipeline,
+    clients: Callable[[str], Any],
+    options: ExportOptions,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Send the table's items by an export, continuing an earlier run; return the exit code.
+
+    Raises CommandError before a run starts when a precondition is not met.
+    """
+    runs = ExportRuns(clients, pipeline, state_machine_arn(stack, pipeline))
+    run = runs.latest()
+    if run is not None and run.status == "RUNNING":
+        require_only_watching(run, options)
+    else:
+        if run is not None and is_older_than_stream(runs, run, pipeline.source_stream_arn):
+            console.say(f"{run.name} is older than the stream; all items are sent again.")
+            options = replace(options, restart=True)
+        if run is not None and run.status == "SUCCEEDED" and not options.restart:
+            console.say(
+                f"This backfill is done ({run.name}). To send all items again, add --restart."
+            )
+            return report(pipeline.name, run, runs, as_json=options.json)
+        run = start(pipeline, clients, runs, run, options)
+        if run is None:
+            return 0
+    embedded = getattr(clients, "endpoint", None) is not None
+    ended = watch(runs, run, lambda: sleep(EMBEDDED_POLL_SECONDS if embedded else POLL_SECONDS))
+    return report(pipeline.name, ended, runs, as_json=options.json)
+
+
+def state_machine_arn(stack: str, pipeline: DeployedPipeline) -> str:
+    """Return the pipeline's state machine; raises CommandError when it has none."""
+    if not pipeline.backfill_state_machine_arn:
+        raise CommandError(
+            f"The pipeline {pipeline.name} has no state machine for an export. Set `backfill: "
+            f"{{enabled: true}}` in the stack {stack}, run `pulumi up`, then run this command "
+            "again. Without --export the table is scanned.",
+            code="backfill-not-enabled",
+            pipeline=pipeline.name,
+        )
+    return pipeline.backfill_state_machine_arn
+
+
+def require_only_watching(run: Run, options: ExportOptions) -> None:
+    """Raise CommandError for options other than watching the current run."""
+    for option, is_set in (("--restart", options.restart), ("--dry-run", options.dry_run)):
+        if is_set:
+            raise CommandError(
+                f"{run.name} is running. Watch it without {option}, or stop it first: "
+                f"{run.stop_command}",
+                code="run-in-progress",
+                run=run.name,
+                option=option,
+            )
+
+
+def is_older_than_stream(runs: ExportRuns, run: Run, stream_arn: str) -> bool:
+    """Return whether the run's export is older than the stream.
+
+    Changes between the two are in neither: the table or its stream was created again.
+    """
+    export = runs.export(run)
+    if export is None:
+        return False
+    # A stream's ARN ends with its creation time in UTC.
+    created = datetime.fromisoformat(stream_arn.rpartition("/")[2]).replace(tzinfo=UTC)
+    exported: datetime = export.get("ExportTime", export["StartTime"])
+    return exported < created
+
+
+def start(
+    pipeline: DeployedPipeline,
+    clients: Callable[[str], Any],
+    runs: ExportRuns,
+    last: Optional[Run],
+    options: ExportOptions,
+) -> Optional[Run]:
+    """Start a run over all items or the remainder of the last run; None for a dry run."""
+    require_stream_reader(clients, pipeline)
+    table = source_table(clients, pipeline)
+    remainder = None if last is None or options.restart else remainder_of(runs, last)
+    if remainder is None:
+        runs.require_backups(table)
+    plan = export_plan(pipeline.name, table, remainder, pipeline.args.backfill.kib_per_second)
+    show_plan(plan, plan.lines(), dry_run=options.dry_run, as_json=options.json)
+    if options.dry_run:
+        return None
+    number = (0 if last is None else last.number) + 1
+    run_input: dict[str, Any] = {}
+    if remainder is not None:
+        run_input["export_arn"] = remainder.export_arn
+        if remainder.files is not None:
+            run_input["manifest"] = runs.write_list(number, remainder.files)
+    return runs.start(number, run_input)
+
+
+def remainder_of(runs: ExportRuns, failed: Run) -> Optional[Remainder]:
+    """Return what a failed run has not done; None when it has no usable export.
+
+    Raises CommandError when all its files have succeeded.
+    """
+    export = runs.export(failed)
+    if export is None or export["ExportStatus"] == "FAILED":
+        return None
+    export_arn = str(runs.export_arn(failed))
+    if export["ExportStatus"] == "IN_PROGRESS":
+        return Remainder(export_arn, None)
+    succeeded = runs.results(failed).succeeded
+    files = [file for file in runs.files(failed) if file.key not in succeeded]
+    if not files:
+        raise CommandError(
+            f"{failed.name} ended as {failed.status}, but all files of its export are sent: "
+            f"{failed.error}: {failed.cause} To send all items again, add --restart.",
+            code="nothing-left",
+            run=failed.name,
+            status=failed.status,
+            error=failed.error,
+        )
+    return Remainder(export_arn, files)
+
+
+def export_plan(
+    pipeline: str, table: SourceTable, remainder: Optional[Remainder], kib_per_second: int
+) -> ExportPlan:
+    files = None if remainder is None else remainder.files
+    return ExportPlan(
+        pipeline=pipeline,
+        table=table.name,
+        items=table.items,
+        bytes=table.size,
+        files_left=None if files is None else len(files),
+        kib_per_second=kib_per_second,
+        seconds=ceil(table.kib_of_changes / kib_per_second),
+    )
+
+
+def watch(runs: ExportRuns, run: Run, pause: Callable[[], None]) -> Run:
+    """Show the progress of the run until it ends; return its final state."""
+    console.say(f"{run.name} runs on AWS, also after this command ends.")
+    try:
+        with console.progress("Exporting", None, unit="files"):
+            while run.status == "RUNNING" and runs.counts(run) is None:
+                pause()
+                run = runs.describe(run.arn)
+        with console.progress("Sending", len(runs.files(run)), unit="files") as advance:
+            shown = 0
+            while run.status == "RUNNING":
+                succeeded = (runs.counts(run) or {}).get("succeeded", 0)
+                advance(succeeded - shown)
+                shown = succeeded
+                pause()
+                run = runs.describe(run.arn)
+    except KeyboardInterrupt:
+        console.say(
+            f"{run.name} continues without this command; run it again to watch. To stop the run: "
+            f"{run.stop_command}"
+        )
+        raise
+    return run
+
+
+def report(pipeline: str, run: Run, runs: ExportRuns, *, as_json: bool) -> int:
+    """Print the result; return the exit code. Raises CommandError when no file was started."""
+    if run.status != "SUCCEEDED" and runs.counts(run) is None:
+        export_arn = runs.export_arn(run)
+        hint = f" See aws dynamodb describe-export --export-arn {export_arn}." if export_arn else ""
+        raise CommandError(
+            f"{run.name} ended as {run.status} before the first file: {run.error}: {run.cause}"
+            f"{hint} Remove the cause, then run this command again.",
+            code="export-failed",
+            run=run.name,
+            status=run.status,
+            error=run.error,
+            export_arn=export_arn,
+        )
+    results = runs.results(run)
+    result = ExportResult(
+        pipeline=pipeline,
+        run=run.name,
+        status=run.status,
+        files=len(runs.files(run)),
+        files_succeeded=len(results.succeeded),
+        items=results.items,
+        dead_lettered=results.dead_lettered,
+        errors=results.errors or {},
+        execution_arn=run.arn,
+    )
+    if as_json:
+        console.show_json(asdict(result))
+    else:
+        render(result)
+    return 0 if run.status == "SUCCEEDED" and not result.dead_lettered else EXIT_PARTIAL
+
+
+def render(result: ExportResult) -> None:
+    """Print the result for people."""
+    click.echo(
+        f"{result.pipeline}: Firehose accepted {result.items:,} items, from "
+        f"{result.files_succeeded:,} of {result.files:,} files of the export."
+    )
+    if result.dead_lettered:
+        click.echo(
+            f"{result.dead_lettered:,} lines of the export cannot be sent; they are dead-lettered "
+            "in backfill-failed/ below the errors location."
+        )
+    if result.status != "SUCCEEDED":
+        for error, count in sorted(result.errors.items()):
+            click.echo(f"Failed with {error}: {count:,} files")
+        click.echo(
+            f"{result.run} ended as {result.status}. Run this command again to send the remaining "
+            "files."
+        )

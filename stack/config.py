@@ -1,0 +1,139 @@
+"""A stack's config file: Pulumi.<stack>.yaml as Pulumi passes it to the program."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from streaming_etl.stack.errors import CommandError
+
+if TYPE_CHECKING:
+    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+
+CONFIG_KEYS = ("tables", "defaults")
+"""The keys that the program reads."""
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """The project's name and one stack's config values."""
+
+    project: str
+    stack: str
+    values: Mapping[str, str]
+    """By full key, such as `aws:region`; everything but text is JSON."""
+
+    @property
+    def region(self) -> str:
+        return self.values.get("aws:region", "us-east-1")
+
+    def section(self, key: str) -> Any:
+        """Return the plain data below one of CONFIG_KEYS; an empty map where there is none."""
+        text = self.values.get(f"{self.project}:{key}", "{}")
+        try:
+            return json.loads(text)
+        except ValueError:
+            # The settings report text where they need a map.
+            return text
+
+    given = section
+
+    @property
+    def pipelines(self) -> "dict[str, StreamingEtlPipelineArgs]":
+        """The settings of each pipeline, validated as the program validates them."""
+        # Imports Pulumi, which `--help` does not need.
+        from streaming_etl.components.settings.stack_config import settings_from_config
+        from streaming_etl.components.settings.validation import SettingsError
+
+        tables, defaults = (self.section(key) for key in CONFIG_KEYS)
+        try:
+            return settings_from_config(tables, defaults) if tables else {}
+        except SettingsError as error:
+            raise CommandError(
+                f"Pulumi.{self.stack}.yaml is invalid: {error}",
+                code="invalid-settings",
+                source=f"Pulumi.{self.stack}.yaml",
+                problems=error.problems,
+            ) from None
+
+
+def stacks_in(directory: Path) -> list[str]:
+    """List the stacks that have a config file in the directory."""
+    return sorted(path.name[7:-5] for path in directory.glob("Pulumi.*.yaml"))
+
+
+def read_config(directory: Path, stack: str = "dev") -> StackConfig:
+    """Read a stack's config from the directory of the Pulumi program."""
+    project = yaml.safe_load((directory / "Pulumi.yaml").read_text())["name"]
+    path = directory / f"Pulumi.{stack}.yaml"
+    if not path.exists():
+        known = stacks_in(directory)
+        raise CommandError(
+            f"There is no {path.name}; the stacks here are {', '.join(known)}.",
+            code="unknown-stack",
+            stack=stack,
+            known=known,
+        )
+    return StackConfig(project, stack, _values(path, project))
+
+
+def _values(path: Path, project: str) -> dict[str, str]:
+    try:
+        document = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise _invalid_yaml(path.name, error) from None
+    config = (document.get("config") or {}) if isinstance(document, Mapping) else document
+    if not isinstance(config, Mapping):
+        raise CommandError(
+            f"{path.name}: `config:` must be a map of settings. Write one.",
+            code="config-not-a-map",
+            file=path.name,
+        )
+    values = {}
+    for name, value in config.items():
+        key = str(name) if ":" in str(name) else f"{project}:{name}"
+        if isinstance(value, Mapping) and set(value) == {"secure"}:
+            raise CommandError(
+                f"{path.name}: {key} is a secret, which only Pulumi can decrypt. Use a stack "
+                "without secrets.",
+                code="secret-in-config",
+                file=path.name,
+                key=key,
+            )
+        _require_known(path.name, project, key)
+        # Pulumi reads dates and times as text.
+        values[key] = value if isinstance(value, str) else json.dumps(value, default=str)
+    return values
+
+
+def _require_known(file: str, project: str, key: str) -> None:
+    """Raise CommandError for a misspelled key; a program may have other keys."""
+    known = [f"{project}:{name}" for name in CONFIG_KEYS]
+    near = difflib.get_close_matches(key.removeprefix(f"{project}:"), CONFIG_KEYS, cutoff=0.8)
+    if near and key not in known:
+        raise CommandError(
+            f"{file}: {key} is not a known key. Did you mean {project}:{near[0]}?",
+            code="unknown-config-key",
+            file=file,
+            key=key,
+            suggestion=f"{project}:{near[0]}",
+        )
+
+
+def _invalid_yaml(file: str, error: yaml.YAMLError) -> CommandError:
+    where, problem = file, " ".join(str(error).split())
+    line = column = None
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
+        where, problem = f"{file}, line {line}, column {column}", str(error.problem)
+    return CommandError(
+        f"{where}: invalid YAML: {problem}. Correct the file.",
+        code="invalid-yaml",
+        file=file,
+        line=line,
+        column=column,
+    )
