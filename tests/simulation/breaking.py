@@ -126,8 +126,8 @@ def checkpoint_before_put() -> Any:
     send_page = Scan.send_page
 
     def early(scan: Scan, number: int) -> int:
-        put, lines = scan._feed.put, []
-        with patch.object(scan._feed, "put", lines.extend):
+        put, lines = scan._writer.write, []
+        with patch.object(scan._writer, "write", lines.extend):
             items = send_page(scan, number)
         put(lines)
         return items
