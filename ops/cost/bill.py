@@ -1,42 +1,19 @@
-"""The bill of a month: what runs through a pipeline, times its prices."""
+"""Monthly bill of a pipeline: usage times prices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
 
 from streaming_etl.ops.cost.assumptions import Assumptions
-from streaming_etl.ops.cost.plan import Plan, Traffic, by_hand
+from streaming_etl.ops.cost.plan import Plan, Traffic
 from streaming_etl.ops.cost.prices import Prices
-from streaming_etl.ops.cost.usage import Flow, flow_of
+from streaming_etl.ops.cost.usage import Usage, usage_of
 
 GB, TB = 1024.0**3, 1024.0**4
-
-# What AWS bills: the unit that is told, the price in prices.json, and how many units it is for.
-BILLED: dict[tuple[str, str], tuple[str, Optional[str], float]] = {
-    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CostOptimization_StreamsUsage.html
-    ("DynamoDB Streams", "reads by Lambda"): ("changes", None, 1),
-    ("Lambda", "forwarder"): ("calls", "lambda_requests", 1e6),
-    ("Lambda", "forwarder, time"): ("GB-s", "lambda_{architecture}", 1),
-    ("Firehose", "ingestion"): ("GB", "firehose_ingestion", 1),
-    ("Lambda", "transform"): ("calls", "lambda_requests", 1e6),
-    ("Lambda", "transform, time"): ("GB-s", "lambda_{architecture}", 1),
-    ("Firehose", "Parquet"): ("GB", "firehose_conversion", 1),
-    ("Firehose", "partitioning"): ("GB", "firehose_partitioning", 1),
-    ("Firehose", "partitioned objects"): ("objects", "firehose_partitioned_objects", 1e3),
-    ("S3", "PUTs"): ("objects", "s3_puts", 1e3),
-    ("S3", "the month's rows"): ("GB-month", "s3_storage", 1),
-    ("KMS", "requests"): ("requests", "kms_requests", 1e3),
-    ("EventBridge", "objects"): ("events", "eventbridge_object_events", 1e6),
-    ("Glue", "crawler"): ("DPU-hours", "glue_crawler", 1),
-    ("CloudWatch", "alarms"): ("metrics", "cloudwatch_alarms", 1),
-    ("CloudWatch", "dashboard"): ("dashboards", "cloudwatch_dashboards", 1),
-    ("CloudWatch", "logs"): ("GB", "cloudwatch_logs", 1),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One thing that AWS bills, in a month."""
+    """One item that AWS bills."""
 
     service: str
     item: str
@@ -47,77 +24,71 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
-    """A month of one pipeline. Money is a float: the quantities are estimates, not amounts due."""
+    """One month of one pipeline. Amounts are floats, because the quantities are estimates."""
 
-    flow: Flow
+    name: str
+    traffic: Traffic
+    plan: Plan
+    usage: Usage
     lines: Sequence[Line]
+    """Every item, also those with a quantity of 0."""
+    full_scan_usd: float
+    """Athena's price for one query over all rows of the month; not part of the bill."""
 
     @property
     def usd(self) -> float:
         return sum(line.usd for line in self.lines)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """A pipeline's bill beside that of the same pipeline made by hand."""
-
-    name: str
-    traffic: Traffic
-    plan: Plan
-    ours: Bill
-    by_hand: Bill
-    athena_usd: float
-    """What one query over all rows of the month costs; nobody's bill until somebody asks it."""
-
-
-def compare(
+def bill_of(
     name: str, traffic: Traffic, plan: Plan, prices: Prices, assumptions: Assumptions
-) -> Comparison:
-    """Both bills of a pipeline."""
-    ours = bill_of(traffic, plan, prices, assumptions)
-    return Comparison(
+) -> Bill:
+    """Compute the bill of a pipeline."""
+    usage = usage_of(traffic, plan, assumptions)
+    lines = []
+
+    def add(service: str, item: str, quantity: float, unit: str, price: str, per: float) -> None:
+        usd = prices.of(price, quantity / per) if price else 0.0
+        lines.append(Line(service=service, item=item, quantity=quantity, unit=unit, usd=usd))
+
+    billed, rows, objects = usage.billed_bytes / GB, usage.row_bytes / GB, usage.objects
+    parquet = billed if plan.format == "parquet" else 0.0
+    partitioned_rows, partitioned_objects = (rows, objects) if plan.dynamic else (0.0, 0.0)
+    key_requests = objects * assumptions.key_requests_per_object if plan.customer_key else 0.0
+    events = objects if plan.object_events else 0.0
+    crawler_hours = plan.crawler_runs * assumptions.crawler_dpus * assumptions.crawler_minutes / 60
+    lambda_time = f"lambda_{plan.architecture}"
+    # Lambda reads streams without charge.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CostOptimization_StreamsUsage.html
+    add("DynamoDB Streams", "reads by Lambda", usage.changes, "changes", "", 1)
+    add("Lambda", "forwarder", usage.forwarder_calls, "calls", "lambda_requests", 1e6)
+    add("Lambda", "forwarder, time", usage.forwarder_gb_s, "GB-s", lambda_time, 1)
+    add("Firehose", "ingestion", billed, "GB", "firehose_ingestion", 1)
+    add("Lambda", "transform", usage.transform_calls, "calls", "lambda_requests", 1e6)
+    add("Lambda", "transform, time", usage.transform_gb_s, "GB-s", lambda_time, 1)
+    add("Firehose", "Parquet", parquet, "GB", "firehose_conversion", 1)
+    add("Firehose", "partitioning", partitioned_rows, "GB", "firehose_partitioning", 1)
+    add(
+        "Firehose",
+        "partitioned objects",
+        partitioned_objects,
+        "objects",
+        "firehose_partitioned_objects",
+        1e3,
+    )
+    add("S3", "PUTs", objects, "objects", "s3_puts", 1e3)
+    add("S3", "the month's rows", usage.stored_bytes / GB, "GB-month", "s3_storage", 1)
+    add("KMS", "requests", key_requests, "requests", "kms_requests", 1e3)
+    add("EventBridge", "objects", events, "events", "eventbridge_object_events", 1e6)
+    add("Glue", "crawler", crawler_hours, "DPU-hours", "glue_crawler", 1)
+    add("CloudWatch", "alarms", plan.alarm_metrics, "metrics", "cloudwatch_alarms", 1)
+    add("CloudWatch", "dashboard", plan.dashboards, "dashboards", "cloudwatch_dashboards", 1)
+    add("CloudWatch", "logs", usage.log_bytes / GB, "GB", "cloudwatch_logs", 1)
+    return Bill(
         name=name,
         traffic=traffic,
         plan=plan,
-        ours=ours,
-        by_hand=bill_of(traffic, by_hand(plan), prices, assumptions),
-        athena_usd=prices.of("athena_scan", ours.flow.stored_bytes / TB),
+        usage=usage,
+        lines=tuple(lines),
+        full_scan_usd=prices.of("athena_scan", usage.stored_bytes / TB),
     )
-
-
-def bill_of(traffic: Traffic, plan: Plan, prices: Prices, assumptions: Assumptions) -> Bill:
-    """The bill of a plan; every line is there, also with nothing to pay."""
-    flow = flow_of(traffic, plan, assumptions)
-    lines = []
-    for (service, item), quantity in _quantities(flow, plan, assumptions).items():
-        unit, price, per = BILLED[service, item]
-        name = price and price.format(architecture=plan.architecture)
-        usd = prices.of(name, quantity / per) if name else 0.0
-        lines.append(Line(service=service, item=item, quantity=quantity, unit=unit, usd=usd))
-    return Bill(flow=flow, lines=tuple(lines))
-
-
-def _quantities(flow: Flow, plan: Plan, assumptions: Assumptions) -> dict[tuple[str, str], float]:
-    """What is billed, in the units of BILLED and in the order of the flow."""
-    billed, rows = flow.billed_bytes / GB, flow.row_bytes / GB
-    crawled = plan.crawler_runs * assumptions.crawler_dpus * assumptions.crawler_minutes / 60
-    key_requests = flow.objects * assumptions.key_requests_per_object
-    return {
-        ("DynamoDB Streams", "reads by Lambda"): flow.changes,
-        ("Lambda", "forwarder"): flow.forwarder_calls,
-        ("Lambda", "forwarder, time"): flow.forwarder_gb_s,
-        ("Firehose", "ingestion"): billed,
-        ("Lambda", "transform"): flow.transform_calls,
-        ("Lambda", "transform, time"): flow.transform_gb_s,
-        ("Firehose", "Parquet"): billed if plan.format == "parquet" else 0.0,
-        ("Firehose", "partitioning"): rows if plan.dynamic else 0.0,
-        ("Firehose", "partitioned objects"): flow.objects if plan.dynamic else 0.0,
-        ("S3", "PUTs"): flow.objects,
-        ("S3", "the month's rows"): flow.stored_bytes / GB,
-        ("KMS", "requests"): key_requests if plan.customer_key else 0.0,
-        ("EventBridge", "objects"): flow.objects if plan.object_events else 0.0,
-        ("Glue", "crawler"): crawled,
-        ("CloudWatch", "alarms"): plan.alarm_metrics,
-        ("CloudWatch", "dashboard"): plan.dashboards,
-        ("CloudWatch", "logs"): flow.log_bytes / GB,
-    }

@@ -1,139 +1,156 @@
-"""`streaming-etl cost`: the month's bill of a pipeline, or of a stack's, before it is deployed."""
+"""`streaming-etl cost`: the monthly bill of pipelines, before or after deployment."""
 
-from typing import Any, Optional
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional
 
 import click
 
-from streaming_etl.ops.cost.cli_inputs import one_pipeline, overrides, stack_settings, traffic_of
-from streaming_etl.stack.outputs import ROOT
+from streaming_etl.ops.cost.plan import Traffic, plan_of
+from streaming_etl.ops.cost.render import document, notes, parse_amount, tables
+from streaming_etl.ops.stack_settings import default_settings, parse_overrides, stack_settings
+from streaming_etl.stack.console import show_json, show_table
+from streaming_etl.stack.errors import UsageError
 
+DEFAULT_NAME = "pipeline"
 DEFAULT_REGION = "us-east-1"
-SETTINGS = {
-    "output_format": "format",
-    "catalog": "catalog",
-    "crawler_schedule": "crawler_schedule",
-    "architecture": "architecture",
-    "batch_size": "forwarder.batch_size",
-    "batching_window_seconds": "forwarder.batching_window_seconds",
-    "max_changes_per_record": "forwarder.max_changes_per_record",
-    "max_record_kib": "forwarder.max_record_kib",
-    "old_image": "forwarder.old_image",
-    "buffer_mib": "delivery.buffer_mib",
-    "buffer_seconds": "delivery.buffer_seconds",
-    "dynamic_partition_keys": "partitions.dynamic_partition_keys",
-}
-"""The command's options that are settings, as README.md names them."""
+DEFAULT_CHANGES, MAX_CHANGES = 10e6, 1e12
+# An item has at most 400 KB; DynamoDB JSON adds a type to each value.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+DEFAULT_IMAGE_BYTES, MAX_IMAGE_BYTES = 300.0, 1e6
 
 EPILOG = """\b
 Examples:
   streaming-etl cost --changes 100M --image-bytes 1.5k --region ap-northeast-1
-  streaming-etl cost --format parquet --row-keys 3 --buffer-seconds 300
-  streaming-etl cost --from-stack dev --changes orders=10M --changes shipments=500k
-  streaming-etl cost --from-stack dev --set forwarder.batching_window_seconds=60
-  streaming-etl cost --from-stack dev --json | jq .usd
+  streaming-etl cost --set format=parquet --set delivery.buffer_seconds=300
+  streaming-etl cost --stack dev --changes orders=10M --changes shipments=500k
+  streaming-etl cost --stack dev --set forwarder.batching_window_seconds=60
+  streaming-etl cost --stack dev --json | jq .usd
 """
 
 
-@click.command(epilog=EPILOG, short_help="Tell the month's bill, service by service.")
+@click.command(epilog=EPILOG, short_help="Estimate the monthly bill, service by service.")
 @click.option(
-    "--from-stack",
-    "stack",
+    "--stack",
     metavar="NAME",
-    help="Take settings and region from Pulumi.NAME.yaml, all tables at once. Asks neither Pulumi"
-    " nor AWS.",
+    help="Use the settings and region of this stack: of Pulumi.NAME.yaml in the current directory,"
+    " or of the stack's outputs.",
+)
+@click.option(
+    "--outputs",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read the stack's outputs from this file, as `pulumi stack output --json` prints them.",
 )
 @click.option(
     "--changes",
     multiple=True,
-    metavar="[TABLE=]N",
-    help="Changes a month, such as 10M or orders=2.5k.  [default: 10M]",
+    metavar="[PIPELINE=]N",
+    help="Changes per month, such as 10M or orders=2.5k.  [default: 10M]",
 )
 @click.option(
     "--image-bytes",
     multiple=True,
-    metavar="[TABLE=]N",
+    metavar="[PIPELINE=]N",
     help="Mean size of an item in DynamoDB JSON.  [default: 300]",
 )
 @click.option(
-    "--region", help=f"Whose prices.  [default: the stack's, without one {DEFAULT_REGION}]"
-)
-@click.option("--format", "output_format", metavar="json|csv|parquet", help="Objects in the lake.")
-@click.option("--catalog", metavar="projection|crawler", help="How Athena learns of partitions.")
-@click.option("--crawler-schedule", metavar="CRON", help="When the crawler runs, six fields, UTC.")
-@click.option("--architecture", metavar="arm64|x86_64", help="Processor of both functions.")
-@click.option("--batch-size", type=int, help="Changes a call of the forwarder, at most.")
-@click.option("--batching-window-seconds", type=int, help="How long a batch gathers.")
-@click.option("--changes-per-record", type=int, help="Changes packed into a Firehose record.")
-@click.option("--record-kib", type=int, help="Size of a packed record, at most.")
-@click.option("--old-image", metavar="always|removed|never", help="Changes with the item before.")
-@click.option("--buffer-mib", type=int, help="Firehose's buffer before an object ...")
-@click.option("--buffer-seconds", type=int, help="... and its longest wait.")
-@click.option(
-    "--row-keys",
-    type=click.IntRange(1, 10_000),
-    metavar="N",
-    help="Row keys with N values in all: dynamic partitioning into N folders at a time.",
+    "--region", help=f"Region of the prices.  [default: the stack's, or {DEFAULT_REGION}]"
 )
 @click.option(
     "--set",
-    "free",
+    "overrides",
     multiple=True,
     metavar="SETTING=VALUE",
-    help="Any other setting, such as transform.memory_mib=1024; the value in YAML.",
+    help="Override a setting, such as transform.memory_mib=1024; the value in YAML.",
 )
-@click.option(
-    "--assume",
-    multiple=True,
-    metavar="NAME=N",
-    help="Another assumption; docs/cost.md and --json list them all.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Everything as one JSON document.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document with all values.")
 def cost(
     stack: Optional[str],
+    outputs: Optional[Path],
     changes: tuple[str, ...],
     image_bytes: tuple[str, ...],
     region: Optional[str],
-    free: tuple[str, ...],
-    assume: tuple[str, ...],
+    overrides: tuple[str, ...],
     as_json: bool,
-    **options: Any,
 ) -> None:
-    """Tell what a pipeline costs a month, service by service, beside one made by hand.
+    """Estimate what pipelines cost per month, service by service.
 
-    By hand means one change a Firehose record and a crawler every five minutes. The settings are
-    the defaults, or a stack's; any of them may be given otherwise, to see what it would change.
+    Without --stack the settings are the defaults and --set.
     """
-    # Not above: `--help` need not wait for the tables and the prices.
-    from streaming_etl.ops.cost import assumptions as assumed
-    from streaming_etl.ops.cost.bill import compare
-    from streaming_etl.ops.cost.plan import plan_of
+    from streaming_etl.ops.cost.assumptions import Assumptions
+    from streaming_etl.ops.cost.bill import bill_of
     from streaming_etl.ops.cost.prices import read_prices
-    from streaming_etl.ops.cost.render import document, remarks, tables
-    from streaming_etl.stack.console import show_json, show_table
 
-    assumptions = assumed.assume(assume)
-    if options["dynamic_partition_keys"] is not None:
-        options["dynamic_partition_keys"] = {
-            "key": [str(number) for number in range(options["dynamic_partition_keys"])]
-        }
-    named = {path: options[option] for option, path in SETTINGS.items()}
-    changed = overrides(named, free)
+    if outputs is not None and stack is None:
+        raise UsageError("--outputs requires --stack.", code="outputs-without-stack")
+    settings = parse_overrides(overrides)
     if stack is None:
-        settings = one_pipeline(changed)
+        pipelines = {DEFAULT_NAME: default_settings(settings)}
     else:
-        config, settings = stack_settings(ROOT, stack, changed)
-        region = region or config.region
-    prices = read_prices(region or DEFAULT_REGION)
-    traffic = traffic_of(list(settings), changes, image_bytes)
-    found = [
-        compare(name, traffic[name], plan_of(args, assumptions), prices, assumptions)
-        for name, args in settings.items()
+        read = stack_settings(stack, settings, outputs=outputs)
+        pipelines, region = read.pipelines, region or read.region
+    prices, assumptions = read_prices(region or DEFAULT_REGION), Assumptions()
+    traffic = traffic_of(list(pipelines), changes, image_bytes)
+    bills = [
+        bill_of(name, traffic[name], plan_of(args, assumptions), prices, assumptions)
+        for name, args in pipelines.items()
     ]
     if as_json:
-        show_json(document(found, prices, assumptions))
+        show_json(document(bills, prices, assumptions))
         return
-    for table in tables(found):
+    for table in tables(bills):
         show_table(*table)
         click.echo()
-    for remark in remarks(found, prices):
-        click.echo(remark)
+    for note in notes(bills, prices):
+        click.echo(note)
+
+
+def traffic_of(
+    names: Sequence[str], changes: Sequence[str], image_bytes: Sequence[str]
+) -> dict[str, Traffic]:
+    """Parse `10M` for all pipelines and `orders=10M` for one; raises UsageError."""
+    counts = _amounts("--changes", changes, names, DEFAULT_CHANGES, (0, MAX_CHANGES))
+    sizes = _amounts("--image-bytes", image_bytes, names, DEFAULT_IMAGE_BYTES, (1, MAX_IMAGE_BYTES))
+    return {name: Traffic(changes=counts[name], image_bytes=sizes[name]) for name in names}
+
+
+def _amounts(
+    option: str,
+    texts: Sequence[str],
+    names: Sequence[str],
+    default: float,
+    limits: tuple[float, float],
+) -> dict[str, float]:
+    by_name = {}
+    for text in texts:
+        name, equals, number = text.rpartition("=")
+        if equals and name not in names:
+            raise UsageError(
+                f"{option} must name one of the pipelines {', '.join(names)} (got {name}).",
+                code="unknown-pipeline",
+                option=option,
+                pipeline=name,
+                known=list(names),
+            )
+        amount = _amount(option, number, *limits)
+        if equals:
+            by_name[name] = amount
+        else:
+            default = amount
+    return {name: by_name.get(name, default) for name in names}
+
+
+def _amount(option: str, text: str, low: float, high: float) -> float:
+    try:
+        amount = parse_amount(text)
+        if low <= amount <= high:
+            return amount
+    except ValueError:
+        pass
+    raise UsageError(
+        f"{option} must be a number from {low:,.0f} to {high:,.0f}, such as 10M or 2.5k (got"
+        f" {text}).",
+        code="invalid-amount",
+        option=option,
+        value=text,
+    )

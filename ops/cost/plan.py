@@ -1,12 +1,15 @@
-"""From a pipeline's settings to what of them costs money, and the same pipeline made by hand."""
+"""The settings of a pipeline that determine its cost, as numbers."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from aws_croniter import AwsCroniter
+
 from streaming_etl.ops.cost.assumptions import Assumptions
-from streaming_etl.ops.cost.schedule import runs_per_month
+from streaming_etl.stack.errors import CommandError
 
 if TYPE_CHECKING:
     from streaming_etl.components.settings.partitions import PartitionArgs
@@ -15,17 +18,17 @@ if TYPE_CHECKING:
 
 KIB, MIB = 1024.0, 1024.0**2
 
-# Glue's shortest schedule.
-# https://docs.aws.amazon.com/glue/latest/dg/monitor-data-warehouse-schedule.html
-EVERY_FIVE_MINUTES = "cron(0/5 * * * ? *)"
-# A partition takes 1,000 writes and 3,000 reads a second, and makes a shard of the stream.
+# A partition serves 1,000 writes and 3,000 reads per second, and has one shard of the stream.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 PARTITION_WRITES, PARTITION_READS = 1_000, 3_000
+
+# Runs are counted in a year without a leap day; the choice moves weekdays by one run at most.
+YEAR_START, YEAR_END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """What a table's writers do in a month."""
+    """Writes to a source table in one month."""
 
     changes: float
     image_bytes: float
@@ -34,12 +37,10 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A pipeline as the bill sees it."""
+    """Settings of one pipeline that determine its cost."""
 
-    kinds: Sequence[str]
+    event_names: Sequence[str]
     old_image: str
-    whole_records: bool = False
-    """Stream records travel as they are, with both images, read by a simple transform."""
     shards: float
     parallelization_factor: int
     batch_size: int
@@ -54,29 +55,30 @@ class Plan:
     format: str
     compressed: bool
     dynamic: bool
-    """Firehose sorts rows into folders by dynamic partitioning."""
-    folders: float
-    """Folders that rows go to at the same time."""
+    """Firehose assigns rows to prefixes by dynamic partitioning."""
+    prefixes: float
+    """Partition prefixes that receive rows at the same time."""
     buffer_bytes: float
     buffer_seconds: float
     crawler_runs: float
+    """Runs per month."""
     alarm_metrics: int
-    """An alarm is billed by its metrics; each of the pipeline's has one."""
+    """CloudWatch bills an alarm per metric."""
     dashboards: int
     customer_key: bool
     object_events: bool
-    """The bucket tells EventBridge of each object, so that those set aside are noticed."""
+    """The bucket sends an event to EventBridge for each object."""
 
 
 def plan_of(args: "StreamingEtlPipelineArgs", assumptions: Assumptions) -> Plan:
-    """What costs, of a pipeline's settings. Raises CommandError for a schedule that it cannot count."""
-    # Not above: it loads Pulumi, for which `--help` need not wait.
+    """Read the plan from settings; raises CommandError for an invalid crawler schedule."""
+    # Imports Pulumi, which `--help` does not need.
     from streaming_etl.components.monitoring.alarms import alarms
 
     forwarder, transform, delivery = args.forwarder, args.transform, args.delivery
     crawled = args.catalog == "crawler"
     return Plan(
-        kinds=tuple(forwarder.event_names),
+        event_names=tuple(forwarder.event_names),
         old_image=forwarder.old_image,
         shards=_shards(args.source, assumptions),
         parallelization_factor=forwarder.parallelization_factor,
@@ -92,37 +94,36 @@ def plan_of(args: "StreamingEtlPipelineArgs", assumptions: Assumptions) -> Plan:
         format=args.format,
         compressed=args.format == "parquet" or delivery.compression != "UNCOMPRESSED",
         dynamic=args.partitions.dynamic,
-        folders=_folders(args.partitions, assumptions),
+        prefixes=_prefixes(args.partitions, assumptions),
         buffer_bytes=delivery.buffer_mib * MIB,
         buffer_seconds=delivery.buffer_seconds,
         crawler_runs=runs_per_month(args.crawler_schedule) if crawled else 0,
         alarm_metrics=len(alarms(args, "pipeline", "stack")),
         dashboards=int(args.monitoring.dashboard),
         customer_key=args.lake.kms_key_arn is not None,
-        # What a bucket from outside tells of is its owner's, and for other pipelines too.
+        # An existing bucket's events belong to its owner.
         object_events=args.lake.bucket_name is None,
     )
 
 
-def by_hand(plan: Plan) -> Plan:
-    """The same table, format, folders, buffers and functions, as one sets them up by hand:
+def runs_per_month(schedule: str) -> float:
+    """Return the mean runs per month of an AWS cron expression, `cron(<six fields>)`.
 
-    one change a Firehose record, whole as the stream gives it; Lambda's own batches (100 changes,
-    no window, one at a time per shard); a simple transform; a crawler every five minutes instead
-    of projection; no alarm, no event of an object and no dashboard.
+    Any year field counts as every year. Raises CommandError for an invalid expression.
     """
-    return replace(
-        plan,
-        whole_records=True,
-        max_changes_per_record=1,
-        batch_size=100,
-        window_seconds=0,
-        parallelization_factor=1,
-        crawler_runs=runs_per_month(EVERY_FIVE_MINUTES),
-        alarm_metrics=0,
-        dashboards=0,
-        object_events=False,
-    )
+    fields = schedule.removeprefix("cron(").removesuffix(")").split()
+    try:
+        times = AwsCroniter(" ".join([*fields[:5], *("*" for _ in fields[5:])]))
+        midnights = AwsCroniter(" ".join(["0 0", *fields[2:5], "*"]))
+    except ValueError as error:
+        raise CommandError(
+            f"`crawler_schedule` must be a cron expression of six fields (got {schedule}): {error}"
+            " Use an expression such as cron(10 * * * ? *).",
+            code="invalid-schedule",
+            schedule=schedule,
+        ) from None
+    days = len(midnights.get_all_schedule_bw_dates(YEAR_START, YEAR_END))
+    return days * len(times.minutes) * len(times.hours) / 12
 
 
 def _shards(source: "SourceArgs", assumptions: Assumptions) -> float:
@@ -132,7 +133,7 @@ def _shards(source: "SourceArgs", assumptions: Assumptions) -> float:
     return max(1, math.ceil(partitions))
 
 
-def _folders(partitions: "PartitionArgs", assumptions: Assumptions) -> float:
-    """By row keys; the folders of a time follow each other, and are not open at once."""
+def _prefixes(partitions: "PartitionArgs", assumptions: Assumptions) -> float:
+    """Count by dynamic partition keys; periods of time follow each other."""
     values = partitions.dynamic_partition_keys.values()
-    return math.prod(len(listed) or assumptions.any_value_folders for listed in values)
+    return math.prod(len(listed) or assumptions.injected_key_values for listed in values)

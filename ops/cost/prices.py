@@ -1,4 +1,4 @@
-"""The prices of a region, read from the one data file that holds them."""
+"""Prices of a region, read from prices.json."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ FILE = Path(__file__).with_name("prices.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Tier:
-    """A price in USD a unit, up to this many units a month."""
+    """Price per unit up to a monthly quantity."""
 
     usd: float
     up_to: Optional[float] = None
@@ -22,17 +22,17 @@ class Tier:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What one thing costs in one region."""
+    """Price of one item in one region."""
 
     unit: str
     tiers: tuple[Tier, ...]
     source: str
     """AWS's page with the price."""
     seen: str
-    """`price list`: read from AWS's price list; `check`: AWS's list price as quoted elsewhere."""
+    """`price list`: from AWS's price list; `check`: AWS's list price as quoted elsewhere."""
 
     def of(self, quantity: float) -> float:
-        """USD for the quantity, in `unit`, of one month."""
+        """Return USD for a month's quantity in `unit`."""
         usd = begin = 0.0
         for tier in self.tiers:
             end = quantity if tier.up_to is None else min(quantity, tier.up_to)
@@ -43,34 +43,37 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
-    """All prices of a region by their names in the file."""
+    """All prices of a region by their names in prices.json."""
 
     region: str
     as_of: str
-    """Day of the newest look at AWS's prices, as YYYY-MM-DD."""
+    """Date of the latest comparison with AWS's prices, as YYYY-MM-DD."""
     by_name: Mapping[str, Price]
 
     def of(self, name: str, quantity: float) -> float:
-        """USD for the quantity of what the file calls `name`."""
+        """Return USD for a month's quantity of the item `name`."""
         return self.by_name[name].of(quantity)
 
 
 def read_prices(region: str, file: Path = FILE) -> Prices:
-    """The region's prices. Raises CommandError for a region that the file does not price."""
-    found: dict[str, Any] = json.loads(file.read_text())
-    entries = found["prices"]
+    """Read a region's prices; raises CommandError when the file lacks one."""
+    content: dict[str, Any] = json.loads(file.read_text())
+    entries = content["prices"]
     known = sorted(set.intersection(*(set(entry["regions"]) for entry in entries.values())))
     if region not in known:
         raise CommandError(
-            f"region={region!r} has no prices here: {file.name} knows {', '.join(known)}; pass one"
-            f" of them as --region for a rough figure, or add {region} to every price in"
-            " ops/cost/prices.json, from the source named beside each."
+            f"`region` must be one of {', '.join(known)}, which have prices (got {region}). Pass"
+            f" one of them as --region for an estimate, or add {region} to every price in"
+            " ops/cost/prices.json.",
+            code="region-without-prices",
+            region=region,
+            known=known,
         )
     prices = {}
     for name, entry in entries.items():
-        given = entry["regions"][region]
-        tiers = tuple(Tier(**tier) for tier in given["tiers"])
+        regional = entry["regions"][region]
+        tiers = tuple(Tier(**tier) for tier in regional["tiers"])
         prices[name] = Price(
-            unit=entry["unit"], tiers=tiers, source=entry["source"], seen=given["seen"]
+            unit=entry["unit"], tiers=tiers, source=entry["source"], seen=regional["seen"]
         )
-    return Prices(region=region, as_of=found["as_of"], by_name=prices)
+    return Prices(region=region, as_of=content["as_of"], by_name=prices)

@@ -1,160 +1,130 @@
-"""The bills as a person reads them, and as a script does."""
+"""Bills as text and as JSON, and amounts as people write them."""
 
 import dataclasses
+import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from streaming_etl.ops.cost.assumptions import HOURS, Assumptions
-from streaming_etl.ops.cost.bill import GB, Bill, Comparison, Line
-from streaming_etl.ops.cost.number_format import told
+from streaming_etl.ops.cost.bill import GB, Bill, Line
 from streaming_etl.ops.cost.prices import Prices
 
 WIDTH = 100
-LEFT_OUT = (
+NOT_INCLUDED = (
     "the DynamoDB table and its writes",
-    "changes that fail, and replaying them",
+    "failed changes and replays",
     "backfills",
-    "Athena's queries",
+    "Athena queries",
     "cold starts",
-    "what rows cost in later months",
+    "storage in later months",
     "free tiers, discounts and taxes",
 )
-BY_HAND = (
-    "By hand: one change a Firehose record, whole with both images; Lambda's own batches of the"
-    " stream; a simple transform; a crawler every five minutes; no alarms and no dashboard. Format,"
-    " folders, buffers, memory and processor are this pipeline's."
-)
+UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
+AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?|\.\d+)([kMB]?)")
+
+
+def parse_amount(text: str) -> float:
+    """Parse `2.5k`, `10M` or `1_000_000`; raises ValueError for other text."""
+    match = AMOUNT.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"not a number with an optional k, M or B: {text}")
+    return float(re.sub("[_,]", "", match[1])) * UNITS[match[2]]
+
+
+def format_amount(number: float) -> str:
+    """Format with three significant digits, such as 0, 0.42, 43.8k, 2.63B."""
+    for unit, size in reversed(UNITS.items()):
+        # The rounded number selects the unit: 1M, not 1000k.
+        if float(f"{number:.3g}") >= size:
+            return f"{_three_digits(number / size)}{unit}"
+    return _three_digits(number)
+
+
+def _three_digits(number: float) -> str:
+    text = f"{float(f'{number:.3g}'):.12f}".rstrip("0").rstrip(".")
+    return text or "0"
+
+
+def cents(usd: float) -> Decimal:
+    """Round to cents."""
+    return Decimal(usd).quantize(Decimal("0.01"))
 
 
 class Table(NamedTuple):
-    """A table for `streaming_etl.stack.console.show_table`."""
+    """Arguments of `streaming_etl.stack.console.show_table`."""
 
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[Any]]
 
 
-def tables(found: Sequence[Comparison]) -> Iterator[Table]:
-    """A table per pipeline, and one of all of them where they are several."""
-    yield from map(_bill_table, found)
-    if len(found) > 1:
-        rows = [_total_row(one.name, [one]) for one in found]
-        yield Table(
-            "All pipelines, USD a month",
-            ["Pipeline", "This pipeline", "By hand", "Times"],
-            [*rows, _total_row("Total", found)],
-        )
-
-
-def _bill_table(one: Comparison) -> Table:
-    traffic = one.traffic
-    rows: list[Sequence[Any]] = [
-        [
-            f"{ours.service}, {ours.item}",
-            _quantity(ours),
-            cents(ours.usd),
-            _quantity(by_hand),
-            cents(by_hand.usd),
+def tables(bills: Sequence[Bill]) -> Iterator[Table]:
+    """Yield a table for each pipeline, and one with the totals of several."""
+    for bill in bills:
+        rows: list[Sequence[Any]] = [
+            [f"{line.service}, {line.item}", _quantity(line), cents(line.usd)]
+            for line in bill.lines
+            if line.quantity
         ]
-        for ours, by_hand in zip(one.ours.lines, one.by_hand.lines, strict=True)
-        if ours.quantity or by_hand.quantity
-    ]
-    total = ["Total", None, cents(one.ours.usd), _times([one]), cents(one.by_hand.usd)]
-    return Table(
-        f"{one.name}: {told(traffic.changes)} changes a month, items of"
-        f" {told(traffic.image_bytes)} bytes",
-        ["Billed", "This pipeline", "USD", "By hand", "USD"],
-        [*rows, total],
-    )
+        yield Table(
+            f"{bill.name}: {format_amount(bill.traffic.changes)} changes per month, items of"
+            f" {format_amount(bill.traffic.image_bytes)} bytes",
+            ["Item", "Quantity", "USD"],
+            [*rows, ["Total", None, cents(bill.usd)]],
+        )
+    if len(bills) > 1:
+        totals: list[Sequence[Any]] = [[bill.name, cents(bill.usd)] for bill in bills]
+        total = cents(sum(bill.usd for bill in bills))
+        yield Table("All pipelines", ["Pipeline", "USD"], [*totals, ["Total", total]])
 
 
 def _quantity(line: Line) -> str:
-    one = line.quantity == 1 and not line.unit.endswith("-s")
-    return f"{told(line.quantity)} {line.unit.removesuffix('s') if one else line.unit}"
+    singular = line.quantity == 1 and not line.unit.endswith("-s")
+    unit = line.unit.removesuffix("s") if singular else line.unit
+    return f"{format_amount(line.quantity)} {unit}"
 
 
-def _total_row(name: str, found: Sequence[Comparison]) -> Sequence[Any]:
-    ours, by_hand = _sums(found)
-    return [name, cents(ours), cents(by_hand), _times(found)]
-
-
-def _sums(found: Iterable[Comparison]) -> tuple[float, float]:
-    pairs = [(one.ours.usd, one.by_hand.usd) for one in found]
-    return sum(ours for ours, _ in pairs), sum(by_hand for _, by_hand in pairs)
-
-
-def _times(found: Iterable[Comparison]) -> str:
-    ours, by_hand = _sums(found)
-    return f"{told(by_hand / ours)} times" if ours else "no cost to compare"
-
-
-def cents(usd: float) -> Decimal:
-    """Money as it is shown: to the cent."""
-    return Decimal(usd).quantize(Decimal("0.01"))
-
-
-def remarks(found: Sequence[Comparison], prices: Prices) -> Iterator[str]:
-    """What to know of the figures, each a paragraph of lines that fit the screen."""
-    unseen = sum(price.seen == "check" for price in prices.by_name.values())
+def notes(bills: Sequence[Bill], prices: Prices) -> Iterator[str]:
+    """Yield the paragraphs below the tables, wrapped."""
+    unconfirmed = sum(price.seen == "check" for price in prices.by_name.values())
     paragraphs = [
-        f"USD a month of {HOURS} hours, {prices.region}, list prices as of {prices.as_of}: check"
-        f" them, above all the {unseen} of {len(prices.by_name)} that ops/cost/prices.json marks.",
-        *map(_flow_remark, found),
-        BY_HAND,
-        "Traffic is taken to be even over the month. Lambda's time is scaled from"
-        " docs/performance.md, not measured on AWS. All that is assumed: docs/cost.md, --json.",
-        f"Not in it: {', '.join(LEFT_OUT)}.",
+        f"USD per month of {HOURS} hours in {prices.region}, list prices as of {prices.as_of}."
+        f" {unconfirmed} of {len(prices.by_name)} prices are marked `check` in"
+        " ops/cost/prices.json: compare them with AWS's pages.",
+        *map(_usage_note, bills),
+        "The traffic is assumed to be even. Lambda's time is scaled from docs/performance.md, not"
+        " measured on AWS. docs/cost.md lists all assumptions.",
+        f"Not included: {', '.join(NOT_INCLUDED)}.",
     ]
     for paragraph in paragraphs:
         yield textwrap.fill(paragraph, WIDTH)
 
 
-def _flow_remark(one: Comparison) -> str:
-    flow = one.ours.flow
-    if not flow.changes:
-        return f"{one.name}: no change is forwarded; what remains is paid for standing there."
+def _usage_note(bill: Bill) -> str:
+    usage = bill.usage
+    if not usage.changes:
+        return f"{bill.name}: no change is sent; the bill is for resources that exist."
     return (
-        f"{one.name}: {told(flow.batch_changes)} changes a call of the forwarder,"
-        f" {told(flow.billed_bytes / flow.changes)} bytes of Firehose billed for a change of"
-        f" {told(flow.line_bytes)}; {told(flow.stored_bytes / GB)} GB of rows a month, which one"
-        f" query over all of them reads for {told(one.athena_usd)} USD."
+        f"{bill.name}: {format_amount(usage.batch_changes)} changes per forwarder call."
+        f" Firehose bills {format_amount(usage.billed_bytes / usage.changes)} bytes for a change of"
+        f" {format_amount(usage.change_bytes)} bytes. An Athena query over all"
+        f" {format_amount(usage.stored_bytes / GB)} GB of the month costs"
+        f" {format_amount(bill.full_scan_usd)} USD."
     )
 
 
-def document(
-    found: Sequence[Comparison], prices: Prices, assumptions: Assumptions
-) -> dict[str, Any]:
-    """All of it for a script, with every quantity, price and assumption."""
-    ours, by_hand = _sums(found)
+def document(bills: Sequence[Bill], prices: Prices, assumptions: Assumptions) -> dict[str, Any]:
+    """Return the JSON document with every quantity, price and assumption."""
     return {
         "region": prices.region,
         "prices_as_of": prices.as_of,
         "currency": "USD",
         "month_hours": HOURS,
-        "usd": ours,
-        "by_hand_usd": by_hand,
-        "pipelines": {
-            one.name: {
-                "traffic": dataclasses.asdict(one.traffic),
-                "plan": dataclasses.asdict(one.plan),
-                "ours": _bill_document(one.ours),
-                "by_hand": _bill_document(one.by_hand),
-                "athena_scan_of_the_months_rows_usd": one.athena_usd,
-            }
-            for one in found
-        },
-        "by_hand_means": BY_HAND,
-        "left_out": list(LEFT_OUT),
+        "usd": sum(bill.usd for bill in bills),
+        "pipelines": {bill.name: {"usd": bill.usd, **dataclasses.asdict(bill)} for bill in bills},
+        "not_included": list(NOT_INCLUDED),
         "assumptions": dataclasses.asdict(assumptions),
         "prices": {name: dataclasses.asdict(price) for name, price in prices.by_name.items()},
-    }
-
-
-def _bill_document(bill: Bill) -> dict[str, Any]:
-    return {
-        "usd": bill.usd,
-        "lines": [dataclasses.asdict(line) for line in bill.lines],
-        "flow": dataclasses.asdict(bill.flow),
     }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, BinaryIO, Optional
 
 import click
 
-from streaming_etl.ops.cost.cli_inputs import overrides
+from streaming_etl.ops.stack_settings import parse_overrides
 from streaming_etl.ops.transform_test.selection import asked_for
 from streaming_etl.stack.console import say, show_json, show_table
 from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
@@ -75,7 +75,7 @@ def transform_test(
     from streaming_etl.ops.transform_test.runner import Trial
     from streaming_etl.ops.transform_test.samples import Source, samples_of
 
-    asked = asked_for(transform, stack, overrides({}, free), key_names)
+    asked = asked_for(transform, stack, parse_overrides(free), key_names)
     trial = Trial(asked)
     say(f"{asked.file} as {trial.table.format}, with the settings of {asked.told}.")
     tried = [

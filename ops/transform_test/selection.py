@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from streaming_etl.ops.cost.cli_inputs import one_pipeline, stack_settings
+from streaming_etl.ops.stack_settings import default_settings, stack_settings
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import ROOT
 
@@ -42,11 +42,11 @@ def asked_for(
     """
     file, name, told = _named(transform, stack)
     if name is not None:
-        args = stack_settings(ROOT, stack or DEFAULT_STACK, changed or {}, name)[1][name]
+        args = stack_settings(stack or DEFAULT_STACK, changed or {}, only=name).pipelines[name]
     else:
         # With a crawler, so that a module without COLUMNS is not refused; rows are the same.
         given = {"transform_module": str(transform), "catalog": "crawler", **(changed or {})}
-        [args] = one_pipeline(given).values()
+        args = default_settings(given)
     return Asked(file, args, told, _key_names(args, name, key_names))
 
 
@@ -106,7 +106,7 @@ def _named(transform: str, stack: Optional[str]) -> tuple[Path, Optional[str], s
 def _pipelines(stack: Optional[str]) -> "dict[str, StreamingEtlPipelineArgs]":
     if stack is None and not (ROOT / f"Pulumi.{DEFAULT_STACK}.yaml").exists():
         return {}
-    return stack_settings(ROOT, stack or DEFAULT_STACK, {})[1]
+    return stack_settings(stack or DEFAULT_STACK, {}).pipelines
 
 
 def _found(path: Path) -> Path:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from local.emulator.process import Emulator
-from streaming_etl.ops.cost import usage as flow
 from streaming_etl.ops.transform_test import module_loader as loaded
 from streaming_etl.ops.transform_test import rows
 from streaming_etl.ops.transform_test import selection as asked
@@ -24,17 +23,6 @@ def emulator() -> Iterator[Emulator]:
 @pytest.fixture(scope="session")
 def aws(emulator: Emulator) -> Clients:
     return emulator.clients
-
-
-@pytest.fixture
-def measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CPU figures that stay as they are when the benchmark is run anew: what is counted by hand
-    rests on them."""
-    forwarder = {"packed": (7.0, 17.7, 54.4), "alone": (22.2, 51.5, 190.6)}
-    packed, alone, simple = (6.2, 16.7, 58.0), (9.8, 20.2, 60.6), (22.3, 61.6, 236.1)
-    transform = {("json", "packed"): packed, ("json", "alone"): alone, ("json", "simple"): simple}
-    monkeypatch.setattr(flow, "FORWARDER", forwarder)
-    monkeypatch.setattr(flow, "TRANSFORM", transform)
 
 
 @pytest.fixture

@@ -1,24 +1,23 @@
-"""What docs/cost.md tells from the code: `python -m tools.docs.cost_page` writes it anew."""
+"""Generator of the example and the tables in docs/cost.md."""
 
 import dataclasses
+from pathlib import Path
 
 from click.testing import CliRunner
 
 from streaming_etl.ops.__main__ import commands
 from streaming_etl.ops.cost.assumptions import Assumptions
-from streaming_etl.ops.cost.number_format import told
 from streaming_etl.ops.cost.prices import Prices, read_prices
-from tests.components.pipelines import ROOT
-from tools.docs.marked_blocks import replace_blocks
+from streaming_etl.ops.cost.render import format_amount
 from tools.docs.settings_tables import field_docs, table
 
-PAGE = ROOT / "docs" / "cost.md"
-EXAMPLE = ["cost", "--from-stack", "dev", "--changes", "100M", "--changes", "shipments=5M"]
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "cost.md"
+EXAMPLE = ["cost", "--stack", "dev", "--changes", "100M", "--changes", "shipments=5M"]
 REGIONS = ("us-east-1", "us-west-2", "ap-northeast-1")
 
 
 def example() -> str:
-    """The command and all that it prints."""
+    """The command and its output."""
     result = CliRunner().invoke(commands, EXAMPLE, catch_exceptions=False)
     lines = [f"$ streaming-etl {' '.join(EXAMPLE)}", *result.output.splitlines()]
     return "\n".join(["```text", *(line.rstrip() for line in lines), "```"])
@@ -30,36 +29,27 @@ def assumptions() -> str:
         [f"`{name}`", f"{value:g}", docs[name]]
         for name, value in dataclasses.asdict(Assumptions()).items()
     ]
-    return table(["assumption", "default", "meaning"], rows)
+    return table(["assumption", "value", "meaning"], rows)
 
 
 def prices() -> str:
     regions: list[Prices] = [read_prices(region) for region in REGIONS]
     rows = []
     for name, price in regions[0].by_name.items():
-        cells = [tiers(region, name) for region in regions]
+        cells = [_tiers(region, name) for region in regions]
         rows.append([f"`{name}`", f"[{price.unit}]({price.source})", *cells])
     return table(["price", "per", *REGIONS], rows)
 
 
-def tiers(prices: Prices, name: str) -> str:
-    """A price with its tiers in USD; a star where it is to be checked."""
+def _tiers(prices: Prices, name: str) -> str:
+    """The tiers of a price in USD; a star marks a price that needs a check."""
     price = prices.by_name[name]
-    told_tiers = [
+    tiers = [
         f"{tier.usd:.10f}".rstrip("0").rstrip(".")
-        + (f" to {told(tier.up_to)}" if tier.up_to else "")
+        + (f" to {format_amount(tier.up_to)}" if tier.up_to else "")
         for tier in price.tiers
     ]
-    return ", ".join(told_tiers) + (" *" if price.seen == "check" else "")
+    return ", ".join(tiers) + (" *" if price.seen == "check" else "")
 
 
 BLOCKS = {"example": example, "assumptions": assumptions, "prices": prices}
-
-
-def written(page: str) -> str:
-    """The page with every block between its marks told anew."""
-    return replace_blocks(page, BLOCKS)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text()))

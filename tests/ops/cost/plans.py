@@ -1,4 +1,4 @@
-"""Plans whose every number is round, so that a month can be counted by hand."""
+"""Plans with round numbers, so that a month can be computed by hand."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 from streaming_etl.ops.cost.assumptions import Assumptions
 from streaming_etl.ops.cost.plan import MIB, Plan, Traffic
 
-# Nothing beside the images, nothing but the CPU of the changes: what a case is not about is 0.
 PLAIN = Assumptions(
     stream_bytes=0,
     line_bytes=0,
@@ -16,11 +15,12 @@ PLAIN = Assumptions(
     parse_ms_per_mib=0,
     put_wait_ms=0,
 )
+"""Assumptions without overheads: only images and the CPU time of changes count."""
 SECONDS = 2_628_000
-"""Of a month of 730 hours."""
+"""Seconds in a month of 730 hours."""
 
 PLAN = Plan(
-    kinds=("INSERT", "MODIFY", "REMOVE"),
+    event_names=("INSERT", "MODIFY", "REMOVE"),
     old_image="on_remove",
     shards=1,
     parallelization_factor=1,
@@ -36,7 +36,7 @@ PLAN = Plan(
     format="json",
     compressed=True,
     dynamic=False,
-    folders=1,
+    prefixes=1,
     buffer_bytes=64 * MIB,
     buffer_seconds=120,
     crawler_runs=0,

@@ -1,4 +1,4 @@
-"""From settings to what costs: the stack's own, and those that the code beside it tells."""
+"""Plans read from settings, and assumptions compared with their sources."""
 
 import re
 from dataclasses import replace
@@ -9,8 +9,9 @@ import pytest
 
 from streaming_etl.components.settings.stack_config import args_from_config
 from streaming_etl.handlers.wire.change_line import change_line
-from streaming_etl.ops.cost.assumptions import FORWARDER, SIZES, TRANSFORM, Assumptions, assume
-from streaming_etl.ops.cost.plan import MIB, Plan, by_hand, plan_of
+from streaming_etl.ops.cost.assumptions import FORWARDER, SIZES, TRANSFORM, Assumptions
+from streaming_etl.ops.cost.plan import MIB, Plan, plan_of, runs_per_month
+from streaming_etl.stack.config import read_config
 from streaming_etl.stack.errors import CommandError
 from tests.components.pipelines import ROOT, dev_stack
 from tools.bench.events import SHAPES, stream_records
@@ -22,16 +23,16 @@ MINIMAL: dict[str, Any] = {
 }
 
 
-def planned(**given: Any) -> Plan:
-    return plan_of(args_from_config("settings", {**MINIMAL, **given}), Assumptions())
+def planned(**settings: Any) -> Plan:
+    return plan_of(args_from_config("settings", {**MINIMAL, **settings}), Assumptions())
 
 
 DEFAULT = planned()
 
 
-def test_the_default_settings_make_this_plan() -> None:
+def test_reads_the_plan_of_the_default_settings() -> None:
     expected = Plan(
-        kinds=("INSERT", "MODIFY", "REMOVE"),
+        event_names=("INSERT", "MODIFY", "REMOVE"),
         old_image="on_remove",
         shards=4,
         parallelization_factor=2,
@@ -47,7 +48,7 @@ def test_the_default_settings_make_this_plan() -> None:
         format="json",
         compressed=True,
         dynamic=False,
-        folders=1,
+        prefixes=1,
         buffer_bytes=64 * MIB,
         buffer_seconds=120,
         crawler_runs=0,
@@ -60,7 +61,7 @@ def test_the_default_settings_make_this_plan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "changed"),
+    ("settings", "changed"),
     [
         ({"format": "parquet"}, {"format": "parquet"}),
         ({"delivery": {"compression": "UNCOMPRESSED"}}, {"compressed": False}),
@@ -69,16 +70,12 @@ def test_the_default_settings_make_this_plan() -> None:
             {"crawler_runs": 365 / 12},
         ),
         (
-            {
-                "partitions": {
-                    "dynamic_partition_keys": {"carrier": ["a", "b", "c"], "zone": ["x", "y"]}
-                }
-            },
-            {"dynamic": True, "folders": 6},
+            {"partitions": {"dynamic_partition_keys": {"a": ["1", "2", "3"], "b": ["x", "y"]}}},
+            {"dynamic": True, "prefixes": 6},
         ),
         (
             {"partitions": {"dynamic_partition_keys": {"store": []}}},
-            {"dynamic": True, "folders": 10},
+            {"dynamic": True, "prefixes": 10},
         ),
         ({"partitions": {"partition_time": "event"}}, {"dynamic": True}),
         ({"source": {"read_capacity": 300, "write_capacity": 100}}, {"shards": 1}),
@@ -89,11 +86,9 @@ def test_the_default_settings_make_this_plan() -> None:
         ({"architecture": "x86_64"}, {"architecture": "x86_64"}),
         ({"monitoring": {"dashboard": False}}, {"dashboards": 0}),
         (
-            {"forwarder": {"event_names": ["INSERT"], "old_image": "never"}},
-            {"kinds": ("INSERT",), "old_image": "never"},
+            {"delivery": {"buffer_mib": 5, "buffer_seconds": 300}},
+            {"buffer_bytes": 5 * MIB, "buffer_seconds": 300},
         ),
-        ({"delivery": {"buffer_mib": 5}}, {"buffer_bytes": 5 * MIB}),
-        ({"delivery": {"buffer_seconds": 300}}, {"buffer_seconds": 300}),
         (
             {"transform": {"buffer_mib": 0.5, "buffer_seconds": 30, "memory_mib": 1024}},
             {
@@ -105,6 +100,8 @@ def test_the_default_settings_make_this_plan() -> None:
         (
             {
                 "forwarder": {
+                    "event_names": ["INSERT"],
+                    "old_image": "never",
                     "batch_size": 100,
                     "batching_window_seconds": 30,
                     "parallelization_factor": 1,
@@ -114,6 +111,8 @@ def test_the_default_settings_make_this_plan() -> None:
                 }
             },
             {
+                "event_names": ("INSERT",),
+                "old_image": "never",
                 "batch_size": 100,
                 "window_seconds": 30,
                 "parallelization_factor": 1,
@@ -124,120 +123,92 @@ def test_the_default_settings_make_this_plan() -> None:
         ),
     ],
 )
-def test_a_setting_changes_of_the_plan_what_it_costs(
-    given: dict[str, Any], changed: dict[str, Any]
+def test_a_setting_changes_only_its_part_of_the_plan(
+    settings: dict[str, Any], changed: dict[str, Any]
 ) -> None:
-    plan = planned(**given)
-    alarms = {"alarm_metrics": plan.alarm_metrics}
-    assert plan == replace(DEFAULT, **alarms, **changed)
+    plan = planned(**settings)
+    assert plan == replace(DEFAULT, **{"alarm_metrics": plan.alarm_metrics, **changed})
 
 
-def test_made_by_hand_differs_in_these_and_in_nothing_else() -> None:
-    plan = planned(format="csv", architecture="x86_64")
+@pytest.mark.parametrize(
+    ("schedule", "per_year"),
+    [
+        ("cron(0/5 * * * ? *)", 105_120),
+        ("cron(0,30 8-17 ? * MON-FRI *)", 20 * 261),
+        ("cron(0 3 ? * 1 *)", 52),
+        ("cron(0 3 ? * SUN *)", 52),
+        ("cron(0 3 1/10 * ? *)", 12 + 12 + 12 + 7),
+        ("cron(0 3 1 jan,JUL ? *)", 2),
+        ("cron(0 3 L * ? *)", 12),
+        ("cron(0 3 15W 3-5 ? *)", 3),
+        ("cron(0 3 ? * 6#3 2027)", 12),
+        ("cron(0 3 ? * FRIL *)", 12),
+        ("cron(0 0 31 12 ? *)", 1),
+    ],
+)
+def test_counts_the_runs_of_a_cron_expression(schedule: str, per_year: int) -> None:
+    assert runs_per_month(schedule) * 12 == pytest.approx(per_year)
 
-    assert by_hand(plan) == replace(
-        plan,
-        whole_records=True,
-        max_changes_per_record=1,
-        batch_size=100,
-        window_seconds=0,
-        parallelization_factor=1,
-        crawler_runs=8_760,
-        alarm_metrics=0,
-        dashboards=0,
-        object_events=False,
-    )
+
+@pytest.mark.parametrize(
+    "fields",
+    ["60 * * * ? *", "0/0 * * * ? *", "0 noon * * ? *", "0 3 * * * *", "0 3 * * ?", "0 3 LW * ? *"],
+)
+def test_rejects_an_invalid_cron_expression(fields: str) -> None:
+    with pytest.raises(CommandError) as rejected:
+        runs_per_month(f"cron({fields})")
+    assert rejected.value.code == "invalid-schedule"
+    assert rejected.value.details == {"schedule": f"cron({fields})"}
 
 
-def test_the_alarms_dashboards_and_object_events_of_a_plan_are_those_of_the_dev_stack() -> None:
-    from streaming_etl.stack.outputs import read_config
-
+def test_counts_the_alarms_dashboards_and_object_events_of_the_dev_stack() -> None:
     nodes = dev_stack().nodes
     counted, plans = {}, {}
     for name, args in read_config(ROOT).pipelines.items():
         own = [node for node in nodes if node.name.startswith(f"{name}-")]
         metrics = [
-            # An alarm on a formula is billed by the metrics in it.
+            # An alarm on a formula is billed by its metrics.
             sum("metric" in query for query in node.inputs.get("metricQueries") or ()) or 1
             for node in own
             if node.type.endswith(":MetricAlarm")
         ]
         dashboards = sum(node.type.endswith(":Dashboard") for node in own)
-        told = [node for node in own if node.inputs.get("eventbridge") is True]
-        counted[name] = (sum(metrics), dashboards, len(told))
+        event_sources = [node for node in own if node.inputs.get("eventbridge") is True]
+        counted[name] = (sum(metrics), dashboards, len(event_sources))
         plan = plan_of(args, Assumptions())
         plans[name] = (plan.alarm_metrics, plan.dashboards, plan.object_events)
     assert plans == counted
 
 
-def test_the_cpu_of_a_change_is_what_the_page_on_performance_measured() -> None:
+def test_cpu_times_are_those_of_the_performance_page() -> None:
     page = (ROOT / "docs" / "performance.md").read_text()
     tables = dict(re.findall(r"### (.+)\n\n((?:\|.*\n)+)", page))
     assert tuple(shape.image_bytes for shape in SHAPES) == SIZES
 
     def column(table: str, index: int, *begins: str) -> tuple[float, ...]:
         lines = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()]
-        found = [line for line in lines if tuple(line[: len(begins)]) == begins]
-        return tuple(float(line[index]) for line in found)
+        matches = [line for line in lines if tuple(line[: len(begins)]) == begins]
+        return tuple(float(line[index]) for line in matches)
 
-    whole = tables["Transform, changes as the stream gives them: CPU µs a change"]
-    sent = tables["Transform, changes as our forwarder sends them: CPU µs a change"]
+    transform = tables["Transform, changes as our forwarder sends them: CPU µs a change"]
     assert {
-        ("csv", "packed"): column(sent, 5, "CSV", "packed"),
-        ("csv", "alone"): column(sent, 5, "CSV", "one change"),
-        ("csv", "simple"): column(whole, 4, "CSV", "one change"),
-        ("json", "packed"): column(sent, 5, "JSON lines", "packed"),
-        ("json", "alone"): column(sent, 5, "JSON lines", "one change"),
-        ("json", "simple"): column(whole, 4, "JSON lines", "one change"),
+        ("csv", "aggregated"): column(transform, 5, "CSV", "packed"),
+        ("csv", "single"): column(transform, 5, "CSV", "one change"),
+        ("json", "aggregated"): column(transform, 5, "JSON lines", "packed"),
+        ("json", "single"): column(transform, 5, "JSON lines", "one change"),
     } == TRANSFORM
     forwarder = tables["Forwarder with boto3: CPU µs a change"]
     names = [shape.name for shape in SHAPES]
     measured = {
-        "alone": tuple(column(forwarder, 2, name)[0] for name in names),
-        "packed": tuple(column(forwarder, 3, name)[0] for name in names),
+        "single": tuple(column(forwarder, 2, name)[0] for name in names),
+        "aggregated": tuple(column(forwarder, 3, name)[0] for name in names),
     }
     assert measured == FORWARDER
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_a_change_is_as_large_as_the_forwarder_makes_it(shape: Any) -> None:
+def test_the_assumed_size_of_a_change_is_that_of_the_forwarder(shape: Any) -> None:
     records = list(islice(stream_records(shape), 400))
     mean = sum(len(change_line(record, "on_remove")) for record in records) / len(records)
 
     assert Assumptions().line_bytes == pytest.approx(mean - shape.image_bytes, abs=10)
-
-
-def test_an_assumption_is_given_anew_by_its_name() -> None:
-    assert assume(["gzip_ratio=8", "put_wait_ms=0.1k"]) == Assumptions(
-        gzip_ratio=8, put_wait_ms=100
-    )
-
-
-@pytest.mark.parametrize(
-    ("given", "refusal"),
-    [
-        (
-            "gzip_ration=8",
-            "--assume gzip_ration=8: there is no assumption 'gzip_ration': did you mean"
-            " gzip_ratio?",
-        ),
-        (
-            "cpu_factor=fast",
-            "--assume cpu_factor=fast: 'fast' is no number: digits, and k, M or B for thousands,"
-            " millions and billions are allowed; write for example 10M or 2.5k.",
-        ),
-        (
-            "crawler_minutes=1",
-            "crawler_minutes=1 is out of range: 10 or more is allowed; use 10 or more.",
-        ),
-        (
-            "insert_share=0.9",
-            "insert_share=0.9 and remove_share=0.15 are more than all changes: at most 1 together"
-            " is allowed; lower one of them.",
-        ),
-    ],
-)
-def test_an_assumption_that_cannot_be_is_refused(given: str, refusal: str) -> None:
-    with pytest.raises(CommandError) as refused:
-        assume([given])
-    assert str(refused.value) == refusal

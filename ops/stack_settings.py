@@ -1,0 +1,159 @@
+"""Settings of a stack's pipelines, read from its config or outputs, with `--set`."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import yaml
+
+from streaming_etl.stack.config import StackConfig, read_config
+from streaming_etl.stack.errors import CommandError, UsageError
+from streaming_etl.stack.outputs import DeployedPipeline, open_stack
+
+if TYPE_CHECKING:
+    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+
+REQUIRED_SETTINGS = {"table_name": "table", "transform_module": "transform.py", "partitions": {}}
+
+Settings = dict[str, Any]
+"""Nested settings, spelled as in a stack's config."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StackSettings:
+    """The validated settings of every pipeline of a stack."""
+
+    source: str
+    """Config file, or the stack's outputs."""
+    region: Optional[str]
+    pipelines: "dict[str, StreamingEtlPipelineArgs]"
+
+
+def parse_overrides(texts: Sequence[str]) -> Settings:
+    """Parse `group.name=value` with YAML values; raises UsageError."""
+    overrides: Settings = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        *groups, name = path.split(".")
+        if not equals or not all([*groups, name]):
+            raise UsageError(
+                f"--set must be SETTING=VALUE (got {text}). Write for example"
+                " forwarder.batching_window_seconds=60.",
+                code="set-not-an-assignment",
+                text=text,
+            )
+        inner = overrides
+        for group in groups:
+            inner = inner.setdefault(group, {})
+            if not isinstance(inner, dict):
+                raise UsageError(
+                    f"--set {text} conflicts with an earlier --set {group}={inner}. Remove one.",
+                    code="set-conflict",
+                    text=text,
+                    group=group,
+                )
+        try:
+            inner[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UsageError(
+                f"--set {path} must have a YAML value (got {value}). Write it as in the stack's"
+                " config.",
+                code="set-not-yaml",
+                text=text,
+            ) from None
+    return overrides
+
+
+def stack_settings(
+    stack: str,
+    overrides: Settings,
+    *,
+    only: Optional[str] = None,
+    outputs: Optional[Path] = None,
+) -> StackSettings:
+    """Read a stack's settings, each pipeline's merged with `overrides`.
+
+    The config file in the current directory is read when it has tables, because a stack need not
+    be deployed; otherwise the stack's outputs. only: the one pipeline that `overrides` is for.
+    outputs: a file of outputs to read instead. Raises CommandError.
+    """
+    if outputs is None and (config := _config_with_tables(stack)):
+        return _from_config(config, overrides, only)
+    pipelines = open_stack(stack, outputs, None).pipelines
+    if not pipelines:
+        raise _no_pipelines(stack)
+    merged = {
+        pipeline.name: _merged_output(pipeline, overrides if only in (None, pipeline.name) else {})
+        for pipeline in pipelines
+    }
+    return StackSettings(f"the outputs of {stack}", pipelines[0].region or None, merged)
+
+
+def default_settings(overrides: Settings) -> "StreamingEtlPipelineArgs":
+    """Return the default settings merged with `overrides`; raises CommandError."""
+    return _validated(merge(REQUIRED_SETTINGS, overrides), "--set")
+
+
+def merge(settings: Any, overrides: Settings) -> Any:
+    """Return `settings` with the values of `overrides`; anything but a mapping is unchanged."""
+    if not isinstance(settings, Mapping):
+        return settings
+    merged = dict(settings)
+    for name, value in overrides.items():
+        group = isinstance(value, dict) and isinstance(settings.get(name, {}), Mapping)
+        merged[name] = merge(settings.get(name, {}), value) if group else value
+    return merged
+
+
+def _config_with_tables(stack: str) -> Optional[StackConfig]:
+    directory = Path.cwd()
+    if not ((directory / "Pulumi.yaml").exists() and (directory / f"Pulumi.{stack}.yaml").exists()):
+        return None
+    config = read_config(directory, stack)
+    return config if f"{config.project}:tables" in config.values else None
+
+
+def _from_config(config: StackConfig, overrides: Settings, only: Optional[str]) -> StackSettings:
+    tables = config.section("tables")
+    if isinstance(tables, dict):
+        tables = {
+            name: merge(table, overrides) if only in (None, name) else table
+            for name, table in tables.items()
+        }
+    # Dates of YAML become text, which the settings report.
+    text = json.dumps(tables, default=str)
+    values = {**config.values, f"{config.project}:tables": text}
+    config = dataclasses.replace(config, values=values)
+    if not config.pipelines:
+        raise _no_pipelines(config.stack)
+    return StackSettings(f"Pulumi.{config.stack}.yaml", config.region, config.pipelines)
+
+
+def _merged_output(pipeline: DeployedPipeline, overrides: Settings) -> "StreamingEtlPipelineArgs":
+    source = f"the output `settings` of {pipeline.name}"
+    return _validated(merge(pipeline.settings, overrides), source, pipeline.name)
+
+
+def _validated(
+    settings: Settings, source: str, name: str = "settings"
+) -> "StreamingEtlPipelineArgs":
+    # Imports Pulumi, which `--help` does not need.
+    from streaming_etl.components.settings.stack_config import args_from_config
+    from streaming_etl.components.settings.validation import SettingsError
+
+    try:
+        return args_from_config(name, settings)
+    except SettingsError as error:
+        raise CommandError(
+            f"{source}: {error}", code="invalid-settings", source=source, problems=error.problems
+        ) from None
+
+
+def _no_pipelines(stack: str) -> CommandError:
+    return CommandError(
+        f"The stack {stack} has no pipelines. Add one below `tables` in Pulumi.{stack}.yaml.",
+        code="no-pipelines",
+        stack=stack,
+    )

@@ -1,0 +1,262 @@
+"""Command line of `streaming-etl cost`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streaming_etl.ops.__main__ import commands
+from streaming_etl.ops.cost import command
+from streaming_etl.ops.cost.assumptions import Assumptions
+from streaming_etl.ops.cost.bill import Bill, bill_of
+from streaming_etl.ops.cost.plan import Traffic, plan_of
+from streaming_etl.ops.cost.prices import read_prices
+from streaming_etl.ops.cost.render import NOT_INCLUDED, cents, format_amount, notes, parse_amount
+from streaming_etl.stack.config import read_config
+from streaming_etl.stack.errors import CommandError
+from tests.components.pipelines import ROOT
+
+TOKYO = read_prices("ap-northeast-1")
+TABLE = "{table_name: orders, transform_module: t.py, partitions: {}}"
+
+
+def cost(*arguments: str) -> Result:
+    return CliRunner().invoke(commands, ["cost", *arguments])
+
+
+def document(*arguments: str) -> dict[str, Any]:
+    result = cost(*arguments, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    parsed: dict[str, Any] = json.loads(result.stdout)
+    return parsed
+
+
+def rejection(*arguments: str) -> CommandError:
+    with pytest.raises(CommandError) as rejected:
+        commands.main(["cost", *arguments], standalone_mode=False)
+    return rejected.value
+
+
+def dev_bills() -> list[Bill]:
+    traffic, assumptions = Traffic(changes=10_000_000, image_bytes=300), Assumptions()
+    return [
+        bill_of(name, traffic, plan_of(args, assumptions), TOKYO, assumptions)
+        for name, args in read_config(ROOT).pipelines.items()
+    ]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, with a Pulumi program without stacks."""
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_prints_every_billed_item_the_totals_and_the_notes() -> None:
+    bills = dev_bills()
+    result = cost("--stack", "dev")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = [line.rstrip() for line in result.stdout.splitlines()]
+    assert max(map(len, lines)) <= 100
+    text = "\n".join(notes(bills, TOKYO))
+    assert "\n".join(lines).endswith(f"\n\n{text}")
+    amounts = [(line.split("  ")[0], line.split()[-1]) for line in lines if line[-3:-2] == "."]
+    expected = [
+        pair
+        for bill in bills
+        for pair in [
+            *((f"{it.service}, {it.item}", it.usd) for it in bill.lines if it.quantity),
+            ("Total", bill.usd),
+        ]
+    ]
+    expected += [(bill.name, bill.usd) for bill in bills]
+    expected.append(("Total", sum(bill.usd for bill in bills)))
+    assert amounts == [(name, f"{cents(usd):,}") for name, usd in expected]
+
+
+def test_json_has_every_value_of_the_bills() -> None:
+    bills = dev_bills()
+    parsed = document("--stack", "dev")
+
+    pipelines = parsed.pop("pipelines")
+    assert list(parsed.pop("prices")) == list(TOKYO.by_name)
+    assert parsed == {
+        "region": "ap-northeast-1",
+        "prices_as_of": TOKYO.as_of,
+        "currency": "USD",
+        "month_hours": 730,
+        "usd": sum(bill.usd for bill in bills),
+        "not_included": list(NOT_INCLUDED),
+        "assumptions": vars(Assumptions()),
+    }
+    assert pipelines == {
+        bill.name: {
+            "name": bill.name,
+            "usd": bill.usd,
+            "traffic": vars(bill.traffic),
+            "plan": {**vars(bill.plan), "event_names": list(bill.plan.event_names)},
+            "usage": vars(bill.usage),
+            "lines": [vars(line) for line in bill.lines],
+            "full_scan_usd": bill.full_scan_usd,
+        }
+        for bill in bills
+    }
+
+
+def test_traffic_is_for_all_pipelines_or_for_one() -> None:
+    parsed = document(
+        *["--stack", "dev", "--changes", "orders=2.5k", "--changes", "1_000_000"],
+        *["--image-bytes", "shipments=1.5k"],
+    )
+
+    assert {name: bill["traffic"] for name, bill in parsed["pipelines"].items()} == {
+        "orders": {"changes": 2_500, "image_bytes": 300},
+        "shipments": {"changes": 1_000_000, "image_bytes": 1_500},
+    }
+
+
+def test_set_overrides_default_settings() -> None:
+    parsed = document(
+        *["--changes", "1B", "--image-bytes", "900", "--set", "format=parquet"],
+        *["--set", "forwarder.event_names=[INSERT, REMOVE]", "--set", "forwarder.batch_size=9"],
+    )
+    bill = parsed["pipelines"]["pipeline"]
+
+    assert bill["traffic"] == {"changes": 1e9, "image_bytes": 900}
+    changed = {"format": "parquet", "event_names": ["INSERT", "REMOVE"], "batch_size": 9}
+    default = document()["pipelines"]["pipeline"]["plan"]
+    assert bill["plan"] == {**default, **changed, "alarm_metrics": bill["plan"]["alarm_metrics"]}
+
+
+def test_set_overrides_one_setting_of_every_pipeline_of_a_stack() -> None:
+    unchanged = document("--stack", "dev")["pipelines"]
+    parsed = document("--stack", "dev", "--set", "partitions.partition_time=event")["pipelines"]
+
+    # The three carriers of shipments remain.
+    assert {
+        name: (bill["plan"]["dynamic"], bill["plan"]["prefixes"]) for name, bill in parsed.items()
+    } == {
+        "orders": (True, 1),
+        "shipments": (True, 3),
+    }
+    windows = document("--stack", "dev", "--set", "forwarder.batching_window_seconds=60")
+    for name, bill in windows["pipelines"].items():
+        assert bill["plan"] == {**unchanged[name]["plan"], "window_seconds": 60}
+
+
+def test_the_region_is_the_option_then_the_stacks_then_virginia(program: Path) -> None:
+    (program / "Pulumi.far.yaml").write_text(
+        f"config: {{'aws:region': eu-south-2, tables: {{orders: {TABLE}}}}}"
+    )
+
+    assert rejection("--stack", "far").details["region"] == "eu-south-2"
+    assert document("--stack", "far", "--region", "us-west-2")["region"] == "us-west-2"
+    assert document()["region"] == "us-east-1"
+
+
+def test_reads_a_stack_without_tables_in_its_config_from_its_outputs(program: Path) -> None:
+    (program / "Pulumi.prod.yaml").write_text("config: {'aws:region': us-east-1}\n")
+    outputs = program / "outputs.json"
+    settings = {"table_name": "t", "transform_module": "t.py", "partitions": {}, "format": "csv"}
+    names = [
+        *["bucket", "database", "table", "workgroup", "current_state_query_id"],
+        *["delivery_stream", "source_table", "source_table_arn", "source_stream_arn"],
+        *["failed_batches_location", "errors_location", "alarm_topic_arn"],
+        "failure_events_topic_arn",
+    ]
+    pipeline = {**dict.fromkeys(names, "x"), "region": "ap-northeast-1", "settings": settings}
+    outputs.write_text(json.dumps({"orders": pipeline, "other": 1}))
+
+    parsed = document("--stack", "prod", "--outputs", str(outputs), "--set", "architecture=x86_64")
+    assert parsed["region"] == "ap-northeast-1"
+    [(name, bill)] = parsed["pipelines"].items()
+    assert (name, bill["plan"]["format"], bill["plan"]["architecture"]) == (
+        "orders",
+        "csv",
+        "x86_64",
+    )
+
+    del pipeline["settings"]["table_name"]
+    outputs.write_text(json.dumps({"orders": pipeline}))
+    assert rejection("--stack", "prod", "--outputs", str(outputs)).code == "invalid-settings"
+
+
+@pytest.mark.parametrize("config", ["tables: {}", "tables: []", "tables:"])
+def test_rejects_a_stack_without_pipelines(config: str, program: Path) -> None:
+    (program / "Pulumi.dev.yaml").write_text(f"config:\n  {config}\n")
+
+    assert rejection("--stack", "dev").code == "no-pipelines"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "details"),
+    [
+        (["--changes", "ten"], "invalid-amount", {"option": "--changes", "value": "ten"}),
+        (["--image-bytes", "2M"], "invalid-amount", {"option": "--image-bytes", "value": "2M"}),
+        (
+            ["--stack", "dev", "--changes", "payments=1M"],
+            "unknown-pipeline",
+            {"option": "--changes", "pipeline": "payments", "known": ["orders", "shipments"]},
+        ),
+        (["--set", "batch_size"], "set-not-an-assignment", {"text": "batch_size"}),
+        (["--set", "forwarder.=1"], "set-not-an-assignment", {"text": "forwarder.=1"}),
+        (
+            ["--set", "forwarder=1", "--set", "forwarder.batch_size=2"],
+            "set-conflict",
+            {"text": "forwarder.batch_size=2", "group": "forwarder"},
+        ),
+        (["--set", "tags={"], "set-not-yaml", {"text": "tags={"}),
+        (["--outputs", str(ROOT / "Pulumi.yaml")], "outputs-without-stack", {}),
+    ],
+)
+def test_rejects_wrong_usage(arguments: list[str], code: str, details: dict[str, Any]) -> None:
+    error = rejection(*arguments)
+    assert (error.exit_code, error.code, error.details) == (2, code, details)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--set", "forwarder.batch_sise=5"], "invalid-settings"),
+        (["--stack", "dev", "--set", "forwarder.batch_size=0"], "invalid-settings"),
+        (["--region", "mars-north-1"], "region-without-prices"),
+        (
+            ["--set", "catalog=crawler", "--set", "crawler_schedule=cron(61 * * * ? *)"],
+            "invalid-schedule",
+        ),
+    ],
+)
+def test_rejects_invalid_settings(arguments: list[str], code: str) -> None:
+    error = rejection(*arguments)
+    assert (error.exit_code, error.code) == (1, code)
+
+
+def test_every_example_of_the_help_runs() -> None:
+    lines = [line for line in command.EPILOG.splitlines() if "streaming-etl cost" in line]
+    failures = [line for line in lines if cost(*line.partition("|")[0].split()[2:]).exit_code]
+    assert (len(lines), failures) == (5, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("1_000_000", 1e6), ("2.5k", 2_500), (".5M", 5e5), ("1,000", 1_000), ("3B", 3e9)],
+)
+def test_parses_amounts_with_units(text: str, number: float) -> None:
+    assert parse_amount(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "ten", "-1", "1e6", "5m", "1k2", "nan"])
+def test_rejects_other_text_as_an_amount(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        parse_amount(text)
+
+
+def test_formats_amounts_with_three_digits() -> None:
+    numbers = [0, 0.0000424, 0.42, 17, 999.4, 999.6, 43_750, 999_600, 10e6, 2.628e9]
+    assert [format_amount(number) for number in numbers] == [
+        *["0", "0.0000424", "0.42", "17", "999", "1k", "43.8k", "1M", "10M", "2.63B"]
+    ]
