@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from aws_croniter import AwsCroniter
+from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
 
 from streaming_etl.ops.cost.assumptions import Assumptions
 from streaming_etl.stack.errors import CommandError

@@ -161,7 +161,7 @@ def test_the_region_is_the_option_then_the_stacks_then_virginia(program: Path) -
 def test_reads_a_stack_without_tables_in_its_config_from_its_outputs(program: Path) -> None:
     (program / "Pulumi.prod.yaml").write_text("config: {'aws:region': us-east-1}\n")
     outputs = program / "outputs.json"
-    settings = {"table_name": "t", "transform_module": "t.py", "partitions": {}, "format": "csv"}
+    settings = {"table_name": "shop", "transform_module": "t.py", "partitions": {}, "format": "csv"}
     names = [
         *["bucket", "database", "table", "workgroup", "current_state_query_id"],
         *["delivery_stream", "source_table", "source_table_arn", "source_stream_arn"],
