@@ -1,8 +1,9 @@
 """One DynamoDB table in, one queryable lake table out: joins the stages, creates nothing else."""
 
+import dataclasses
 import inspect
-from collections.abc import Mapping
-from typing import Optional
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
 import pulumi
 from pulumi.provider.experimental.util import camel_case
@@ -69,7 +70,12 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     backfill_state_machine_arn: Optional[pulumi.Output[str]]
     """State machine of `streaming-etl backfill --export`; none without backfill."""
     backfill_location: Optional[pulumi.Output[str]]
-    """Where exports and what became of their files lie; none without backfill."""
+    """Location of exports and of the results of their files; none without backfill."""
+    region: pulumi.Output[str]
+    """AWS region."""
+    settings: pulumi.Output[dict[str, Any]]
+    """Every setting with its value, defaults included, nested as in the stack's config; the
+    commands read it."""
 
     def __init__(
         self,
@@ -145,10 +151,26 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.crawler = catalog.crawler_name
         self.backfill_state_machine_arn = backfill.state_machine_arn if backfill else None
         self.backfill_location = backfill.location if backfill else None
+        self.region = pulumi.Output.from_input(pipeline.account.region)
+        self.settings = pulumi.Output.from_input(plain_data(args))
         # As every language's SDK spells them that reads the component back.
         self.register_outputs({camel_case(name): it for name, it in self.outputs.items()})
 
     @property
-    def outputs(self) -> dict[str, Optional[pulumi.Output[str]]]:
-        """All of the above by name, for `pulumi.export`; None where there is none."""
+    def outputs(self) -> dict[str, Optional[pulumi.Output[Any]]]:
+        """All outputs by name, for `pulumi.export`; None where the resource does not exist."""
         return {name: getattr(self, name) for name in inspect.get_annotations(StreamingEtlPipeline)}
+
+
+def plain_data(value: Any) -> Any:
+    """Return settings as dicts and lists, for `args_from_config`."""
+    if dataclasses.is_dataclass(value):
+        return {
+            field.name: plain_data(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {key: plain_data(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain_data(item) for item in value]
+    return value

@@ -53,7 +53,9 @@ def told(annotation: Any, description: str, *, plain: bool = True) -> dict[str, 
     origin, given = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Sequence:
         return {"type": "array", "items": told(given[0], description), **common}
-    if origin is Mapping:
+    if annotation is Any:
+        return {"$ref": "pulumi.json#/Any", "description": description}
+    if origin in (Mapping, dict):
         assert given[0] is str
         values = told(given[1], description)
         return {"type": "object", "additionalProperties": values, **common}
@@ -113,7 +115,9 @@ def the_settings() -> dict[str, Any]:
                     for name, kind in outputs.items()
                 },
                 "required": sorted(
-                    camel(name) for name, kind in outputs.items() if kind == pulumi.Output[str]
+                    camel(name)
+                    for name, kind in outputs.items()
+                    if typing.get_origin(kind) is pulumi.Output
                 ),
             }
         },
@@ -142,10 +146,12 @@ def test_three_settings_must_be_given_and_four_may_be_outputs() -> None:
         ("", "databaseName"),
         ("LakeArgs", "bucketName"),
         ("LakeArgs", "kmsKeyArn"),
-        ("MonitoringArgs", "topicArn"),
+        ("MonitoringArgs", "alarmTopicArn"),
     }
     page = (ROOT / "docs" / "package.md").read_text()
-    assert "`databaseName`, `lake.bucketName`, `lake.kmsKeyArn` and `monitoring.topicArn`" in page
+    assert (
+        "`databaseName`, `lake.bucketName`, `lake.kmsKeyArn` and `monitoring.alarmTopicArn`" in page
+    )
 
 
 def test_no_line_of_a_description_is_indented() -> None:
