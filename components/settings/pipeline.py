@@ -1,16 +1,15 @@
-"""What may be asked of a pipeline: every setting, its default and its refusal; no provider."""
+"""Settings of a pipeline, and the rules across its groups."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import pulumi
 
 from streaming_etl.components.settings.backfill import BackfillArgs
-from streaming_etl.components.settings.monitoring import MonitoringArgs, check_late_forwarding
+from streaming_etl.components.settings.monitoring import MonitoringArgs, iterator_age_problems
 from streaming_etl.components.settings.partitions import PartitionArgs
-from streaming_etl.components.settings.schema_annotations import published
 from streaming_etl.components.settings.stages import (
     DeliveryArgs,
     ForwarderArgs,
@@ -18,33 +17,37 @@ from streaming_etl.components.settings.stages import (
     QueryArgs,
     SourceArgs,
     TransformArgs,
+    tag_problems,
 )
-from streaming_etl.components.settings.tags import check_tags
 from streaming_etl.components.settings.validation import (
-    refuse,
-    refuse_ignored,
-    require_choice,
-    require_text,
+    NOT_EMPTY,
+    Problem,
+    Related,
+    Settings,
+    invalid,
+    no_effect,
+    one_of,
+    text,
 )
 
-FORMATS = ("json", "csv", "parquet")
-CATALOGS = ("projection", "crawler")
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 ARCHITECTURES = ("arm64", "x86_64")
 
-# The only retentions that CloudWatch Logs takes, in days.
+# Retentions that CloudWatch Logs accepts, in days.
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+# fmt: off
 LOG_RETENTION_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
-    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
 )
+# fmt: on
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 # https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
 GLUE_NAME = re.compile(r"[a-z0-9_]{1,240}")
 PIPELINE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-# The longest names derived from a pipeline's, with what AWS allows; Pulumi adds 8 characters.
+# Longest names derived from a pipeline's, with AWS's limits; Pulumi adds 8 characters.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 DERIVED_NAMES = {
     "-lake-bucket": 63,
@@ -61,44 +64,54 @@ MAX_PIPELINE_NAME = min(
 CRON = re.compile(r"cron\((\S+ ){5}\S+\)")
 
 
-@published
-@dataclass(frozen=True, kw_only=True)
-class StreamingEtlPipelineArgs:
-    """One pipeline: a table, a transform module and partitions; all else has a default."""
+GLUE_TEXT = "at most 240 of a-z 0-9 _"
+# Firehose's minimum buffer for Parquet and for dynamic partitioning.
+# https://docs.aws.amazon.com/firehose/latest/APIReference/API_ExtendedS3DestinationConfiguration.html
+MIN_BUFFER_MIB, MIN_BUFFER_SECONDS = 64, 60
 
-    table_name: str
+
+@dataclass(frozen=True, kw_only=True)
+class StreamingEtlPipelineArgs(Settings):
+    """One pipeline: a table, a transform module and partitions; the rest has defaults."""
+
+    table_name: str = field(
+        metadata={"pattern": TABLE_NAME, "kind": "3 to 255 of a-z A-Z 0-9 _ . -"}
+    )
     """Name of the DynamoDB table. Changing it replaces the table and the lake table."""
-    transform_module: str
-    """Path of the Python file with `transform(change)` and, if wanted, COLUMNS."""
+    transform_module: str = field(metadata={"pattern": NOT_EMPTY, "kind": "the path of a file"})
+    """Path of the Python file with `transform(change)`, COLUMNS, or both."""
     partitions: PartitionArgs
-    """The folders of the lake."""
-    format: str = "json"
-    """Objects in the lake: json (one object a line), csv or parquet; the last two need COLUMNS.
-    Changing it leaves objects that the table can no longer read: move them."""
-    catalog: str = "projection"
-    """`projection`: an object is queryable as it lands, needs COLUMNS; `crawler`: on a schedule."""
-    crawler_schedule: str = "cron(10 * * * ? *)"
-    """When the crawler runs, UTC; each run costs at least ten minutes of a DPU."""
-    glue_table_name: Optional[str] = None
-    """Name of the lake table; by default the table's name in Glue's letters."""
-    database_name: Optional[pulumi.Input[str]] = None
-    """A Glue database from outside, shared by many pipelines; by default one is made."""
-    runtime: str = "python3.13"
-    """Lambda runtime of both functions."""
-    architecture: str = "arm64"
-    """Lambda processor of both functions: arm64 or x86_64."""
-    log_retention_days: int = 30
-    """Life of the logs, one of CloudWatch's fixed numbers of days."""
+    """Partition keys of the lake table."""
+    format: str = one_of("json", "csv", "parquet")
+    """Objects in the lake: json (one object per line), csv or parquet; the last two need COLUMNS.
+    After a change the table cannot read the existing objects: move them."""
+    catalog: str = one_of("projection", "crawler")
+    """`projection`: an object is queryable when it arrives, needs COLUMNS; `crawler`: after the
+    next run of a crawler."""
+    crawler_schedule: str = text(
+        "cron(10 * * * ? *)", CRON, "a Glue schedule of six fields, such as cron(10 * * * ? *)"
+    )
+    """When the crawler runs, UTC. Each run costs at least ten minutes of a DPU."""
+    glue_table_name: Optional[str] = text(None, GLUE_NAME, GLUE_TEXT)
+    """Name of the lake table; by default the table's name in Glue's characters."""
+    database_name: Optional[pulumi.Input[str]] = text(None, GLUE_NAME, GLUE_TEXT)
+    """Existing Glue database, shared by many pipelines; by default one is created."""
+    runtime: str = one_of(*RUNTIMES, default="python3.13")
+    """Lambda runtime of all functions."""
+    architecture: str = one_of(*ARCHITECTURES)
+    """Lambda processor of all functions: arm64 or x86_64."""
+    log_retention_days: int = one_of(*LOG_RETENTION_DAYS, default=30)
+    """Days after which logs are deleted, one of CloudWatch's fixed numbers."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags for everything that takes tags, beside the pipeline's own name."""
+    """Tags of all resources that have tags, in addition to the pipeline's name."""
     source: SourceArgs = field(default_factory=SourceArgs)
     """The DynamoDB table."""
     forwarder: ForwarderArgs = field(default_factory=ForwarderArgs)
-    """Stream to Firehose."""
+    """From the stream to Firehose."""
     transform: TransformArgs = field(default_factory=TransformArgs)
-    """The transform's Lambda."""
+    """The transform's Lambda function."""
     delivery: DeliveryArgs = field(default_factory=DeliveryArgs)
-    """Firehose to S3."""
+    """From Firehose to S3."""
     lake: LakeArgs = field(default_factory=LakeArgs)
     """The bucket."""
     query: QueryArgs = field(default_factory=QueryArgs)
@@ -106,129 +119,70 @@ class StreamingEtlPipelineArgs:
     monitoring: MonitoringArgs = field(default_factory=MonitoringArgs)
     """Alarms and dashboard."""
     backfill: BackfillArgs = field(default_factory=BackfillArgs)
-    """Large tables: what was there before the stream."""
+    """Load of a large table's existing items."""
 
-    def __post_init__(self) -> None:
-        check_types(self)
-        if not isinstance(self.table_name, str) or not TABLE_NAME.fullmatch(self.table_name):
-            raise refuse(
-                "table_name",
-                self.table_name,
-                "is no DynamoDB table name: 3 to 255 of a-z A-Z 0-9 _ . -; use the table's name.",
-            )
-        require_text("transform_module", self.transform_module, "it is the path of a Python file")
-        require_choice("format", self.format, FORMATS, "what the lake's objects hold")
-        require_choice("catalog", self.catalog, CATALOGS, "how Athena learns of partitions")
-        require_choice("runtime", self.runtime, RUNTIMES, "the Lambda runtimes this code runs on")
-        require_choice("architecture", self.architecture, ARCHITECTURES, "Lambda's processors")
-        retention = self.log_retention_days
-        require_choice("log_retention_days", retention, LOG_RETENTION_DAYS, "CloudWatch's numbers")
-        if not CRON.fullmatch(str(self.crawler_schedule)):
-            raise refuse(
-                "crawler_schedule",
-                self.crawler_schedule,
-                "is no Glue schedule: six fields in UTC; use for example cron(10 * * * ? *).",
-            )
-        check_glue_name("glue_table_name", self.glue_table_name)
-        if not isinstance(self.database_name, pulumi.Output):
-            check_glue_name("database_name", self.database_name)
-        self.check_catalog()
-        self.check_delivery()
-        check_late_forwarding(self.monitoring, self.forwarder)
-        self.check_backfill()
-
-    def check_catalog(self) -> None:
-        """Refuse settings of the catalog that is not chosen."""
+    def further_problems(self) -> Iterator[Problem]:
+        yield from tag_problems(self.tags)
+        catalog = Related("catalog", self.catalog)
         if self.catalog == "projection":
-            reason = "catalog='projection' has no crawler"
-            refuse_ignored(self, {"crawler_schedule"}, reason)
+            yield from no_effect(self, {"crawler_schedule"}, catalog)
         else:
-            reason = "catalog='crawler' projects nothing"
-            refuse_ignored(self.partitions, {"projection_start_year"}, reason)
+            for problem in no_effect(self.partitions, {"projection_start_year"}):
+                yield replace(problem, path="partitions", related=(catalog,))
+        yield from self.delivery_problems()
+        yield from iterator_age_problems(self.monitoring, self.forwarder)
+        yield from self.backfill_problems()
 
-    def check_delivery(self) -> None:
-        """Refuse what Firehose refuses of format, partitions and buffers together."""
-        delivery = self.delivery
-        reason = "Parquet" if self.format == "parquet" else "dynamic partitioning"
-        if (self.format == "parquet" or self.partitions.dynamic) and delivery.buffer_mib < 64:
-            raise refuse(
-                "buffer_mib",
-                delivery.buffer_mib,
-                f"is too small for {reason}: Firehose asks for 64 or more; use 64 to 128.",
-            )
-        if self.partitions.dynamic and delivery.buffer_seconds < 60:
-            raise refuse(
-                "buffer_seconds",
-                delivery.buffer_seconds,
-                "is too short for dynamic partitioning: Firehose asks for 60 or more; use 60.",
-            )
-        if self.format == "parquet":
-            refuse_ignored(delivery, {"compression"}, "Parquet compresses by itself")
-        forwarder, buffer_mib = self.forwarder, self.transform.buffer_mib
-        if forwarder.max_changes_per_record > 1 and forwarder.max_record_kib > buffer_mib * 1024:
-            raise refuse(
+    def delivery_problems(self) -> Iterator[Problem]:
+        """Combinations of format, partitions and buffers that Firehose rejects."""
+        delivery, partitions = self.delivery, self.partitions
+        because = [Related("format", self.format)] if self.format == "parquet" else []
+        dynamic = []
+        if partitions.partition_time == "event":
+            dynamic = [Related("partitions.partition_time", "event")]
+        elif partitions.dynamic:
+            keys = partitions.dynamic_partition_keys
+            dynamic = [Related("partitions.dynamic_partition_keys", keys)]
+        for name, value, low, related in (
+            ("buffer_mib", delivery.buffer_mib, MIN_BUFFER_MIB, because or dynamic),
+            ("buffer_seconds", delivery.buffer_seconds, MIN_BUFFER_SECONDS, dynamic),
+        ):
+            if related and value < low:
+                yield invalid(name, value, "minimum", *related, path="delivery", low=low)
+        if because:
+            for problem in no_effect(delivery, {"compression"}):
+                yield replace(problem, path="delivery", related=tuple(because))
+        forwarder, high = self.forwarder, self.transform.buffer_mib * 1024
+        if forwarder.max_changes_per_record > 1 and forwarder.max_record_kib > high:
+            yield invalid(
                 "max_record_kib",
                 forwarder.max_record_kib,
-                f"exceeds the transform's buffer_mib={buffer_mib}, with which Firehose calls it;"
-                f" use {int(buffer_mib * 1024)} or fewer, or a larger buffer_mib.",
+                "maximum",
+                Related("transform.buffer_mib", self.transform.buffer_mib),
+                path="forwarder",
+                high=int(high),
             )
 
-    def check_backfill(self) -> None:
-        """Refuse what the export of the table does not go with."""
+    def backfill_problems(self) -> Iterator[Problem]:
+        """Settings that do not go together with an export of the table."""
         if not self.backfill.enabled:
             return
-        source = self.source
-        if not source.use_existing and not source.point_in_time_recovery:
-            raise refuse(
-                "point_in_time_recovery",
-                source.point_in_time_recovery,
-                "does not go with backfill.enabled: DynamoDB exports a table from its continuous"
-                " backups; drop point_in_time_recovery, or backfill.",
+        enabled = Related("backfill.enabled", True)
+        recovery = self.source.point_in_time_recovery
+        if not self.source.use_existing and not recovery:
+            # DynamoDB exports a table from its continuous backups.
+            yield invalid(
+                "point_in_time_recovery", recovery, "conflict", enabled, path="source", kind="true"
             )
         if self.lake.bucket_name is not None:
-            refuse_ignored(self.backfill, {"retention_days"}, "a given bucket stays as it is")
+            bucket = Related("lake.bucket_name", self.lake.bucket_name)
+            for problem in no_effect(self.backfill, {"retention_days"}):
+                yield replace(problem, path="backfill", related=(bucket,))
 
 
-def check_types(args: StreamingEtlPipelineArgs) -> None:
-    """Refuse a group given as anything but its own class."""
-    groups = {
-        "partitions": PartitionArgs,
-        "source": SourceArgs,
-        "forwarder": ForwarderArgs,
-        "transform": TransformArgs,
-        "delivery": DeliveryArgs,
-        "lake": LakeArgs,
-        "query": QueryArgs,
-        "monitoring": MonitoringArgs,
-        "backfill": BackfillArgs,
-    }
-    for name, group in groups.items():
-        if not isinstance(getattr(args, name), group):
-            raise refuse(
-                name, getattr(args, name), f"is no {group.__name__}; pass {group.__name__}(...)."
-            )
-    check_tags(args.tags)
-
-
-def check_glue_name(field: str, value: object) -> None:
-    """Refuse a name that Glue refuses."""
-    if value is not None and (not isinstance(value, str) or not GLUE_NAME.fullmatch(value)):
-        raise refuse(field, value, "is no Glue name: a-z 0-9 _, at most 240; use lower case.")
-
-
-def check_pipeline_name(name: str) -> None:
-    """Refuse a name from which AWS names cannot be derived."""
+def pipeline_name_problems(name: object) -> Iterator[Problem]:
+    """Problems of a name from which AWS names cannot be derived."""
     if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name) or "--" in name:
-        raise refuse(
-            "name",
-            name,
-            "is no pipeline name: a-z 0-9 and single - between them, a letter first, because"
-            " bucket names derive from it; use lower case.",
-        )
-    if len(name) > MAX_PIPELINE_NAME:
-        raise refuse(
-            "name",
-            name,
-            f"is too long: {len(name)} characters, and AWS names derived from it leave room"
-            f" for {MAX_PIPELINE_NAME}; use {MAX_PIPELINE_NAME} or fewer.",
-        )
+        yield invalid("name", name, "pipeline-name")
+    elif len(name) > MAX_PIPELINE_NAME:
+        yield invalid("name", name, "pipeline-name-length", most=MAX_PIPELINE_NAME)

@@ -1,221 +1,242 @@
-"""From a stack's YAML to settings: the same classes, checked by the same words."""
+"""From a stack's YAML to settings, with the place that each value comes from."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import Any, Optional, TypeVar
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar
 
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.validation import (
-    NoEffectError,
-    SettingsError,
-    refuse_all,
-    refuse_no_map,
-    required,
-    unknown_settings,
+    Problem,
+    Settings,
+    build,
+    invalid,
+    raise_if_any,
+    renamed_settings,
 )
-from streaming_etl.components.table.lake_table import glue_name, prepare
 
-Args = TypeVar("Args")
-Inherited = dict[type, dict[str, Any]]
-"""Of each class the settings that came from the defaults."""
+Name = TypeVar("Name")
+Key = tuple[str, Any]
+"""A setting: its group, "" for the pipeline's own, and its name. Each tag is a setting."""
+Values = dict[Key, Any]
 
 DEFAULTS = "defaults"
-# What two tables cannot have in common.
-EACH_TABLES_OWN = ("table_name", "glue_table_name")
+TAGS = "tags"
+# Settings that no two tables can share.
+PER_TABLE_SETTINGS = ("table_name", "glue_table_name")
+# Problems of a file; the same file may be set for many tables.
+FILE_SETTINGS = ("transform_module", "requirements")
+
+GROUPS: Mapping[str, type[Settings]] = {
+    item.name: item.type
+    for item in fields(StreamingEtlPipelineArgs)
+    if isinstance(item.type, type) and is_dataclass(item.type)
+}
 
 
-def pipelines_from_config(
-    tables: object, defaults: object = None
-) -> dict[str, StreamingEtlPipelineArgs]:
-    """The settings of every pipeline of a stack, by its name, from the config's two maps.
+@dataclass(frozen=True)
+class PipelineConfig:
+    """Settings of one pipeline of a stack, and what is wrong with them."""
 
-    All of them are checked, their transform modules too, before the first is built.
-    Raises SettingsError with a line for everything that is wrong, each with its path.
-    """
-    pipelines = settings_from_config(tables, defaults)
-    refuse_all(_unprepared(pipelines))
-    refuse_all(clashes(pipelines))
-    return pipelines
+    path: str
+    args: StreamingEtlPipelineArgs
+    """Usable when there are no problems."""
+    inherited: frozenset[Key]
+    """Settings that come from the defaults."""
+    problems: list[Problem]
+
+    def located(self, problem: Problem) -> Problem:
+        """The problem with the path at which its value is set."""
+        path = self._path(problem.path, _key(problem))
+        related = []
+        for other in problem.related:
+            group, _, name = other.name.rpartition(".")
+            place = self._path(group, (group, name))
+            same_root = place.partition(".")[0] == path.partition(".")[0]
+            related.append(replace(other, path="" if same_root else place))
+        return replace(problem, path=path, related=tuple(related), pipelines=(self.path,))
+
+    def _path(self, group: str, key: Key) -> str:
+        root = DEFAULTS if key in self.inherited else self.path
+        return f"{root}.{group}" if group else root
 
 
 def settings_from_config(
     tables: object, defaults: object = None
 ) -> dict[str, StreamingEtlPipelineArgs]:
-    """The same without a look at transform modules and what they need.
+    """Settings of every pipeline, without a look at the transform modules.
 
     tables: the config's `tables`, a map of pipeline names to settings.
-    defaults: its `defaults`, settings of all tables; what a table sets itself goes before.
+    defaults: its `defaults`, settings of all tables; a table's own settings override them.
+    Raises SettingsError with all problems.
     """
-    if tables is None:
-        raise SettingsError(
-            "tables: there is no map of tables in the stack's config; write `streaming-etl:tables:`"
-            " with at least one table below it, as Pulumi.dev.yaml of the repository does."
-        )
+    configs, problems = read_stack(tables, defaults)
+    raise_if_any(problems)
+    return {name: config.args for name, config in configs.items()}
+
+
+def args_from_config(path: str, given: object) -> StreamingEtlPipelineArgs:
+    """Settings of one pipeline from plain data, as Pulumi reads it from the stack's config.
+
+    path: the place of `given` in messages, such as `tables.orders`.
+    Raises SettingsError with all problems.
+    """
+    config = build_without_unused_defaults(path, given, {})
+    raise_if_any(replace(problem, pipelines=()) for problem in config.problems)
+    return config.args
+
+
+def read_stack(
+    tables: object, defaults: object
+) -> tuple[dict[str, PipelineConfig], list[Problem]]:
+    """Settings of every pipeline by its name, and all problems of the stack."""
     if not isinstance(tables, Mapping) or not tables:
-        raise SettingsError(
-            f"tables: {tables!r} is no map of tables; name at least one below `tables` in the"
-            " stack's config, as Pulumi.dev.yaml does."
-        )
-    shared = _checked_defaults({} if defaults is None else defaults)
-    pipelines: dict[str, StreamingEtlPipelineArgs] = {}
-    problems: list[str] = []
-    for name, settings in tables.items():
-        try:
-            pipelines[name] = args_from_config(f"tables.{name}", settings, shared)
-        except SettingsError as error:
-            problems += error.problems
-    refuse_all(problems)
-    return pipelines
-
-
-def args_from_config(
-    path: str, given: object, defaults: Mapping[str, Any] = {}
-) -> StreamingEtlPipelineArgs:
-    """The settings of one pipeline from plain data, as Pulumi reads it from the stack's config.
-
-    path: where `given` stands, for error messages, such as `tables.orders`.
-    defaults: settings that hold where `given` has none; checked already.
-    Raises SettingsError with a line for everything that is wrong, each with its path.
-    """
-    problems: list[str] = []
-    args = _build(StreamingEtlPipelineArgs, path, given, defaults, {}, problems)
-    refuse_all(problems)
-    assert args is not None
-    return args
-
-
-def clashes(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> Iterator[str]:
-    """Where two pipelines would make the same table, or write to the same lake table."""
-    made: dict[str, str] = {}
-    written: dict[tuple[str, str], str] = {}
-    for name, args in pipelines.items():
-        if not args.source.use_existing:
-            first = made.setdefault(args.table_name, name)
-            if first != name:
-                yield (
-                    f"tables.{name}: table_name={args.table_name!r} is made by tables.{first}"
-                    " already: a table is made once; name another, or read it with"
-                    " `source: {use_existing: true}` once it is there."
-                )
-        if args.database_name is not None:
-            lake_table = args.glue_table_name or glue_name(args.table_name)
-            first = written.setdefault((str(args.database_name), lake_table), name)
-            if first != name:
-                yield (
-                    f"tables.{name}: the lake table {args.database_name}.{lake_table} is"
-                    f" tables.{first}'s already; give another glue_table_name."
-                )
-
-
-def _unprepared(pipelines: Mapping[str, StreamingEtlPipelineArgs]) -> Iterator[str]:
-    """Where a transform module, or what it needs, is refused; once for all tables that share it."""
-    refused: dict[str, list[str]] = {}
-    for name, args in pipelines.items():
-        try:
-            prepare(name, args)
-        except SettingsError as error:
-            refused.setdefault(str(error), []).append(name)
-    for problem, (first, *others) in refused.items():
-        yield f"tables.{first}{f' and {len(others):,} more' if others else ''}: {problem}"
-
-
-def _checked_defaults(given: object) -> Mapping[str, Any]:
-    """Settings of all tables, found to be right by themselves."""
-    if not isinstance(given, Mapping):
-        raise refuse_no_map(DEFAULTS, given)
-    problems = [
-        f"{DEFAULTS}: {name} is each table's own; set it there."
-        for name in EACH_TABLES_OWN
-        if name in given
-    ]
-    # As a table has them that sets no more than it must.
-    table = {"table_name": "table", "transform_module": "module.py", "partitions": {}}
-    own = {name: value for name, value in table.items() if name not in given}
-    _build(StreamingEtlPipelineArgs, DEFAULTS, own, given, {}, problems)
-    refuse_all(problems)
-    return given
-
-
-def _build(
-    cls: type[Args],
-    path: str,
-    given: object,
-    defaults: object,
-    inherited: Inherited,
-    problems: list[str],
-) -> Optional[Args]:
-    """Settings of a class; None where something is wrong, which then stands in `problems`.
-
-    What came from `defaults` is entered into `inherited`.
-    """
-    if not isinstance(given, Mapping) or not isinstance(defaults, Mapping):
-        wrong = defaults if isinstance(given, Mapping) else given
-        problems.append(str(refuse_no_map(path, wrong)))
-        return None
-    known = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    given, defaults = _taken_back(given, defaults)
-    merged = {**defaults, **given}
-    before = len(problems)
-    problems += [f"{path}: {problem}" for problem in unknown_settings(merged, known)]
-    if missing := [name for name, item in known.items() if name not in merged and required(item)]:
-        problems.append(f"{path}: {', '.join(missing)} must be set.")
-    values: dict[str, Any] = {}
-    for name in [name for name in known if name in merged]:
-        group, value = known[name].type, merged[name]
-        if isinstance(group, type) and dataclasses.is_dataclass(group):
-            own, shared = given.get(name, {}), defaults.get(name, {})
-            value = _build(group, f"{path}.{name}", own, shared, inherited, problems)
-        elif name == "tags" and isinstance(value, Mapping):
-            own, shared = _taken_back(value, defaults.get(name, {}))
-            value = {**shared, **own}
-        values[name] = value
-    inherited[cls] = {name: value for name, value in values.items() if name not in given}
-    if len(problems) > before:
-        return None
-    try:
-        return _effective(cls, values, inherited)
-    except SettingsError as error:
-        of_defaults = "" if path.partition(".")[0] == DEFAULTS else _origin(cls, error, inherited)
-        problems.append(f"{path}: {error}{of_defaults}")
-        return None
-
-
-def _effective(cls: type[Args], values: dict[str, Any], inherited: Inherited) -> Args:
-    """The settings, without the defaults that have no effect beside the others: those are meant
-    for other tables."""
-    while True:
-        try:
-            return cls(**values)
-        except NoEffectError as error:
-            name = error.setting
-            if name not in inherited.get(error.group, ()):
-                raise
-            if error.group is cls:
-                del values[name]
-                continue
-            [key] = [key for key, value in values.items() if type(value) is error.group]
-            values[key] = dataclasses.replace(values[key], **{name: error.default})
-
-
-def _taken_back(
-    given: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both without the defaults that a table takes back by `null`."""
-    back = {name for name, value in given.items() if value is None and name in defaults}
-    own = {name: value for name, value in given.items() if name not in back}
-    return own, {name: value for name, value in defaults.items() if name not in back}
-
-
-def _origin(cls: type, error: SettingsError, inherited: Inherited) -> str:
-    """Tells which of the settings that an error is about stand in `defaults`, not at its path."""
-    groups = inherited if cls is StreamingEtlPipelineArgs else {cls: inherited[cls]}
-    found = {
-        name
-        for group in groups.values()
-        for name, value in group.items()
-        if f"{name}={value!r}" in str(error)
+        return {}, [invalid("tables", tables, "no-tables")]
+    shared = {} if defaults is None else defaults
+    problems = defaults_problems(shared)
+    shared = shared if isinstance(shared, Mapping) else {}
+    configs = {
+        str(name): build_without_unused_defaults(f"tables.{name}", settings, shared)
+        for name, settings in tables.items()
     }
-    if isinstance(error, NoEffectError):
-        # What keeps it from having one stands in its group.
-        found |= set(inherited.get(error.group, ()))
-    return f" (`{DEFAULTS}` sets {', '.join(sorted(found))}.)" if found else ""
+    of_tables = [problem for config in configs.values() for problem in config.problems]
+    return configs, merged([*problems, *of_tables])
+
+
+def defaults_problems(defaults: object) -> list[Problem]:
+    """Problems of the defaults by themselves."""
+    problems = list(structure_problems(DEFAULTS, defaults))
+    if not isinstance(defaults, Mapping):
+        return problems
+    for name in PER_TABLE_SETTINGS:
+        if name in defaults:
+            problems.append(
+                invalid(name, defaults[name], "per-table-setting", path=DEFAULTS)
+            )
+    # A table with nothing but the required settings.
+    table = {"table_name": "table", "transform_module": "module.py", "partitions": {}}
+    own = {name: value for name, value in table.items() if name not in defaults}
+    config = build_without_unused_defaults(DEFAULTS, own, defaults)
+    return problems + [replace(problem, pipelines=()) for problem in config.problems]
+
+
+def build_without_unused_defaults(
+    path: str, given: object, defaults: Mapping[str, Any]
+) -> PipelineConfig:
+    """Settings of one table; a default without effect is for other tables and left out."""
+    table, defaults = drop_nulled(given if isinstance(given, Mapping) else {}, defaults)
+    own, shared = drop_nulled(flat(table), flat(defaults))
+    groups = {name for name in GROUPS if name in table or name in defaults}
+    while True:
+        inherited = frozenset(shared.keys() - own.keys())
+        args, found = build_pipeline(shared | own, groups)
+        unused = {_key(problem) for problem in found if problem.rule == "no-effect"} & inherited
+        if not unused:
+            break
+        shared = {key: value for key, value in shared.items() if key not in unused}
+    problems = list(structure_problems(path, table if isinstance(given, Mapping) else given))
+    config = PipelineConfig(path, args, inherited, problems)
+    if isinstance(given, Mapping):
+        problems += map(config.located, found)
+    return config
+
+
+def build_pipeline(
+    values: Values, groups: Iterable[str]
+) -> tuple[StreamingEtlPipelineArgs, list[Problem]]:
+    """Settings from plain values; problems name their group, not yet their place."""
+    problems: list[Problem] = []
+    top: dict[str, Any] = {name: value for (group, name), value in values.items() if not group}
+    if tags := {name: value for (group, name), value in values.items() if group == TAGS}:
+        top.setdefault(TAGS, tags)
+    for group in groups:
+        own = {name: value for (of, name), value in values.items() if of == group}
+        top[group], found = build(GROUPS[group], own)
+        problems += [problem.below(group) for problem in found]
+    invalid_names = {name for problem in problems for name in problem.names()}
+    args, found = build(StreamingEtlPipelineArgs, top)
+    # The groups hold defaults in the place of invalid values: no rule applies to those.
+    problems += [problem for problem in found if problem.names().isdisjoint(invalid_names)]
+    return args, problems
+
+
+def drop_nulled(
+    own: Mapping[Name, Any], defaults: Mapping[Name, Any]
+) -> tuple[dict[Name, Any], dict[Name, Any]]:
+    """Own values and defaults, both without the defaults that are reset by `null`."""
+    nulled = {name for name, value in own.items() if value is None and name in defaults}
+    return (
+        {name: value for name, value in own.items() if name not in nulled},
+        {name: value for name, value in defaults.items() if name not in nulled},
+    )
+
+
+def flat(settings: Mapping[str, Any]) -> Values:
+    """Known settings by group and name, each tag as a setting."""
+    names = {item.name for item in fields(StreamingEtlPipelineArgs)}
+    values: Values = {}
+    for name, value in settings.items():
+        if name in GROUPS:
+            known = {item.name for item in fields(GROUPS[name])}  # type: ignore[arg-type]
+            inner = value if isinstance(value, Mapping) else {}
+            values |= {(name, key): inner[key] for key in inner if key in known}
+        elif name == TAGS and isinstance(value, Mapping):
+            values |= {(TAGS, key): inner for key, inner in value.items()}
+        elif name in names:
+            values["", name] = value
+    return values
+
+
+def structure_problems(path: str, given: object) -> Iterator[Problem]:
+    """Problems of the names in a map of settings, and of groups that are not maps."""
+    group, _, name = path.rpartition(".")
+    if not isinstance(given, Mapping):
+        yield invalid(name, given, "type", path=group, kind="a mapping of settings")
+        return
+    yield from name_problems(path, StreamingEtlPipelineArgs, given)
+    for name, cls in GROUPS.items():
+        value = given.get(name, {})
+        if isinstance(value, Mapping):
+            yield from name_problems(f"{path}.{name}", cls, value)
+        else:
+            yield invalid(name, value, "type", path=path, kind="a mapping of settings")
+
+
+def name_problems(path: str, cls: type[Settings], names: Iterable[str]) -> Iterator[Problem]:
+    """Problems of renamed and unknown settings of one class."""
+    known = sorted(item.name for item in fields(cls))  # type: ignore[arg-type]
+    for name in names:
+        if name in known:
+            continue
+        # A Pulumi program in another language writes batchSize.
+        snake = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(name)).lower()
+        renamed = [replace(problem, path=path) for problem in renamed_settings(cls, [snake])]
+        yield from renamed
+        if not renamed:
+            suggestions = difflib.get_close_matches(snake, known, n=1) or known
+            yield invalid(str(name), None, "unknown-setting", path=path, suggestions=suggestions)
+
+
+def merged(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems, each once with all pipelines that have it."""
+    by_content: dict[tuple[str, ...], Problem] = {}
+    for problem in problems:
+        of_file = problem.field in FILE_SETTINGS and problem.value is not None
+        path = "" if of_file else problem.path
+        content = (path, problem.field, repr(problem.item), problem.rule, repr(problem.value))
+        key = (*content, repr(problem.details))
+        first = by_content.setdefault(key, problem)
+        # A problem of the defaults by themselves concerns all tables.
+        if first is not problem and first.pipelines:
+            pipelines = (*first.pipelines, *problem.pipelines)
+            by_content[key] = replace(first, pipelines=pipelines)
+    return list(by_content.values())
+
+
+def _key(problem: Problem) -> Key:
+    """The setting that a problem is about."""
+    if problem.field == TAGS and problem.item is not None:
+        return TAGS, problem.item
+    return problem.path, problem.field

@@ -1,250 +1,214 @@
-"""What may be asked of each stage: every setting, its default and its refusal; no provider."""
+"""Settings of the stages: source, forwarder, transform, delivery, lake and query."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 import pulumi
 
-from streaming_etl.components.settings.filters import (
-    EVENT_NAMES,
-    check_event_names,
-    check_filter_patterns,
-)
-from streaming_etl.components.settings.schema_annotations import published
 from streaming_etl.components.settings.validation import (
-    SettingsError,
-    all_but,
-    refuse,
-    refuse_ignored,
-    require_bool,
-    require_choice,
-    require_input_text,
-    require_range,
-    require_text,
+    Problem,
+    Related,
+    Settings,
+    fields_except,
+    invalid,
+    limited,
+    no_effect,
+    one_of,
+    text,
+    texts,
 )
 
+EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
 OLD_IMAGES = ("always", "on_remove", "never")
 
+# AWS takes 50 tags of every resource, of which one is the pipeline's name.
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+MAX_TAGS, MAX_TAG_KEY, MAX_TAG_VALUE = 49, 128, 256
+RESERVED_TAGS = ("aws:", "streaming-etl:")
 
-@published
+CAPACITY = "DynamoDB's quota of a table is 40,000 units"
+S3_DAYS = "S3 expires objects after whole days"
+
+
 @dataclass(frozen=True, kw_only=True)
-class SourceArgs:
-    """The DynamoDB table: made here with its stream, or an existing one that is only read."""
+class SourceArgs(Settings):
+    """DynamoDB table: created with its stream, or an existing one that is only read."""
 
     use_existing: bool = False
-    """Read the stream of a table that is already there. Its stream must carry new images."""
-    hash_key: str = "id"
+    """Read the stream of an existing table. The stream must carry new images."""
+    hash_key: str = text("id")
     """Partition key attribute of the new table. Changing it replaces the table."""
-    hash_key_type: str = "S"
+    hash_key_type: str = one_of("S", "N", "B")
     """S, N or B. Changing it replaces the table."""
-    range_key: Optional[str] = None
+    range_key: Optional[str] = text(None)
     """Sort key attribute, if any. Changing it replaces the table."""
-    range_key_type: str = "S"
+    range_key_type: str = one_of("S", "N", "B")
     """S, N or B. Changing it replaces the table."""
-    read_capacity: Optional[int] = None
-    """Provisioned read units; without both capacities the table is on-demand."""
-    write_capacity: Optional[int] = None
-    """Provisioned write units; without both capacities the table is on-demand."""
+    read_capacity: Optional[int] = limited(None, 1, 40_000, CAPACITY)
+    """Provisioned read units, 1 to 40,000; without both capacities the table is on-demand."""
+    write_capacity: Optional[int] = limited(None, 1, 40_000, CAPACITY)
+    """Provisioned write units, 1 to 40,000; without both capacities the table is on-demand."""
     point_in_time_recovery: bool = True
     """Continuous backups of the last 35 days."""
     deletion_protection: bool = True
-    """AWS refuses to delete the table; turn it off in an update before `pulumi destroy`."""
-    ttl_attribute: Optional[str] = None
-    """Attribute with the epoch second at which DynamoDB removes the item."""
+    """AWS rejects the deletion of the table; turn it off in an update before `pulumi destroy`."""
+    ttl_attribute: Optional[str] = text(None)
+    """Attribute with the epoch second at which DynamoDB deletes the item."""
 
-    def __post_init__(self) -> None:
-        for name in ("use_existing", "point_in_time_recovery", "deletion_protection"):
-            require_bool(name, getattr(self, name))
+    def further_problems(self) -> Iterator[Problem]:
         if self.use_existing:
-            refuse_ignored(self, all_but(self, "use_existing"), "an existing table is only read")
-        require_text("hash_key", self.hash_key, "a table needs a partition key attribute")
-        for name in ("hash_key_type", "range_key_type"):
-            require_choice(name, getattr(self, name), ("S", "N", "B"), "DynamoDB key types")
+            because = Related("use_existing", True)
+            yield from no_effect(self, fields_except(self, "use_existing"), because)
         if self.range_key is None:
-            refuse_ignored(self, {"range_key_type"}, "there is no range_key")
-        else:
-            require_text("range_key", self.range_key, "it names an attribute")
-            if self.range_key == self.hash_key:
-                raise refuse("range_key", self.range_key, "is the hash_key; name another.")
-        if self.ttl_attribute is not None:
-            require_text("ttl_attribute", self.ttl_attribute, "it names an attribute")
-        if (self.read_capacity is None) != (self.write_capacity is None):
-            raise SettingsError(
-                f"read_capacity={self.read_capacity!r} and write_capacity={self.write_capacity!r}"
-                " do not go together: give both for provisioned capacity, none for on-demand."
-            )
-        for name in ("read_capacity", "write_capacity"):
-            if getattr(self, name) is not None:
-                require_range(name, getattr(self, name), 1, 40_000, "DynamoDB's table quota")
+            yield from no_effect(self, {"range_key_type"}, Related("range_key", None))
+        if self.range_key == self.hash_key:
+            because = Related("hash_key", self.hash_key)
+            yield invalid("range_key", self.range_key, "same-attribute", because)
+        capacities = ("read_capacity", self.read_capacity), ("write_capacity", self.write_capacity)
+        for (name, value), (other, set_value) in (capacities, capacities[::-1]):
+            if value is None and set_value is not None:
+                yield invalid(name, None, "both-or-none", Related(other, set_value))
 
 
-@published
 @dataclass(frozen=True, kw_only=True)
-class ForwarderArgs:
-    """Stage 1: the stream's event source mapping and the Lambda that it calls."""
+class ForwarderArgs(Settings):
+    """Stage 1: event source mapping of the stream, and the Lambda function it calls."""
 
-    batch_size: int = 500
+    batch_size: int = limited(500, 1, 10_000, "Lambda reads 1 to 10,000 changes per batch")
     """Changes per invocation, 1 to 10,000 (and 6 MB)."""
-    batching_window_seconds: int = 5
-    """How long the mapping gathers a batch, 0 to 300 s. Adds that much latency."""
-    parallelization_factor: int = 2
-    """Batches at a time per shard, 1 to 10; order is kept per item."""
-    maximum_retry_attempts: int = 3
-    """Tries after the first, 0 to 100, before a batch is set aside whole in the bucket."""
-    maximum_record_age_seconds: int = 43_200
-    """Age at which a change is set aside, 60 to 86,400 s; the stream forgets it at 24 h."""
-    event_names: Sequence[str] = EVENT_NAMES
-    """Kinds of changes to take: INSERT, MODIFY, REMOVE. The rest never reaches the lake."""
-    filter_patterns: Sequence[str] = ()
-    """Lambda event filter patterns (JSON), at most 5; a change that matches one is taken."""
-    old_image: str = "on_remove"
-    """Changes that bring the item as it was before: `always`, `on_remove` (a REMOVE only) or `never`.
-    `change.old` is None for the rest; a REMOVE without it tells only `change.keys`."""
-    max_changes_per_record: int = 500
-    """Changes packed into one Firehose record, 1 to 500; with 1 each travels alone, and Firehose
-    bills it rounded up to 5 KB."""
-    max_record_kib: int = 256
-    """Size of a packed record, 1 to 1,000 KiB and at most the transform's `buffer_mib`; a larger
-    change travels alone."""
-    timeout_seconds: int = 60
-    """Lambda time-out, 30 to 900 s; puts are tried again until 12 s before it."""
-    memory_mib: int = 256
-    """Lambda memory, 128 to 10,240 MiB; CPU grows with it."""
+    batching_window_seconds: int = limited(5, 0, 300, "Lambda gathers a batch for 0 to 300 s")
+    """Time in which the mapping gathers a batch, 0 to 300 s. Adds that much latency."""
+    parallelization_factor: int = limited(2, 1, 10, "Lambda runs 1 to 10 batches per shard")
+    """Concurrent batches per shard, 1 to 10. The order of each item's changes is kept."""
+    maximum_retry_attempts: int = limited(3, 0, 100, "A failing batch blocks its shard until then")
+    """Retries of a batch, 0 to 100, before it is dead-lettered completely in the bucket."""
+    maximum_record_age_seconds: int = limited(
+        43_200, 60, 86_400, "The stream keeps a change for 24 h"
+    )
+    """Age at which a change is dead-lettered, 60 to 86,400 s. It expires in the stream at 24 h."""
+    event_names: Sequence[str] = texts(EVENT_NAMES, len(EVENT_NAMES), 1, choices=EVENT_NAMES)
+    """Event types to forward: INSERT, MODIFY, REMOVE. Other changes never reach the lake."""
+    filter_patterns: Sequence[str] = texts((), 5, pattern=re.compile(r"(?s).*"), kind="text")
+    """Lambda event filter patterns (JSON), at most 5. A change that matches one is forwarded."""
+    old_image: str = one_of(*OLD_IMAGES, default="on_remove")
+    """Changes that carry the item before the write: `always`, `on_remove` (only a REMOVE) or
+    `never`. For others `change.old` is None; a REMOVE without it has only `change.keys`."""
+    max_changes_per_record: int = limited(500, 1, 500, "Firehose splits a record into at most 500")
+    """Changes in one aggregated Firehose record, 1 to 500. With 1 each change is a record, and
+    Firehose bills it rounded up to 5 KB."""
+    max_record_kib: int = limited(256, 1, 1000, "Firehose accepts 1,000 KiB per record")
+    """Size of an aggregated record, 1 to 1,000 KiB and at most the transform's `buffer_mib`; a
+    larger change is a single-change record."""
+    timeout_seconds: int = limited(60, 30, 900, "Lambda runs at most 900 s, slow puts need 30 s")
+    """Lambda time-out, 30 to 900 s. Puts are retried until 12 s before it."""
+    memory_mib: int = limited(256, 128, 10_240, "Lambda has 128 to 10,240 MiB")
+    """Lambda memory, 128 to 10,240 MiB. CPU grows with it."""
 
-    def __post_init__(self) -> None:
-        limits = {
-            "batch_size": (1, 10_000, "Lambda reads 1 to 10,000 changes per batch"),
-            "batching_window_seconds": (0, 300, "Lambda gathers a batch for 0 to 300 s"),
-            "parallelization_factor": (1, 10, "Lambda runs 1 to 10 batches per shard"),
-            "maximum_retry_attempts": (0, 100, "a failing batch blocks its shard until it ends"),
-            "maximum_record_age_seconds": (60, 86_400, "the stream keeps a change for 24 h"),
-            "max_changes_per_record": (1, 500, "Firehose splits a record into at most 500"),
-            "max_record_kib": (1, 1000, "Firehose takes 1,000 KiB a record"),
-            "timeout_seconds": (30, 900, "a Lambda runs for 900 s, and a slow Firehose needs 30"),
-            "memory_mib": (128, 10_240, "a Lambda has 128 to 10,240 MiB"),
-        }
-        for name, (low, high, meaning) in limits.items():
-            require_range(name, getattr(self, name), low, high, meaning)
-        check_event_names(self.event_names)
-        check_filter_patterns(self.filter_patterns)
-        require_choice("old_image", self.old_image, OLD_IMAGES, "changes that bring the old item")
+    def further_problems(self) -> Iterator[Problem]:
+        for pattern in self.filter_patterns:
+            if not is_json_object(pattern):
+                yield invalid("filter_patterns", pattern, "json-object")
         if self.max_changes_per_record == 1:
-            refuse_ignored(self, {"max_record_kib"}, "max_changes_per_record=1 packs nothing")
+            yield from no_effect(self, {"max_record_kib"}, Related("max_changes_per_record", 1))
 
 
-@published
 @dataclass(frozen=True, kw_only=True)
-class TransformArgs:
-    """Stage 2a: the Lambda in which the transform module runs, and Firehose's calls to it."""
+class TransformArgs(Settings):
+    """Stage 2a: Lambda function that runs the transform module, called by Firehose."""
 
-    timeout_seconds: int = 120
-    """Lambda time-out, 60 to 300 s; Firehose waits at most 5 minutes."""
-    memory_mib: int = 512
-    """Lambda memory, 128 to 10,240 MiB; CPU grows with it."""
-    buffer_mib: float = 1.0
-    """Firehose calls the transform with this much, 0.2 to 3 MiB ..."""
-    buffer_seconds: int = 60
+    timeout_seconds: int = limited(120, 60, 300, "Firehose waits 1 to 5 minutes for a transform")
+    """Lambda time-out, 60 to 300 s. Firehose waits at most 5 minutes."""
+    memory_mib: int = limited(512, 128, 10_240, "Lambda has 128 to 10,240 MiB")
+    """Lambda memory, 128 to 10,240 MiB. CPU grows with it."""
+    buffer_mib: float = limited(1.0, 0.2, 3.0, "Firehose buffers 0.2 to 3 MiB for a transform")
+    """Firehose calls the transform with this much data, 0.2 to 3 MiB ..."""
+    buffer_seconds: int = limited(60, 0, 900, "Firehose buffers 0 to 900 s for a transform")
     """... or after this time, 0 to 900 s. Adds that much latency."""
-    maximum_retry_attempts: int = 3
-    """Tries after a failed call, 0 to 300, before the batch goes to the error prefix."""
-    requirements: Optional[str] = None
-    """Path of a lock file of packages that the transform module imports, each `==` a version and
-    with hashes, as `uv pip compile --universal --generate-hashes` or
+    maximum_retry_attempts: int = limited(3, 0, 300, "Firehose retries a transform 0 to 300 times")
+    """Retries of a failed call, 0 to 300, before the batch becomes error records."""
+    requirements: Optional[str] = text(None, kind="the path of a lock file")
+    """Path of a lock file of packages that the transform module imports, each with `==` version
+    and hashes, as `uv pip compile --universal --generate-hashes` or
     `pip-compile --generate-hashes` writes it; wheels only."""
 
-    def __post_init__(self) -> None:
-        limits: dict[str, tuple[float, float, str]] = {
-            "timeout_seconds": (60, 300, "Firehose waits 1 to 5 minutes for a transform"),
-            "memory_mib": (128, 10_240, "a Lambda has 128 to 10,240 MiB"),
-            "buffer_mib": (0.2, 3.0, "Firehose buffers 0.2 to 3 MiB for a transform"),
-            "buffer_seconds": (0, 900, "Firehose buffers 0 to 900 s for a transform"),
-            "maximum_retry_attempts": (
-                0,
-                300,
-                "Firehose calls a failing transform again 0 to 300 times",
-            ),
-        }
-        for name, (low, high, meaning) in limits.items():
-            require_range(name, getattr(self, name), low, high, meaning)
-        if self.requirements is not None:
-            require_text("requirements", self.requirements, "it is the path of a lock file")
 
-
-@published
 @dataclass(frozen=True, kw_only=True)
-class DeliveryArgs:
-    """Stage 2b: Firehose's buffer before S3. Whichever is full first makes an object."""
+class DeliveryArgs(Settings):
+    """Stage 2b: Firehose's buffer before S3. The limit reached first creates an object."""
 
-    buffer_mib: int = 64
-    """Object size before compression, 1 to 128 MiB; 64 or more for Parquet and row keys."""
-    buffer_seconds: int = 120
-    """Longest wait, 0 to 900 s; 60 or more with row keys. Adds that much latency."""
-    compression: Optional[str] = None
-    """GZIP (default) or UNCOMPRESSED for csv and json; Parquet compresses inside by itself."""
-
-    def __post_init__(self) -> None:
-        require_range("buffer_mib", self.buffer_mib, 1, 128, "Firehose buffers 1 to 128 MiB")
-        require_range("buffer_seconds", self.buffer_seconds, 0, 900, "Firehose buffers 0 to 900 s")
-        if self.compression is not None:
-            choices = ("GZIP", "UNCOMPRESSED")
-            require_choice("compression", self.compression, choices, "what Athena reads")
+    buffer_mib: int = limited(64, 1, 128, "Firehose buffers 1 to 128 MiB")
+    """Object size before compression, 1 to 128 MiB; at least 64 for Parquet and dynamic
+    partitioning."""
+    buffer_seconds: int = limited(120, 0, 900, "Firehose buffers 0 to 900 s")
+    """Longest wait, 0 to 900 s; at least 60 with dynamic partitioning. Adds that much latency."""
+    compression: Optional[str] = one_of("GZIP", "UNCOMPRESSED", default=None)
+    """GZIP (default) or UNCOMPRESSED for csv and json. Parquet is compressed inside the file."""
 
 
-@published
 @dataclass(frozen=True, kw_only=True)
-class LakeArgs:
-    """Stage 3: the bucket, made here or given, and the life of what lies in it."""
+class LakeArgs(Settings):
+    """Stage 3: the bucket, created or existing, and the retention of its objects."""
 
-    bucket_name: Optional[pulumi.Input[str]] = None
-    """A bucket from outside, shared by many pipelines; its owner looks after it. The alarms on
-    objects set aside need its EventBridge notifications switched on."""
-    kms_key_arn: Optional[pulumi.Input[str]] = None
-    """Customer key for SSE-KMS; without it SSE-S3. A given bucket's own key goes here too."""
+    bucket_name: Optional[pulumi.Input[str]] = text(None)
+    """Existing bucket, shared by many pipelines and configured by its owner. The alarms on
+    dead-lettered objects need its EventBridge notifications enabled."""
+    kms_key_arn: Optional[pulumi.Input[str]] = text(
+        None, re.compile(r"(?s)arn:.*"), "the ARN of a KMS key"
+    )
+    """Customer key for SSE-KMS; by default SSE-S3. The key of an existing bucket goes here, too."""
     versioning: bool = True
-    """Keep what is overwritten or deleted for 30 days."""
+    """Keep overwritten and deleted objects for 30 days."""
     force_destroy: bool = False
-    """Let `pulumi destroy` delete a bucket that still holds data."""
-    data_retention_days: Optional[int] = None
-    """Delete rows after this many days; without it never."""
-    failures_retention_days: Optional[int] = None
-    """Delete error records and failed batches, replayed ones too, after this many days; without it
-    never."""
-    query_results_retention_days: int = 30
-    """Delete Athena's results after this many days."""
+    """Let `pulumi destroy` delete a bucket that still contains data."""
+    data_retention_days: Optional[int] = limited(None, 1, 36_500, S3_DAYS)
+    """Days after which rows are deleted, 1 to 36,500; by default never."""
+    failures_retention_days: Optional[int] = limited(None, 1, 36_500, S3_DAYS)
+    """Days after which error records and failed batches are deleted, replayed ones too, 1 to
+    36,500; by default never."""
+    query_results_retention_days: int = limited(30, 1, 36_500, S3_DAYS)
+    """Days after which Athena's results are deleted, 1 to 36,500."""
 
-    def __post_init__(self) -> None:
-        for name in ("versioning", "force_destroy"):
-            require_bool(name, getattr(self, name))
-        for name in ("data_retention_days", "failures_retention_days"):
-            if getattr(self, name) is not None:
-                require_range(name, getattr(self, name), 1, 36_500, "S3 expires after whole days")
-        if self.kms_key_arn is not None:
-            require_input_text("kms_key_arn", self.kms_key_arn, "arn:", "it names a KMS key")
-        days = self.query_results_retention_days
-        require_range("query_results_retention_days", days, 1, 36_500, "S3 expires after days")
+    def further_problems(self) -> Iterator[Problem]:
         if self.bucket_name is not None:
-            require_input_text("bucket_name", self.bucket_name, "", "it names an S3 bucket")
-            ignored = all_but(self, "bucket_name", "kms_key_arn")
-            refuse_ignored(self, ignored, "a given bucket stays as it is")
+            because = Related("bucket_name", self.bucket_name)
+            ignored = fields_except(self, "bucket_name", "kms_key_arn")
+            yield from no_effect(self, ignored, because)
 
 
-@published
 @dataclass(frozen=True, kw_only=True)
-class QueryArgs:
+class QueryArgs(Settings):
     """Stage 5: the Athena workgroup."""
 
-    bytes_scanned_cutoff_mib: int = 102_400
-    """A query that scans more is cancelled; at least 10 MiB."""
+    bytes_scanned_cutoff_mib: int = limited(102_400, 10, 10**9, "Athena's minimum is 10 MiB")
+    """Athena cancels a query that scans more, 10 to 1,000,000,000 MiB."""
     force_destroy: bool = False
-    """Let `pulumi destroy` delete a workgroup that still holds queries made by hand."""
+    """Let `pulumi destroy` delete a workgroup that still contains saved queries."""
 
-    def __post_init__(self) -> None:
-        require_range(
-            "bytes_scanned_cutoff_mib",
-            self.bytes_scanned_cutoff_mib,
-            10,
-            10**9,
-            "Athena's least limit",
-        )
-        require_bool("force_destroy", self.force_destroy)
+
+def is_json_object(pattern: str) -> bool:
+    """Whether the text is a JSON object."""
+    try:
+        return isinstance(json.loads(pattern), dict)
+    except ValueError:
+        return False
+
+
+def tag_problems(tags: Mapping[Any, Any]) -> Iterator[Problem]:
+    """Problems of tags that AWS rejects for some resource."""
+    if len(tags) > MAX_TAGS:
+        yield invalid("tags", len(tags), "too-many", most=MAX_TAGS)
+    seen: dict[str, str] = {}
+    for key, value in tags.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            yield invalid("tags", value, "type", item=key, kind="text")
+            continue
+        if not 1 <= len(key) <= MAX_TAG_KEY or len(value) > MAX_TAG_VALUE:
+            limits = {"key": MAX_TAG_KEY, "text": MAX_TAG_VALUE}
+            yield invalid("tags", value, "tag-length", item=key, **limits)
+        if key.lower().startswith(RESERVED_TAGS):
+            yield invalid("tags", value, "reserved-name", item=key, reserved=RESERVED_TAGS)
+        if (first := seen.setdefault(key.lower(), key)) != key:
+            yield invalid("tags", value, "same-but-for-case", item=key, other=first)

@@ -1,136 +1,281 @@
-"""How a setting is refused: field, value, what is allowed, what to do; before any resource."""
+"""Settings errors as data, and the check of the limits that fields declare."""
 
-import difflib
+import copy
+import dataclasses
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, fields
-from typing import Any
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
+from types import NoneType
+from typing import Any, Optional, Self, TypeVar, Union, get_args, get_origin
 
 import pulumi
 
+from streaming_etl.components.settings.messages import render
+from streaming_etl.components.settings.renamed import RENAMED_SETTINGS, RENAMED_VALUES
+
+Args = TypeVar("Args", bound="Settings")
+
+NOT_EMPTY = re.compile(r"(?s).+")
+
+
+@dataclass(frozen=True)
+class Related:
+    """Another setting that a rule compares."""
+
+    name: str
+    """With its group, such as `delivery.buffer_mib`; without it within one group."""
+    value: object
+    path: str = ""
+    """Where it is set, where that is another place than the problem's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One invalid setting, as plain data; its text is the sentence for users."""
+
+    field: str
+    value: object = None
+    rule: str
+    """Stable name of the rule, such as `range` or `unknown-setting`."""
+    path: str = ""
+    """Group that the value is set in, such as `tables.orders.delivery` or `defaults`."""
+    item: object = None
+    """Key or entry of the field that is invalid, in a mapping or a module."""
+    details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What the rule requires: `low`, `high`, `choices`, `kind` and the like."""
+    related: tuple[Related, ...] = ()
+    pipelines: tuple[str, ...] = ()
+    """Paths of the pipelines that have this problem, once a config was read."""
+
+    def __str__(self) -> str:
+        return render(self)
+
+    def below(self, group: str) -> "Problem":
+        """The same problem, seen from the settings that hold the group."""
+        related = tuple(replace(other, name=f"{group}.{other.name}") for other in self.related)
+        return replace(self, path=group, related=related)
+
+    def names(self) -> set[str]:
+        """All settings that the problem is about, each with its group."""
+        own = f"{self.path}.{self.field}" if self.path else self.field
+        return {own, *(other.name for other in self.related)}
+
 
 class SettingsError(pulumi.RunError, ValueError):
-    """Settings that AWS or this project would refuse; raised before any resource exists.
+    """Invalid settings; raised before any resource exists.
 
     As a RunError, Pulumi shows its text alone, without a traceback.
     """
 
-    problems: Sequence[str]
-    """Everything that is wrong; more than one where a whole stack was looked at."""
+    problems: list[Problem]
 
-    def __init__(self, *problems: str) -> None:
-        self.problems = problems
-        head = [f"{len(problems)} settings are refused:"] if len(problems) > 1 else []
-        super().__init__("\n".join([*head, *problems]))
-
-
-class NoEffectError(SettingsError):
-    """A setting that is right by itself and has no effect beside the others."""
-
-    def __init__(self, group: type, setting: "Field[Any]", value: object, reason: str) -> None:
-        super().__init__(f"{setting.name}={value!r} has no effect: {reason}; drop it.")
-        self.group, self.setting, self.default = group, setting.name, default_of(setting)
+    def __init__(self, problems: Union[Problem, Iterable[Problem]]) -> None:
+        self.problems = [problems] if isinstance(problems, Problem) else list(problems)
+        lines = [str(problem) for problem in self.problems]
+        head = [f"{len(lines)} settings are invalid:"] if len(lines) > 1 else []
+        super().__init__("\n".join([*head, *lines]))
 
 
-def refuse_all(problems: Iterable[str]) -> None:
-    """Raise one error that tells all problems; nothing where there are none."""
-    if found := list(problems):
-        raise SettingsError(*found)
-
-
-def refuse(field: str, value: object, problem: str) -> SettingsError:
-    """The error to raise: `field=value problem`; `problem` ends with what to do."""
-    if isinstance(value, pulumi.Output):
-        return refuse_output(field)
-    return SettingsError(f"{field}={value!r} {problem}")
-
-
-def refuse_output(field: str) -> SettingsError:
-    """The error to raise for an output where a plain value is needed."""
-    return SettingsError(
-        f"{field} is the output of a resource, or a secret: what is made depends on it, so it must"
-        " be known before anything is; write its value out."
+def invalid(
+    field: str,
+    value: object,
+    rule: str,
+    *related: Related,
+    path: str = "",
+    item: object = None,
+    **details: Any,
+) -> Problem:
+    """Build the problem of one setting."""
+    return Problem(
+        field=field,
+        value=value,
+        rule=rule,
+        path=path,
+        item=item,
+        details=details,
+        related=related,
     )
 
 
-def refuse_no_map(path: str, value: object) -> SettingsError:
-    """The error to raise for what should be a map of settings."""
-    return SettingsError(f"{path}: {value!r} is no map of settings; write `name: value` lines.")
+def raise_if_any(problems: Iterable[Problem]) -> None:
+    """Raise one SettingsError with all problems, if there are any."""
+    if found := list(problems):
+        raise SettingsError(found)
 
 
-def require_range(field: str, value: Any, low: float, high: float, meaning: str) -> None:
-    """Refuse a number outside `low` to `high`; `meaning` tells whose limit it is.
+def limited(default: object, low: float, high: float, reason: str) -> Any:
+    """Declare a number from `low` to `high`; `reason` names whose limit it is.
 
-    A bool is no number, and an int field (both bounds ints) takes no fraction.
+    Two int limits make it a whole number.
     """
-    whole = isinstance(low, int) and isinstance(high, int)
-    number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not number:
-        kind = "a whole number" if whole else "a number"
-        raise refuse(field, value, f"is not {kind}: {meaning}; use {_told(low)} to {_told(high)}.")
-    if not low <= value <= high:
-        remedy = f"use {_told(high)} or fewer" if value > high else f"use {_told(low)} or more"
-        raise refuse(field, value, f"is out of range: {meaning}; {remedy}.")
+    return dataclasses.field(
+        default=default, metadata={"low": low, "high": high, "reason": reason}
+    )
 
 
-def _told(number: float) -> str:
-    # A year is no amount: only what has five digits is grouped.
-    return f"{number:,}" if number >= 10_000 else str(number)
+def one_of(*choices: object, default: object = MISSING) -> Any:
+    """Declare a value that is one of `choices`, by default the first of them."""
+    default = choices[0] if default is MISSING else default
+    return dataclasses.field(default=default, metadata={"choices": choices})
 
 
-def require_choice(field: str, value: object, choices: Collection[Any], meaning: str) -> None:
-    """Refuse a value that is none of `choices`."""
-    if not isinstance(value, (str, int)) or isinstance(value, bool) or value not in choices:
-        allowed = ", ".join(str(choice) for choice in choices)
-        raise refuse(field, value, f"is not allowed: {meaning}; use one of {allowed}.")
+def text(
+    default: object = MISSING, pattern: "re.Pattern[str]" = NOT_EMPTY, kind: str = "non-empty text"
+) -> Any:
+    """Declare text that matches `pattern`; `kind` describes it in messages."""
+    metadata = {"pattern": pattern, "kind": kind}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-def require_bool(field: str, value: object) -> None:
-    """Refuse anything but true and false."""
-    if not isinstance(value, bool):
-        raise refuse(field, value, "is not a yes or no; use true or false.")
+def texts(default: Sequence[str], most: int, least: int = 0, **entry: object) -> Any:
+    """Declare a list of different texts; `entry` is the metadata of each."""
+    metadata = {"most": most, "least": least, "entry": entry}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-def require_text(field: str, value: object, meaning: str) -> None:
-    """Refuse anything but non-empty text."""
-    if not isinstance(value, str) or not value:
-        raise refuse(field, value, f"is not a text: {meaning}; give a non-empty string.")
+class Settings:
+    """Base of the settings classes, frozen dataclasses that check all their fields."""
+
+    def __new__(cls, *_: object, **values: object) -> Self:
+        raise_if_any(renamed_settings(cls, values))
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        raise_if_any(validated(self)[1])
+
+    def further_problems(self) -> Iterator[Problem]:
+        """Problems that the fields' metadata cannot express; each field is valid by itself."""
+        yield from ()
 
 
-def require_input_text(field: str, value: object, prefix: str, meaning: str) -> None:
-    """Refuse a plain value that is no text beginning with `prefix`; another resource's output may
-    be anything."""
+def build(cls: type[Args], values: Mapping[str, object]) -> tuple[Args, list[Problem]]:
+    """Settings with defaults in the place of invalid values, and all problems.
+
+    values: settings of the class by name; unknown ones are left out.
+    """
+    # Not by the constructor, which raises.
+    args = object.__new__(cls)
+    items = fields(cls)  # type: ignore[arg-type]
+    missing = [item.name for item in items if item.name not in values and required(item)]
+    vars(args).update(
+        {item.name: values.get(item.name, substitute_of(item)) for item in items}
+    )
+    return validated(args, missing)
+
+
+def validated(args: Args, missing: Collection[str] = ()) -> tuple[Args, list[Problem]]:
+    """The settings with defaults in the place of invalid values, and all problems."""
+    problems = []
+    substitutes = {}
+    for item in fields(args):  # type: ignore[arg-type]
+        if item.name in missing:
+            found = [invalid(item.name, None, "required")]
+        else:
+            found = list(field_problems(type(args), item, getattr(args, item.name)))
+        if found:
+            problems += found
+            substitutes[item.name] = substitute_of(item)
+    valid = copy.copy(args)
+    vars(valid).update(substitutes)
+    # With a substitute in the place of an invalid value, only rules about other values count.
+    problems += [
+        problem
+        for problem in valid.further_problems()
+        if not any(name.partition(".")[0] in substitutes for name in problem.names())
+    ]
+    return valid, problems
+
+
+def field_problems(cls: type, item: "Field[Any]", value: object) -> Iterator[Problem]:
+    """Problems of one field by itself, from its type and metadata."""
+    name, rules = item.name, item.metadata
+    types = get_args(item.type) if get_origin(item.type) is Union else (item.type,)
     if isinstance(value, pulumi.Output):
+        if not any(get_origin(kind) is pulumi.Output for kind in types):
+            yield known_value(name)
+    elif value is None and NoneType in types:
         return
-    if not isinstance(value, str) or not value or not value.startswith(prefix):
-        what = f"text that begins with {prefix}" if prefix else "text"
-        raise refuse(field, value, f"is no {what}: {meaning}; give it as such or leave it out.")
+    elif "choices" in rules and value in RENAMED_VALUES.get((cls.__name__, name), ()):
+        new = RENAMED_VALUES[cls.__name__, name][str(value)]
+        yield invalid(name, value, "renamed-setting", old=f"{name}: {value}", new=f"{name}: {new}")
+    elif "entry" in rules:
+        yield from list_problems(name, value, rules)
+    elif rules:
+        yield from value_problems(name, value, rules)
+    elif bool in types:
+        if not isinstance(value, bool):
+            yield invalid(name, value, "type", kind="true or false")
+    elif get_origin(item.type) is not None:
+        if not isinstance(value, Mapping):
+            yield invalid(name, value, "type", kind="a mapping")
+    elif not isinstance(value, item.type):  # type: ignore[arg-type]
+        yield invalid(name, value, "type", kind=f"{item.type.__name__}(...)")  # type: ignore[union-attr]
 
 
-def require_list(field: str, value: object, meaning: str) -> None:
-    """Refuse anything but a list; a text would be taken letter by letter."""
+def value_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterator[Problem]:
+    """Problems of a number, a choice or a text."""
+    if "low" in rules:
+        low, high = rules["low"], rules["high"]
+        whole = isinstance(low, int) and isinstance(high, int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+            yield invalid(name, value, "type", kind="a whole number" if whole else "a number")
+        elif not low <= value <= high:
+            yield invalid(name, value, "range", low=low, high=high, reason=rules["reason"])
+    elif "choices" in rules:
+        # Compared with its type: True is not 1, and 30.0 is not 30.
+        if (type(value), value) not in [(type(choice), choice) for choice in rules["choices"]]:
+            yield invalid(name, value, "choice", choices=rules["choices"])
+    elif not isinstance(value, str):
+        yield invalid(name, value, "type", kind=rules["kind"])
+    elif not rules["pattern"].fullmatch(value):
+        yield invalid(name, value, "pattern", kind=rules["kind"])
+
+
+def list_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterator[Problem]:
+    """Problems of a list and of its entries."""
+    # A text is a sequence, too: of its letters.
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-        raise refuse(field, value, f"is no list: {meaning}; write it as a list.")
+        yield invalid(name, value, "type", kind="a list")
+        return
+    if len(value) < rules["least"]:
+        yield invalid(name, value, "too-few", least=rules["least"])
+    if len(value) > rules["most"]:
+        yield invalid(name, len(value), "too-many", most=rules["most"])
+    for index, entry in enumerate(value):
+        yield from value_problems(name, entry, rules["entry"])
+        if entry in value[:index]:
+            yield invalid(name, entry, "duplicate")
 
 
-def unknown_settings(given: Mapping[str, Any], known: Collection[str]) -> Iterator[str]:
-    """What to say of each setting that does not exist: the nearest one that does."""
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}."
-            yield f"there is no setting {name!r}: {hint}"
+def known_value(name: str, path: str = "") -> Problem:
+    """The problem of an output or a secret where a plain value is needed."""
+    return invalid(name, None, "known-value", path=path)
 
 
-def all_but(args: Any, *names: str) -> set[str]:
-    """The names of the other settings of a group."""
-    return {item.name for item in fields(args)} - set(names)
+def renamed_settings(cls: type, names: Iterable[str]) -> Iterator[Problem]:
+    """Problems of settings that had another name in an earlier version."""
+    renamed = RENAMED_SETTINGS.get(cls.__name__, {})
+    for name in names:
+        if name in renamed:
+            yield invalid(name, None, "renamed-setting", old=name, new=renamed[name])
 
 
-def refuse_ignored(args: Any, names: set[str], reason: str) -> None:
-    """Refuse the named settings, which have no effect, where they differ from their default."""
-    for item in fields(args):
-        if item.name in names and getattr(args, item.name) != default_of(item):
-            raise NoEffectError(type(args), item, getattr(args, item.name), reason)
+def no_effect(args: Settings, names: Collection[str], *because: Related) -> Iterator[Problem]:
+    """Problems of the named settings that have no effect and differ from their default."""
+    for item in fields(args):  # type: ignore[arg-type]
+        value = getattr(args, item.name)
+        if item.name in names and value != default_of(item):
+            yield invalid(item.name, value, "no-effect", *because)
+
+
+def fields_except(args: Settings, *names: str) -> set[str]:
+    """Names of the other settings of a group."""
+    return {item.name for item in fields(args)} - set(names)  # type: ignore[arg-type]
+
+
+def required(item: "Field[Any]") -> bool:
+    """Whether a dataclass field has no default."""
+    return item.default is MISSING and item.default_factory is MISSING
 
 
 def default_of(item: "Field[Any]") -> Any:
@@ -138,6 +283,8 @@ def default_of(item: "Field[Any]") -> Any:
     return item.default if item.default_factory is MISSING else item.default_factory()
 
 
-def required(item: "Field[Any]") -> bool:
-    """Whether a dataclass field has no default."""
-    return item.default is MISSING and item.default_factory is MISSING
+def substitute_of(item: "Field[Any]") -> Any:
+    """A valid value of a field: its default, or an empty one where it is required."""
+    if not required(item):
+        return default_of(item)
+    return item.type() if is_dataclass(item.type) else ""  # type: ignore[operator,misc]

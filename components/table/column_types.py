@@ -1,10 +1,8 @@
-"""Athena column types: parsed from COLUMNS, told again in Glue's, Athena's and JSON's terms."""
+"""Athena column types: parser, and their form in Glue, Athena and JSON."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
-
-from streaming_etl.components.settings.validation import SettingsError
 
 # https://docs.aws.amazon.com/athena/latest/ug/data-types.html
 SCALARS = {
@@ -34,7 +32,11 @@ TOKEN = re.compile(r"\s*([a-z_][a-z0-9_]*|\d+|[<>(),:])")
 
 ColumnType = str | dict[str, Any]
 """A scalar's name, or {"decimal": [p, s]}, {"array": t}, {"map": [k, v]}, {"struct": [[name, t]]}.
-The form in which the transform Lambda reads it from transform.json."""
+The transform function reads this form from transform.json."""
+
+
+class ColumnTypeError(ValueError):
+    """Text that is not an Athena type; its argument is the reason."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Column:
     type: ColumnType
 
 
-# What every row carries beside the user's columns. handlers/rows.py writes them in this order.
+# Metadata columns of every row; handlers/rows/encoder.py writes them in this order.
 METADATA = (
     Column("_op", "string"),
     Column("_key", "string"),
@@ -57,17 +59,14 @@ METADATA = (
 
 
 def parse_type(text: str) -> ColumnType:
-    """The parsed form of an Athena type such as `array<struct<sku:string,quantity:int>>`.
+    """Parse an Athena type such as `array<struct<sku:string,quantity:int>>`.
 
-    Raises SettingsError, without naming the column.
+    Raises ColumnTypeError.
     """
-    try:
-        tokens = _tokens(text)
-        parsed = _take_type(tokens)
-        if tokens:
-            raise ValueError(f"{tokens[0]!r} is left over")
-    except ValueError as error:
-        raise SettingsError(f"is no column type ({error}); use {ALLOWED_TYPES}.") from None
+    tokens = _tokens(text)
+    parsed = _take_type(tokens)
+    if tokens:
+        raise ColumnTypeError(f"{tokens[0]!r} follows the end of the type")
     return parsed
 
 
@@ -77,7 +76,7 @@ def _tokens(text: str) -> list[str]:
     while position < len(text):
         match = TOKEN.match(text, position)
         if not match:
-            raise ValueError(f"{text[position]!r} is not understood; types are lower case")
+            raise ColumnTypeError(f"{text[position]!r} is not part of a type; types are lower case")
         tokens.append(match.group(1))
         position = match.end()
     return tokens
@@ -85,12 +84,12 @@ def _tokens(text: str) -> list[str]:
 
 def _take(tokens: list[str], expected: str) -> None:
     if not tokens or tokens.pop(0) != expected:
-        raise ValueError(f"{expected!r} is missing")
+        raise ColumnTypeError(f"{expected!r} is missing")
 
 
 def _take_type(tokens: list[str]) -> ColumnType:
     if not tokens:
-        raise ValueError("a type is missing")
+        raise ColumnTypeError("a type is missing")
     name = tokens.pop(0)
     if name in SCALARS:
         return name
@@ -105,7 +104,7 @@ def _take_type(tokens: list[str]) -> ColumnType:
         _take(tokens, "<")
         key = _take_type(tokens)
         if key != "string":
-            raise ValueError("the keys of a map are string: DynamoDB has no others")
+            raise ColumnTypeError("the keys of a map must be string, as in DynamoDB")
         _take(tokens, ",")
         value = _take_type(tokens)
         _take(tokens, ">")
@@ -113,7 +112,7 @@ def _take_type(tokens: list[str]) -> ColumnType:
     if name == "struct":
         return {"struct": _take_fields(tokens)}
     hint = f"; use {INSTEAD_OF[name]}" if name in INSTEAD_OF else ""
-    raise ValueError(f"{name!r} is unknown{hint}")
+    raise ColumnTypeError(f"{name!r} is unknown{hint}")
 
 
 def _take_decimal(tokens: list[str]) -> list[int]:
@@ -124,13 +123,13 @@ def _take_decimal(tokens: list[str]) -> list[int]:
         scale = _take_number(tokens)
     _take(tokens, ")")
     if not 1 <= precision <= 38 or scale > precision:
-        raise ValueError("a decimal has 1 to 38 digits, of which at most all are decimal places")
+        raise ColumnTypeError("a decimal has 1 to 38 digits, and no more decimal places than digits")
     return [precision, scale]
 
 
 def _take_number(tokens: list[str]) -> int:
     if not tokens or not tokens[0].isdigit():
-        raise ValueError("decimal(p,s) needs numbers")
+        raise ColumnTypeError("decimal(p,s) needs numbers")
     return int(tokens.pop(0))
 
 
@@ -140,9 +139,9 @@ def _take_fields(tokens: list[str]) -> list[list[Any]]:
     while True:
         name = tokens.pop(0) if tokens else ""
         if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
-            raise ValueError(f"{name!r} is no field name")
-        if name in (taken for taken, _ in fields):
-            raise ValueError(f"field {name!r} stands twice")
+            raise ColumnTypeError(f"{name!r} is not a field name")
+        if name in (other for other, _ in fields):
+            raise ColumnTypeError(f"field {name!r} occurs twice")
         _take(tokens, ":")
         fields.append([name, _take_type(tokens)])
         if tokens[:1] != [","]:
@@ -158,7 +157,7 @@ def is_nested(column_type: ColumnType) -> bool:
 
 
 def glue_type(column_type: ColumnType) -> str:
-    """The type as Glue and Hive spell it."""
+    """The type in the syntax of Glue and Hive."""
     if isinstance(column_type, str):
         return column_type
     [(kind, inner)] = column_type.items()
@@ -172,7 +171,7 @@ def glue_type(column_type: ColumnType) -> str:
 
 
 def athena_type(column_type: ColumnType) -> str:
-    """The type as Athena's SQL (Trino) spells it."""
+    """The type in the syntax of Athena's SQL (Trino)."""
     if isinstance(column_type, str):
         return SCALARS[column_type]
     [(kind, inner)] = column_type.items()

@@ -1,4 +1,4 @@
-"""The SQL over the lake table: the present state from the changes, its view, saved queries."""
+"""SQL of the lake table: current state, view and saved queries."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from streaming_etl.components.table.column_types import METADATA, Column, athena_type
 from streaming_etl.components.table.lake_table import LakeTable
 
-# What the current state keeps of the metadata: by which change and when a row came to be.
+# Metadata columns of the current state: the change that a row comes from, and its time.
 KEPT = tuple(column for column in METADATA if column.name in ("_sequence_number", "_changed_at"))
 
 
@@ -17,11 +17,11 @@ def quoted(name: str) -> str:
 
 
 def current_state_sql(database: str, table: LakeTable) -> str:
-    """SELECT the rows of each item's last change, without removed items and without repeats.
+    """SELECT the rows of each item's last change, without removed items or duplicates.
 
     Sequence numbers have varying length and are compared left-padded. Delivery is at least
-    once: of the copies of one row (same event, same place in it) one is kept. Where projection
-    asks for a key, the text holds a placeholder for its value.
+    once: of the copies of one row (same event, same index in it) one is kept. For an injected
+    partition key the text contains a placeholder.
     """
     if table.columns is None:
         selected = ["*"]
@@ -40,47 +40,47 @@ FROM (
       PARTITION BY "_key" ORDER BY lpad("_sequence_number", 40, '0') DESC
     ) AS "_rank",
     row_number() OVER (PARTITION BY "_event_id", "_row") AS "_copy"
-  FROM {quoted(database)}.{quoted(table.name)}{_where_asked(table, "  ")}
+  FROM {quoted(database)}.{quoted(table.name)}{_where_injected(table, "  ")}
 ) AS "changes"
 WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" <> 'REMOVE'"""
 
 
 def rows_per_partition_sql(database: str, table: LakeTable) -> str:
-    """SELECT the number of rows in each folder."""
+    """SELECT the number of rows in each partition."""
     keys = ", ".join(quoted(key) for key in table.partition_keys)
     return f"""\
 SELECT {keys}, count(*) AS "rows"
-FROM {quoted(database)}.{quoted(table.name)}{_where_asked(table)}
+FROM {quoted(database)}.{quoted(table.name)}{_where_injected(table)}
 GROUP BY {keys}
 ORDER BY {keys}"""
 
 
 def latest_changes_sql(database: str, table: LakeTable) -> str:
-    """SELECT the hundred changes that came last."""
+    """SELECT the hundred latest changes."""
     return f"""\
 SELECT *
-FROM {quoted(database)}.{quoted(table.name)}{_where_asked(table)}
+FROM {quoted(database)}.{quoted(table.name)}{_where_injected(table)}
 ORDER BY lpad("_sequence_number", 40, '0') DESC
 LIMIT 100"""
 
 
-# Kind: description and text of the saved queries beside the current state's.
+# Description and text of the other saved queries, by kind.
 SAVED_QUERIES = {
-    "rows-per-partition": ("How many rows each folder holds", rows_per_partition_sql),
-    "latest-changes": ("The hundred changes that came last", latest_changes_sql),
+    "rows-per-partition": ("Number of rows in each partition", rows_per_partition_sql),
+    "latest-changes": ("The hundred latest changes", latest_changes_sql),
 }
 
 
-def _where_asked(table: LakeTable, indent: str = "") -> str:
-    asked = " AND ".join(f"{quoted(key)} = '<{key}>'" for key in table.injected_keys)
-    return f"\n{indent}WHERE {asked}" if asked else ""
+def _where_injected(table: LakeTable, indent: str = "") -> str:
+    terms = " AND ".join(f"{quoted(key)} = '<{key}>'" for key in table.injected_keys)
+    return f"\n{indent}WHERE {terms}" if terms else ""
 
 
 def _select(column: Column, text_only: bool) -> str:
     name = quoted(column.name)
     if not text_only:
         return name
-    # A CSV cannot tell NULL from an empty text once OpenCSVSerde has read it.
+    # OpenCSVSerde reads NULL and empty text of a CSV as the same value.
     value = f"NULLIF({name}, '')"
     if column.type == "string":
         return f"{value} AS {name}"
@@ -88,13 +88,13 @@ def _select(column: Column, text_only: bool) -> str:
 
 
 def view_columns(table: LakeTable) -> list[Column]:
-    """The columns of the current state, in the order of its SELECT."""
+    """Columns of the current state, in the order of its SELECT."""
     keys = (Column(key, "string") for key in table.partition_keys)
     return [*(table.columns or ()), *keys, *KEPT]
 
 
 def view_text(sql: str, database: str, columns: Sequence[Column]) -> str:
-    """The text by which Glue stores an Athena view.
+    """The text with which Glue stores an Athena view.
 
     https://docs.aws.amazon.com/athena/latest/ug/views.html
     """

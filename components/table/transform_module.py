@@ -1,60 +1,78 @@
-"""The user's transform module, read from its source at deploy time without running it."""
+"""Reader of the user's transform module, which does not run it."""
 
 import ast
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
-from streaming_etl.components.settings.validation import SettingsError
-from streaming_etl.components.table.column_types import METADATA, Column, parse_type
+from streaming_etl.components.settings.validation import (
+    Problem,
+    SettingsError,
+    invalid,
+    raise_if_any,
+)
+from streaming_etl.components.table.column_types import (
+    ALLOWED_TYPES,
+    METADATA,
+    Column,
+    ColumnTypeError,
+    parse_type,
+)
 
 # https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
 COLUMN_NAME = re.compile(r"[a-z_][a-z0-9_]{0,254}")
+METADATA_NAMES = tuple(column.name for column in METADATA)
 
-# Of these no part reads a dict but by its methods; an extension such as orjson may.
+# These read a dict by its methods only; an extension such as orjson may not.
 PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
 
 
 @dataclass(frozen=True)
 class TransformModule:
-    """What the deployment knows of a transform module."""
+    """What the deployment needs of a transform module."""
 
     path: Path
     columns: Optional[tuple[Column, ...]]
     """COLUMNS in order; None when the module has none."""
     pure: bool
-    """Whether it imports nothing but Python's own library, the handlers and AWS's."""
+    """Whether it imports only the standard library, the handlers and boto3."""
 
 
 def read_transform_module(path: str) -> TransformModule:
-    """Read and check the module at `path` (relative to the program's working directory).
+    """Read and check the module at `path`, relative to the program's working directory.
 
-    Raises SettingsError when the file is missing, is no Python, has no `transform(change)`, or
-    has COLUMNS that are not a literal dict of column name to Athena type.
+    Raises SettingsError with all problems: a missing file, invalid Python, no
+    `transform(change)`, or COLUMNS that are not a literal dict of column name to Athena type.
     """
     file = Path(path)
     if not file.is_file():
-        raise SettingsError(
-            f"transform_module={path!r} does not exist below {Path.cwd()}:"
-            " give the path of a Python file with `def transform(change)`."
-        )
+        raise SettingsError(module_problem(path, "module-missing", directory=Path.cwd()))
     try:
         tree = ast.parse(file.read_bytes(), filename=path)
     except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        reason = getattr(error, "msg", error)
-        raise SettingsError(
-            f"transform_module={path!r} is no valid Python: {reason} in line {line}; mend it."
-        ) from None
-    _require_transform(path, tree)
-    return TransformModule(file, _columns(path, tree), _imports(tree) <= PURE)
+        line, reason = getattr(error, "lineno", None) or 1, getattr(error, "msg", str(error))
+        problem = module_problem(path, "module-syntax", reason=reason, line=line)
+        raise SettingsError(problem) from None
+    value = assigned_value(tree, "COLUMNS")
+    pairs = None if value is None else literal_pairs(value)
+    problems = list(transform_problems(path, tree))
+    if value is not None:
+        problems += columns_problems(path, pairs)
+    raise_if_any(problems)
+    columns = None if pairs is None else tuple(Column(name, parse_type(it)) for name, it in pairs)
+    return TransformModule(file, columns, imported_names(tree) <= PURE)
 
 
-def _imports(tree: ast.Module) -> set[str]:
-    """The first names of all that the module imports, wherever in it."""
+def module_problem(path: str, rule: str, **details: Any) -> Problem:
+    """Build the problem of a transform module."""
+    return invalid("transform_module", path, rule, **details)
+
+
+def imported_names(tree: ast.Module) -> set[str]:
+    """First names of all imports, anywhere in the module."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -64,35 +82,31 @@ def _imports(tree: ast.Module) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def _require_transform(path: str, tree: ast.Module) -> None:
-    found = [
+def transform_problems(path: str, tree: ast.Module) -> Iterator[Problem]:
+    """Problems of the function `transform`."""
+    functions = [
         node
         for node in tree.body
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "transform"
     ]
-    if not found:
-        raise SettingsError(
-            f"transform_module={path!r} has no function `transform`: add `def transform(change)`."
-        )
-    function = found[-1]
+    if not functions:
+        yield module_problem(path, "module-without-transform")
+        return
+    # Python keeps the last definition.
+    function = functions[-1]
     if isinstance(function, ast.AsyncFunctionDef):
-        raise SettingsError(
-            f"transform_module={path!r}: `transform` is async, but it is called as a plain"
-            " function; drop the async."
-        )
+        yield module_problem(path, "module-async")
     arguments = function.args
     positional = len(arguments.posonlyargs) + len(arguments.args)
     required = positional - len(arguments.defaults)
     keyword_only = sum(default is None for default in arguments.kw_defaults)
     accepts_one = positional >= 1 or arguments.vararg
     if required > 1 or keyword_only or not accepts_one:
-        raise SettingsError(
-            f"transform_module={path!r}: `transform` is called with one argument, the change;"
-            " write `def transform(change)`."
-        )
+        yield module_problem(path, "module-arguments")
 
 
-def _columns(path: str, tree: ast.Module) -> Optional[tuple[Column, ...]]:
+def assigned_value(tree: ast.Module, name: str) -> Optional[ast.expr]:
+    """The expression that the module assigns to a global name last."""
     value = None
     for node in tree.body:
         if isinstance(node, ast.Assign):
@@ -101,60 +115,55 @@ def _columns(path: str, tree: ast.Module) -> Optional[tuple[Column, ...]]:
             targets = [node.target]
         else:
             continue
-        if any(isinstance(target, ast.Name) and target.id == "COLUMNS" for target in targets):
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             value = node.value
-    if value is None:
-        return None
-    return tuple(_column(path, name, text) for name, text in _literal(path, value))
+    return value
 
 
-def _literal(path: str, value: ast.expr) -> list[tuple[object, object]]:
+def literal_pairs(value: ast.expr) -> Optional[list[tuple[Any, Any]]]:
+    """Keys and values of a literal dict; None for another expression.
+
+    Key by key, because ast.literal_eval would drop a repeated column.
+    """
     try:
-        # Key by key: ast.literal_eval of the whole would let a repeated column win silently.
         if not isinstance(value, ast.Dict) or None in value.keys:
-            raise ValueError
-        pairs = [
+            return None
+        return [
             (ast.literal_eval(key), ast.literal_eval(item))
             for key, item in zip(value.keys, value.values, strict=True)
             if key is not None
         ]
     except ValueError:
-        raise SettingsError(
-            f"transform_module={path!r}: COLUMNS is read without running the module;"
-            ' write it out as a dict of text, such as {"id": "string"}.'
-        ) from None
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError(
-                f"transform_module={path!r}: column {name!r} stands twice in COLUMNS; drop one."
-            )
-    if not pairs:
-        raise SettingsError(
-            f"transform_module={path!r}: COLUMNS is empty; name the columns or drop COLUMNS."
-        )
-    return pairs
+        return None
 
 
-def _column(path: str, name: object, text: object) -> Column:
-    if not isinstance(name, str) or not COLUMN_NAME.fullmatch(name):
-        raise SettingsError(
-            f"transform_module={path!r}: {name!r} is no column name:"
-            " at most 255 of a-z 0-9 _ and no digit first; use lower case."
-        )
-    if name in (column.name for column in METADATA):
-        raise SettingsError(
-            f"transform_module={path!r}: column {name!r} is taken: every row carries it as"
-            " metadata; rename it."
-        )
-    if not isinstance(text, str):
-        raise SettingsError(
-            f"transform_module={path!r}: column {name!r} has the type {text!r}, which is no text;"
-            ' use a type such as "string".'
-        )
+def columns_problems(path: str, pairs: Optional[list[tuple[Any, Any]]]) -> Iterator[Problem]:
+    """Problems of COLUMNS."""
+    if pairs is None:
+        yield module_problem(path, "columns-not-literal")
+    elif not pairs:
+        yield module_problem(path, "columns-empty")
+    names: list[object] = []
+    for name, text in pairs or ():
+        if name in names:
+            yield module_problem(path, "column-twice", column=name)
+        names.append(name)
+        if not isinstance(name, str) or not COLUMN_NAME.fullmatch(name):
+            yield module_problem(path, "column-name", column=name)
+        elif name in METADATA_NAMES:
+            yield module_problem(path, "column-reserved", column=name)
+        reason = type_error(text)
+        if reason is not None:
+            details = {"type": repr(text), "reason": reason, "allowed": ALLOWED_TYPES}
+            yield module_problem(path, "column-type", column=name, **details)
+
+
+def type_error(text: object) -> Optional[str]:
+    """Why a value of COLUMNS is not an Athena type; None when it is one."""
     try:
-        return Column(name, parse_type(text))
-    except SettingsError as error:
-        raise SettingsError(
-            f"transform_module={path!r}: column {name!r}: {text!r} {error}"
-        ) from None
+        if not isinstance(text, str):
+            return "it is not text"
+        parse_type(text)
+    except ColumnTypeError as error:
+        return str(error)
+    return None

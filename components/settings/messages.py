@@ -1,0 +1,208 @@
+"""Sentences of all problems with settings, one template per rule."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streaming_etl.components.settings.validation import Problem
+
+MAX_VALUE_LENGTH = 200
+
+# `{name}` is the setting, `{value}` its value, `{related}` the settings that the rule compares.
+MESSAGES: Mapping[str, str] = {
+    # Rules of one setting.
+    "type": "{name} must be {kind} (got {value}).",
+    "pattern": "{name} must be {kind} (got {value}).",
+    "range": "{name} must be {low} to {high} (got {value}). {reason}.",
+    "choice": "{name} must be one of {choices} (got {value}).",
+    "required": "{name} must be set.",
+    "known-value": (
+        "{name} must be a plain value (got the output of a resource, or a secret). It determines"
+        " which resources exist: write the value out."
+    ),
+    "unknown-setting": "{name} is not a setting. Use {suggestions}.",
+    "renamed-setting": "`{old}` was renamed. Use `{new}`.",
+    "per-table-setting": "{name} must be set by each table (got {value}). Move it to the table.",
+    "two-names": "{name} must have one value (got two, by two names). Remove one.",
+    "too-few": "{name} must have {least} or more entries (got {value}).",
+    "too-many": "{name} must have at most {most} entries (got {value}).",
+    "duplicate": "{name} must not repeat an entry (got {value} twice). Remove one.",
+    "json-object": (
+        "{name} must hold JSON objects as text (got {value})."
+        ' Write for example {{"dynamodb": {{...}}}}.'
+    ),
+    "reserved-name": "{name} must not have a reserved name. Reserved are {reserved}: rename it.",
+    "tag-length": (
+        "{name} must have 1 to {key} characters in the key and at most {text} in the value"
+        " (got {value}). Shorten it."
+    ),
+    "same-but-for-case": (
+        "{name} must differ from {other} in more than upper and lower case. IAM treats both as"
+        " one tag: remove one."
+    ),
+    "partition-key": (
+        "{name} must be at most 64 of a-z 0-9 _ and not begin with a digit. Use lower case."
+    ),
+    "time-zone": (
+        "{name} must be an IANA time zone (got {value}). Use a name such as Asia/Tokyo or UTC."
+    ),
+    "firehose-time-zone": (
+        "{name} must consist of letters, / and _ (got {value}). Firehose rejects other names: use"
+        " the zone of a city."
+    ),
+    "pipeline-name": (
+        "{name} must be a-z 0-9 and single - between them, a letter first (got {value}). Bucket"
+        " names are derived from it."
+    ),
+    "pipeline-name-length": (
+        "{name} must have at most {most} characters (got {value}). AWS limits the names derived"
+        " from it."
+    ),
+    # Rules across settings.
+    "no-effect": "{name} must be left out with {related} (got {value}). It has no effect there.",
+    "minimum": "{name} must be {low} or more with {related} (got {value}).",
+    "maximum": "{name} must be {high} or less with {related} (got {value}).",
+    "conflict": "{name} must be {kind} with {related} (got {value}).",
+    "same-attribute": "{name} must differ from {related} (got {value}). Name another attribute.",
+    "both-or-none": (
+        "{name} must be set together with {related}. Set both for provisioned capacity, none for"
+        " on-demand."
+    ),
+    "workgroup-name-length": (
+        "{name} must give a workgroup name of at most {most} characters (got {workgroup}). Shorten"
+        " the name of the pipeline or of the stack."
+    ),
+    "prefix-length": (
+        "{name} must give S3 prefixes of at most {most} characters (got {length}). Firehose writes"
+        " to no longer ones: shorten glue_table_name, database_name or dynamic_partition_keys."
+    ),
+    # Rules across the tables of a stack.
+    "no-tables": (
+        "{name} must name at least one table (got {value}). Write it below `streaming-etl:tables`"
+        " in the stack's config, as Pulumi.dev.yaml of the repository does."
+    ),
+    "table-created-twice": (
+        "{name} must be the table of one pipeline (got {value}, which {other} creates). Name"
+        " another table, or read it with `source: {{use_existing: true}}` once it exists."
+    ),
+    "lake-table-shared": (
+        "{name} must be the lake table of one pipeline (got {value}, which {other} writes to). Set"
+        " another glue_table_name."
+    ),
+    # Rules of the stream of an existing table.
+    "stream-disabled": (
+        "{name} must be a table with a stream (got {value}, which has none). Enable it with: aws"
+        " dynamodb update-table --table-name {value} --stream-specification"
+        " StreamEnabled=true,StreamViewType={view}"
+    ),
+    "stream-view": (
+        "{name} must be a table whose stream carries new images (got {value} with {got}). A view"
+        " type cannot be edited: disable the stream, which stops its other readers, then enable it"
+        " with: aws dynamodb update-table --table-name {value} --stream-specification"
+        " StreamEnabled=true,StreamViewType={view}"
+    ),
+    "stream-without-old-images": (
+        "{name} must be on_remove or never with a stream of {got} (got {value}). Remove it, or"
+        " give the table a stream of {view}."
+    ),
+    # Rules of the transform module.
+    "module-missing": (
+        "{name} must be a Python file with `def transform(change)` (got {value}, which does not"
+        " exist below {directory})."
+    ),
+    "module-syntax": "{name} must be valid Python (got {value}: {reason} in line {line}).",
+    "module-without-transform": (
+        "{name} must define `transform` (got {value}). Add `def transform(change)`."
+    ),
+    "module-async": (
+        "{name} must define `transform` as a plain function (got {value}, where it is async)."
+        " Remove the async."
+    ),
+    "module-arguments": (
+        "{name} must define `transform` with one argument (got {value}). Write"
+        " `def transform(change)`."
+    ),
+    "columns-not-literal": (
+        "{name} must define COLUMNS as a literal dict of text (got {value}). COLUMNS is read"
+        ' without running the module: write for example {{"id": "string"}}.'
+    ),
+    "columns-empty": "{name} must name columns in COLUMNS (got {value}). Remove COLUMNS otherwise.",
+    "column-twice": "{name} must name column {column} once in COLUMNS (got {value}).",
+    "column-name": (
+        "{name} must name columns with at most 255 of a-z 0-9 _, no digit first (got {column} in"
+        " {value}). Use lower case."
+    ),
+    "column-reserved": (
+        "{name} must not name column {column} (got {value}). Every row has it as metadata: rename"
+        " the column."
+    ),
+    "column-type": (
+        "{name} must give column {column} an Athena type (got {type} in {value}: {reason}). Use"
+        " {allowed}."
+    ),
+    # Rules of settings and transform module together.
+    "needs-columns": (
+        "{name} must be json with `catalog: crawler` without COLUMNS (got {value}). Add COLUMNS to"
+        " {module}."
+    ),
+    "catalog-needs-columns": (
+        "{name} must be crawler without COLUMNS (got {value}). The Glue table is created before"
+        " the data: add COLUMNS to {module}."
+    ),
+    "column-is-partition-key": (
+        "{name} must not name column {column} (got {value}), which is also a partition key. Remove"
+        " it from COLUMNS, or rename it; the row that `transform` returns keeps it."
+    ),
+    "nested-column": (
+        "{name} must not give column {column} a nested type with `format: csv` (got {value}). Use"
+        ' "string", which is written as JSON text, or another format.'
+    ),
+    "text": "{text}",
+}
+
+
+def render(problem: "Problem") -> str:
+    """The sentence of a problem, with its place in front."""
+    name = problem.field if problem.item is None else f"{problem.field}[{problem.item!r}]"
+    related = (
+        _setting(other.name, other.value) + (f" of {other.path}" if other.path else "")
+        for other in problem.related
+    )
+    details = {key: _detail(value) for key, value in problem.details.items()}
+    sentence = MESSAGES[problem.rule].format(
+        name=f"`{name}`", value=_value(problem.value), related=" and ".join(related), **details
+    )
+    return f"{_place(problem)}{sentence}"
+
+
+def _place(problem: "Problem") -> str:
+    """Where the value is set, and the other pipelines that have the same problem."""
+    others = [
+        pipeline
+        for pipeline in problem.pipelines
+        if not f"{problem.path}.".startswith(f"{pipeline}.")
+    ]
+    more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
+    also = f" ({others[0]}{more})" if others else ""
+    return f"{problem.path}{also}: " if problem.path else ""
+
+
+def _value(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}..."
+
+
+def _setting(name: str, value: object) -> str:
+    """A setting as the config has it; only by name where the value is long or not known."""
+    if isinstance(value, bool):
+        return f"`{name}: {str(value).lower()}`"
+    return f"`{name}: {value}`" if isinstance(value, (str, int, float)) else f"`{name}`"
+
+
+def _detail(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return ", ".join(str(part) for part in value)
+    # A year is not an amount: only numbers of five digits are grouped.
+    if isinstance(value, (int, float)) and value >= 10_000:
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,130 @@
+"""Names and S3 layout of a lake: prefixes, derived names, Firehose prefix, projection."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+import pulumi
+
+from streaming_etl.components.settings.partitions import PartitionArgs
+from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.settings.validation import Problem, invalid
+
+DATA_PREFIX = "data/"
+# Outside the data, because Athena reads all objects below a table's location.
+ERRORS_PREFIX = "errors/"
+QUERY_RESULTS_PREFIX = "athena-results/"
+# Lambda writes failed batches below this key and no other.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+FAILED_BATCHES_PREFIX = "aws/lambda/"
+# Replayed failures by their former key, outside the prefixes that alarms observe.
+REPLAYED_PREFIX = "replayed/"
+# Exports of the table, the results of their files, and lists of files to process again.
+BACKFILL_PREFIX = "backfill/"
+
+# Glue accepts 255; the view's name adds `_current` to the table's.
+MAX_TABLE_NAME = 240
+# Evaluated. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+MAX_PREFIX = 512
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_CreateWorkGroup.html
+MAX_WORKGROUP_NAME = 128
+
+# Java patterns, which Firehose evaluates in a prefix.
+# https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+JAVA_PATTERNS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH", "dt": "yyyy-MM-dd"}
+ARRIVAL_DAY = "arrived-!{timestamp:yyyy-MM-dd}-"
+
+
+def glue_name(name: str) -> str:
+    """`name` in Glue's characters (a-z 0-9 _), at most 240, with a hash when cut."""
+    legal = re.sub(r"[^a-z0-9_]", "_", name.lower())
+    if len(legal) <= MAX_TABLE_NAME:
+        return legal
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{legal[: MAX_TABLE_NAME - 9]}_{digest}"
+
+
+def lake_table_name(args: StreamingEtlPipelineArgs) -> str:
+    """Name of the Glue table."""
+    return args.glue_table_name or glue_name(args.table_name)
+
+
+def default_database_name(pipeline: str) -> str:
+    """Name of a database per pipeline and stack, which separates stacks of one account."""
+    return glue_name(f"{pipeline}_{pulumi.get_stack()}")
+
+
+def default_workgroup_name(pipeline: str) -> str:
+    """Name of a workgroup per pipeline and stack."""
+    return f"{pipeline}-{pulumi.get_stack()}"
+
+
+def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
+    """Problems of derived names and prefixes that are too long for AWS."""
+    workgroup = default_workgroup_name(pipeline)
+    if len(workgroup) > MAX_WORKGROUP_NAME:
+        most = MAX_WORKGROUP_NAME
+        yield invalid("name", pipeline, "workgroup-name-length", workgroup=workgroup, most=most)
+    length = prefix_length(pipeline, args)
+    if length > MAX_PREFIX:
+        yield invalid("table_name", args.table_name, "prefix-length", length=length, most=MAX_PREFIX)
+
+
+def prefix_length(pipeline: str, args: StreamingEtlPipelineArgs) -> int:
+    """Length of the longest prefix of the data, as far as it is known before deployment."""
+    name = args.database_name or default_database_name(pipeline)
+    database = name if isinstance(name, str) else ""
+    values = args.partitions.dynamic_partition_keys
+    folders = [
+        f"{key}={max(values.get(key, ()), key=len, default='')}{JAVA_PATTERNS.get(key, '')}/"
+        for key in args.partitions.keys
+    ]
+    return len(f"{DATA_PREFIX}{database}/{lake_table_name(args)}/{''.join(folders)}")
+
+
+def firehose_prefix(partitions: PartitionArgs) -> str:
+    """Firehose's prefix expression below the table's location."""
+    by_event = partitions.partition_time == "event"
+    folders = [
+        f"{key}=!{{partitionKeyFromLambda:{key}}}/" for key in partitions.dynamic_partition_keys
+    ]
+    for key in partitions.time_keys:
+        value = f"partitionKeyFromLambda:{key}" if by_event else f"timestamp:{JAVA_PATTERNS[key]}"
+        folders.append(f"{key}=!{{{value}}}/")
+    if by_event:
+        # Firehose appends ingestion-time folders to a prefix without a timestamp, so the objects'
+        # names have one. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+        folders.append(ARRIVAL_DAY)
+    return "".join(folders)
+
+
+def projection_parameters(partitions: PartitionArgs) -> dict[str, str]:
+    """Glue table parameters of partition projection, without the location.
+
+    https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
+    """
+    parameters = {"projection.enabled": "true"}
+    for name, values in partitions.dynamic_partition_keys.items():
+        parameters[f"projection.{name}.type"] = "enum" if values else "injected"
+        if values:
+            parameters[f"projection.{name}.values"] = ",".join(values)
+    for name in partitions.time_keys:
+        for option, value in time_projection(name, partitions.projection_start_year).items():
+            parameters[f"projection.{name}.{option}"] = value
+    return parameters
+
+
+def time_projection(name: str, start_year: int) -> dict[str, str]:
+    """Projection of one time key."""
+    if name in ("year", "dt"):
+        first = f"{start_year}-01-01" if name == "dt" else str(start_year)
+        return {
+            "type": "date",
+            "format": JAVA_PATTERNS[name],
+            # NOW is UTC: a time zone ahead of it is already in the next day.
+            "range": f"{first},NOW+1DAY",
+            "interval": "1",
+            "interval.unit": "DAYS" if name == "dt" else "YEARS",
+        }
+    ranges = {"month": "1,12", "day": "1,31", "hour": "0,23"}
+    return {"type": "integer", "range": ranges[name], "digits": "2"}
