@@ -1,4 +1,4 @@
-"""One DynamoDB table in, one queryable lake table out: joins the stages, creates nothing else."""
+"""The component: from a DynamoDB table to a queryable lake table."""
 
 import dataclasses
 import inspect
@@ -9,9 +9,10 @@ import pulumi
 from pulumi.provider.experimental.util import camel_case
 
 from streaming_etl.components.monitoring.monitoring import Monitoring, Watched
+from streaming_etl.components.packaging.wheels import carried_packages
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stack_config import args_from_config
-from streaming_etl.components.settings.validation import SettingsError
+from streaming_etl.components.settings.validation import SettingsError, invalid
 from streaming_etl.components.stages.backfill import Backfill
 from streaming_etl.components.stages.catalog import Catalog
 from streaming_etl.components.stages.delivery import Delivery
@@ -21,14 +22,14 @@ from streaming_etl.components.stages.lake import Lake
 from streaming_etl.components.stages.query import Query
 from streaming_etl.components.stages.references import Pipeline
 from streaming_etl.components.stages.source import Source
-from streaming_etl.components.table.lake_table import prepare
+from streaming_etl.components.table.lake_table import resolve
 
 
 class StreamingEtlPipeline(pulumi.ComponentResource):
-    """From a DynamoDB table's name to an Athena answer.
+    """Pipeline from a DynamoDB table to an Athena table.
 
-    name: at most 35 of a-z 0-9 -, unique in the stack; every resource is named after it.
-    args: the settings, or a dict of them, which is how they come from another language; they and
+    name: at most 35 of a-z 0-9 -, unique in the stack; the prefix of all resource names.
+    args: the settings, or a dict of them, as a program in another language passes them. They and
     the transform module are checked before any resource exists.
 
     Raises SettingsError.
@@ -39,9 +40,9 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     database: pulumi.Output[str]
     """Glue database."""
     table: pulumi.Output[str]
-    """Glue table with a row per change."""
+    """Glue table of the change log."""
     view: Optional[pulumi.Output[str]]
-    """Athena view of the current state; none without COLUMNS or with keys to ask for."""
+    """Athena view of the current state; none without COLUMNS or with injected partition keys."""
     workgroup: pulumi.Output[str]
     """Athena workgroup to query in."""
     current_state_query_id: pulumi.Output[str]
@@ -55,14 +56,13 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     source_stream_arn: pulumi.Output[str]
     """ARN of its stream."""
     failed_batches_location: pulumi.Output[str]
-    """Where batches lie that the forwarder gave up, whole."""
+    """Location of failed batches, which the forwarder dead-lettered."""
     errors_location: pulumi.Output[str]
-    """Where records lie that the transform or Firehose refused, whole."""
+    """Location of error records, of changes that the transform or Firehose rejected."""
     alarm_topic_arn: pulumi.Output[str]
     """SNS topic of the alarms."""
     failure_events_topic_arn: pulumi.Output[str]
-    """SNS topic that names each object set aside and each crawl that failed; nobody is subscribed
-    to it."""
+    """SNS topic with each dead-lettered object and each failed crawl; it has no subscription."""
     dashboard: Optional[pulumi.Output[str]]
     """Name of the CloudWatch dashboard, if there is one."""
     crawler: Optional[pulumi.Output[str]]
@@ -86,10 +86,10 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         if isinstance(args, Mapping):
             args = args_from_config(name, args)
         if not isinstance(args, StreamingEtlPipelineArgs):
-            raise SettingsError(
-                f"{name}: {args!r} is no settings; pass StreamingEtlPipelineArgs(...)."
-            )
-        module, table, packages = prepare(name, args)
+            raise SettingsError(invalid("args", args, "type", kind="StreamingEtlPipelineArgs(...)"))
+        module, table = resolve(name, args)
+        # Last, because missing packages are downloaded.
+        packages = carried_packages(args.runtime, args.architecture, args.transform.requirements)
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
@@ -153,7 +153,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.backfill_location = backfill.location if backfill else None
         self.region = pulumi.Output.from_input(pipeline.account.region)
         self.settings = pulumi.Output.from_input(plain_data(args))
-        # As every language's SDK spells them that reads the component back.
+        # By the names that the SDK of every language has.
         self.register_outputs({camel_case(name): it for name, it in self.outputs.items()})
 
     @property

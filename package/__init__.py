@@ -1,1 +1,1 @@
-"""The pipeline as a Pulumi package, for programs in any language that Pulumi speaks."""
+"""Pulumi package of the pipeline, for programs in any Pulumi language."""

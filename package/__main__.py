@@ -1,12 +1,12 @@
-"""What Pulumi runs as the plugin, in the directory of the program that uses it."""
+"""Plugin process, which Pulumi starts in the directory of the user's program."""
 
 import sys
 from pathlib import Path
 
 
 def run() -> None:
-    """Serve the engine, whose address is the first argument, until it ends this process."""
-    # Python puts this folder on the path; the code is imported from the one above.
+    """Serve the engine at the address in the first argument until it ends this process."""
+    # Python puts this folder on the path; the code is below its parent.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
     from pulumi.provider import main
 

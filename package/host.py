@@ -1,9 +1,10 @@
-"""Between Pulumi's engine and the pipeline: names, numbers, outputs and refusals told right."""
+"""Provider of the package: between Pulumi's engine and the component."""
 
 import inspect
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -15,21 +16,23 @@ from pulumi.provider.experimental.analyzer import ComponentDefinition, PropertyD
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.server import ComponentInitError
 
-from streaming_etl import SettingsError, StreamingEtlPipeline
-from streaming_etl.components.settings.validation import refuse_output
+from package.schema_annotations import annotate
+from streaming_etl import SettingsError, StreamingEtlPipeline, StreamingEtlPipelineArgs
+from streaming_etl.components.settings.validation import invalid, known_value
 
 NAME = "streaming-etl"
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
 class PipelineProvider(ComponentProvider):
-    """Pulumi's own host of components, but for how it takes arguments and tells refusals.
+    """Pulumi's host of components, with other conversions of arguments and errors.
 
-    Of arguments it drops those that it does not know, takes a group that is an output for an empty
-    one, and leaves some whole numbers floats; a refusal it tells with a traceback.
+    Pulumi's own drops unknown arguments, reads a group that is an output as an empty one, leaves
+    some whole numbers floats, and reports an error with a traceback.
     """
 
     def __init__(self) -> None:
+        annotate(StreamingEtlPipelineArgs)
         version = tomllib.loads(PYPROJECT.read_text())["project"]["version"]
         super().__init__([StreamingEtlPipeline], NAME, version=version)
         schema = json.loads(self.schema or "", object_hook=without_indents)
@@ -42,26 +45,26 @@ class PipelineProvider(ComponentProvider):
         inputs: pulumi.Inputs,
         options: Optional[pulumi.ResourceOptions] = None,
     ) -> ConstructResult:
-        """A pipeline, from arguments as the engine brings them; its state by the schema's names.
+        """Create a pipeline from the engine's arguments; its state has the schema's names.
 
-        Raises InputPropertiesError, of which the engine shows the message and nothing else.
+        Raises InputPropertiesError, of which the engine shows only the message.
         """
         try:
             return super().construct(name, resource_type, inputs, options)
         except SettingsError as error:
-            refusal = str(error)
+            message = str(error)
         except ComponentInitError as error:
             if not isinstance(error.inner, SettingsError):
                 raise
-            refusal = str(error.inner)
-        raise InputPropertiesError(refusal, [])
+            message = str(error.inner)
+        raise InputPropertiesError(message, [])
 
     def map_inputs(
         self, inputs: pulumi.Inputs, component_def: ComponentDefinition
     ) -> dict[str, Any]:
-        """The arguments by the settings' names, as a stack's config would bring them.
+        """Arguments by the settings' names, as a stack's config contains them.
 
-        What does not exist or is missing stays so, for the settings to refuse. Raises
+        Unknown names are kept, and missing ones left out, for the settings to reject. Raises
         SettingsError for an output where a plain value is needed.
         """
         return self._named("", inputs, component_def.inputs, component_def.inputs_mapping)
@@ -78,34 +81,34 @@ class PipelineProvider(ComponentProvider):
             name, known = names.get(key, key), properties.get(key)
             if known is not None and known.ref and isinstance(value, Mapping):
                 group = self._type_defs[known.ref.rpartition(":")[2]]
-                value = self._named(f"{name}: ", value, group.properties, group.properties_mapping)
+                value = self._named(name, value, group.properties, group.properties_mapping)
             elif known is not None and not known.plain:
-                # An engine that does not know outputs as such marks what is not known.
+                # An engine without support of outputs marks an unknown value.
                 value = pulumi.Output.from_input(value) if isinstance(value, Unknown) else value
             else:
-                value = plain(f"{path}{name}", value)
+                value = plain(path, name, value)
             if name in settings:
-                raise SettingsError(f"{path}{name} is given by two names; drop one.")
+                raise SettingsError(invalid(name, None, "two-names", path=path))
             settings[name] = value
         return settings
 
 
-def plain(path: str, value: Any) -> Any:
-    """A value with whole numbers as such: over the wire each number is a float.
+def plain(path: str, name: str, value: Any, item: Any = None) -> Any:
+    """A value with whole numbers as int, which arrive as floats.
 
     Raises SettingsError for an output in it.
     """
     if isinstance(value, (pulumi.Output, Unknown)):
-        raise refuse_output(path)
+        raise SettingsError(replace(known_value(name, path), item=item))
     if isinstance(value, Mapping):
-        return {key: plain(f"{path}[{key!r}]", item) for key, item in value.items()}
+        return {key: plain(path, name, inner, key) for key, inner in value.items()}
     if isinstance(value, list):
-        return [plain(path, item) for item in value]
+        return [plain(path, name, inner, item) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def without_indents(part: dict[str, Any]) -> dict[str, Any]:
-    """A part of the schema whose description, a docstring, lost the indents of its lines."""
+    """A part of the schema without the indentation of docstrings in its description."""
     if isinstance(part.get("description"), str):
         part["description"] = inspect.cleandoc(part["description"])
     return part

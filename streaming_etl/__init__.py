@@ -13,10 +13,7 @@ if TYPE_CHECKING:
     from streaming_etl.components.settings.monitoring import MonitoringArgs
     from streaming_etl.components.settings.partitions import PartitionArgs
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
-    from streaming_etl.components.settings.stack_config import (
-        args_from_config,
-        pipelines_from_config,
-    )
+    from streaming_etl.components.settings.stack_config import args_from_config
     from streaming_etl.components.settings.stages import (
         DeliveryArgs,
         ForwarderArgs,
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
         TransformArgs,
     )
     from streaming_etl.components.settings.validation import SettingsError
+    from streaming_etl.components.stack_pipelines import pipelines_from_config
     from streaming_etl.handlers.change.change import Change
 
 __all__ = [
@@ -53,7 +51,7 @@ _MODULES = {
     "PartitionArgs": "streaming_etl.components.settings.partitions",
     "StreamingEtlPipelineArgs": "streaming_etl.components.settings.pipeline",
     "args_from_config": "streaming_etl.components.settings.stack_config",
-    "pipelines_from_config": "streaming_etl.components.settings.stack_config",
+    "pipelines_from_config": "streaming_etl.components.stack_pipelines",
     "DeliveryArgs": "streaming_etl.components.settings.stages",
     "ForwarderArgs": "streaming_etl.components.settings.stages",
     "LakeArgs": "streaming_etl.components.settings.stages",

@@ -77,7 +77,7 @@ def test_the_pipeline_measured_is_the_one_that_the_component_deploys() -> None:
         format="csv",
         partitions=PartitionArgs(),
     )
-    assert ours.pipeline_settings("csv") == transform_config(args, module, ())
+    assert ours.pipeline_settings("csv") == transform_config(args, module)
 
 
 def test_the_command_tells_of_all_parts_in_markdown() -> None:

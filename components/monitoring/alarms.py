@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from streaming_etl.components.settings.monitoring import late_forwarding
+from streaming_etl.components.settings.monitoring import iterator_age_threshold
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 PERIOD_SECONDS = 300
@@ -96,7 +96,7 @@ def _forwarding(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         subject="forwarder",
         metric="IteratorAge",
         statistic="Maximum",
-        threshold=late_forwarding(args.monitoring, args.forwarder) * 1000,
+        threshold=iterator_age_threshold(args.monitoring, args.forwarder) * 1000,
     )
     yield Alarm(
         kind="forwarder-errors",

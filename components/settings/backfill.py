@@ -29,7 +29,7 @@ class BackfillArgs(Settings):
     execution of the account, as the forwarder does."""
     kib_per_second: int = limited(512, MIN_KIB_PER_SECOND, 1_048_576, "A file needs 16 KiB/s")
     """Rate of all files together into Firehose, at least 16 KiB/s for each of `concurrency`. The
-    changes of the stream need the rest of the quota, 1 to 5 MiB/s by region unless AWS raised it."""
+    changes of the stream need the rest of the quota, 1 to 5 MiB/s by region unless increased."""
     maximum_retry_attempts: int = limited(5, 0, 100, "A file that fails more often needs a fix")
     """Retries of a failed call, 0 to 100, before a file counts as failed."""
     tolerated_failure_percentage: int = limited(0, 0, 100, "The value is a percentage")

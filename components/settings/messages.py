@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 MAX_VALUE_LENGTH = 200
 
-# `{name}` is the setting, `{value}` its value, `{related}` the settings that the rule compares.
+# {name} is the setting, {value} its value, {related} the settings that the rule compares.
 MESSAGES: Mapping[str, str] = {
     # Rules of one setting.
     "type": "{name} must be {kind} (got {value}).",
@@ -33,7 +33,7 @@ MESSAGES: Mapping[str, str] = {
     ),
     "reserved-name": "{name} must not have a reserved name. Reserved are {reserved}: rename it.",
     "tag-length": (
-        "{name} must have 1 to {key} characters in the key and at most {text} in the value"
+        "{name} must have 1 to {most_key} characters in the key and at most {most} in the value"
         " (got {value}). Shorten it."
     ),
     "same-but-for-case": (
@@ -65,8 +65,8 @@ MESSAGES: Mapping[str, str] = {
     "conflict": "{name} must be {kind} with {related} (got {value}).",
     "same-attribute": "{name} must differ from {related} (got {value}). Name another attribute.",
     "both-or-none": (
-        "{name} must be set together with {related}. Set both for provisioned capacity, none for"
-        " on-demand."
+        "{name} must be set together with {related} (got {value}). Set both for provisioned"
+        " capacity, none for on-demand."
     ),
     "workgroup-name-length": (
         "{name} must give a workgroup name of at most {most} characters (got {workgroup}). Shorten"
@@ -92,13 +92,13 @@ MESSAGES: Mapping[str, str] = {
     # Rules of the stream of an existing table.
     "stream-disabled": (
         "{name} must be a table with a stream (got {value}, which has none). Enable it with: aws"
-        " dynamodb update-table --table-name {value} --stream-specification"
+        " dynamodb update-table --table-name {plain} --stream-specification"
         " StreamEnabled=true,StreamViewType={view}"
     ),
     "stream-view": (
         "{name} must be a table whose stream carries new images (got {value} with {got}). A view"
         " type cannot be edited: disable the stream, which stops its other readers, then enable it"
-        " with: aws dynamodb update-table --table-name {value} --stream-specification"
+        " with: aws dynamodb update-table --table-name {plain} --stream-specification"
         " StreamEnabled=true,StreamViewType={view}"
     ),
     "stream-without-old-images": (
@@ -170,7 +170,11 @@ def render(problem: "Problem") -> str:
     )
     details = {key: _detail(value) for key, value in problem.details.items()}
     sentence = MESSAGES[problem.rule].format(
-        name=f"`{name}`", value=_value(problem.value), related=" and ".join(related), **details
+        name=f"`{name}`",
+        value=_value(problem.value),
+        plain=problem.value,
+        related=" and ".join(related),
+        **details,
     )
     return f"{_place(problem)}{sentence}"
 

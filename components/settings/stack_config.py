@@ -1,10 +1,9 @@
 """From a stack's YAML to settings, with the place that each value comes from."""
 
-import dataclasses
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -32,7 +31,7 @@ FILE_SETTINGS = ("transform_module", "requirements")
 GROUPS: Mapping[str, type[Settings]] = {
     item.name: item.type
     for item in fields(StreamingEtlPipelineArgs)
-    if isinstance(item.type, type) and is_dataclass(item.type)
+    if isinstance(item.type, type) and issubclass(item.type, Settings)
 }
 
 
@@ -43,24 +42,26 @@ class PipelineConfig:
     path: str
     args: StreamingEtlPipelineArgs
     """Usable when there are no problems."""
-    inherited: frozenset[Key]
+    own: Collection[Key]
+    """Settings that the table sets."""
+    inherited: Collection[Key]
     """Settings that come from the defaults."""
     problems: list[Problem]
 
     def located(self, problem: Problem) -> Problem:
         """The problem with the path at which its value is set."""
-        path = self._path(problem.path, _key(problem))
+        root = self._root(_key(problem)) or self.path
         related = []
         for other in problem.related:
             group, _, name = other.name.rpartition(".")
-            place = self._path(group, (group, name))
-            same_root = place.partition(".")[0] == path.partition(".")[0]
-            related.append(replace(other, path="" if same_root else place))
+            place = self._root((group, name))
+            related.append(replace(other, path="" if place == root else place))
+        path = f"{root}.{problem.path}" if problem.path else root
         return replace(problem, path=path, related=tuple(related), pipelines=(self.path,))
 
-    def _path(self, group: str, key: Key) -> str:
-        root = DEFAULTS if key in self.inherited else self.path
-        return f"{root}.{group}" if group else root
+    def _root(self, key: Key) -> str:
+        """Where a setting is set; "" for one that is not."""
+        return DEFAULTS if key in self.inherited else self.path if key in self.own else ""
 
 
 def settings_from_config(
@@ -88,15 +89,14 @@ def args_from_config(path: str, given: object) -> StreamingEtlPipelineArgs:
     return config.args
 
 
-def read_stack(
-    tables: object, defaults: object
-) -> tuple[dict[str, PipelineConfig], list[Problem]]:
+def read_stack(tables: object, defaults: object) -> tuple[dict[str, PipelineConfig], list[Problem]]:
     """Settings of every pipeline by its name, and all problems of the stack."""
     if not isinstance(tables, Mapping) or not tables:
         return {}, [invalid("tables", tables, "no-tables")]
-    shared = {} if defaults is None else defaults
-    problems = defaults_problems(shared)
-    shared = shared if isinstance(shared, Mapping) else {}
+    problems = [] if defaults is None else list(defaults_problems(defaults))
+    shared = {}
+    if isinstance(defaults, Mapping):
+        shared = {name: it for name, it in defaults.items() if name not in PER_TABLE_SETTINGS}
     configs = {
         str(name): build_without_unused_defaults(f"tables.{name}", settings, shared)
         for name, settings in tables.items()
@@ -105,21 +105,19 @@ def read_stack(
     return configs, merged([*problems, *of_tables])
 
 
-def defaults_problems(defaults: object) -> list[Problem]:
+def defaults_problems(defaults: object) -> Iterator[Problem]:
     """Problems of the defaults by themselves."""
-    problems = list(structure_problems(DEFAULTS, defaults))
+    yield from structure_problems(DEFAULTS, defaults)
     if not isinstance(defaults, Mapping):
-        return problems
+        return
     for name in PER_TABLE_SETTINGS:
         if name in defaults:
-            problems.append(
-                invalid(name, defaults[name], "per-table-setting", path=DEFAULTS)
-            )
-    # A table with nothing but the required settings.
+            yield invalid(name, defaults[name], "per-table-setting", path=DEFAULTS)
+    # With the required settings of a table.
     table = {"table_name": "table", "transform_module": "module.py", "partitions": {}}
-    own = {name: value for name, value in table.items() if name not in defaults}
-    config = build_without_unused_defaults(DEFAULTS, own, defaults)
-    return problems + [replace(problem, pipelines=()) for problem in config.problems]
+    own = {key: it for key, it in table.items() if key == "table_name" or key not in defaults}
+    for problem in build_without_unused_defaults(DEFAULTS, own, defaults).problems:
+        yield replace(problem, pipelines=())
 
 
 def build_without_unused_defaults(
@@ -130,14 +128,14 @@ def build_without_unused_defaults(
     own, shared = drop_nulled(flat(table), flat(defaults))
     groups = {name for name in GROUPS if name in table or name in defaults}
     while True:
-        inherited = frozenset(shared.keys() - own.keys())
+        inherited = shared.keys() - own.keys()
         args, found = build_pipeline(shared | own, groups)
         unused = {_key(problem) for problem in found if problem.rule == "no-effect"} & inherited
         if not unused:
             break
         shared = {key: value for key, value in shared.items() if key not in unused}
     problems = list(structure_problems(path, table if isinstance(given, Mapping) else given))
-    config = PipelineConfig(path, args, inherited, problems)
+    config = PipelineConfig(path, args, own.keys(), inherited, problems)
     if isinstance(given, Mapping):
         problems += map(config.located, found)
     return config

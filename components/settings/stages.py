@@ -70,7 +70,7 @@ class SourceArgs(Settings):
         capacities = ("read_capacity", self.read_capacity), ("write_capacity", self.write_capacity)
         for (name, value), (other, set_value) in (capacities, capacities[::-1]):
             if value is None and set_value is not None:
-                yield invalid(name, None, "both-or-none", Related(other, set_value))
+                yield invalid(other, set_value, "both-or-none", Related(name, None))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,8 +206,8 @@ def tag_problems(tags: Mapping[Any, Any]) -> Iterator[Problem]:
             yield invalid("tags", value, "type", item=key, kind="text")
             continue
         if not 1 <= len(key) <= MAX_TAG_KEY or len(value) > MAX_TAG_VALUE:
-            limits = {"key": MAX_TAG_KEY, "text": MAX_TAG_VALUE}
-            yield invalid("tags", value, "tag-length", item=key, **limits)
+            most, most_key = MAX_TAG_VALUE, MAX_TAG_KEY
+            yield invalid("tags", value, "tag-length", item=key, most=most, most_key=most_key)
         if key.lower().startswith(RESERVED_TAGS):
             yield invalid("tags", value, "reserved-name", item=key, reserved=RESERVED_TAGS)
         if (first := seen.setdefault(key.lower(), key)) != key:

@@ -3,10 +3,10 @@
 import copy
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from types import NoneType
-from typing import Any, Optional, Self, TypeVar, Union, get_args, get_origin
+from typing import Any, Self, TypeVar, Union, get_args, get_origin
 
 import pulumi
 
@@ -69,7 +69,9 @@ class SettingsError(pulumi.RunError, ValueError):
 
     problems: list[Problem]
 
-    def __init__(self, problems: Union[Problem, Iterable[Problem]]) -> None:
+    def __init__(self, problems: Union[Problem, str, Iterable[Problem]]) -> None:
+        if isinstance(problems, str):
+            problems = invalid("requirements", problems, "text", path="transform", text=problems)
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         lines = [str(problem) for problem in self.problems]
         head = [f"{len(lines)} settings are invalid:"] if len(lines) > 1 else []
@@ -108,9 +110,7 @@ def limited(default: object, low: float, high: float, reason: str) -> Any:
 
     Two int limits make it a whole number.
     """
-    return dataclasses.field(
-        default=default, metadata={"low": low, "high": high, "reason": reason}
-    )
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "reason": reason})
 
 
 def one_of(*choices: object, default: object = MISSING) -> Any:
@@ -157,9 +157,7 @@ def build(cls: type[Args], values: Mapping[str, object]) -> tuple[Args, list[Pro
     args = object.__new__(cls)
     items = fields(cls)  # type: ignore[arg-type]
     missing = [item.name for item in items if item.name not in values and required(item)]
-    vars(args).update(
-        {item.name: values.get(item.name, substitute_of(item)) for item in items}
-    )
+    vars(args).update({item.name: values.get(item.name, substitute_of(item)) for item in items})
     return validated(args, missing)
 
 
@@ -191,7 +189,8 @@ def field_problems(cls: type, item: "Field[Any]", value: object) -> Iterator[Pro
     name, rules = item.name, item.metadata
     types = get_args(item.type) if get_origin(item.type) is Union else (item.type,)
     if isinstance(value, pulumi.Output):
-        if not any(get_origin(kind) is pulumi.Output for kind in types):
+        # Part of pulumi.Input, and of no other type here.
+        if not any(get_origin(kind) is Awaitable for kind in types):
             yield known_value(name)
     elif value is None and NoneType in types:
         return
@@ -209,7 +208,7 @@ def field_problems(cls: type, item: "Field[Any]", value: object) -> Iterator[Pro
         if not isinstance(value, Mapping):
             yield invalid(name, value, "type", kind="a mapping")
     elif not isinstance(value, item.type):  # type: ignore[arg-type]
-        yield invalid(name, value, "type", kind=f"{item.type.__name__}(...)")  # type: ignore[union-attr]
+        yield invalid(name, value, "type", kind=f"a {item.type.__name__}")  # type: ignore[union-attr]
 
 
 def value_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterator[Problem]:
@@ -287,4 +286,4 @@ def substitute_of(item: "Field[Any]") -> Any:
     """A valid value of a field: its default, or an empty one where it is required."""
     if not required(item):
         return default_of(item)
-    return item.type() if is_dataclass(item.type) else ""  # type: ignore[operator,misc]
+    return item.type() if is_dataclass(item.type) else ""  # type: ignore[operator]

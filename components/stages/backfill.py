@@ -12,7 +12,7 @@ from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL, 
 from streaming_etl.components.stages.document import concat, document
 from streaming_etl.components.stages.lambda_function import Function, create_function
 from streaming_etl.components.stages.references import DeliveryStream, LakeBucket, Pipeline
-from streaming_etl.components.table.lake_table import BACKFILL_PREFIX
+from streaming_etl.components.table.layout import BACKFILL_PREFIX
 
 
 class Backfill(pulumi.ComponentResource):

@@ -9,7 +9,7 @@ from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.document import concat
 from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, Pipeline
 from streaming_etl.components.table.column_types import glue_type
-from streaming_etl.components.table.lake_table import (
+from streaming_etl.components.table.layout import (
     DATA_PREFIX,
     default_database_name,
     projection_parameters,
@@ -172,7 +172,7 @@ def create_table(
     input_format, output_format, serde, serde_parameters = SERDES[table.format]
     parameters: dict[str, pulumi.Input[str]] = {"EXTERNAL": "TRUE", "classification": table.format}
     if pipeline.args.catalog == "projection":
-        parameters |= projection_parameters(pipeline.args)
+        parameters |= projection_parameters(pipeline.args.partitions)
         template = "".join(f"{key}=${{{key}}}/" for key in table.partition_keys)
         parameters["storage.location.template"] = concat(location, template)
     return aws.glue.CatalogTable(

@@ -16,7 +16,7 @@ from streaming_etl.components.stages.references import (
     LakeBucket,
     Pipeline,
 )
-from streaming_etl.components.table.lake_table import ERRORS_PREFIX
+from streaming_etl.components.table.layout import ERRORS_PREFIX
 
 ProcessorArgs = (
     kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationProcessingConfigurationProcessorArgsDict

@@ -6,13 +6,12 @@ import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.packaging.archive import forwarder_archive
-from streaming_etl.components.settings.filters import EVENT_NAMES
-from streaming_etl.components.settings.stages import ForwarderArgs
+from streaming_etl.components.settings.stages import EVENT_NAMES, ForwarderArgs
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.document import concat
 from streaming_etl.components.stages.lambda_function import Function, create_function
 from streaming_etl.components.stages.references import DeliveryStream, LakeBucket, Pipeline
-from streaming_etl.components.table.lake_table import FAILED_BATCHES_PREFIX
+from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
 
 
 class Forwarder(pulumi.ComponentResource):

@@ -9,7 +9,7 @@ from streaming_etl.components.settings.stages import LakeArgs
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.document import concat
 from streaming_etl.components.stages.references import LakeBucket, Pipeline
-from streaming_etl.components.table.lake_table import (
+from streaming_etl.components.table.layout import (
     BACKFILL_PREFIX,
     DATA_PREFIX,
     ERRORS_PREFIX,

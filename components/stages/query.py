@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, Pipeline
 from streaming_etl.components.table.column_types import glue_type
-from streaming_etl.components.table.lake_table import QUERY_RESULTS_PREFIX, default_workgroup_name
+from streaming_etl.components.table.layout import QUERY_RESULTS_PREFIX, default_workgroup_name
 from streaming_etl.components.table.queries import (
     SAVED_QUERIES,
     current_state_sql,

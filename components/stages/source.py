@@ -1,13 +1,13 @@
-"""The DynamoDB table and its stream: made here, or an existing one that is only read."""
+"""The DynamoDB table and its stream, created or existing."""
 
 import pulumi
 import pulumi_aws as aws
 
-from streaming_etl.components.settings.validation import SettingsError, refuse
+from streaming_etl.components.settings.validation import SettingsError, invalid
 from streaming_etl.components.stages.references import Pipeline
 
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
-# KEYS_ONLY holds no data, and OLD_IMAGE would leave the lake one change behind.
+# KEYS_ONLY has no data, and OLD_IMAGE would leave the lake one change behind.
 READABLE_VIEWS = (STREAM_VIEW, "NEW_IMAGE")
 
 
@@ -23,11 +23,13 @@ class Source(pulumi.ComponentResource):
         name = f"{pipeline.name}-source"
         super().__init__("streaming-etl:index:Source", name, None, opts)
         if pipeline.args.source.use_existing:
-            found = find_stream(pipeline.args.table_name, pipeline.args.forwarder.old_image, self)
-            self.table_name = pulumi.Output.from_input(found.name)
-            self.table_arn = pulumi.Output.from_input(found.arn)
-            self.stream_arn = pulumi.Output.from_input(found.stream_arn)
-            keys = [found.hash_key, found.range_key]
+            existing = find_stream(
+                pipeline.args.table_name, pipeline.args.forwarder.old_image, self
+            )
+            self.table_name = pulumi.Output.from_input(existing.name)
+            self.table_arn = pulumi.Output.from_input(existing.arn)
+            self.stream_arn = pulumi.Output.from_input(existing.stream_arn)
+            keys = [existing.hash_key, existing.range_key]
         else:
             table = create_table(f"{name}-table", pipeline, self)
             self.table_name = table.name
@@ -41,31 +43,22 @@ class Source(pulumi.ComponentResource):
 def find_stream(
     table_name: str, old_image: str, parent: pulumi.Resource
 ) -> aws.dynamodb.GetTableResult:
-    """Look an existing table up; refuse one whose stream cannot feed a lake.
+    """Look up an existing table and its stream.
 
-    Pulumi's AWS provider cannot switch on the stream of a table that it does not manage.
+    Pulumi's AWS provider cannot enable the stream of a table that it does not manage. Raises
+    SettingsError for a stream that cannot feed a lake.
     """
-    found = aws.dynamodb.get_table(name=table_name, opts=pulumi.InvokeOptions(parent=parent))
-    remedy = (
-        "switch it on with: aws dynamodb update-table --table-name "
-        f"{table_name} --stream-specification StreamEnabled=true,StreamViewType={STREAM_VIEW}"
-    )
-    if not found.stream_enabled or not found.stream_arn:
-        raise SettingsError(f"table_name={table_name!r} has no stream: {remedy}")
-    if found.stream_view_type not in READABLE_VIEWS:
-        raise SettingsError(
-            f"table_name={table_name!r} has a stream of {found.stream_view_type}, which does not"
-            " carry an item's new content, and a stream's view cannot be edited: switch the stream"
-            f" off (its other readers stop), then {remedy}"
-        )
-    if old_image == "always" and found.stream_view_type != STREAM_VIEW:
-        raise refuse(
-            "old_image",
-            old_image,
-            f"asks for what the stream of table_name={table_name!r} does not carry, which is one of"
-            f" {found.stream_view_type}; drop it, or give the table a stream of {STREAM_VIEW}.",
-        )
-    return found
+    table = aws.dynamodb.get_table(name=table_name, opts=pulumi.InvokeOptions(parent=parent))
+    got, view = table.stream_view_type, STREAM_VIEW
+    if not table.stream_enabled or not table.stream_arn:
+        raise SettingsError(invalid("table_name", table_name, "stream-disabled", view=view))
+    if got not in READABLE_VIEWS:
+        raise SettingsError(invalid("table_name", table_name, "stream-view", got=got, view=view))
+    if old_image == "always" and got != STREAM_VIEW:
+        details = {"got": got, "view": view}
+        rule = "stream-without-old-images"
+        raise SettingsError(invalid("old_image", old_image, rule, path="forwarder", **details))
+    return table
 
 
 def create_table(name: str, pipeline: Pipeline, parent: pulumi.Resource) -> aws.dynamodb.Table:

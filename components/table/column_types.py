@@ -123,7 +123,9 @@ def _take_decimal(tokens: list[str]) -> list[int]:
         scale = _take_number(tokens)
     _take(tokens, ")")
     if not 1 <= precision <= 38 or scale > precision:
-        raise ColumnTypeError("a decimal has 1 to 38 digits, and no more decimal places than digits")
+        raise ColumnTypeError(
+            "a decimal has 1 to 38 digits, and no more decimal places than digits"
+        )
     return [precision, scale]
 
 

@@ -67,7 +67,9 @@ def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Pro
         yield invalid("name", pipeline, "workgroup-name-length", workgroup=workgroup, most=most)
     length = prefix_length(pipeline, args)
     if length > MAX_PREFIX:
-        yield invalid("table_name", args.table_name, "prefix-length", length=length, most=MAX_PREFIX)
+        yield invalid(
+            "table_name", args.table_name, "prefix-length", length=length, most=MAX_PREFIX
+        )
 
 
 def prefix_length(pipeline: str, args: StreamingEtlPipelineArgs) -> int:

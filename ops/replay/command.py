@@ -168,7 +168,7 @@ def replay_pipeline(
 
 
 def _locations(pipeline: DeployedPipeline, source: str) -> Sequence[str]:
-    from streaming_etl.components.table.lake_table import FAILED_BATCHES_PREFIX
+    from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
 
     failed_batches = pipeline.failed_batches_location
     if pipeline.args.lake.bucket_name is None:

@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 
 from botocore.exceptions import ClientError
 
-from streaming_etl.components.table.lake_table import REPLAYED_PREFIX
+from streaming_etl.components.table.layout import REPLAYED_PREFIX
 from streaming_etl.stack.errors import CommandError
 
 NOTE_SUFFIX = ".done.json"

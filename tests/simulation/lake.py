@@ -11,11 +11,11 @@ from gzip import decompress
 from typing import Any
 from zlib import crc32
 
-from streaming_etl.components.table.lake_table import (
+from streaming_etl.components.table.lake_table import LakeTable
+from streaming_etl.components.table.layout import (
     DATA_PREFIX,
     ERRORS_PREFIX,
     FAILED_BATCHES_PREFIX,
-    LakeTable,
 )
 from tests.simulation.scenario import DATABASE
 

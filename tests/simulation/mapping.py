@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zlib import crc32
 
-from streaming_etl.components.table.lake_table import FAILED_BATCHES_PREFIX
+from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
 from tests.simulation.functions import MAX_PAYLOAD_BYTES, Answer, Function
 from tests.simulation.lake import Lake
 from tests.simulation.scenario import Scenario
