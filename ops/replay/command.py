@@ -18,24 +18,16 @@ if TYPE_CHECKING:
     from streaming_etl.ops.replay.report import Report
 
 
-class TimeParam(click.ParamType["datetime"]):
-    """A time in ISO 8601, in UTC unless it has an offset."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            time = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(
-                f"must be a time (got {value!r}). Write 2026-11-23, 2026-11-23T09:30 (both UTC) or "
-                "2026-11-23T18:30+09:00.",
-                param,
-                ctx,
-            )
-        return time if time.tzinfo else time.replace(tzinfo=UTC)
+def iso_time(text: str) -> datetime:
+    """Parse a time in ISO 8601, in UTC unless it has an offset."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"must be a time (got {text!r}). Write 2026-11-23, 2026-11-23T09:30 (both UTC) or "
+            "2026-11-23T18:30+09:00."
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +63,8 @@ class ReplayOptions:
     show_default=True,
     help="The forwarder's failed batches, Firehose's error records, or both.",
 )
-@click.option("--since", type=TimeParam(), help="Only objects written at or after this time.")
-@click.option("--until", type=TimeParam(), help="Only objects written before this time.")
+@click.option("--since", type=iso_time, metavar="TIME", help="Only objects written from then on.")
+@click.option("--until", type=iso_time, metavar="TIME", help="Only objects written before then.")
 @click.option(
     "--error",
     "errors",

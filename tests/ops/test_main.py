@@ -1,81 +1,101 @@
-"""The way in to the commands: what an operator or a script is told when one fails."""
+"""The command line: exit codes, errors and help."""
+
+import subprocess
+import sys
 
 import click
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from streaming_etl.ops.__main__ import commands, main
-from streaming_etl.stack.errors import CommandError
+from streaming_etl.ops.__main__ import aws_error, commands, main
+from streaming_etl.stack.errors import (
+    EXIT_CODES,
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    EXIT_PARTIAL,
+    EXIT_USAGE,
+    CommandError,
+    UsageError,
+)
+
+SECRET = "the item {secret}"
 
 
-def refused(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "the item {secret}"}}, "PutItem")
-
-
-@pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> dict[str, BaseException]:
-    """A command `fail` that raises what stands in here as `error`."""
-    given: dict[str, BaseException] = {}
-
-    @click.command()
-    def fail() -> None:
-        raise given["error"]
-
-    monkeypatch.setitem(commands.commands, "fail", fail)
-    return given
+def client_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": SECRET}}, "PutItem")
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "told"),
+    ("result", "status"),
     [
-        (CommandError("Do this."), 1, "Error: Do this.\n"),
-        (click.UsageError("No."), 2, "Error: No.\n"),
-        (refused("AccessDenied"), 1, "Error: AWS refuses PutItem with AccessDenied: the item"),
-        # This one's message may quote what was sent.
-        (
-            refused("ValidationException"),
-            1,
-            "Error: AWS refuses PutItem with ValidationException\n",
-        ),
-        (NoCredentialsError(), 1, "Error: Unable to locate credentials\n"),
-        (KeyboardInterrupt(), 130, "Interrupted; the same command goes on where this one stopped."),
+        (0, 0),
+        (None, 0),
+        (EXIT_PARTIAL, EXIT_PARTIAL),
+        (CommandError("Failed.", code="failed"), EXIT_FAILURE),
+        (UsageError("Wrong.", code="wrong"), EXIT_USAGE),
+        (click.UsageError("Wrong."), EXIT_USAGE),
+        (client_error("AccessDenied"), EXIT_FAILURE),
+        (NoCredentialsError(), EXIT_FAILURE),
+        (KeyboardInterrupt(), EXIT_INTERRUPTED),
+        (click.Abort(), EXIT_INTERRUPTED),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=repr,
 )
-def test_an_error_that_is_known_ends_with_its_reason_and_its_exit_code(
-    failing: dict[str, BaseException],
+def test_exit_codes(
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    error: BaseException,
+    result: int | BaseException | None,
     status: int,
-    told: str,
 ) -> None:
-    failing["error"] = error
-    assert main(["fail"]) == status
+    @click.command()
+    def example() -> int | None:
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    monkeypatch.setitem(commands.commands, "example", example)
+    assert main(["example"]) == status
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert told in printed.err
+    assert bool(printed.err) == isinstance(result, BaseException)
 
 
-def test_an_error_of_the_program_itself_is_not_hidden(
-    failing: dict[str, BaseException],
-) -> None:
-    failing["error"] = ZeroDivisionError()
-    with pytest.raises(ZeroDivisionError):
-        main(["fail"])
+def test_the_message_of_aws_is_shown_for_missing_permissions_only() -> None:
+    # Other messages may quote what was sent.
+    assert SECRET in (aws_error(client_error("AccessDenied")) or "")
+    assert SECRET not in (aws_error(client_error("ValidationException")) or "")
 
 
-def test_the_exit_code_is_what_the_command_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_program_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     @click.command()
-    def leave() -> int:
-        return 3
+    def example() -> None:
+        raise ZeroDivisionError
 
-    monkeypatch.setitem(commands.commands, "leave", leave)
-    assert main(["leave"]) == 3
+    monkeypatch.setitem(commands.commands, "example", example)
+    with pytest.raises(ZeroDivisionError):
+        main(["example"])
+
+
+def test_the_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert EXIT_CODES in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("name", ["replay", "backfill", "cost", "transform-test"])
-def test_the_help_of_a_command_teaches_by_example(
-    capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_the_help_of_a_command_has_examples(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main([name, "--help"]) == 0
     assert f"streaming-etl {name} " in capsys.readouterr().out
+
+
+def test_help_does_not_import_pulumi() -> None:
+    code = (
+        "import sys; from streaming_etl.ops.__main__ import main\n"
+        "main(['replay', '--help']); main(['backfill', '--help'])\n"
+        "sys.exit('pulumi' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_the_module_exits_with_the_code_of_the_command() -> None:
+    command = [sys.executable, "-m", "streaming_etl", "replay"]
+    assert subprocess.run(command, capture_output=True).returncode == EXIT_USAGE

@@ -1,4 +1,4 @@
-"""The state machine over an export, on the embedded AWS: fails, is taken up, and all is there."""
+"""A backfill by an export on the embedded AWS, failed and continued."""
 
 import json
 from collections.abc import Iterator
@@ -14,8 +14,9 @@ from local.sample.lake import Lake
 from local.sample.run import table_items
 from streaming_etl.ops.__main__ import commands
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.errors import EXIT_PARTIAL
-from streaming_etl.stack.outputs import Pipeline, StackConfig, pipelines_of
+from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
 from tests.local.conftest import REGION
 from tests.local.processes import wait_until
 
@@ -35,7 +36,9 @@ settings = StreamingEtlPipelineArgs(
     transform_module="exported.py",
     partitions=PartitionArgs(),
     source=SourceArgs(use_existing=True),
-    backfill=BackfillArgs(enabled=True, concurrency=2, kib_per_second=100_000, maximum_retry_attempts=0),
+    backfill=BackfillArgs(
+        enabled=True, concurrency=2, kib_per_second=100_000, maximum_retry_attempts=0
+    ),
 )
 pulumi.export("exported", StreamingEtlPipeline("exported", settings).outputs)
 """
@@ -64,13 +67,13 @@ def key(number: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the program stands, and its outputs."""
+    """Directory of the program and its outputs."""
     return tmp_path_factory.mktemp("exported")
 
 
 @pytest.fixture(scope="module")
-def pipeline(aws: Clients, directory: Path) -> Iterator[Pipeline]:
-    """A pipeline on a table that was full before its stream began."""
+def pipeline(aws: Clients, directory: Path) -> Iterator[DeployedPipeline]:
+    """A pipeline on a table with items from before its stream."""
     dynamodb = aws("dynamodb")
     dynamodb.create_table(
         TableName=TABLE,
@@ -100,7 +103,7 @@ def pipeline(aws: Clients, directory: Path) -> Iterator[Pipeline]:
 
 
 def call(aws: Clients, directory: Path, *more: str) -> tuple[int, dict[str, Any]]:
-    """The command's exit code and its result."""
+    """Run the command; return its exit code and result."""
     arguments = [
         *("backfill", "exported", "--export", "--stack", "dev", "--json"),
         *("--outputs", str(directory / "outputs.json"), "--endpoint-url", str(aws.endpoint)),
@@ -111,29 +114,31 @@ def call(aws: Clients, directory: Path, *more: str) -> tuple[int, dict[str, Any]
 
 
 def set_stream(aws: Clients, stream: str) -> None:
-    """Give the function of the files another delivery stream."""
+    """Change the delivery stream of the function that sends files."""
     functions = aws("lambda").list_functions()["Functions"]
     [name] = [
         each["FunctionName"]
         for each in functions
         if each["FunctionName"].startswith("exported-backfill-function")
     ]
-    told = aws("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables = aws("lambda").get_function_configuration(FunctionName=name)["Environment"][
+        "Variables"
+    ]
     aws("lambda").update_function_configuration(
-        FunctionName=name, Environment={"Variables": {**told, "DELIVERY_STREAM": stream}}
+        FunctionName=name, Environment={"Variables": {**variables, "DELIVERY_STREAM": stream}}
     )
 
 
 def write(aws: Clients, first: int) -> None:
-    """Change one item, remove the next and add a new one."""
+    """Change one item, delete the next and add a new one."""
     dynamodb = aws("dynamodb")
     dynamodb.put_item(TableName=TABLE, Item=item(first, "moved"))
     dynamodb.delete_item(TableName=TABLE, Key=key(first + 1))
     dynamodb.put_item(TableName=TABLE, Item=item(ITEMS + first, "new"))
 
 
-def test_an_export_that_failed_midway_ends_with_the_current_state_equal_to_the_table(
-    aws: Clients, pipeline: Pipeline, directory: Path
+def test_a_failed_run_continues_until_the_current_state_equals_the_table(
+    aws: Clients, pipeline: DeployedPipeline, directory: Path
 ) -> None:
     lake = Lake(aws, pipeline)
     write(aws, 10)
@@ -142,17 +147,17 @@ def test_an_export_that_failed_midway_ends_with_the_current_state_equal_to_the_t
     code, failed = call(aws, directory)
 
     assert (code, failed["status"], failed["files"]) == (EXIT_PARTIAL, "FAILED", 4)
-    assert (failed["files_passed"], failed["items"]) == (0, 0)
+    assert (failed["files_succeeded"], failed["items"]) == (0, 0)
     assert sum(failed["errors"].values()) == 4
 
-    # Behind the export: what it tells of these items arrives after the changes.
+    # After the export: snapshots of these items arrive after the changes.
     write(aws, 20)
     set_stream(aws, pipeline.delivery_stream)
     code, done = call(aws, directory)
 
     assert (code, done["run"], done["status"]) == (0, "run-2", "SUCCEEDED")
-    # As the table was when it was exported: one item had gone by then, and one had come.
-    assert (done["files_passed"], done["items"], done["dead_lettered"]) == (4, ITEMS, 0)
+    # The table's items at the time of the export: one was deleted and one added before.
+    assert (done["files_succeeded"], done["items"], done["dead_lettered"]) == (4, ITEMS, 0)
 
     def current() -> set[tuple[Any, ...]]:
         rows = lake.current_state().rows
@@ -170,33 +175,33 @@ def test_an_export_that_failed_midway_ends_with_the_current_state_equal_to_the_t
     snapshots = lake.query(f'SELECT count(*) AS n FROM "{TABLE}" WHERE "_op" = \'SNAPSHOT\'')
     assert [int(row["n"] or 0) for row in snapshots.rows] == [ITEMS]
 
-    # Called once more it only tells what it did.
+    # Another call only reports the result.
     assert call(aws, directory) == (0, done)
 
 
 def export_of(aws: Clients, execution_arn: str) -> str:
-    """The ARN of the export that a run asked for."""
+    """The ARN of the export that a run started."""
     events = aws("stepfunctions").get_execution_history(executionArn=execution_arn)["events"]
-    left = (event.get("stateExitedEventDetails", {}) for event in events)
-    [output] = [state["output"] for state in left if state.get("name") == "Export"]
+    exits = (event.get("stateExitedEventDetails", {}) for event in events)
+    [output] = [state["output"] for state in exits if state.get("name") == "Export"]
     return str(json.loads(output)["export_arn"])
 
 
-def test_of_a_run_that_lost_one_file_that_file_alone_is_taken_up(
-    aws: Clients, pipeline: Pipeline, directory: Path
+def test_continues_with_the_one_file_that_failed(
+    aws: Clients, pipeline: DeployedPipeline, directory: Path
 ) -> None:
     states, s3, bucket = aws("stepfunctions"), aws("s3"), pipeline.bucket
-    code, whole = call(aws, directory, "--restart")
-    assert (code, whole["files_passed"]) == (0, 4)
-    export_arn = export_of(aws, whole["execution_arn"])
+    code, complete = call(aws, directory, "--restart")
+    assert (code, complete["files_succeeded"]) == (0, 4)
+    export_arn = export_of(aws, complete["execution_arn"])
     folder = f"{export_arn.rpartition('/')[2]}"
     path = urlparse(pipeline.backfill_location).path.lstrip("/")
     manifest = f"{path}exports/AWSDynamoDB/{folder}/manifest-files.json"
     lines = s3.get_object(Bucket=bucket, Key=manifest)["Body"].read().splitlines()
     lost = json.loads(lines[0])
     content = s3.get_object(Bucket=bucket, Key=lost["dataFileS3Key"])["Body"].read()
-    s3.put_object(Bucket=bucket, Key=lost["dataFileS3Key"], Body=b"this is no gzip")
-    number = int(whole["run"].removeprefix("run-"))
+    s3.put_object(Bucket=bucket, Key=lost["dataFileS3Key"], Body=b"not gzip")
+    number = int(complete["run"].removeprefix("run-"))
     run = states.start_execution(
         stateMachineArn=pipeline.backfill_state_machine_arn,
         name=f"run-{number + 1}",
@@ -212,4 +217,4 @@ def test_of_a_run_that_lost_one_file_that_file_alone_is_taken_up(
     code, rest = call(aws, directory)
 
     assert (code, rest["run"]) == (0, f"run-{number + 2}")
-    assert (rest["files"], rest["files_passed"], rest["items"]) == (1, 1, lost["itemCount"])
+    assert (rest["files"], rest["files_succeeded"], rest["items"]) == (1, 1, lost["itemCount"])

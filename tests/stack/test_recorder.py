@@ -1,45 +1,45 @@
-"""The recorder itself: what it does not know, and what AWS would refuse of any graph, raises."""
+"""The recorder: look-ups, names, previews, and what it rejects."""
 
 import gc
+from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 import pytest
 
-from streaming_etl.stack.outputs import ROOT
 from streaming_etl.stack.program import program_environment
 from streaming_etl.stack.recorder import UNKNOWN, Graph, build
 
 
-def test_a_look_up_that_nobody_prepared_raises() -> None:
+def test_rejects_an_unknown_look_up() -> None:
     with pytest.raises(KeyError, match="getBucket"):
         build(lambda: aws.s3.get_bucket(bucket="theirs"))
 
 
-def test_a_table_that_nobody_prepared_raises() -> None:
+def test_rejects_an_unknown_table() -> None:
     with pytest.raises(KeyError, match="orders"):
         build(lambda: aws.dynamodb.get_table(name="orders"))
 
 
-def test_a_name_that_stands_twice_raises() -> None:
+def test_rejects_two_resources_with_one_name() -> None:
     def program() -> None:
         aws.sns.Topic("alarms")
         aws.sns.Topic("alarms")
 
-    with pytest.raises(ValueError, match="two resources have the URN"):
+    with pytest.raises(ValueError, match="alarms"):
         build(program)
 
 
-def test_a_folder_in_an_archive_raises() -> None:
+def test_rejects_a_folder_in_an_archive() -> None:
     def program() -> None:
         code = pulumi.AssetArchive({"handlers": pulumi.FileArchive("handlers")})
         aws.lambda_.Function("forwarder", code=code, role="r")
 
-    with pytest.raises(TypeError, match="name every file of an archive"):
+    with pytest.raises(TypeError, match="FileArchive"):
         build(program)
 
 
-def test_what_was_registered_before_a_failure_is_told() -> None:
+def test_keeps_what_was_registered_before_a_failure() -> None:
     graph = Graph()
 
     def program() -> None:
@@ -51,40 +51,40 @@ def test_what_was_registered_before_a_failure_is_told() -> None:
     assert [node.name for node in graph.nodes] == ["alarms"]
 
 
-def test_one_program_does_not_export_for_the_next() -> None:
+def test_keeps_the_exports_of_programs_apart() -> None:
     assert build(lambda: pulumi.export("one", 1)).exports == {"one": 1}
     assert build(lambda: pulumi.export("two", 2)).exports == {"two": 2}
 
 
-def test_a_preview_knows_inputs_and_nothing_that_aws_answers() -> None:
+def test_outputs_of_aws_are_unknown_in_a_preview() -> None:
     def program() -> None:
         topic = aws.sns.Topic("alarms", display_name="Alarms")
-        pulumi.export("told", [topic.display_name, topic.arn, topic.id])
+        pulumi.export("values", [topic.display_name, topic.arn, topic.id])
 
-    assert build(program).exports["told"][0] == "Alarms"
-    assert build(program, preview=True).exports["told"] == ["Alarms", UNKNOWN, UNKNOWN]
+    assert build(program).exports["values"][0] == "Alarms"
+    assert build(program, preview=True).exports["values"] == ["Alarms", UNKNOWN, UNKNOWN]
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+def test_rejects_an_unknown_name() -> None:
     graph = build(lambda: aws.sns.Topic("alarms"))
-    with pytest.raises(KeyError, match="0 resources are called 'alarm'; there are alarms"):
+    with pytest.raises(KeyError, match="alarms"):
         graph["alarm"]
-    with pytest.raises(KeyError, match="no resource of type 'Bucket'"):
+    with pytest.raises(KeyError, match="Bucket"):
         graph.of("Bucket")
 
 
-def test_what_stands_on_its_own_stands_below_its_own_stack() -> None:
+def test_a_resource_without_a_parent_belongs_to_its_stack() -> None:
     for stack in ("dev", "prod"):
         [node] = build(lambda: aws.sns.Topic("alarms"), stack=stack).nodes
         assert node.parent == f"streaming-etl-{stack}"
 
 
 @pytest.mark.parametrize("collecting", [True, False])
-def test_a_program_without_garbage_collection_leaves_it_as_it_was(collecting: bool) -> None:
+def test_restores_garbage_collection_after_a_program(collecting: bool) -> None:
     was = gc.isenabled()
     (gc.enable if collecting else gc.disable)()
     try:
-        with program_environment(ROOT):
+        with program_environment(Path()):
             gc.disable()
         assert gc.isenabled() == collecting
     finally:

@@ -1,4 +1,4 @@
-"""Stands in for AWS around a replay: a bucket, a stream, a table."""
+"""A bucket with failure objects, for tests of replays."""
 
 import hashlib
 import io
@@ -11,28 +11,28 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 BUCKET = "lake"
-ERRORS = "errors/shop_dev/orders/"
+ERRORS = "errors/shop/orders/"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def refused(code: str, operation: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "refused"}}, operation)
+def client_error(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "Rejected."}}, operation)
 
 
 class FakeS3:
     """One bucket without versions; `operations` are the calls that changed it, in order.
 
-    `stop_at` is asked before each of them and may raise.
+    `before_change` is called before each of them and may raise.
     """
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
         self.written: dict[str, datetime] = {}
         self.operations: list[tuple[str, str]] = []
-        self.stop_at: Callable[[str, str], None] = lambda *_: None
+        self.before_change: Callable[[str, str], None] = lambda *_: None
 
     def add(self, key: str, body: bytes, minutes: int = 0) -> str:
-        """Put an object there that was written so many minutes after noon."""
+        """Add an object that was written `minutes` after noon."""
         self.contents[key] = body
         self.written[key] = NOON + timedelta(minutes=minutes)
         return key
@@ -62,7 +62,7 @@ class FakeS3:
     def copy_object(self, **request: Any) -> None:
         body = self._existing(request["CopySource"], "CopyObject")
         if request["CopySourceIfMatch"] != etag(body):
-            raise refused("PreconditionFailed", "CopyObject")
+            raise client_error("PreconditionFailed", "CopyObject")
         self._change("copy", request)
         self.add(request["Key"], body)
 
@@ -72,13 +72,13 @@ class FakeS3:
 
     def _change(self, operation: str, request: dict[str, Any]) -> None:
         self._bucket(request)
-        self.stop_at(operation, request["Key"])
+        self.before_change(operation, request["Key"])
         self.operations.append((operation, request["Key"]))
 
     def _existing(self, request: dict[str, Any], operation: str) -> bytes:
         self._bucket(request)
         if request["Key"] not in self.contents:
-            raise refused("NoSuchKey", operation)
+            raise client_error("NoSuchKey", operation)
         return self.contents[request["Key"]]
 
     def _bucket(self, request: dict[str, Any]) -> None:
@@ -90,14 +90,14 @@ def etag(body: bytes) -> str:
 
 
 def error_line(data: bytes | str, code: str = "Lambda.ProcessingFailedStatus") -> bytes:
-    """A line of Firehose's error output; `data` as text stands for rawData as it is."""
+    """A line of Firehose's error output; text `data` becomes rawData unchanged."""
     raw = data if isinstance(data, str) else b64encode(data).decode()
     failure = {"rawData": raw, "errorCode": code, "errorMessage": "failed", "attemptsMade": 1}
     return json.dumps(failure | {"arrivalTimestamp": 1, "lambdaARN": "arn"}).encode() + b"\n"
 
 
 def batch(*records: Any, text: bool = True, condition: str = "RetryAttemptsExhausted") -> bytes:
-    """A failed batch, its event as JSON text or as an object."""
+    """A failed batch with its event as JSON text or as an object."""
     event = {"Records": list(records)}
     document = {
         "requestContext": {"condition": condition},

@@ -1,4 +1,4 @@
-"""Stands in for Step Functions and the bucket around a backfill by an export."""
+"""Step Functions, exports and a bucket, for tests of backfills by an export."""
 
 import io
 import json
@@ -8,13 +8,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from streaming_etl.stack.outputs import Pipeline, Stack, StackConfig
-from tests.ops.backfill_fakes import ARN, MAPPING, OUTPUTS, FakeDynamoDb, FakeLambda
+from tests.support.backfill import FakeDynamoDb, FakeLambda
+from tests.support.deployed import MAPPING, TABLE_ARN, deployed_pipeline
 
 STATES = "arn:aws:states:ap-northeast-1:123456789012"
 MACHINE = f"{STATES}:stateMachine:orders-backfill"
 PATH = "backfill/shop/orders"
-EXPORT = f"{ARN}/export/01795-2d8752fd"
+EXPORT = f"{TABLE_ARN}/export/01795-2d8752fd"
 EXPORTED_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 DATA = f"{PATH}/exports/AWSDynamoDB/01795-2d8752fd/data"
 MANIFEST = f"{PATH}/exports/AWSDynamoDB/01795-2d8752fd/manifest-files.json"
@@ -27,7 +27,7 @@ class NoSuchKeyError(Exception):
 class FakeBucket:
     """Objects by their key."""
 
-    class exceptions:  # noqa: N801 (boto3 calls it so)
+    class exceptions:  # noqa: N801 (the name in boto3)
         NoSuchKey = NoSuchKeyError
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class FakeBucket:
 
 
 class FakeExporter(FakeDynamoDb):
-    """The table with its exports; `status` is that of the one export."""
+    """A table with one export, whose status is `status`."""
 
     def __init__(self, *, backups: str = "ENABLED") -> None:
         super().__init__()
@@ -60,29 +60,31 @@ class FakeExporter(FakeDynamoDb):
 
     def describe_export(self, **request: Any) -> dict[str, Any]:
         assert request == {"ExportArn": EXPORT}
-        told = {"ExportStatus": self.status, "StartTime": self.exported_at}
-        # Not told before it is known.
-        known = {} if self.status == "IN_PROGRESS" else {"ExportTime": self.exported_at}
-        return {"ExportDescription": {**told, **known}}
+        export = {"ExportStatus": self.status, "StartTime": self.exported_at}
+        if self.status != "IN_PROGRESS":
+            export["ExportTime"] = self.exported_at
+        return {"ExportDescription": export}
 
 
 class FakeStates:
-    """Step Functions; a run goes through its `stages` of three, one whenever it is described."""
+    """Step Functions; a run makes progress whenever it is described."""
 
     def __init__(self, bucket: FakeBucket) -> None:
         self.bucket = bucket
         self.runs: list[dict[str, Any]] = []
         self.ends = ("SUCCEEDED", ["a", "b", "c"], [])
-        """How the next run ends: its status, the files passed on, the files failed."""
+        """How the next run ends: status, files that succeed, files that fail."""
         self.started: list[tuple[str, dict[str, Any]]] = []
 
-    def add(self, name: str, status: str, given: dict[str, Any] | None = None) -> dict[str, Any]:
+    def add(
+        self, name: str, status: str, run_input: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         arn = f"{STATES}:execution:orders-backfill:{name}"
         run = {
             "executionArn": arn,
             "name": name,
             "status": status,
-            "input": json.dumps(given or {}),
+            "input": json.dumps(run_input or {}),
             "described": 0,
             "ends": self.ends,
         }
@@ -90,38 +92,43 @@ class FakeStates:
         return run
 
     def ended(
-        self, name: str, status: str, passed: Iterable[str], failed: Iterable[str], **given: Any
+        self,
+        name: str,
+        status: str,
+        succeeded: Iterable[str],
+        failed: Iterable[str],
+        **run_input: Any,
     ) -> dict[str, Any]:
-        """Add a run that has ended so."""
-        self.ends = (status, list(passed), list(failed))
-        run = self.add(name, "RUNNING", given)
+        """Add a run that has ended."""
+        self.ends = (status, list(succeeded), list(failed))
+        run = self.add(name, "RUNNING", run_input)
         self.end(run)
         return run
 
     def end(self, run: dict[str, Any]) -> None:
-        run["status"], passed, failed = run["ends"]
+        run["status"], succeeded, failed = run["ends"]
         run["described"] = 9
         if run["status"] != "SUCCEEDED":
             run |= {"error": "States.ExceedToleratedFailureThreshold", "cause": "Too many."}
         folder = f"{PATH}/results/{run['name']}-uuid"
-        ended = [
+        outputs = [
             {"Output": json.dumps({"key": f"{DATA}/{name}.gz", "changes": 10, "dead_lettered": 0})}
-            for name in passed
+            for name in succeeded
         ]
-        lost = [{"Error": "NoProgressError", "Cause": "..."} for _ in failed]
-        objects = {"SUCCEEDED": ended, "FAILED": lost, "PENDING": []}
-        files = {
-            kind: [{"Key": f"{folder}/{kind}_0.json"}] if found else []
-            for kind, found in objects.items()
+        errors = [{"Error": "NoProgressError", "Cause": "..."} for _ in failed]
+        results = {"SUCCEEDED": outputs, "FAILED": errors, "PENDING": []}
+        written = {
+            kind: [{"Key": f"{folder}/{kind}_0.json"}] if files else []
+            for kind, files in results.items()
         }
-        for kind, found in objects.items():
-            self.bucket.objects[f"{folder}/{kind}_0.json"] = json.dumps(found).encode()
-        manifest = json.dumps({"ResultFiles": files}).encode()
+        for kind, files in results.items():
+            self.bucket.objects[f"{folder}/{kind}_0.json"] = json.dumps(files).encode()
+        manifest = json.dumps({"ResultFiles": written}).encode()
         self.bucket.objects[f"{folder}/manifest.json"] = manifest
 
     def run(self, arn: str) -> dict[str, Any]:
-        [found] = [run for run in self.runs if run["executionArn"] == arn]
-        return found
+        [match] = [run for run in self.runs if run["executionArn"] == arn]
+        return match
 
     def list_executions(self, **request: Any) -> dict[str, Any]:
         assert request == {"stateMachineArn": MACHINE, "maxResults": 1}
@@ -137,17 +144,17 @@ class FakeStates:
     def start_execution(self, **request: Any) -> dict[str, Any]:
         assert set(request) == {"stateMachineArn", "name", "input"}
         if request["name"] in [run["name"] for run in self.runs]:
-            answer = {"Error": {"Code": "ExecutionAlreadyExists", "Message": "It does."}}
-            raise ClientError(answer, "StartExecution")  # type: ignore[arg-type]
-        given = json.loads(request["input"])
-        self.started.append((request["name"], given))
-        return {"executionArn": self.add(request["name"], "RUNNING", given)["executionArn"]}
+            response = {"Error": {"Code": "ExecutionAlreadyExists", "Message": "It does."}}
+            raise ClientError(response, "StartExecution")  # type: ignore[arg-type]
+        run_input = json.loads(request["input"])
+        self.started.append((request["name"], run_input))
+        return {"executionArn": self.add(request["name"], "RUNNING", run_input)["executionArn"]}
 
     def get_execution_history(self, **request: Any) -> dict[str, Any]:
         run = self.run(request["executionArn"])
-        left = {"name": "Export", "output": json.dumps({"export_arn": EXPORT})}
+        export = {"name": "Export", "output": json.dumps({"export_arn": EXPORT})}
         before = {"name": "Given", "output": "{}"}
-        events = [{"stateExitedEventDetails": before}, {"stateExitedEventDetails": left}]
+        events = [{"stateExitedEventDetails": before}, {"stateExitedEventDetails": export}]
         return {"events": [{}, *events[: run["described"]]]}
 
     def list_map_runs(self, **request: Any) -> dict[str, Any]:
@@ -162,7 +169,7 @@ class FakeStates:
 
 
 class World:
-    """A stack whose pipeline `orders` has a state machine, and an export of three files."""
+    """A pipeline `orders` with a state machine, and an export of three files."""
 
     endpoint = None
 
@@ -175,14 +182,11 @@ class World:
         self.lines = {name: json.dumps(file) for name, file in zip("abc", files, strict=True)}
         content = "".join(f"{line}\n" for line in self.lines.values())
         self.bucket.objects[MANIFEST] = content.encode()
-        told = {
-            **OUTPUTS,
+        machine = {
             "backfill_state_machine_arn": MACHINE,
             "backfill_location": f"s3://lake/{PATH}/",
-            **outputs,
         }
-        config = StackConfig("streaming-etl", "dev", {})
-        self.stack = Stack(config, [Pipeline("orders", told)], self)  # type: ignore[arg-type]
+        self.pipeline = deployed_pipeline(**{**machine, **outputs})
 
     def __call__(self, service: str) -> Any:
         services = {

@@ -1,4 +1,4 @@
-"""A change fails in each place of a stack on the embedded AWS, is put back, and is in the lake."""
+"""Replays of every kind of failure, on the embedded AWS."""
 
 import contextlib
 import copy
@@ -14,24 +14,24 @@ from urllib.parse import urlparse
 
 import pytest
 import yaml
+from tools.project import ROOT
 
 from local.deploy.deploy import deploy
 from local.emulator.process import Emulator
 from local.sample.lake import Lake
 from streaming_etl.ops.__main__ import main
-from streaming_etl.ops.replay import command
-from streaming_etl.ops.replay import lost_changes as origins
+from streaming_etl.ops.replay import lost_changes
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.outputs import Pipeline, Stack, open_stack, pipelines_of, read_config
-from tests.components.pipelines import ROOT
-from tests.ops.replay_fakes import error_line
+from streaming_etl.stack.config import read_config
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack, pipelines_of
+from tests.support.failure_objects import error_line
 
 pytestmark = pytest.mark.e2e
 
-# Until something hangs: four tries with their pauses take a busy machine half a minute.
+# Four attempts with their pauses take a busy machine half a minute.
 WAIT_SECONDS = 120.0
 
-# Refuses while its own function's environment tells it to.
+# Fails while its function's environment has FAILS.
 MODULE = """\
 import os
 
@@ -39,7 +39,7 @@ COLUMNS = {"id": "string", "total": "int"}
 
 
 def transform(change):
-    if os.environ.get("REFUSES"):
+    if os.environ.get("FAILS"):
         raise ValueError("not yet")
     item = change.new or change.old
     return {"id": item["id"], "total": item["total"]%s}
@@ -48,7 +48,7 @@ MODULES = {"plain": MODULE % "", "columnar": MODULE % ', "store": item["store"]'
 
 PARTITIONS = {"granularity": "day", "dynamic_partition_keys": {"store": ["north", "south"]}}
 TABLES = {
-    # One pipeline without row keys, as JSON; one with, as Parquet.
+    # JSON without dynamic partition keys, and Parquet with one.
     "plain": {
         "partitions": {"granularity": "day"},
         "forwarder": {"maximum_retry_attempts": 0},
@@ -59,13 +59,13 @@ TABLES = {
 
 @dataclass
 class Deployed:
-    """The pipelines on the embedded AWS, and the commands that an operator runs against them."""
+    """The pipelines on the embedded AWS, and what tests do with them."""
 
     aws: Clients
-    pipelines: dict[str, Pipeline]
+    pipelines: dict[str, DeployedPipeline]
     outputs: Path
     calls: set[str]
-    """The operations of AWS that the commands have used."""
+    """The AWS operations that the commands have called."""
 
     def write(self, name: str, *items: dict[str, Any]) -> None:
         for item in items:
@@ -80,7 +80,7 @@ class Deployed:
         self.aws("dynamodb").delete_item(TableName=table, Key={"id": {"S": id_}})
 
     def state(self, name: str) -> dict[str, Any]:
-        """Id to total, by the component's own query of the current state."""
+        """Id to total, from the saved query of the current state."""
         rows = Lake(self.aws, self.pipelines[name]).current_state().rows
         assert len(rows) == len({row["id"] for row in rows})
         return {str(row["id"]): int(str(row["total"])) for row in rows}
@@ -92,7 +92,7 @@ class Deployed:
         return [item["Key"] for item in listed.get("Contents", [])]
 
     def failures(self, name: str) -> list[str]:
-        """The objects in the places that the alarms watch."""
+        """The objects below the failure prefixes."""
         outputs = self.pipelines[name]
         locations = (outputs.failed_batches_location, outputs.errors_location)
         return [
@@ -102,7 +102,7 @@ class Deployed:
         ]
 
     def errors(self, name: str) -> Counter[str]:
-        """The error prefix's records, counted by their code."""
+        """Error records in the error prefix, by code."""
         client, bucket = self.aws("s3"), self.pipelines[name].bucket
         prefix = urlparse(self.pipelines[name].errors_location).path.lstrip("/")
         lines = [
@@ -112,8 +112,8 @@ class Deployed:
         ]
         return Counter(line["errorCode"] for line in lines)
 
-    def changes_given_up(self, name: str) -> int:
-        """How many changes lie in the failed batches."""
+    def changes_in_failed_batches(self, name: str) -> int:
+        """Number of changes in the failed batches."""
         client, bucket = self.aws("s3"), self.pipelines[name].bucket
         prefix = urlparse(self.pipelines[name].failed_batches_location).path.lstrip("/")
         batches = [
@@ -123,12 +123,12 @@ class Deployed:
         return sum(batch["DDBStreamBatchInfo"]["batchSize"] for batch in batches)
 
     def rows(self, name: str) -> int:
-        """How many rows the lake table has."""
+        """Number of rows in the lake table."""
         return sum(Lake(self.aws, self.pipelines[name]).rows_per_folder().values())
 
     @contextlib.contextmanager
     def broken_schema(self, name: str) -> Iterator[None]:
-        """Let the Glue table, by which Firehose converts, differ from COLUMNS for a while."""
+        """Make the Glue table, by which Firehose converts, differ from COLUMNS."""
         glue, outputs = self.aws("glue"), self.pipelines[name]
         database = outputs.database
         table = glue.get_table(DatabaseName=database, Name=outputs.table)["Table"]
@@ -144,15 +144,15 @@ class Deployed:
 
     @contextlib.contextmanager
     def variables(self, function: str, **changed: str) -> Iterator[None]:
-        """Give a function other environment variables for a while."""
+        """Change environment variables of a function during the block."""
         client = self.aws("lambda")
         [name] = [
-            found["FunctionName"]
-            for found in client.list_functions()["Functions"]
-            if found["FunctionName"].startswith(f"{function}-function")
+            each["FunctionName"]
+            for each in client.list_functions()["Functions"]
+            if each["FunctionName"].startswith(f"{function}-function")
         ]
-        told = client.get_function_configuration(FunctionName=name)
-        before = told.get("Environment", {"Variables": {}})
+        configuration = client.get_function_configuration(FunctionName=name)
+        before = configuration.get("Environment", {"Variables": {}})
         after = {"Variables": {**before["Variables"], **changed}}
         client.update_function_configuration(FunctionName=name, Environment=after)
         yield
@@ -183,49 +183,51 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
     pipelines = {pipeline.name: pipeline for pipeline in pipelines_of(exports)}
     calls: set[str] = set()
 
-    def opened(*given: Any) -> Stack:
-        stack = open_stack(*given, directory=directory)
+    make_clients = DeployedStack.clients
+
+    def recorded_clients(stack: DeployedStack, pipeline: DeployedPipeline) -> Clients:
+        clients = make_clients(stack, pipeline)
         for service in ("s3", "firehose", "dynamodb", "dynamodbstreams"):
-            events = stack.clients(service).meta.events
+            events = clients(service).meta.events
             events.register("before-call", lambda model, **_: calls.add(model.name))
-        return stack
+        return clients
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "open_stack", opened)
+        patch.setattr(DeployedStack, "clients", recorded_clients)
         yield Deployed(emulator.clients, pipelines, directory / "outputs.json", calls)
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + WAIT_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to pass"
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.1)
-    return found
+    return result
 
 
 def replay(
     deployed: Deployed, capsys: pytest.CaptureFixture[str], *args: str
 ) -> tuple[int, dict[str, Any]]:
-    """Run the command as an operator does; its exit code and its result."""
+    """Run the command; return its exit code and result."""
     aws = deployed.aws
-    given = ["--stack", "dev", "--outputs", str(deployed.outputs), "--endpoint-url", aws.endpoint]
-    status = main(["replay", *args, *given, "--json"])
+    stack = ["--stack", "dev", "--outputs", str(deployed.outputs), "--endpoint-url", aws.endpoint]
+    status = main(["replay", *args, *stack, "--json"])
     return status, json.loads(capsys.readouterr().out)
 
 
-def put_back(
-    changes: int, *, from_stream: int = 0, from_table: int = 0, removed_since: int = 0
+def sent(
+    changes: int, *, from_stream: int = 0, from_table: int = 0, deleted_since: int = 0
 ) -> dict[str, int]:
-    """What the result tells of changes."""
+    """The counts of changes in a result."""
     return {
-        "put_back": changes,
-        "of_these_from_stream": from_stream,
-        "of_these_from_table": from_table,
-        "removed_since": removed_since,
+        "sent": changes,
+        "from_stream": from_stream,
+        "from_table": from_table,
+        "deleted_since": deleted_since,
     }
 
 
-# Where a change may fail, to the kinds of alarms that tell of it.
+# Pipeline and failure to the alarms that report it.
 ALARMS = {
     ("plain", "processing-failed"): {"refused", "error-records"},
     ("plain", "failed-batch"): {"failed-batches", "given-up"},
@@ -236,21 +238,21 @@ ALARMS = {
 @pytest.mark.parametrize(
     ("failure", "kinds"), ALARMS.items(), ids=["-".join(failure) for failure in ALARMS]
 )
-def test_a_failure_of_each_kind_is_alarmed_on(
+def test_every_failure_has_its_alarms(
     deployed: Deployed, failure: tuple[str, str], kinds: set[str]
 ) -> None:
     pages = deployed.aws("cloudwatch").get_paginator("describe_alarms").paginate()
-    standing = {alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]}
+    names = {alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]}
     wanted = {f"{failure[0]}-monitoring-{kind}" for kind in kinds}
-    assert {name for name in wanted if any(one.startswith(name) for one in standing)} == wanted
+    assert {name for name in wanted if any(each.startswith(name) for each in names)} == wanted
 
 
-def test_a_change_that_the_transform_refused_is_put_back(
+def test_replays_a_change_that_the_transform_failed_on(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployed.write("plain", {"id": "a", "total": 1}, {"id": "b", "total": 1})
     wait_for(lambda: deployed.state("plain") == {"a": 1, "b": 1})
-    with deployed.variables("plain-transform", REFUSES="yes"):
+    with deployed.variables("plain-transform", FAILS="yes"):
         deployed.write("plain", {"id": "a", "total": 2})
         deployed.delete("plain", "b")
         wait_for(lambda: deployed.errors("plain") == {"Lambda.ProcessingFailedStatus": 2})
@@ -263,14 +265,14 @@ def test_a_change_that_the_transform_refused_is_put_back(
     for status, result in (dry, done):
         assert status == 0
         assert result["entries_by_error"] == {"Lambda.ProcessingFailedStatus": 2}
-        assert result["changes"] == put_back(2)
-        assert result["objects"]["done"] == len(failed)
+        assert result["changes"] == sent(2)
+        assert result["objects"]["replayed"] == len(failed)
     wait_for(lambda: deployed.state("plain") == {"a": 2})
     assert deployed.failures("plain") == []
     assert deployed.keys("plain", "replayed/") == [f"replayed/{key}" for key in failed]
 
 
-def test_a_run_that_stopped_before_it_moved_an_object_does_no_harm_when_it_is_repeated(
+def test_a_repeated_replay_does_not_change_the_current_state(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = deployed.state("plain")
@@ -285,31 +287,31 @@ def test_a_run_that_stopped_before_it_moved_an_object_does_no_harm_when_it_is_re
 
     status, result = replay(deployed, capsys, "plain")
 
-    assert (status, result["changes"]) == (0, put_back(2))
-    # The rows are there twice, and count once.
+    assert (status, result["changes"]) == (0, sent(2))
+    # The rows are duplicates, which count once.
     wait_for(lambda: deployed.rows("plain") == rows + 2)
     assert deployed.state("plain") == before
 
 
-def test_a_batch_that_the_forwarder_gave_up_is_put_back(
+def test_replays_a_failed_batch_of_the_forwarder(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = deployed.state("plain")
     with deployed.variables("plain-forwarder", DELIVERY_STREAM="nowhere"):
         deployed.write("plain", {"id": "c", "total": 1})
         deployed.delete("plain", "a")
-        wait_for(lambda: deployed.changes_given_up("plain") == 2)
+        wait_for(lambda: deployed.changes_in_failed_batches("plain") == 2)
     assert deployed.state("plain") == before
 
     status, result = replay(deployed, capsys, "plain", "--from", "failed-batches")
 
-    assert (status, result["changes"]) == (0, put_back(2))
+    assert (status, result["changes"]) == (0, sent(2))
     assert result["entries_by_error"] == {"RetryAttemptsExhausted": 2}
     wait_for(lambda: deployed.state("plain") == {"c": 1})
     assert deployed.failures("plain") == []
 
 
-def test_rows_that_could_not_be_converted_are_put_back_from_the_stream(
+def test_replays_rows_that_failed_conversion_from_the_stream(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployed.write("columnar", {"id": "x", "total": 1, "store": "north"})
@@ -328,12 +330,12 @@ def test_rows_that_could_not_be_converted_are_put_back_from_the_stream(
 
     status, result = replay(deployed, capsys, "columnar")
 
-    assert (status, result["changes"]) == (0, put_back(2, from_stream=2))
+    assert (status, result["changes"]) == (0, sent(2, from_stream=2))
     wait_for(lambda: deployed.state("columnar") == {"x": 2})
     assert deployed.failures("columnar") == []
 
 
-def test_rows_that_the_stream_has_forgotten_are_put_back_from_the_table(
+def test_replays_rows_that_the_stream_no_longer_holds_from_the_table(
     deployed: Deployed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = deployed.state("columnar")
@@ -343,19 +345,19 @@ def test_rows_that_the_stream_has_forgotten_are_put_back_from_the_table(
         deployed.write("columnar", {"id": "z", "total": 1, "store": "north"})
         deployed.write("columnar", {"id": "w", "total": 1, "store": "north"})
         wait_for(lambda: sum(deployed.errors("columnar").values()) >= 4)
-    # Of w the stream has the end only: its last change comes through.
+    # Only the last change of w reaches the lake.
     deployed.delete("columnar", "w")
     assert deployed.state("columnar") == before
-    monkeypatch.setattr(origins, "STREAM_HOURS", -1)
+    monkeypatch.setattr(lost_changes, "STREAM_HOURS", -1)
 
     status, result = replay(deployed, capsys, "columnar")
 
-    assert (status, result["changes"]) == (0, put_back(3, from_table=3, removed_since=1))
+    assert (status, result["changes"]) == (0, sent(3, from_table=3, deleted_since=1))
     wait_for(lambda: deployed.state("columnar") == {"x": 4, "z": 1})
     assert deployed.failures("columnar") == []
 
 
-def test_a_damaged_line_on_s3_is_noted_around(
+def test_reports_an_invalid_line_and_replays_the_others(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outputs = deployed.pipelines["plain"]
@@ -365,10 +367,12 @@ def test_a_damaged_line_on_s3_is_noted_around(
 
     status, result = replay(deployed, capsys, "plain")
 
-    assert (status, result["objects"]["done"]) == (3, 0)
-    assert result["left"] == [{"key": key, "place": 2, "reason": "the line is no JSON object"}]
+    assert (status, result["objects"]["replayed"]) == (3, 0)
+    [problem] = result["problems"]
+    del problem["reason"]
+    assert problem == {"key": key, "entry": 2, "code": "not-a-json-object"}
     assert f"replayed/{key}.done.json" in deployed.keys("plain", "replayed/")
-    # Mended, all of it is done, and the note goes.
+    # A repaired object is moved, and its note is deleted.
     deployed.aws("s3").put_object(Bucket=outputs.bucket, Key=key, Body=error_line(b""))
     assert replay(deployed, capsys, "plain")[0] == 0
     assert f"replayed/{key}.done.json" not in deployed.keys("plain", "replayed/")
@@ -389,13 +393,11 @@ PERMISSIONS = {
 }
 
 
-def test_the_documented_policy_allows_what_was_called_above_and_no_more(
+def test_the_documented_policy_allows_exactly_the_operations_called(
     deployed: Deployed,
 ) -> None:
     page = (ROOT / "docs" / "replay.md").read_text()
     [policy] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     allowed = [statement["Action"] for statement in json.loads(policy)["Statement"]]
-    actions = {
-        action for given in allowed for action in ([given] if isinstance(given, str) else given)
-    }
+    actions = {action for each in allowed for action in ([each] if isinstance(each, str) else each)}
     assert {action for call in deployed.calls for action in PERMISSIONS[call]} == actions

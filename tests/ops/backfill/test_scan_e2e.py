@@ -1,4 +1,4 @@
-"""A table that held items before its stream, into the lake while it is written to."""
+"""A backfill by a scan on the embedded AWS, killed and continued during writes."""
 
 import json
 import signal
@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.project import ROOT
 
 from local.deploy.deploy import deploy
 from local.sample.lake import Lake
 from local.sample.run import table_items
 from local.sample.writes import Item, differences, to_dynamodb
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.outputs import ROOT, Pipeline, StackConfig, pipelines_of
+from streaming_etl.stack.config import StackConfig
+from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
 from tests.local.conftest import REGION
 from tests.local.processes import end, wait_until
 
@@ -29,7 +31,6 @@ TABLE = "orders-before"
 COMPARED = ("user_id", "store_id", "created", "updated_at")
 AT = "2026-11-01T09:00:00"
 
-# As `orders` of the dev stack, whose settings the command reads, but for a table that is there.
 PROGRAM = f"""
 import pulumi
 from streaming_etl import (
@@ -58,7 +59,7 @@ def order(number: int, store: str) -> Item:
 
 
 class Shop(threading.Thread):
-    """The web service: it changes, removes and adds orders until it is told to stop."""
+    """A web service that changes, deletes and adds orders until it is stopped."""
 
     def __init__(self, aws: Clients) -> None:
         super().__init__()
@@ -68,7 +69,7 @@ class Shop(threading.Thread):
 
     def run(self) -> None:
         for turn in count():
-            # All over the table, and thus before and behind where the scan is.
+            # Anywhere in the table, before and after the position of the scan.
             number = turn * 7919 % ITEMS
             if turn % 3 == 0:
                 self.put("changed", order(number, f"moved {turn}"))
@@ -86,8 +87,8 @@ class Shop(threading.Thread):
 
 
 @pytest.fixture
-def pipeline(aws: Clients, tmp_path: Path) -> Iterator[Pipeline]:
-    """A pipeline on a table that was full before its stream began."""
+def pipeline(aws: Clients, tmp_path: Path) -> Iterator[DeployedPipeline]:
+    """A pipeline on a table with items from before its stream."""
     dynamodb = aws("dynamodb")
     dynamodb.create_table(
         TableName=TABLE,
@@ -115,31 +116,31 @@ def command(aws: Clients, directory: Path, *more: str) -> list[str]:
     ]
 
 
-def passed(checkpoint: Path) -> int:
-    """The items that the checkpoint tells of."""
+def items_sent(checkpoint: Path) -> int:
+    """Number of items in the checkpoint."""
     if not checkpoint.exists():
         return 0
-    known: dict[str, Any] = json.loads(checkpoint.read_text())
-    return sum(segment["items"] for segment in known["segments"])
+    document: dict[str, Any] = json.loads(checkpoint.read_text())
+    return sum(segment["items"] for segment in document["segments"])
 
 
-def test_a_backfill_killed_in_the_middle_ends_with_the_current_state_equal_to_the_table(
-    aws: Clients, pipeline: Pipeline, tmp_path: Path
+def test_a_killed_backfill_continues_until_the_current_state_equals_the_table(
+    aws: Clients, pipeline: DeployedPipeline, tmp_path: Path
 ) -> None:
     lake, shop = Lake(aws, pipeline), Shop(aws)
     checkpoint = tmp_path / "checkpoint.json"
     shop.start()
     try:
-        # So slow that it is far from done when it is killed.
+        # Slow enough to be killed before it is done.
         slow = command(aws, tmp_path, "--kib-per-second", "500")
         first = subprocess.Popen(slow, cwd=ROOT, stderr=subprocess.PIPE, text=True)
         try:
-            assert wait_until(lambda: passed(checkpoint) > 1000, 60)
+            assert wait_until(lambda: items_sent(checkpoint) > 1000, 60)
         finally:
             end(first, signal.SIGKILL)
             assert first.stderr is not None
             first.stderr.close()
-        before = passed(checkpoint)
+        before = items_sent(checkpoint)
         assert 1000 < before < ITEMS
         again = command(aws, tmp_path, "--kib-per-second", "100000")
         second = subprocess.run(again, cwd=ROOT, capture_output=True, text=True)
@@ -148,7 +149,8 @@ def test_a_backfill_killed_in_the_middle_ends_with_the_current_state_equal_to_th
         shop.join()
 
     assert second.returncode == 0, second.stderr
-    assert f"Going on behind {before:,} items that are done already." in second.stderr
+    # What the second run found in the checkpoint, and skipped.
+    assert f"{before:,} items" in second.stderr
     assert set(shop.writes) == {"changed", "removed", "added"}
 
     def differing() -> list[str]:

@@ -1,0 +1,252 @@
+"""`streaming-etl backfill --export`: runs that it starts, continues and watches."""
+
+import json
+from typing import Any
+
+import pytest
+
+from streaming_etl.ops.__main__ import main
+from streaming_etl.ops.backfill.by_export import ExportOptions, backfill_by_export
+from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, CommandError
+from tests.support.backfill import FakeLambda
+from tests.support.deployed import MAPPING
+from tests.support.export_runs import EXPORT, MANIFEST, PATH, STATES, World
+
+
+def call(world: World, **options: bool) -> int:
+    pauses: list[float] = []
+    code = backfill_by_export(
+        "dev", world.pipeline, world, ExportOptions(**options), sleep=pauses.append
+    )
+    assert set(pauses) <= {5.0}
+    return code
+
+
+def failure(world: World, **options: bool) -> CommandError:
+    """The error of a call that starts no run."""
+    with pytest.raises(CommandError) as error:
+        call(world, **options)
+    assert world.states.started == []
+    return error.value
+
+
+def result(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def succeeded(run: str, **differing: Any) -> dict[str, Any]:
+    """The result of a run in which all files succeeded."""
+    return {
+        "pipeline": "orders",
+        "run": run,
+        "status": "SUCCEEDED",
+        "files": 3,
+        "files_succeeded": 3,
+        "items": 30,
+        "dead_lettered": 0,
+        "errors": {},
+        "execution_arn": f"{STATES}:execution:orders-backfill:{run}",
+        **differing,
+    }
+
+
+def test_the_first_call_starts_a_run_and_watches_it(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    assert call(world, json=True) == 0
+    assert world.states.started == [("run-1", {})]
+    assert result(capsys) == succeeded("run-1")
+
+
+def test_a_dry_run_reports_the_plan_and_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    assert call(world, dry_run=True, json=True) == 0
+    assert world.states.started == []
+    assert result(capsys) == {
+        "pipeline": "orders",
+        "table": "orders",
+        "items": 1000,
+        "bytes": 8_192_000,
+        "files_left": None,
+        "kib_per_second": 512,
+        "seconds": 23,
+    }
+
+
+def test_watches_a_running_run_and_starts_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    world.states.add("run-4", "RUNNING")
+    assert call(world, json=True) == 0
+    assert world.states.started == []
+    assert result(capsys) == succeeded("run-4")
+
+
+def test_two_simultaneous_calls_start_one_run() -> None:
+    world = World()
+    world.states.add("run-1", "SUCCEEDED")
+    world.states.list_executions = lambda **_: {"executions": []}  # type: ignore[method-assign]
+    error = failure(world)
+    assert (error.code, error.details) == ("run-already-started", {"run": "run-1"})
+
+
+def test_an_interrupted_watch_leaves_the_run_and_shows_how_to_stop_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world = World()
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backfill_by_export("dev", world.pipeline, world, ExportOptions(), sleep=interrupt)
+    stop = f"stop-execution --execution-arn {STATES}:execution:orders-backfill:run-1"
+    assert stop in capsys.readouterr().err
+    assert world.states.runs[0]["status"] == "RUNNING"
+
+
+def test_continues_with_the_files_that_a_failed_run_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world = World()
+    world.states.ends = ("FAILED", ["b"], ["a", "c"])
+    assert call(world, json=True) == EXIT_PARTIAL
+    counts = {"files_succeeded": 1, "items": 10, "errors": {"NoProgressError": 2}}
+    assert result(capsys) == succeeded("run-1", status="FAILED", **counts)
+
+    world.states.ends = ("SUCCEEDED", ["a", "c"], [])
+    assert call(world, json=True) == 0
+
+    run_input = {"export_arn": EXPORT, "manifest": f"{PATH}/lists/run-2.json"}
+    assert world.states.started == [("run-1", {}), ("run-2", run_input)]
+    listed = world.bucket.objects[f"{PATH}/lists/run-2.json"].decode()
+    assert listed == f"{world.lines['a']}\n{world.lines['c']}\n"
+    assert result(capsys) == succeeded("run-2", files=2, files_succeeded=2, items=20)
+
+
+def test_continues_a_continued_run_with_its_own_files() -> None:
+    world = World()
+    world.bucket.objects[f"{PATH}/lists/run-2.json"] = f"{world.lines['a']}\n".encode()
+    run_input = {"export_arn": EXPORT, "manifest": f"{PATH}/lists/run-2.json"}
+    world.states.ended("run-2", "FAILED", [], ["a"], **run_input)
+    world.states.ends = ("SUCCEEDED", ["a"], [])
+    assert call(world) == 0
+    third = {**run_input, "manifest": f"{PATH}/lists/run-3.json"}
+    assert world.states.started == [("run-3", third)]
+    assert world.bucket.objects[f"{PATH}/lists/run-3.json"].decode() == f"{world.lines['a']}\n"
+
+
+def test_sends_all_files_again_where_a_run_wrote_no_results() -> None:
+    world = World()
+    world.states.ended("run-1", "ABORTED", ["a"], [])
+    del world.bucket.objects[f"{PATH}/results/run-1-uuid/manifest.json"]
+    world.states.ends = ("SUCCEEDED", ["a", "b", "c"], [])
+    assert call(world) == 0
+    listed = world.bucket.objects[f"{PATH}/lists/run-2.json"]
+    assert listed == world.bucket.objects[MANIFEST]
+
+
+@pytest.mark.parametrize(
+    ("status", "run_input"), [("IN_PROGRESS", {"export_arn": EXPORT}), ("FAILED", {})]
+)
+def test_uses_an_export_in_progress_and_replaces_a_failed_one(
+    status: str, run_input: dict[str, Any]
+) -> None:
+    world = World()
+    world.states.ended("run-1", "ABORTED", [], [])
+    world.dynamodb.status = status
+    world.states.ends = ("SUCCEEDED", ["a", "b", "c"], [])
+    assert call(world) == 0
+    assert world.states.started == [("run-2", run_input)]
+
+
+def test_a_call_after_success_reports_it_and_starts_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world = World()
+    world.states.ended("run-1", "SUCCEEDED", "abc", [])
+    assert call(world, json=True) == 0
+    assert world.states.started == []
+    assert result(capsys) == succeeded("run-1")
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
+def test_restart_sends_all_items_again(status: str) -> None:
+    world = World()
+    world.states.ended("run-7", status, "ab", "c")
+    world.states.ends = ("SUCCEEDED", ["a", "b", "c"], [])
+    assert call(world, restart=True) == 0
+    assert world.states.started == [("run-8", {})]
+
+
+def test_ignores_an_export_older_than_the_stream() -> None:
+    world = World()
+    world.states.ended("run-1", "SUCCEEDED", "abc", [])
+    # The stream was created at nine.
+    world.dynamodb.exported_at = world.dynamodb.exported_at.replace(hour=8, minute=59)
+    assert call(world) == 0
+    assert world.states.started == [("run-2", {})]
+
+
+def test_dead_lettered_lines_make_the_result_partial(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    run = world.states.ended("run-1", "SUCCEEDED", "abc", [])
+    key = f"{PATH}/results/{run['name']}-uuid/SUCCEEDED_0.json"
+    world.bucket.objects[key] = world.bucket.objects[key].replace(
+        b'\\"dead_lettered\\": 0', b'\\"dead_lettered\\": 2', 1
+    )
+    assert call(world, json=True) == EXIT_PARTIAL
+    assert result(capsys) == succeeded("run-1", dead_lettered=2)
+
+
+def test_a_run_that_failed_before_the_first_file_is_an_error() -> None:
+    world = World()
+    world.states.ended("run-1", "FAILED", [], [])
+    world.states.runs[0] |= {"described": 1, "status": "RUNNING"}
+    world.states.list_map_runs = lambda **_: {"mapRuns": []}  # type: ignore[method-assign]
+    error = failure(world)
+    assert error.code == "export-failed"
+    assert error.details == {
+        "run": "run-1",
+        "status": "FAILED",
+        "error": "States.ExceedToleratedFailureThreshold",
+        "export_arn": EXPORT,
+    }
+
+
+def test_a_failed_run_without_remaining_files_is_an_error() -> None:
+    world = World()
+    world.states.ended("run-1", "FAILED", "abc", [])
+    assert failure(world).code == "nothing-left"
+
+
+@pytest.mark.parametrize("arn", [None, ""])
+def test_requires_a_state_machine(arn: str | None) -> None:
+    assert failure(World(backfill_state_machine_arn=arn)).code == "backfill-not-enabled"
+
+
+def test_requires_point_in_time_recovery() -> None:
+    world = World()
+    world.dynamodb.backups = "DISABLED"
+    error = failure(world)
+    assert (error.code, error.details) == ("no-point-in-time-recovery", {"table": "orders"})
+
+
+def test_requires_an_enabled_event_source_mapping() -> None:
+    world = World()
+    world.mappings = FakeLambda({MAPPING: "Disabled"})
+    assert failure(world).code == "event-source-mapping-not-enabled"
+
+
+@pytest.mark.parametrize("option", ["restart", "dry_run"])
+def test_a_running_run_can_only_be_watched(option: str) -> None:
+    world = World()
+    world.states.add("run-4", "RUNNING")
+    error = failure(world, **{option: True})
+    assert error.code == "run-in-progress"
+    assert error.details == {"run": "run-4", "option": f"--{option.replace('_', '-')}"}
+
+
+@pytest.mark.parametrize(
+    "option", ["--segments=2", "--read-units=5", "--kib-per-second=100", "--checkpoint=file"]
+)
+def test_options_of_the_scan_cannot_be_combined_with_export(option: str) -> None:
+    assert main(["backfill", "orders", "--stack", "dev", "--export", option]) == EXIT_USAGE

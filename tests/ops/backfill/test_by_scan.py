@@ -1,0 +1,292 @@
+"""`streaming-etl backfill` with a scan: results, continuation and preconditions."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streaming_etl.handlers.wire.change_line import ChangeTooLargeError
+from streaming_etl.ops.__main__ import main
+from streaming_etl.ops.backfill import by_scan, command
+from streaming_etl.ops.backfill import scan as scan_module
+from streaming_etl.ops.backfill.by_scan import (
+    Cancellation,
+    CancelledError,
+    ScanOptions,
+    backfill_by_scan,
+    run,
+)
+from streaming_etl.ops.backfill.checkpoint import Checkpoint, CheckpointIdentity, Segment
+from streaming_etl.stack.errors import (
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    EXIT_PARTIAL,
+    EXIT_USAGE,
+    CommandError,
+)
+from streaming_etl.stack.outputs import DeployedStack
+from tests.handlers.fakes import FakeFirehose
+from tests.handlers.fakes import client_error as firehose_error
+from tests.support.backfill import FakeClients, client_error, item
+from tests.support.deployed import MAPPING, OUTPUTS, SETTINGS, STREAM_ARN, deployed_pipeline
+
+IDS = sorted(f"o-{number}" for number in range(10))
+
+
+@dataclass
+class Ended:
+    """A run of the command; `out` is parsed from JSON."""
+
+    code: int
+    out: Any
+    err: str
+
+
+class Bench:
+    """The command on fake clients, without waiting."""
+
+    def __init__(self, directory: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clients = FakeClients(*map(item, range(10)))
+        self.outputs = dict(OUTPUTS)
+        self.checkpoint = directory / ".build" / "backfill" / "dev-orders.json"
+        self.capsys = capsys
+        monkeypatch.chdir(directory)
+        monkeypatch.setattr(
+            command, "open_stack", lambda *_: DeployedStack("dev", {"orders": self.outputs})
+        )
+        monkeypatch.setattr(DeployedStack, "clients", lambda *_: self.clients)
+        monkeypatch.setattr(by_scan.Cancellation, "sleep", lambda self, _: self.check())
+
+    def __call__(self, *arguments: str) -> Ended:
+        code = main(["backfill", "orders", "--stack", "dev", "--json", *arguments])
+        printed = self.capsys.readouterr()
+        return Ended(code, json.loads(printed.out) if printed.out else None, printed.err)
+
+    def ids(self) -> list[str]:
+        """The items that Firehose has accepted."""
+        lines = b"".join(data for call in self.clients.firehose.calls for data in call).splitlines()
+        return sorted(json.loads(line)["dynamodb"]["Keys"]["id"]["S"] for line in lines)
+
+
+@pytest.fixture
+def backfill(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, capsys, monkeypatch)
+
+
+def test_sends_every_item_once_and_reports_it(backfill: Bench) -> None:
+    ended = backfill()
+    assert (ended.code, ended.out) == (
+        0,
+        {
+            "pipeline": "orders",
+            "table": "orders",
+            "items": 10,
+            "read_units": 10.0,
+            "too_large": [],
+            "checkpoint": ".build/backfill/dev-orders.json",
+        },
+    )
+    assert backfill.ids() == IDS
+    assert {request["TotalSegments"] for request in backfill.clients.dynamodb.requests} == {4}
+    assert backfill.checkpoint.exists()
+
+
+def test_a_dry_run_reports_the_plan_and_reads_nothing(backfill: Bench) -> None:
+    assert backfill("--dry-run").out == {
+        "pipeline": "orders",
+        "table": "orders",
+        "items": 1000,
+        "bytes": 8_192_000,
+        "items_done": 0,
+        "read_units": 1000.0,
+        "read_units_per_second": 100.0,
+        "kib_per_second": 512.0,
+        "segments": 4,
+        "seconds": 23,
+    }
+    assert (backfill.clients.dynamodb.requests, backfill.clients.firehose.calls) == ([], [])
+    assert not backfill.checkpoint.exists()
+
+
+def test_sends_the_items_again_only_with_restart(backfill: Bench) -> None:
+    first = backfill()
+    backfill.clients.firehose.calls.clear()
+    second = backfill()
+    assert (second.code, second.out) == (0, first.out)
+    assert "--restart" in second.err
+    assert backfill.ids() == []
+    assert backfill("--restart").code == 0
+    assert backfill.ids() == IDS
+
+
+def test_packs_records_as_the_forwarder_does(backfill: Bench) -> None:
+    settings = SETTINGS | {"forwarder": {"max_changes_per_record": 3}}
+    backfill.outputs["settings"] = settings
+    assert backfill("--segments", "1").code == 0
+    [call] = backfill.clients.firehose.calls
+    assert [record.count(b"\n") for record in call] == [3, 3, 3, 1]
+
+
+def test_continues_after_firehose_rejected_records(backfill: Bench) -> None:
+    backfill.clients.firehose = FakeFirehose(then=firehose_error("AccessDeniedException"))
+    ended = backfill("--segments", "1")
+    assert (ended.code, ended.out) == (EXIT_FAILURE, None)
+    backfill.clients.firehose = FakeFirehose()
+    assert backfill().code == 0
+    assert backfill.ids() == IDS
+
+
+def test_continues_after_ctrl_c(backfill: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    dynamodb = backfill.clients.dynamodb
+    scan = dynamodb.scan
+
+    def interrupted(**request: Any) -> dict[str, Any]:
+        if len(dynamodb.requests) == 2:
+            raise KeyboardInterrupt
+        return scan(**request)
+
+    dynamodb.description |= {"TableSizeBytes": 16_384_000}
+    with monkeypatch.context() as patched:
+        patched.setattr(dynamodb, "scan", interrupted)
+        assert backfill("--segments", "1", "--read-units", "1").code == EXIT_INTERRUPTED
+    assert len(backfill.ids()) == 4
+
+    assert backfill("--dry-run", "--read-units", "1").out["items_done"] == 4
+    assert backfill("--read-units", "1").code == 0
+    assert backfill.ids() == IDS
+
+
+def test_reports_items_too_large_for_a_record_by_event_id(
+    backfill: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_line = scan_module.change_line
+
+    def too_large(record: dict[str, Any]) -> bytes:
+        if record["dynamodb"]["Keys"] == {"id": {"S": "o-7"}}:
+            raise ChangeTooLargeError
+        return change_line(record)
+
+    monkeypatch.setattr(scan_module, "change_line", too_large)
+    first, again = backfill(), backfill()
+    [event_id] = first.out["too_large"]
+    assert event_id.startswith("snapshot-")
+    assert "o-7" not in event_id + first.err
+    assert (first.code, again.code, again.out) == (EXIT_PARTIAL, EXIT_PARTIAL, first.out)
+    assert backfill.ids() == [each for each in IDS if each != "o-7"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (
+            lambda it: setattr(it, "mappings", {MAPPING: "Disabled"}),
+            "event-source-mapping-not-enabled",
+        ),
+        (lambda it: setattr(it, "mappings", {"another": "Enabled"}), "no-event-source-mapping"),
+        (
+            lambda it: it.dynamodb.description.update(LatestStreamArn=f"{STREAM_ARN}2"),
+            "stream-not-current",
+        ),
+        (
+            lambda it: it.dynamodb.description.update(StreamSpecification={}),
+            "stream-not-current",
+        ),
+        (
+            lambda it: it.dynamodb.description.update(
+                BillingModeSummary={}, ProvisionedThroughput={"ReadCapacityUnits": 5}
+            ),
+            "read-units-exceed-table",
+        ),
+        (
+            lambda it: it.dynamodb.description.update(
+                OnDemandThroughput={"MaxReadRequestUnits": 4}
+            ),
+            "read-units-exceed-table",
+        ),
+    ],
+)
+def test_checks_preconditions_before_reading(
+    tmp_path: Path, change: Callable[[FakeClients], Any], code: str
+) -> None:
+    clients = FakeClients(item(0))
+    change(clients)
+    options = ScanOptions(read_units=6, checkpoint=tmp_path / "checkpoint.json")
+    with pytest.raises(CommandError) as error:
+        backfill_by_scan("dev", deployed_pipeline(), clients, options)
+    assert error.value.code == code
+    assert (clients.dynamodb.requests, clients.firehose.calls) == ([], [])
+    assert not (tmp_path / "checkpoint.json").exists()
+
+
+def test_an_error_of_aws_and_wrong_usage_have_their_exit_codes(
+    backfill: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def describe_table(**_: Any) -> Any:
+        raise client_error("AccessDeniedException", "DescribeTable")
+
+    monkeypatch.setattr(backfill.clients.dynamodb, "describe_table", describe_table)
+    assert backfill().code == EXIT_FAILURE
+    assert backfill("--segments", "1000000").code == EXIT_USAGE
+    assert backfill("--segments", "many").code == EXIT_USAGE
+
+
+def checkpoint_of(*segments: Segment) -> Checkpoint:
+    identity = CheckpointIdentity("dev", "orders", "", "", "")
+    return Checkpoint(Path("file"), identity, [*segments])
+
+
+class FailingScan:
+    """The first segment fails; the others have many pages."""
+
+    def __init__(self, checkpoint: Checkpoint, error: BaseException) -> None:
+        self.checkpoint, self.error = checkpoint, error
+        self.failed = threading.Event()
+        self.pages = 0
+
+    def send_page(self, number: int) -> int:
+        if number == 0:
+            self.failed.set()
+            raise self.error
+        self.failed.wait()
+        self.pages += 1
+        time.sleep(0.001)
+        self.checkpoint.segments[number].done = self.pages == 10_000
+        return 1
+
+
+@pytest.mark.parametrize("error", [CommandError("Failed."), KeyboardInterrupt()], ids=type)
+def test_an_error_in_one_segment_ends_the_others_between_two_pages(error: BaseException) -> None:
+    checkpoint = checkpoint_of(Segment(), Segment())
+    scan: Any = FailingScan(checkpoint, error)
+    with pytest.raises(type(error)):
+        run(scan, checkpoint, Cancellation(), lambda _: None)
+    assert scan.pages < 10_000
+
+
+def test_reads_only_segments_that_are_not_done() -> None:
+    checkpoint = checkpoint_of(Segment(done=True), Segment(), Segment())
+    numbers: list[int] = []
+    advanced: list[float] = []
+
+    class OnePage:
+        def send_page(self, number: int) -> int:
+            numbers.append(number)
+            checkpoint.segments[number] = Segment(done=True, items=7)
+            return 7
+
+    scan: Any = OnePage()
+    run(scan, checkpoint, Cancellation(), advanced.append)
+    assert (sorted(numbers), advanced) == ([1, 2], [7, 7])
+
+
+def test_cancels_a_thread_that_waits() -> None:
+    cancellation = Cancellation()
+    cancellation.sleep(0)
+    cancellation.cancel()
+    with pytest.raises(CancelledError):
+        cancellation.sleep(3600)

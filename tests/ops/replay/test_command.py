@@ -1,0 +1,129 @@
+"""`streaming-etl replay` on the command line."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from streaming_etl.ops.__main__ import main
+from streaming_etl.ops.replay import command
+from streaming_etl.ops.replay.command import ReplayOptions
+from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, UsageError
+from streaming_etl.stack.outputs import DeployedStack
+from tests.handlers.fakes import FakeFirehose, line, stream_record
+from tests.support.deployed import MAPPING, OUTPUTS, SETTINGS
+from tests.support.failure_objects import BUCKET, ERRORS, FakeS3, batch, error_line
+
+SHARED = OUTPUTS | {"settings": SETTINGS | {"lake": {"bucket_name": BUCKET}}}
+
+
+class FakeClients:
+    def __init__(self) -> None:
+        self.s3, self.firehose = FakeS3(), FakeFirehose()
+
+    def __call__(self, service: str) -> Any:
+        return getattr(self, service)
+
+
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> FakeClients:
+    """A stack with the pipelines `orders` and `shared`, which is in an existing bucket."""
+    clients = FakeClients()
+
+    def open_stack(*arguments: Any) -> DeployedStack:
+        assert arguments == ("dev", None, None)
+        return DeployedStack("dev", {"orders": OUTPUTS, "shared": SHARED})
+
+    monkeypatch.setattr(command, "open_stack", open_stack)
+    monkeypatch.setattr(DeployedStack, "clients", lambda *_: clients)
+    return clients
+
+
+def replay(*args: str) -> int:
+    return main(["replay", *args, "--stack", "dev"])
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_prints_one_json_document_on_the_standard_output(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str], dry_run: bool
+) -> None:
+    clients.s3.add(f"{ERRORS}one", error_line(line(1)))
+    clients.s3.add(f"{ERRORS}two", b"{")
+
+    status = replay("orders", "--json", *(["--dry-run"] if dry_run else []))
+
+    result = json.loads(capsys.readouterr().out)
+    assert status == EXIT_PARTIAL
+    assert (result["dry_run"], result["changes"]["sent"]) == (dry_run, 1)
+    [problem] = result["problems"]
+    assert problem["key"] == f"{ERRORS}two"
+    assert (problem["entry"], problem["code"]) == (1, "unknown-object")
+    assert (clients.firehose.calls, len(clients.s3.operations)) == (
+        ([], 0) if dry_run else ([[line(1)]], 2)
+    )
+
+
+def test_prints_tables_for_people(clients: FakeClients, capsys: pytest.CaptureFixture[str]) -> None:
+    clients.s3.add(f"{ERRORS}one", error_line(line(1)))
+    clients.s3.add(f"aws/lambda/{MAPPING}/two", batch(stream_record(2), "no"), minutes=1440)
+    assert replay("orders") == EXIT_PARTIAL
+    printed = [" ".join(text.split()) for text in capsys.readouterr().out.splitlines()]
+    for row in ("2026-11-23 1", "2026-11-24 1", "RetryAttemptsExhausted 2"):
+        assert row in printed
+    [problem] = [text for text in printed if text.startswith("aws/lambda/")]
+    assert problem.startswith(f"aws/lambda/{MAPPING}/two 2 ")
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [("failed-batches", [1, 2]), ("errors", [3]), ("all", [1, 2, 3])],
+)
+def test_reads_the_locations_of_the_source(
+    clients: FakeClients, source: str, lines: list[int]
+) -> None:
+    clients.s3.add(f"aws/lambda/{MAPPING}/one", batch(stream_record(1)))
+    clients.s3.add("aws/lambda/replaced-mapping/two", batch(stream_record(2)))
+    clients.s3.add(f"{ERRORS}three", error_line(line(3)))
+    assert replay("orders", "--from", source) == 0
+    assert clients.firehose.calls == [[b"".join(line(number) for number in lines)]]
+
+
+def test_reads_only_its_own_mapping_in_an_existing_bucket(clients: FakeClients) -> None:
+    clients.s3.add(f"aws/lambda/{MAPPING}/one", batch(stream_record(1)))
+    clients.s3.add("aws/lambda/other/two", batch(stream_record(2)))
+    assert replay("shared") == 0
+    assert clients.firehose.calls == [[line(1)]]
+
+
+@pytest.mark.parametrize("time", ["2026-11-23T12:01", "2026-11-23T21:01+09:00"])
+def test_times_are_utc_unless_they_have_an_offset(clients: FakeClients, time: str) -> None:
+    for minute in range(3):
+        clients.s3.add(f"{ERRORS}{minute}", error_line(line(minute)), minutes=minute)
+    assert replay("orders", "--since", time, "--until", "2026-11-24") == 0
+    assert clients.firehose.calls == [[line(1) + line(2)]]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["orders", "--since", "yesterday"],
+        ["orders", "--since", "2026-11-23", "--until", "2026-11-23"],
+        ["orders", "--kib-per-second", "0"],
+    ],
+)
+def test_rejects_wrong_usage_before_reading_anything(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str], args: list[str]
+) -> None:
+    clients.s3.add(f"{ERRORS}one", error_line(line(1)))
+    assert replay(*args) == EXIT_USAGE
+    assert capsys.readouterr().out == ""
+    assert (clients.firehose.calls, clients.s3.operations) == ([], [])
+
+
+def test_the_time_range_must_not_be_empty() -> None:
+    day = datetime(2026, 11, 23, tzinfo=UTC)
+    with pytest.raises(UsageError) as error:
+        ReplayOptions(since=day, until=day).check()
+    assert error.value.code == "since-not-before-until"
+    assert error.value.details == {"since": day, "until": day}

@@ -1,0 +1,299 @@
+"""Replays of failure objects: what is sent, moved and left, and in which order."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from streaming_etl.handlers.change.decode import RecordReader
+from streaming_etl.handlers.rows.metadata import metadata_of
+from streaming_etl.ops.firehose_writer import FirehoseWriter
+from streaming_etl.ops.replay import run
+from streaming_etl.ops.replay.entries import EventFilter, Problem, RowReference
+from streaming_etl.ops.replay.objects import FailureObjects
+from streaming_etl.ops.replay.report import EntryProblem, Report
+from streaming_etl.ops.replay.run import Replay
+from streaming_etl.stack.errors import CommandError
+from tests.handlers.fakes import (
+    FakeClock,
+    FakeFirehose,
+    client_error,
+    line,
+    row_encoder,
+    stream_record,
+)
+from tests.support.failure_objects import BUCKET, ERRORS, NOON, FakeS3, batch, error_line
+
+FAILED = "aws/lambda/uuid/shardId-1/2026/11/23/2026-11-23T12.00.00-"
+EVENTS = ("INSERT", "MODIFY", "REMOVE")
+
+
+class FakeRecovery:
+    """Finds the change of a row in the place of its event id: `stream` or `table`."""
+
+    def __init__(self, **places: str) -> None:
+        self.places = places
+        self.requests: list[list[str]] = []
+
+    def from_stream(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
+        self.requests.append([row.event_id for row in rows])
+        return self._lines(self.requests[-1], "stream")
+
+    def from_table(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
+        return self._lines([row.event_id for row in rows], "table")
+
+    def _lines(self, ids: list[str], place: str) -> dict[str, bytes]:
+        return {id_: b"%s\n" % id_.encode() for id_ in ids if self.places.get(id_) == place}
+
+
+def replay(
+    s3: FakeS3,
+    firehose: FakeFirehose | None,
+    *errors: str,
+    recovery: Any = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    event_names: tuple[str, ...] = EVENTS,
+) -> Report:
+    """Replay all failure objects; without Firehose a dry run."""
+    clock, advanced = FakeClock(), []
+    writer = FirehoseWriter(
+        firehose,
+        "stream",
+        max_changes=10,
+        max_bytes=100_000,
+        kib_per_second=512,
+        clock=clock,
+        sleep=clock.sleep,
+    )
+    objects, report = FailureObjects(s3, BUCKET), Report("orders", firehose is None)
+    locations = (f"s3://{BUCKET}/aws/lambda/", f"s3://{BUCKET}/{ERRORS}")
+    matches = [each for location in locations for each in objects.below(location, since, until)]
+    matches.sort(key=lambda each: (each.written, each.key))
+    Replay(
+        objects,
+        recovery or FakeRecovery(),
+        EventFilter(event_names, "on_remove"),
+        errors,
+        writer if firehose else None,
+        report,
+    ).run(matches, advanced.append)
+    assert sum(advanced) == sum(each.size for each in matches)
+    return report
+
+
+def sent(firehose: FakeFirehose) -> list[bytes]:
+    """Every line that Firehose got, in order."""
+    records = [record for call in firehose.calls for record in call]
+    return b"".join(records).splitlines(keepends=True)
+
+
+def rows(*numbers: int) -> bytes:
+    """The rows of these changes."""
+    encode = row_encoder("json", {"id": "string"}).encode
+    parts = [part for number in numbers for part in RecordReader().read(line(number))]
+    return b"".join(
+        encode(metadata_of(record), {"id": "x"}).data for part in parts for record in part.records()
+    )
+
+
+@pytest.fixture
+def s3() -> FakeS3:
+    """A failed batch, two error objects and an object of the lake table."""
+    s3 = FakeS3()
+    s3.add(f"{ERRORS}late", error_line(line(4)), minutes=24 * 60)
+    s3.add(f"{FAILED}1", batch(stream_record(3)), minutes=1)
+    s3.add(f"{ERRORS}early", error_line(line(1) + line(2)))
+    s3.add("data/shop_dev/orders/row.json", b"{}\n")
+    return s3
+
+
+def test_sends_all_changes_oldest_first_and_moves_the_objects(s3: FakeS3) -> None:
+    before = dict(s3.contents)
+    failures = {key: body for key, body in before.items() if not key.startswith("data/")}
+    firehose = FakeFirehose()
+
+    dry_run = replay(s3, None)
+    assert (s3.contents, s3.operations) == (before, [])
+    report = replay(s3, firehose)
+
+    assert firehose.calls == [[line(1) + line(2) + line(3) + line(4)]]
+    assert s3.contents == {
+        "data/shop_dev/orders/row.json": b"{}\n",
+        **{f"replayed/{key}": body for key, body in failures.items()},
+    }
+    for key in failures:
+        copied = s3.operations.index(("copy", f"replayed/{key}"))
+        assert copied < s3.operations.index(("delete", key))
+    assert report.as_json() == {
+        "pipeline": "orders",
+        "dry_run": False,
+        "objects": {
+            "matched": 3,
+            "bytes": sum(map(len, failures.values())),
+            "replayed": 3,
+            "by_day": {"2026-11-23": 2, "2026-11-24": 1},
+        },
+        "entries_by_error": {"Lambda.ProcessingFailedStatus": 2, "RetryAttemptsExhausted": 1},
+        "changes": {"sent": 4, "from_stream": 0, "from_table": 0, "deleted_since": 0},
+        "problems": [],
+    }
+    assert dry_run.as_json() == report.as_json() | {"dry_run": True}
+    again = replay(s3, firehose)
+    assert (len(firehose.calls), again.objects, again.changes) == (1, 0, 0)
+
+
+def test_selects_objects_by_the_time_when_they_were_written(s3: FakeS3) -> None:
+    minute, day = NOON + timedelta(minutes=1), NOON + timedelta(days=1)
+    firehose = FakeFirehose()
+    replay(s3, firehose, since=minute, until=day)
+    assert sent(firehose) == [line(3)]
+    replay(s3, firehose, since=day)
+    assert sent(firehose) == [line(3), line(4)]
+
+
+def test_moves_nothing_before_firehose_has_accepted_all(s3: FakeS3) -> None:
+    before = dict(s3.contents)
+    with pytest.raises(CommandError) as error:
+        replay(s3, FakeFirehose(then=client_error("AccessDeniedException")))
+    assert (error.value.code, error.value.details["failed"]) == ("firehose-rejected", 1)
+    assert (s3.contents, s3.operations) == (before, [])
+
+
+@pytest.mark.parametrize("stop", range(6))
+def test_the_next_run_sends_the_rest_after_an_interruption_at_any_moment(
+    s3: FakeS3, monkeypatch: pytest.MonkeyPatch, stop: int
+) -> None:
+    """Each of three objects is moved in two steps."""
+    monkeypatch.setattr(run, "SLICE_OBJECTS", 1)
+
+    def interrupt(*_: str) -> None:
+        if len(s3.operations) == stop:
+            raise KeyboardInterrupt
+
+    s3.before_change = interrupt
+    first, second = FakeFirehose(), FakeFirehose()
+    with pytest.raises(KeyboardInterrupt):
+        replay(s3, first)
+    s3.before_change = lambda *_: None
+
+    replay(s3, second)
+
+    assert [key for key in s3.contents if not key.startswith(("data/", "replayed/"))] == []
+    # Only the object that was being moved is sent twice.
+    moved = stop // 2
+    first_line = [0, 2, 3, 4]
+    lines = [line(number) for number in (1, 2, 3, 4)]
+    assert sent(first) == lines[: first_line[moved + 1]]
+    assert sent(second) == lines[first_line[moved] :]
+
+
+def test_a_corrupt_object_stays_and_does_not_block_others(s3: FakeS3) -> None:
+    corrupt = s3.add(f"{ERRORS}corrupt", b"\x1f\x8b", minutes=-1)
+    firehose = FakeFirehose()
+    report = replay(s3, firehose)
+    assert sent(firehose) == [line(number) for number in (1, 2, 3, 4)]
+    assert report.problems == [EntryProblem(corrupt, 1, Problem("damaged-gzip"))]
+    assert s3.contents[corrupt] == b"\x1f\x8b"
+    assert (report.objects, report.objects_replayed) == (4, 3)
+
+
+def test_the_valid_lines_of_an_object_are_sent_once() -> None:
+    s3 = FakeS3()
+    body = error_line(line(1)) + b"{\n" + error_line(line(2))
+    key = s3.add(f"{ERRORS}mixed", body)
+    first, second = FakeFirehose(), FakeFirehose()
+
+    reports = [replay(s3, first), replay(s3, second)]
+
+    assert (sent(first), sent(second)) == ([line(1), line(2)], [])
+    problems = [EntryProblem(key, 2, Problem("not-a-json-object"))]
+    assert [report.problems for report in reports] == [problems] * 2
+    note = s3.contents.pop(f"replayed/{key}.done.json")
+    assert json.loads(note)["done"] == [0, 2]
+    assert s3.contents == {key: body}
+
+
+def test_ignores_a_note_about_other_content_of_the_key() -> None:
+    s3, firehose = FakeS3(), FakeFirehose()
+    key = s3.add(f"{ERRORS}mixed", error_line(line(1)) + b"{\n")
+    replay(s3, FakeFirehose())
+    s3.add(key, error_line(line(2)) + b"{\n")
+    replay(s3, firehose)
+    assert sent(firehose) == [line(2)]
+
+    repaired = s3.contents[key] = error_line(line(3))
+    replay(s3, firehose)
+    assert sent(firehose) == [line(2), line(3)]
+    assert s3.contents == {f"replayed/{key}": repaired}
+
+
+def test_selects_entries_by_error_code() -> None:
+    s3, firehose = FakeS3(), FakeFirehose()
+    body = error_line(line(1), "A") + error_line(line(2), "B") + error_line(line(3), "C")
+    key = s3.add(f"{ERRORS}mixed", body)
+
+    report = replay(s3, firehose, "A", "C")
+    assert sent(firehose) == [line(1), line(3)]
+    assert report.by_error == {"A": 1, "B": 1, "C": 1}
+    assert (report.problems, report.objects_replayed) == ([], 0)
+    assert s3.contents[key] == body
+
+    report = replay(s3, firehose, "B")
+    assert sent(firehose)[2:] == [line(2)]
+    assert report.by_error == {"B": 1}
+    assert s3.contents == {f"replayed/{key}": body}
+
+
+def test_an_object_that_another_run_has_moved_is_not_an_error(s3: FakeS3) -> None:
+    replay(s3, FakeFirehose())
+    moved = dict(s3.contents)
+    objects = FailureObjects(s3, BUCKET)
+    assert objects.read(f"{ERRORS}early") is None
+    objects.finish(f"{ERRORS}early", '"etag"', with_note=False)
+    assert s3.contents == moved
+
+
+def test_sends_the_changes_behind_rows_last_and_once() -> None:
+    s3, firehose = FakeS3(), FakeFirehose()
+    s3.add(f"{ERRORS}first", error_line(rows(1, 2)) + error_line(rows(2, 3)))
+    s3.add(f"{ERRORS}second", error_line(rows(4)), minutes=1)
+    s3.add(f"{ERRORS}third", error_line(line(5)), minutes=2)
+    recovery = FakeRecovery(**{"event-1": "stream", "event-2": "table", "event-4": "table"})
+
+    report = replay(s3, firehose, recovery=recovery)
+
+    assert sent(firehose) == [line(5), b"event-1\n", b"event-2\n", b"event-4\n"]
+    assert recovery.requests == [["event-1", "event-2", "event-3", "event-4"]]
+    assert (report.changes, report.from_stream, report.from_table) == (4, 1, 2)
+    assert (report.deleted_since, report.problems) == (1, [])
+    assert sorted(s3.contents) == [f"replayed/{ERRORS}{n}" for n in ("first", "second", "third")]
+
+
+def test_reports_lost_rows_where_the_pipeline_filters_remove_events() -> None:
+    s3, firehose = FakeS3(), FakeFirehose()
+    key = s3.add(f"{ERRORS}rows", error_line(rows(1)) + error_line(rows(2)))
+    recovery = FakeRecovery(**{"event-2": "table"})
+    report = replay(s3, firehose, recovery=recovery, event_names=("INSERT", "MODIFY"))
+    assert sent(firehose) == [b"event-2\n"]
+    assert report.problems == [EntryProblem(key, 1, Problem("lost-rows"))]
+    assert key in s3.contents
+
+
+def test_rejects_a_location_in_another_bucket() -> None:
+    with pytest.raises(CommandError) as error:
+        list(FailureObjects(FakeS3(), BUCKET).below("s3://other/errors/", None, None))
+    assert error.value.code == "other-bucket"
+    assert error.value.details == {"location": "s3://other/errors/", "bucket": BUCKET}
+
+
+def test_replays_many_objects_in_slices() -> None:
+    s3, firehose = FakeS3(), FakeFirehose()
+    for number in range(150):
+        s3.add(f"{FAILED}{number:03}", batch(stream_record(number)))
+    report = replay(s3, firehose)
+    assert sent(firehose) == [line(number) for number in range(150)]
+    assert [sum(each.count(b"\n") for each in call) for call in firehose.calls] == [64, 64, 22]
+    assert report.objects_replayed == 150

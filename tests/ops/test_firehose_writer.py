@@ -1,0 +1,91 @@
+"""Writes to a delivery stream: packed, rate-limited, complete or an error."""
+
+import pytest
+
+from streaming_etl.handlers.firehose.put_records import MAX_CALL_BYTES
+from streaming_etl.ops.firehose_writer import FirehoseWriter, pipeline_writer
+from streaming_etl.stack.errors import CommandError
+from tests.handlers.fakes import THROTTLED, FakeClock, FakeFirehose, client_error
+from tests.support.deployed import deployed_pipeline
+
+
+def writer(
+    client: FakeFirehose,
+    clock: FakeClock | None = None,
+    *,
+    max_changes: int = 1,
+    max_bytes: int = 1,
+    kib_per_second: float = 512.0,
+) -> FirehoseWriter:
+    clock = clock or FakeClock()
+    return FirehoseWriter(
+        client,
+        "orders",
+        max_changes=max_changes,
+        max_bytes=max_bytes,
+        kib_per_second=kib_per_second,
+        clock=clock,
+        sleep=clock.sleep,
+        jitter=lambda: 1.0,
+    )
+
+
+def test_packs_lines_by_count_and_by_size() -> None:
+    firehose = FakeFirehose()
+    lines = [b"%d\n" % number for number in range(4)] + [b"x" * 99 + b"\n", b"y\n"]
+    writer(firehose, max_changes=3, max_bytes=100).write(lines)
+    assert firehose.calls == [[b"0\n1\n2\n", b"3\n", b"x" * 99 + b"\n", b"y\n"]]
+    assert firehose.streams == {"orders"}
+
+
+def test_packs_as_the_forwarder_of_the_pipeline() -> None:
+    firehose = FakeFirehose()
+    pipeline = deployed_pipeline({"forwarder": {"max_changes_per_record": 2}})
+    pipeline_writer(firehose, pipeline, 512, sleep=lambda _: None).write([b"x\n"] * 3)
+    assert firehose.calls == [[b"x\nx\n", b"x\n"]]
+    assert firehose.streams == {"orders-delivery"}
+
+
+def test_makes_no_call_without_lines() -> None:
+    firehose = FakeFirehose()
+    writer(firehose).write([])
+    assert firehose.calls == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "calls", "pauses"),
+    [
+        # One second of the rate per call.
+        ([512] * 5, [2, 2, 1], [1.0, 1.0]),
+        # A record that exceeds a second of the rate is a call, and the next one waits for it.
+        ([4096, 1], [1, 1], [4.0]),
+    ],
+)
+def test_stays_within_the_rate(sizes: list[int], calls: list[int], pauses: list[float]) -> None:
+    firehose, clock = FakeFirehose(), FakeClock()
+    writer(firehose, clock, kib_per_second=1).write([b"x" * size for size in sizes])
+    assert ([len(call) for call in firehose.calls], clock.pauses) == (calls, pauses)
+
+
+def test_a_call_is_at_most_as_large_as_the_calls_of_handlers() -> None:
+    firehose = FakeFirehose()
+    writer(firehose, kib_per_second=1e6).write([b"x" * 262_144] * 9)
+    assert [sum(map(len, call)) for call in firehose.calls] == [MAX_CALL_BYTES] * 2 + [262_144]
+
+
+def test_retries_only_the_throttled_records() -> None:
+    firehose = FakeFirehose({0}, THROTTLED)
+    writer(firehose).write([b"a", b"b"])
+    assert firehose.calls == [[b"a", b"b"], [b"a"], [b"a"]]
+
+
+@pytest.mark.parametrize("error", ["ServiceUnavailableException", "AccessDeniedException"])
+def test_reports_rejected_records_and_prints_nothing(
+    capsys: pytest.CaptureFixture[str], error: str
+) -> None:
+    with pytest.raises(CommandError) as failure:
+        writer(FakeFirehose(then=client_error(error))).write([b"a", b"b"])
+    assert failure.value.code == "firehose-rejected"
+    details = {"stream": "orders", "failed": 2, "records": 2, "error": error}
+    assert failure.value.details == details
+    assert capsys.readouterr() == ("", "")

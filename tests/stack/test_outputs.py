@@ -1,0 +1,146 @@
+"""A deployed stack, opened from a file, from pulumi or from the embedded AWS."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streaming_etl import StreamingEtlPipelineArgs
+from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.outputs import (
+    STATE_FILE,
+    DeployedPipeline,
+    DeployedStack,
+    open_stack,
+    pipelines_of,
+)
+from tests.support.deployed import OUTPUTS, deployed_pipeline
+
+EXPORTS = {"orders": OUTPUTS, "url": "https://", "other": {"bucket": "none"}}
+EMBEDDED = "http://127.0.0.1:4566"
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, which has neither config nor program; outputs in `outputs.json`."""
+    (tmp_path / "outputs.json").write_text(json.dumps(EXPORTS))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def code_of(*arguments: Any) -> str:
+    """The code of the error when a stack cannot be opened."""
+    with pytest.raises(CommandError) as error:
+        open_stack(*arguments)
+    return error.value.code
+
+
+def test_reads_pipelines_from_a_file_of_outputs() -> None:
+    stack = open_stack("dev", Path("outputs.json"), None)
+    [pipeline] = stack.pipelines
+    assert pipeline == stack.pipeline("orders") == deployed_pipeline()
+    assert pipeline.outputs == OUTPUTS
+    clients = stack.clients(pipeline)
+    assert (clients.region, clients.endpoint) == ("ap-northeast-1", None)
+
+
+def test_reads_the_outputs_of_programs_in_other_languages() -> None:
+    def camel(name: str) -> str:
+        first, *words = name.split("_")
+        return first + "".join(word.title() for word in words)
+
+    exports = {"orders": {camel(name): value for name, value in OUTPUTS.items()} | {"urn": "x"}}
+    assert pipelines_of(exports) == [deployed_pipeline()]
+
+
+def test_rebuilds_the_settings_of_a_pipeline() -> None:
+    args = deployed_pipeline({"forwarder": {"old_image": "never"}}).args
+    assert isinstance(args, StreamingEtlPipelineArgs)
+    assert (args.table_name, args.forwarder.old_image) == ("orders", "never")
+    with pytest.raises(CommandError) as error:
+        _ = deployed_pipeline({"format": "xml"}).args
+    assert (error.value.code, error.value.details["source"]) == ("invalid-settings", "outputs")
+
+
+@pytest.mark.parametrize(
+    ("exports", "known"), [(EXPORTS, ["orders"]), ({"orders": {"bucket": "lake"}}, [])]
+)
+def test_reports_the_known_pipelines(exports: dict[str, Any], known: list[str]) -> None:
+    with pytest.raises(CommandError) as error:
+        DeployedStack("dev", exports).pipeline("shop")
+    assert error.value.code == "unknown-pipeline"
+    assert error.value.details == {"pipeline": "shop", "known": known}
+
+
+def test_reports_missing_outputs() -> None:
+    outputs = {name: value for name, value in OUTPUTS.items() if name not in ("bucket", "settings")}
+    with pytest.raises(CommandError) as error:
+        DeployedPipeline.from_outputs("orders", outputs | {"region": None})
+    assert error.value.code == "missing-outputs"
+    assert sorted(error.value.details["missing"]) == ["bucket", "region", "settings"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_rejects_outputs_that_are_not_a_json_object(directory: Path, text: str) -> None:
+    (directory / "outputs.json").write_text(text)
+    assert code_of("dev", Path("outputs.json"), None) == "outputs-not-json"
+
+
+@pytest.fixture
+def pulumi(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pulumi on the PATH that prints the file `response` and exits with `status`."""
+    binary = directory / "bin" / "pulumi"
+    binary.parent.mkdir()
+    binary.write_text(
+        '#!/bin/sh\necho "$PWD $*" > arguments\ncat response\n'
+        "echo \"no stack named 'dev' found\" >&2\nexit $(cat status)\n"
+    )
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{binary.parent}:{os.environ['PATH']}")
+    (directory / "response").write_text(json.dumps(EXPORTS))
+    (directory / "status").write_text("0")
+    return directory
+
+
+def test_runs_pulumi_in_the_current_directory_without_showing_secrets(pulumi: Path) -> None:
+    assert open_stack("dev", None, None).pipelines == [deployed_pipeline()]
+    arguments = (pulumi / "arguments").read_text().strip()
+    assert arguments == f"{pulumi} stack output --json --non-interactive --stack dev"
+
+
+def test_reports_why_pulumi_failed(pulumi: Path) -> None:
+    (pulumi / "status").write_text("255")
+    with pytest.raises(CommandError) as error:
+        open_stack("dev", None, None)
+    assert error.value.code == "pulumi-failed"
+    assert error.value.details == {"reason": "no stack named 'dev' found"}
+
+
+def test_reports_that_pulumi_is_not_installed(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(directory))
+    assert code_of("dev", None, None) == "pulumi-not-installed"
+
+
+def test_reads_the_outputs_of_the_embedded_aws_that_runs_at_the_endpoint(directory: Path) -> None:
+    assert code_of("dev", None, EMBEDDED) == "embedded-aws-not-running"
+    state = directory / STATE_FILE
+    state.parent.mkdir()
+    state.write_text(json.dumps({"endpoint": EMBEDDED, "outputs": EXPORTS}))
+
+    stack = open_stack("dev", None, f"{EMBEDDED}/")
+
+    assert stack.pipelines == [deployed_pipeline()]
+    assert stack.clients(stack.pipeline("orders")).endpoint == f"{EMBEDDED}/"
+    assert code_of("dev", None, "http://127.0.0.1:1") == "embedded-aws-not-running"
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1:4566", "https://s3.amazonaws.com", "localhost"])
+def test_rejects_an_endpoint_on_another_machine(url: str) -> None:
+    stack = open_stack("dev", Path("outputs.json"), url)
+    with pytest.raises(CommandError) as error:
+        stack.clients(stack.pipeline("orders"))
+    assert (error.value.code, error.value.details) == ("endpoint-not-local", {"endpoint": url})

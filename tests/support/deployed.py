@@ -1,0 +1,40 @@
+"""Deployed pipelines for tests of the operator's commands."""
+
+from typing import Any
+
+from streaming_etl.stack.outputs import DeployedPipeline
+
+REGION = "ap-northeast-1"
+TABLE_ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/orders"
+STREAM_ARN = f"{TABLE_ARN}/stream/2026-11-23T09:00:00.000"
+MAPPING = "5d1a2c3e-0000-4000-8000-000000000001"
+SETTINGS = {"table_name": "orders", "transform_module": "transforms/orders.py", "partitions": {}}
+
+OUTPUTS: dict[str, Any] = {
+    "region": REGION,
+    "settings": SETTINGS,
+    "bucket": "lake",
+    "database": "shop",
+    "table": "orders",
+    "workgroup": "orders",
+    "current_state_query_id": "query",
+    "delivery_stream": "orders-delivery",
+    "source_table": "orders",
+    "source_table_arn": TABLE_ARN,
+    "source_stream_arn": STREAM_ARN,
+    "failed_batches_location": f"s3://lake/aws/lambda/{MAPPING}/",
+    "errors_location": "s3://lake/errors/shop/orders/",
+    "alarm_topic_arn": "arn:alarms",
+    "failure_events_topic_arn": "arn:failures",
+    "view": "orders_current",
+    "dashboard": None,
+    "crawler": None,
+    "backfill_state_machine_arn": None,
+    "backfill_location": None,
+}
+
+
+def deployed_pipeline(settings: dict[str, Any] | None = None, **outputs: Any) -> DeployedPipeline:
+    """The pipeline `orders` with further settings and other outputs."""
+    values = {**OUTPUTS, "settings": {**SETTINGS, **(settings or {})}, **outputs}
+    return DeployedPipeline.from_outputs("orders", values)
