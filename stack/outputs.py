@@ -33,6 +33,9 @@ class DeployedPipeline:
     """The outputs of one StreamingEtlPipeline, as plain values; see there for their meaning."""
 
     name: str
+    region: str
+    settings: Mapping[str, Any]
+    """The settings that it was deployed with, as plain data."""
     bucket: str
     database: str
     table: str
@@ -46,9 +49,6 @@ class DeployedPipeline:
     errors_location: str
     alarm_topic_arn: str
     failure_events_topic_arn: str
-    region: str = ""
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """The settings that it was deployed with, as plain data."""
     view: Optional[str] = None
     dashboard: Optional[str] = None
     crawler: Optional[str] = None
@@ -63,7 +63,7 @@ class DeployedPipeline:
         """
         values = {_snake_case(key): value for key, value in outputs.items()}
         fields = {field.name: field for field in dataclasses.fields(cls) if field.name != "name"}
-        required = [key for key, field in fields.items() if is_required(field)]
+        required = [key for key, field in fields.items() if field.default is dataclasses.MISSING]
         missing = [key for key in required if values.get(key) is None]
         if missing:
             raise CommandError(
@@ -99,11 +99,6 @@ class DeployedPipeline:
                 source="outputs",
                 problems=error.problems,
             ) from None
-
-
-def is_required(field: "dataclasses.Field[Any]") -> bool:
-    missing = dataclasses.MISSING
-    return field.default is missing and field.default_factory is missing
 
 
 def _snake_case(name: str) -> str:
