@@ -126,7 +126,7 @@ def build_without_unused_defaults(
     """Settings of one table; a default without effect is for other tables and left out."""
     table, defaults = drop_nulled(given if isinstance(given, Mapping) else {}, defaults)
     own, shared = drop_nulled(flat(table), flat(defaults))
-    groups = {name for name in GROUPS if name in table or name in defaults}
+    groups = [name for name in GROUPS if name in table or name in defaults]
     while True:
         inherited = shared.keys() - own.keys()
         args, found = build_pipeline(shared | own, groups)

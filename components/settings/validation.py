@@ -194,8 +194,8 @@ def field_problems(cls: type, item: "Field[Any]", value: object) -> Iterator[Pro
             yield known_value(name)
     elif value is None and NoneType in types:
         return
-    elif "choices" in rules and value in RENAMED_VALUES.get((cls.__name__, name), ()):
-        new = RENAMED_VALUES[cls.__name__, name][str(value)]
+    elif isinstance(value, str) and value in RENAMED_VALUES.get((cls.__name__, name), ()):
+        new = RENAMED_VALUES[cls.__name__, name][value]
         yield invalid(name, value, "renamed-setting", old=f"{name}: {value}", new=f"{name}: {new}")
     elif "entry" in rules:
         yield from list_problems(name, value, rules)

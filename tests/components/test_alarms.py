@@ -110,18 +110,6 @@ def test_the_forwarder_is_late_before_its_changes_are_set_aside(
     assert alarm.threshold == late * 1000
 
 
-@pytest.mark.parametrize("seconds", [3600, 3601])
-def test_an_alarm_that_could_never_ring_is_refused(pipelines: Pipelines, seconds: int) -> None:
-    refusal = pipelines.config_refusal(
-        forwarder={"maximum_record_age_seconds": 3600},
-        monitoring={"max_iterator_age_seconds": seconds},
-    )
-    assert refusal == (
-        f"tables.shop: max_iterator_age_seconds={seconds} is too late: with"
-        " maximum_record_age_seconds=3600 a change is set aside before; use 1800 or fewer."
-    )
-
-
 def test_dropping_an_address_leaves_the_others_as_they_are(pipelines: Pipelines) -> None:
     both, one = ["a@example.com", "b@example.com"], ["b@example.com"]
     subscriptions = [

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from streaming_etl.ops.backfill.export_run import EXPORT_STATE
 
 from streaming_etl import BackfillArgs, LakeArgs, SourceArgs
 from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL
 from streaming_etl.handlers.export.progress import Progress
-from streaming_etl.ops.backfill.export_run import EXPORT_STATE
 from streaming_etl.stack.recorder import Graph
 from tests.components.backfill_cases import MADE
 from tests.components.backfill_machine import BUCKET, DEFINITION, PATH
@@ -195,33 +195,3 @@ def test_in_a_given_bucket_nothing_is_deleted_and_all_lies_below_the_tables_own_
     own = r"arn:aws:s3:::theirs/(backfill/shop_test/orders/\w+|errors/.+/backfill-failed)/\*"
     assert paths
     assert [path for path in paths if not re.fullmatch(own, path)] == []
-
-
-def test_a_backfill_of_a_table_without_backups_is_refused(pipelines: Pipelines) -> None:
-    source = SourceArgs(point_in_time_recovery=False)
-    assert pipelines.refusal(backfill=ON, source=source) == (
-        "point_in_time_recovery=False does not go with backfill.enabled: DynamoDB exports a table"
-        " from its continuous backups; drop point_in_time_recovery, or backfill."
-    )
-
-
-def test_a_setting_of_a_backfill_that_is_off_is_refused(pipelines: Pipelines) -> None:
-    assert pipelines.group_refusal("backfill", {"concurrency": 8}) == (
-        "concurrency=8 has no effect: backfill.enabled is false; drop it."
-    )
-
-
-def test_a_pace_at_which_no_file_gets_on_is_refused(pipelines: Pipelines) -> None:
-    given = {"enabled": True, "concurrency": 100}
-    assert pipelines.group_refusal("backfill", given) == (
-        "kib_per_second=512 is too little for concurrency=100: each file needs 16 KiB/s; use 1,600"
-        " or more, or fewer files at a time."
-    )
-    pipelines.build(backfill=BackfillArgs(enabled=True, concurrency=100, kib_per_second=1600))
-
-
-def test_an_end_of_exports_in_a_given_bucket_is_refused(pipelines: Pipelines) -> None:
-    given = BackfillArgs(enabled=True, retention_days=7)
-    assert pipelines.refusal(backfill=given, lake=LakeArgs(bucket_name="theirs")) == (
-        "retention_days=7 has no effect: a given bucket stays as it is; drop it."
-    )
