@@ -30,7 +30,7 @@ for command in (replay, backfill, cost, transform_test):
 
 
 def main(args: Optional[Sequence[str]] = None) -> int:
-    """Run a command and return its exit code; `args` default to those of the process."""
+    """Run a command and return its exit code."""
     try:
         result = commands.main(args, prog_name="streaming-etl", standalone_mode=False)
     except click.ClickException as error:
@@ -49,7 +49,7 @@ def main(args: Optional[Sequence[str]] = None) -> int:
 
 
 def aws_error(error: Exception) -> Optional[str]:
-    """Describe an error of AWS or of the connection to it; None for other errors."""
+    """Describe an error of AWS or its connection, or return None."""
     # Takes longer to import than `--help` should take.
     from botocore.exceptions import BotoCoreError, ClientError
 

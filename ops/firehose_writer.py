@@ -50,9 +50,9 @@ class FirehoseWriter:
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
 
     def write(self, lines: Sequence[bytes]) -> None:
-        """Write changes, one per line with its line break; return once Firehose has accepted all.
+        """Write changes, one per line with its line break.
 
-        Raises CommandError when Firehose rejects some; it may have accepted others.
+        Returns once Firehose has accepted all; raises CommandError when it rejects some.
         """
         packs = groups(lines, self._max_changes, self._max_bytes)
         records = [b"".join(lines[pack.start : pack.stop]) for pack in packs]

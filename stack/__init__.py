@@ -1,1 +1,1 @@
-"""A stack as its operator sees it: config, outputs, clients, console and errors."""
+"""A stack's config and outputs, and the basics of all commands."""

@@ -65,7 +65,7 @@ class Clients:
 
 
 def isolated(region: str) -> boto3.Session:
-    """Return a session with dummy keys that ignores environment and AWS CLI files."""
+    """Return a session that ignores environment and AWS CLI files."""
     core = botocore.session.Session()
     store = core.get_component("config_store")
     for name, (_, _, default, _) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items():

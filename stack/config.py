@@ -32,7 +32,7 @@ class StackConfig:
         return self.values.get("aws:region", "us-east-1")
 
     def section(self, key: str) -> Any:
-        """Return the plain data below one of CONFIG_KEYS; an empty map where there is none."""
+        """Return the data below one of CONFIG_KEYS, by default an empty map."""
         text = self.values.get(f"{self.project}:{key}", "{}")
         try:
             return json.loads(text)

@@ -8,7 +8,7 @@ _DECODER = json.JSONDecoder()
 
 
 def json_documents(text: str, decoder: json.JSONDecoder = _DECODER) -> Iterator[tuple[int, Any]]:
-    """Yield each document, with the offset where it begins; white space between them is optional.
+    """Yield each document with its offset; white space between them is optional.
 
     Raises JSONDecodeError at the first invalid one, after those before it.
     """

@@ -30,7 +30,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True)
 class DeployedPipeline:
-    """The outputs of one StreamingEtlPipeline, as plain values; see there for their meaning."""
+    """The outputs of one StreamingEtlPipeline, which documents them."""
 
     name: str
     region: str
@@ -84,7 +84,7 @@ class DeployedPipeline:
 
     @property
     def args(self) -> "StreamingEtlPipelineArgs":
-        """The settings that it was deployed with; raises CommandError when they are invalid."""
+        """The settings as arguments; raises CommandError when they are invalid."""
         # Imports Pulumi, which `--help` does not need.
         from streaming_etl.components.settings.stack_config import args_from_config
         from streaming_etl.components.settings.validation import SettingsError
@@ -176,7 +176,7 @@ def stack_options(command: Command) -> Command:
 
 
 def open_stack(stack: str, outputs: Optional[Path], endpoint_url: Optional[str]) -> DeployedStack:
-    """Read the outputs of a stack from a file, the embedded AWS or `pulumi stack output`.
+    """Read a stack's outputs from a file, the embedded AWS or pulumi.
 
     Raises CommandError when they cannot be read.
     """

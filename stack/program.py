@@ -15,7 +15,7 @@ Tables = Mapping[str, dict[str, Any]]
 
 
 class AssumedTables(dict[str, dict[str, Any]]):
-    """Any table, as existing and with a stream that can feed a pipeline.
+    """Any table, assumed to exist with a stream that pipelines accept.
 
     Values that only AWS knows, such as its keys, are UNKNOWN.
     """
@@ -33,7 +33,7 @@ class AssumedTables(dict[str, dict[str, Any]]):
 
 
 def stack_graph(stack: str, directory: Path = Path(), *, preview: bool = False) -> Graph:
-    """Return what `pulumi up` of a stack registers, with the names of that stack.
+    """Return the resources that `pulumi up` of a stack registers.
 
     directory: of the Pulumi program. Existing tables are assumed.
     Raises CommandError when there is no such stack, and what the program raises.
@@ -71,7 +71,7 @@ def program_graph(
 
 @contextlib.contextmanager
 def program_environment(directory: Path) -> Iterator[None]:
-    """Run the block as Pulumi runs a program: in its directory, first on `sys.path`.
+    """Run the block in a program's directory, first on `sys.path`.
 
     Turns garbage collection on again where the program turned it off.
     """

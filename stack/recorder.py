@@ -1,4 +1,4 @@
-"""Recorder of the resource graph that a Pulumi program registers, as plain data."""
+"""Recorder of the resources that a program registers, as plain data."""
 
 import asyncio
 import json
@@ -233,9 +233,10 @@ def build(
 
 @cache
 def event_loop() -> asyncio.AbstractEventLoop:
-    """Return the one event loop of all builds, which Pulumi's worker threads and root use.
+    """Return the event loop of all builds.
 
-    Python 3.12 and later create none implicitly.
+    Pulumi's worker threads and root resource use it as long as the process lives. Python 3.12 and
+    later create none implicitly.
     """
     loop = asyncio.new_event_loop()
     # Pulumi raises the error of a failed program; asyncio would print it again for each pending

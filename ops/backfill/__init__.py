@@ -1,1 +1,1 @@
-"""Sends the items that a table held before its stream to the lake, once."""
+"""Sends a table's items from before its stream to the lake."""

@@ -1,4 +1,4 @@
-"""Backfill by an export: plan a run, start it or continue a failed one, watch it."""
+"""Backfill by an export: options, plan, runs and result."""
 
 import time
 from collections.abc import Callable
@@ -99,9 +99,10 @@ def backfill_by_export(
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Send the table's items by an export, continuing an earlier run; return the exit code.
+    """Send the table's items by an export; return the exit code.
 
-    Raises CommandError before a run starts when a precondition is not met.
+    An earlier run is watched or continued. Raises CommandError before a run starts when a
+    precondition is not met.
     """
     runs = ExportRuns(clients, pipeline, state_machine_arn(stack, pipeline))
     run = runs.latest()
@@ -171,7 +172,7 @@ def start(
     last: Optional[Run],
     options: ExportOptions,
 ) -> Optional[Run]:
-    """Start a run over all items or the remainder of the last run; None for a dry run."""
+    """Start a run over all items or the last run's remainder."""
     require_stream_reader(clients, pipeline)
     table = source_table(clients, pipeline)
     remainder = None if last is None or options.restart else remainder_of(runs, last)
@@ -191,9 +192,9 @@ def start(
 
 
 def remainder_of(runs: ExportRuns, failed: Run) -> Optional[Remainder]:
-    """Return what a failed run has not done; None when it has no usable export.
+    """Return what a failed run has not done.
 
-    Raises CommandError when all its files have succeeded.
+    None when it has no usable export. Raises CommandError when all its files have succeeded.
     """
     export = runs.export(failed)
     if export is None or export["ExportStatus"] == "FAILED":
@@ -231,7 +232,7 @@ def export_plan(
 
 
 def watch(runs: ExportRuns, run: Run, pause: Callable[[], None]) -> Run:
-    """Show the progress of the run until it ends; return its final state."""
+    """Show progress until the run ends; return its final state."""
     console.say(f"{run.name} runs on AWS, also after this command ends.")
     try:
         with console.progress("Exporting", None, unit="files"):
@@ -256,7 +257,10 @@ def watch(runs: ExportRuns, run: Run, pause: Callable[[], None]) -> Run:
 
 
 def report(pipeline: str, run: Run, runs: ExportRuns, *, as_json: bool) -> int:
-    """Print the result; return the exit code. Raises CommandError when no file was started."""
+    """Print the result; return the exit code.
+
+    Raises CommandError when no file was started.
+    """
     if run.status != "SUCCEEDED" and runs.counts(run) is None:
         export_arn = runs.export_arn(run)
         hint = f" See aws dynamodb describe-export --export-arn {export_arn}." if export_arn else ""

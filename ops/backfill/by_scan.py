@@ -122,7 +122,10 @@ def duration(seconds: int) -> str:
 def scan_plan(
     pipeline: str, table: SourceTable, checkpoint: Checkpoint, options: ScanOptions
 ) -> ScanPlan:
-    """Estimate a run; raises CommandError for more read units than the table has."""
+    """Estimate a run.
+
+    Raises CommandError for more read units than the table has.
+    """
     units_per_second = read_budget(table, options.read_units)
     kib_per_second = options.kib_per_second or DEFAULT_KIB_PER_SECOND
     left = 1.0 if not table.items else max(0.0, 1 - checkpoint.items / table.items)
@@ -143,7 +146,10 @@ def scan_plan(
 
 
 def read_budget(table: SourceTable, requested: Optional[float]) -> float:
-    """Return the read units per second; raises CommandError for more than the table has."""
+    """Return the read units per second.
+
+    Raises CommandError for more than the table has.
+    """
     maximum = table.read_units
     if requested is None:
         if maximum is None:
@@ -178,7 +184,7 @@ class ScanResult:
 
 
 class CancelledError(Exception):
-    """Raised in a thread when another one failed or the command is interrupted."""
+    """Another thread failed, or the command is interrupted."""
 
 
 class Cancellation:
@@ -247,7 +253,7 @@ def default_checkpoint(stack: str, pipeline: DeployedPipeline, clients: Any) -> 
 def run(
     scan: Scan, checkpoint: Checkpoint, cancellation: Cancellation, advance: console.Advance
 ) -> None:
-    """Send all pages, with a thread per segment; raises the first error once all have ended."""
+    """Send all pages, with a thread per segment; raises the first error."""
     numbers = [number for number, each in enumerate(checkpoint.segments) if not each.done]
 
     def send_segment(number: int) -> None:
@@ -266,7 +272,7 @@ def run(
 
 
 def show_plan(plan: Any, lines: list[str], *, dry_run: bool, as_json: bool) -> None:
-    """Print the plan: as the result of a dry run, else as progress."""
+    """Print the plan as a dry run's result or as progress."""
     if dry_run and as_json:
         console.show_json(asdict(plan))
         return

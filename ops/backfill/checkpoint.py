@@ -1,4 +1,4 @@
-"""Checkpoint of a scan: a private file, written after Firehose accepts each page."""
+"""Checkpoint of a scan, written after Firehose accepts each page."""
 
 import json
 import os
@@ -75,7 +75,7 @@ class Checkpoint:
             self.save()
 
     def save(self) -> None:
-        """Write the file atomically: a crash leaves the old or the new content."""
+        """Write the file; a crash leaves the old or the new content."""
         document = {
             "version": VERSION,
             **asdict(self.identity),
@@ -102,7 +102,7 @@ def open_checkpoint(
     *,
     restart: bool,
 ) -> Checkpoint:
-    """Read the checkpoint, or create one where there is no file or `restart` is set.
+    """Read the checkpoint; create one without a file or with `restart`.
 
     segments: the requested count; None for that of the file, or else `default`. Writes nothing.
     Raises CommandError when the file is of another backfill or has another count.

@@ -58,7 +58,7 @@ def backfill(
     export: bool,
     **options: Any,
 ) -> int:
-    """Send the items that a table held before its stream to the lake, once.
+    """Send the items from before the stream to the lake, once.
 
     PIPELINE is the pipeline's name, such as orders. The table is scanned; its items go through
     the pipeline's delivery stream and transform as changes of kind SNAPSHOT, which are older than

@@ -1,4 +1,4 @@
-"""Runs of the pipeline's state machine over an export: state, files and results."""
+"""Runs of the pipeline's state machine over an export."""
 
 import json
 from collections import Counter
@@ -31,7 +31,7 @@ class Run:
 
     @property
     def number(self) -> int:
-        """N of `run-N`; 0 for a run that was started under another name."""
+        """N of `run-N`; 0 for a run with another name."""
         kind, _, number = self.name.partition("-")
         return int(number) if kind == "run" and number.isdigit() else 0
 
@@ -130,7 +130,7 @@ class ExportRuns:
         return export
 
     def files(self, run: Run) -> list[File]:
-        """Return the files that the run reads; none before the export is complete."""
+        """Return the files that the run reads, once the export is complete."""
         key = run.input.get("manifest")
         if key is None:
             export_arn = self.export_arn(run)
@@ -142,9 +142,10 @@ class ExportRuns:
         return [File(json.loads(line)["dataFileS3Key"], line) for line in lines]
 
     def counts(self, run: Run) -> Optional[dict[str, int]]:
-        """Return the number of files by state, such as `succeeded`; None before the first one.
+        """Return the number of files by state, such as `succeeded`.
 
-        https://docs.aws.amazon.com/step-functions/latest/apireference/API_MapRunItemCounts.html
+        None before the first file is started.
+            https://docs.aws.amazon.com/step-functions/latest/apireference/API_MapRunItemCounts.html
         """
         arn = self._map_run(run)
         if arn is None:

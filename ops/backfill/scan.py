@@ -57,7 +57,7 @@ class Page:
 
 
 class Scan:
-    """Reads the segments of a table and sends their items as changes of kind SNAPSHOT.
+    """Reads segments of a table and sends their items as snapshots.
 
     client: DynamoDB's. Each segment may be read in its own thread.
     """
@@ -81,9 +81,9 @@ class Scan:
         self._time_ns, self._sleep, self._jitter = time_ns, sleep, jitter
 
     def send_page(self, number: int) -> int:
-        """Send the next page of a segment and write the checkpoint; return its count of items.
+        """Send the next page of a segment and write the checkpoint.
 
-        Raises CommandError when DynamoDB or Firehose fails permanently.
+        Returns the page's count of items. Raises CommandError when AWS fails permanently.
         """
         before = self._checkpoint.segments[number]
         page = self._read(number, before)
@@ -158,7 +158,7 @@ class Scan:
 
 
 def snapshot_lines(page: Page, key_names: Sequence[str]) -> tuple[list[bytes], list[str]]:
-    """Return a line per item, and the event ids of items that exceed a Firehose record."""
+    """Return lines of items, and event ids of too large ones."""
     lines, too_large = [], []
     for item in page.items:
         record = snapshot_record(item, key_names, page.taken_at_ms)
@@ -170,5 +170,5 @@ def snapshot_lines(page: Page, key_names: Sequence[str]) -> tuple[list[bytes], l
 
 
 def units_per_page(read_units: float, segments: int) -> float:
-    """Return what a page may cost so that every segment reads about one per second."""
+    """Return a page's cost at about one page per segment and second."""
     return min(max(read_units / segments, MIN_UNITS_PER_PAGE), MAX_UNITS_PER_PAGE)

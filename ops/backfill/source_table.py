@@ -1,4 +1,4 @@
-"""The table that a backfill reads, and checks that its stream is read."""
+"""The table that a backfill reads, and checks of its stream."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def source_table(clients: Callable[[str], Any], pipeline: DeployedPipeline) -> S
 
 
 def _read_units(table: dict[str, Any]) -> tuple[Optional[float], bool]:
-    """Return the maximum of read units per second, and whether they are provisioned.
+    """Return the maximum of read units, and whether they are provisioned.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
     """

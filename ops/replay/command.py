@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def iso_time(text: str) -> datetime:
-    """Parse a time in ISO 8601, in UTC unless it has an offset."""
+    """Parse an ISO 8601 time, in UTC unless it has an offset."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

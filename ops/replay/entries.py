@@ -1,4 +1,4 @@
-"""Entries of a failure object, each with the changes or rows that it holds."""
+"""Entries of a failure object: changes, rows and problems."""
 
 import csv
 import gzip
@@ -41,9 +41,10 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Problem:
-    """Why an entry cannot be replayed; `code` is a key of REASONS. Holds no content."""
+    """Why an entry cannot be replayed, without its content."""
 
     code: str
+    """A key of REASONS."""
     count: int = 1
     error: str = ""
     """Name of an exception."""
@@ -75,7 +76,7 @@ class RowReference(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """A record of a failed batch, or a line of an error object."""
+    """A record of a failed batch or of Firehose's error output."""
 
     code: str
     """AWS's code for the failure."""
@@ -96,7 +97,7 @@ class EventFilter:
 
 
 def entries_of(body: bytes, events: EventFilter) -> list[Entry]:
-    """Parse an object, gzip-compressed or not; raises CorruptError when it cannot be read.
+    """Parse an object, gzip-compressed or not; raises CorruptError.
 
     A JSON object with `payload` is a failed batch; other objects are Firehose's error records.
     """
@@ -116,7 +117,7 @@ def entries_of(body: bytes, events: EventFilter) -> list[Entry]:
 
 
 def _documents(body: bytes) -> Iterator[Any]:
-    """Yield the JSON documents of each line; None where the rest of a line is invalid."""
+    """Yield the JSON documents of each line, None for invalid ones."""
     for line in body.split(b"\n"):
         try:
             for _, document in json_documents(line.decode()):
@@ -189,7 +190,7 @@ def _error_entry(document: Any) -> Entry:
 
 
 def row_reference(line: bytes) -> Optional[RowReference]:
-    """Read the metadata of a JSON or CSV row; None for anything else."""
+    """Read the metadata of a row in JSON or CSV, if any."""
     try:
         text = line.decode()
         values = _json_metadata(text) if text.startswith("{") else _csv_metadata(text)

@@ -67,7 +67,7 @@ class ChangeRecovery:
         return lines
 
     def from_table(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
-        """Return lines by event id, with the present item of the change's key.
+        """Return lines by event id, with the item as it is now.
 
         A line keeps event id and sequence number of the change, so that its rows replace the lost
         ones; its kind is SNAPSHOT, since the image is not the change's. A REMOVE needs no item.

@@ -24,7 +24,7 @@ class EntryProblem:
 
 @dataclass
 class Report:
-    """Counts of one run; a dry run counts what a run would do."""
+    """Counts of one run, or of what a dry run would do."""
 
     pipeline: str
     dry_run: bool

@@ -154,7 +154,7 @@ class Replay:
             self._report.objects_replayed += finished
 
     def _settle(self, parsed: ParsedObject, recovered: Lines) -> tuple[list[EntryProblem], bool]:
-        """Move the object or write its note; return its problems and whether it is finished."""
+        """Move the object or write its note; return problems and completion."""
         key = parsed.object.key
         before = parsed.replayed or set()
         problems = {

@@ -1,4 +1,4 @@
-"""A deployed stack, opened from a file, from pulumi or from the embedded AWS."""
+"""Deployed stacks, from a file, pulumi or the embedded AWS."""
 
 import json
 import os
@@ -90,7 +90,7 @@ def test_rejects_outputs_that_are_not_a_json_object(directory: Path, text: str) 
 
 @pytest.fixture
 def pulumi(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A pulumi on the PATH that prints the file `response` and exits with `status`."""
+    """A pulumi on the PATH that prints `response` and exits with `status`."""
     binary = directory / "bin" / "pulumi"
     binary.parent.mkdir()
     binary.write_text(

@@ -1,4 +1,4 @@
-"""A table to scan and its event source mapping, for tests of backfills."""
+"""A table and its event source mapping, for tests of backfills."""
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -47,7 +47,10 @@ def client_error(code: str, operation: str = "Scan") -> ClientError:
 
 
 class FakeDynamoDb:
-    """A table with these items, one read unit each; `errors` are raised first, None for none."""
+    """A table whose items cost one read unit each.
+
+    errors: raised by the next scans in turn; None for none.
+    """
 
     def __init__(self, *items: dict[str, Any], **description: Any) -> None:
         self.items = list(items)

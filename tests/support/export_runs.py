@@ -1,4 +1,4 @@
-"""Step Functions, exports and a bucket, for tests of backfills by an export."""
+"""Step Functions, exports and a bucket, for tests of exports."""
 
 import io
 import json
@@ -169,7 +169,7 @@ class FakeStates:
 
 
 class World:
-    """A pipeline `orders` with a state machine, and an export of three files."""
+    """A pipeline with a state machine, and an export of three files."""
 
     endpoint = None
 

@@ -20,9 +20,10 @@ def client_error(code: str, operation: str) -> ClientError:
 
 
 class FakeS3:
-    """One bucket without versions; `operations` are the calls that changed it, in order.
+    """One bucket without versions.
 
-    `before_change` is called before each of them and may raise.
+    `operations` are the calls that changed it, in order. `before_change` is called before each of
+    them and may raise.
     """
 
     def __init__(self) -> None:
@@ -97,7 +98,7 @@ def error_line(data: bytes | str, code: str = "Lambda.ProcessingFailedStatus") -
 
 
 def batch(*records: Any, text: bool = True, condition: str = "RetryAttemptsExhausted") -> bytes:
-    """A failed batch with its event as JSON text or as an object."""
+    """A failed batch, its event as JSON text or an object."""
     event = {"Records": list(records)}
     document = {
         "requestContext": {"condition": condition},

@@ -29,7 +29,7 @@ KEY = {"id": {"S": "o-1"}}
 
 
 class Bench:
-    """A scan with two read units per page, and a clock that only sleeping advances."""
+    """A scan with two read units per page and a fake clock."""
 
     def __init__(self, path: Path, *items: dict[str, Any], segments: int = 1) -> None:
         self.dynamodb, self.firehose = FakeDynamoDb(*items), FakeFirehose()

@@ -1,4 +1,4 @@
-"""A backfill by a scan on the embedded AWS, killed and continued during writes."""
+"""A killed and continued backfill by a scan, on the embedded AWS."""
 
 import json
 import signal
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.project import ROOT
 
 from local.deploy.deploy import deploy
 from local.sample.lake import Lake
@@ -23,6 +22,7 @@ from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
 from tests.local.conftest import REGION
 from tests.local.processes import end, wait_until
+from tools.project import ROOT
 
 pytestmark = pytest.mark.e2e
 
@@ -59,7 +59,7 @@ def order(number: int, store: str) -> Item:
 
 
 class Shop(threading.Thread):
-    """A web service that changes, deletes and adds orders until it is stopped."""
+    """A web service that changes, deletes and adds orders."""
 
     def __init__(self, aws: Clients) -> None:
         super().__init__()

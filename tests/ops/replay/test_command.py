@@ -28,7 +28,7 @@ class FakeClients:
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> FakeClients:
-    """A stack with the pipelines `orders` and `shared`, which is in an existing bucket."""
+    """A stack with `orders`, and `shared` in an existing bucket."""
     clients = FakeClients()
 
     def open_stack(*arguments: Any) -> DeployedStack:

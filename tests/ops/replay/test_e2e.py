@@ -14,7 +14,6 @@ from urllib.parse import urlparse
 
 import pytest
 import yaml
-from tools.project import ROOT
 
 from local.deploy.deploy import deploy
 from local.emulator.process import Emulator
@@ -25,6 +24,7 @@ from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import read_config
 from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack, pipelines_of
 from tests.support.failure_objects import error_line
+from tools.project import ROOT
 
 pytestmark = pytest.mark.e2e
 

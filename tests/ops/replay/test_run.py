@@ -1,4 +1,4 @@
-"""Replays of failure objects: what is sent, moved and left, and in which order."""
+"""Replays of failure objects: what is sent, moved and left."""
 
 import json
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ EVENTS = ("INSERT", "MODIFY", "REMOVE")
 
 
 class FakeRecovery:
-    """Finds the change of a row in the place of its event id: `stream` or `table`."""
+    """Finds changes by event id in `stream` or `table`."""
 
     def __init__(self, **places: str) -> None:
         self.places = places
@@ -101,7 +101,7 @@ def rows(*numbers: int) -> bytes:
 
 @pytest.fixture
 def s3() -> FakeS3:
-    """A failed batch, two error objects and an object of the lake table."""
+    """A failed batch, two error objects and a data object."""
     s3 = FakeS3()
     s3.add(f"{ERRORS}late", error_line(line(4)), minutes=24 * 60)
     s3.add(f"{FAILED}1", batch(stream_record(3)), minutes=1)
