@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming_etl.stack.outputs import ROOT
+from tools.project import ROOT
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 
 from streaming_etl.components.settings.validation import SettingsError
 from streaming_etl.stack.errors import CommandError
-from streaming_etl.stack.outputs import ROOT
 from tools.graph import __main__ as graph
 from tools.graph.text import stack_text
+from tools.project import ROOT
 
 SETTINGS = """\
 config:

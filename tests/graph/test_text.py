@@ -17,11 +17,11 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from streaming_etl.stack.outputs import ROOT
 from streaming_etl.stack.program import stack_graph
 from streaming_etl.stack.recorder import ACCOUNT_ID, Graph, Node, build
 from tools.graph.references import References
 from tools.graph.text import graph_text, parsed, plain, stack_text
+from tools.project import ROOT
 
 VIEW = "/* Presto View: {} */"
 

@@ -20,9 +20,9 @@ from pulumi.runtime.proto import (
 )
 
 from local.deploy.deploy import loop_of_this_thread
-from streaming_etl.stack.outputs import ROOT
 from streaming_etl.stack.recorder import STACK, Graph, Recorder, RecordingMonitor, plain
 from tests.components.pipelines import Tables
+from tools.project import ROOT
 
 PROJECT = "streaming-etl"
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"

@@ -16,10 +16,10 @@ import yaml
 
 from package.host import PipelineProvider
 from streaming_etl import StreamingEtlPipeline
-from streaming_etl.stack.outputs import ROOT
 from streaming_etl.stack.recorder import Graph, build
 from tests.package.engine import PIPELINE
 from tests.package.schemas import misfits
+from tools.project import ROOT
 
 EXAMPLES = ROOT / "examples"
 SCHEMA = json.loads(PipelineProvider().schema or "")

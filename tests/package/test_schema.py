@@ -15,9 +15,9 @@ from pulumi.provider.experimental.schema import generate_schema
 
 from package.host import PipelineProvider
 from streaming_etl import StreamingEtlPipeline, StreamingEtlPipelineArgs
-from streaming_etl.stack.outputs import ROOT
 from tests.package.schemas import camel
 from tools.docs.settings_tables import field_docs
+from tools.project import ROOT
 
 SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean"}
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

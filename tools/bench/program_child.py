@@ -13,11 +13,12 @@ from typing import Any
 import pulumi
 from pulumi import _types
 
-from streaming_etl.stack.outputs import ROOT, read_config
+from streaming_etl.stack.config import read_config
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.provider_classes import arguments_class, resource_class
 from streaming_etl.stack.recorder import Graph, Node, build
 from tools.bench.memory_child import peak_bytes
+from tools.project import ROOT
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ from streaming_etl import (
     StreamingEtlPipeline,
 )
 from streaming_etl import StreamingEtlPipelineArgs as Args
-from streaming_etl.stack.outputs import ROOT
 from streaming_etl.stack.recorder import Graph, build
 from tools.docs.settings_tables import table
+from tools.project import ROOT
 
 PAGE = ROOT / "docs" / "many-tables.md"
 MANY = 100

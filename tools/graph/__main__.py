@@ -6,8 +6,9 @@ from typing import Optional
 
 import click
 
+from streaming_etl.stack.config import stacks_in
 from streaming_etl.stack.errors import EXIT_INTERRUPTED, CommandError
-from streaming_etl.stack.outputs import ROOT, stacks_in
+from tools.project import ROOT
 
 EPILOG = """\b
 Examples:

@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from streaming_etl.stack.outputs import ROOT, read_config
+from streaming_etl.stack.config import read_config
 from streaming_etl.stack.program import stack_graph
 from streaming_etl.stack.recorder import Graph, Node
 from tools.graph.references import References, referenced
+from tools.project import ROOT
 
 # Athena stores the definition of a view as base64 of JSON.
 VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
