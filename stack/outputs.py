@@ -93,8 +93,8 @@ class DeployedPipeline:
             return args_from_config(self.name, self.settings)
         except SettingsError as error:
             raise CommandError(
-                f"The output `settings` is invalid: {error} Run `pulumi up` with the installed "
-                "version of streaming-etl.",
+                "The output `settings` must be valid. Run `pulumi up` with the installed version of "
+                f"streaming-etl: {error}",
                 code="invalid-settings",
                 source="outputs",
                 problems=error.problems,
