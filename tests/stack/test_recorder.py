@@ -1,6 +1,5 @@
 """The recorder: look-ups, names, previews, and what it rejects."""
 
-
 import pulumi
 import pulumi_aws as aws
 import pytest
