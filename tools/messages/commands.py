@@ -186,10 +186,10 @@ def _export_messages() -> dict[str, str]:
     ended.export_arn.return_value = "arn:export"
     ended.export.return_value = {"ExportStatus": "COMPLETED"}
     ended.files.return_value = []
-    ended.counts.return_value = None
+    ended.succeeded.return_value = None
     failed = _error(by_export.report, "orders", RUN, ended, as_json=False)
     left = _error(by_export.remainder_of, ended, RUN)
-    ended.counts.return_value = {"succeeded": 1}
+    ended.succeeded.return_value = 1
     ended.files.return_value = [File("a", ""), File("b", "")]
     ended.results.return_value = FileResults(frozenset("a"), 1000, 2, {"NoProgressError": 1})
     remainder = by_export.Remainder("arn:export", ended.files())
