@@ -6,7 +6,7 @@ SEEDS ?= 2000
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local transform-test quick test simulate check lint types graph docs golden bench lock clean
+.PHONY: help demo local test-transform quick test simulate check lint types graph docs golden bench lock clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -17,9 +17,9 @@ demo: $(INSTALLED) ## Run the example stack on the embedded AWS, drive data thro
 local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until Ctrl-C
 	@$(BIN)/python -m local serve
 
-transform-test: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=transforms/orders.py CHANGES=file ARGS=--raw
-	@test -n "$(TRANSFORM)" || { echo "make: name a transform, a path or a pipeline of the dev stack: make transform-test TRANSFORM=transforms/orders.py" >&2; exit 2; }
-	@$(BIN)/streaming-etl transform-test $(TRANSFORM) $(CHANGES) $(ARGS)
+test-transform: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=transforms/orders.py CHANGES=file ARGS=--raw
+	@test -n "$(TRANSFORM)" || { echo "make: TRANSFORM must be the path of a transform or a pipeline of the dev stack, such as make test-transform TRANSFORM=transforms/orders.py" >&2; exit 2; }
+	@$(BIN)/streaming-etl test-transform $(TRANSFORM) $(CHANGES) $(ARGS)
 
 test: $(INSTALLED) ## All tests, those on the embedded AWS included
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal

@@ -14,6 +14,7 @@ from streaming_etl.components.settings.validation import (
 )
 from streaming_etl.components.table.lake_table import resolve
 from streaming_etl.components.table.layout import lake_table_name
+from streaming_etl.components.table.module_imports import require_imports
 
 
 def pipelines_from_config(
@@ -36,7 +37,9 @@ def module_errors(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
         args = config.args
         try:
             resolve(name, args)
-            carried_packages(args.runtime, args.architecture, args.transform.requirements)
+            requirements = args.transform.requirements
+            packages = carried_packages(args.runtime, args.architecture, requirements)
+            require_imports(args.transform_module, packages.transform)
         except SettingsError as error:
             yield from map(config.located, error.problems)
 

@@ -1,1 +1,1 @@
-"""Operator's commands: replay, backfill, cost and transform-test."""
+"""Operator's commands: replay, backfill, cost and test-transform."""

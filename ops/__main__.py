@@ -1,4 +1,4 @@
-"""Command line: `streaming-etl replay | backfill | cost | transform-test`."""
+"""Command line: `streaming-etl replay | backfill | cost | test-transform`."""
 
 import sys
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import click
 from streaming_etl.ops.backfill.command import backfill
 from streaming_etl.ops.cost.command import cost
 from streaming_etl.ops.replay.command import replay
-from streaming_etl.ops.transform_test.command import transform_test
+from streaming_etl.ops.transform_test.command import test_transform
 from streaming_etl.stack.errors import EXIT_CODES, EXIT_FAILURE, EXIT_INTERRUPTED
 
 
@@ -25,7 +25,7 @@ def commands() -> None:
     """
 
 
-for command in (replay, backfill, cost, transform_test):
+for command in (replay, backfill, cost, test_transform):
     commands.add_command(command)
 
 

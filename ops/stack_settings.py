@@ -79,7 +79,7 @@ def stack_settings(
     be deployed; otherwise the stack's outputs. only: the one pipeline that `overrides` is for.
     outputs: a file of outputs to read instead. Raises CommandError.
     """
-    if outputs is None and (config := _config_with_tables(stack)):
+    if outputs is None and (config := config_with_tables(stack)):
         return _from_config(config, overrides, only)
     pipelines = open_stack(stack, outputs, None).pipelines
     if not pipelines:
@@ -107,7 +107,8 @@ def merge(settings: Any, overrides: Settings) -> Any:
     return merged
 
 
-def _config_with_tables(stack: str) -> Optional[StackConfig]:
+def config_with_tables(stack: str) -> Optional[StackConfig]:
+    """Read the stack's config file in the current directory, if it has tables."""
     directory = Path.cwd()
     if not ((directory / "Pulumi.yaml").exists() and (directory / f"Pulumi.{stack}.yaml").exists()):
         return None

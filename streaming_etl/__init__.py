@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from streaming_etl.components.settings.validation import SettingsError
     from streaming_etl.components.stack_pipelines import pipelines_from_config
     from streaming_etl.handlers.change.change import Change
+    from streaming_etl.ops.transform_test.rows import TransformError, rows_of
 
 __all__ = [
     "BackfillArgs",
@@ -40,8 +41,10 @@ __all__ = [
     "StreamingEtlPipeline",
     "StreamingEtlPipelineArgs",
     "TransformArgs",
+    "TransformError",
     "args_from_config",
     "pipelines_from_config",
+    "rows_of",
 ]
 
 _MODULES = {
@@ -60,6 +63,8 @@ _MODULES = {
     "TransformArgs": "streaming_etl.components.settings.stages",
     "SettingsError": "streaming_etl.components.settings.validation",
     "Change": "streaming_etl.handlers.change.change",
+    "TransformError": "streaming_etl.ops.transform_test.rows",
+    "rows_of": "streaming_etl.ops.transform_test.rows",
 }
 
 

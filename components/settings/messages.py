@@ -122,6 +122,11 @@ MESSAGES: Mapping[str, str] = {
         "{name} must define `transform` with one argument (got {value}). Write"
         " `def transform(change)`."
     ),
+    "module-imports": (
+        "{name} must import only packages of its function (got {imports} in line {line} of"
+        " {plain}). Add a package to the lock file `transform.requirements`; move your own code"
+        " into the module."
+    ),
     "columns-not-literal": (
         "{name} must define COLUMNS as a literal dict of text (got {value}). COLUMNS is read"
         ' without running the module: write for example {{"id": "string"}}.'

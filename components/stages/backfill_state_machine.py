@@ -1,6 +1,4 @@
-"""The backfill's state machine as plain data.
-
-It exports the table and calls the function for each file of the export.
+"""The backfill's state machine as plain data: export the table, then a call for each of its files.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
 """
@@ -12,57 +10,58 @@ from typing import Any
 import pulumi
 
 from streaming_etl.components.settings.backfill import BackfillArgs
+from streaming_etl.components.stages.document import concat
 
-# DynamoDB does not report the progress of an export; large exports take hours.
+# DynamoDB tells nothing of an export's progress; large ones take hours.
 POLL_SECONDS = 60
-# Part of the ARN of a child execution, for policies.
+# The part of a child execution's ARN that a policy can name.
 FILES_LABEL = "files"
 
-# Errors of failed executions, which ops/backfill/ reads.
+# The errors by which a run ends; ops/backfill/ tells them apart.
 EXPORT_FAILED = "Backfill.ExportFailed"
 FILES_FAILED = "Backfill.FilesFailed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class StateMachineInputs:
-    """Names, ARNs and paths that the definition contains."""
+class Places:
+    """What the definition names; inputs, known when it is made."""
 
     partition: pulumi.Input[str]
     account_id: pulumi.Input[str]
     table_arn: pulumi.Input[str]
     bucket: pulumi.Input[str]
     exports: pulumi.Input[str]
-    """Key prefix of exports without a trailing slash, which DynamoDB adds."""
+    """Key prefix of exports, without a slash at its end: DynamoDB adds it."""
     results: pulumi.Input[str]
-    """Key prefix of the files' results, without a trailing slash."""
+    """Key prefix of what each file came to, likewise."""
     function_arn: pulumi.Input[str]
     kms_key_arn: pulumi.Input[str] | None
 
     def resource(self, action: str) -> pulumi.Output[str]:
-        """Return the ARN of a service integration."""
-        return pulumi.Output.concat("arn:", self.partition, ":states:::", action)
+        """An integration of Step Functions."""
+        return concat("arn:", self.partition, ":states:::", action)
 
 
-def definition(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]:
-    """Return the definition of the state machine.
+def definition(places: Places, args: BackfillArgs) -> dict[str, Any]:
+    """The state machine.
 
-    Its input is `{}`, or an existing export with a list of files to forward:
-    `{"export_arn": ..., "manifest": key of an object with one JSON line per file}`.
+    Its input is `{}`, or an export to take up with a list of its files, one JSON line each:
+    `{"export_arn": ..., "manifest": key}`.
     """
     return {
-        "Comment": "Sends the items of a DynamoDB table to Firehose, from an export to S3",
+        "Comment": "Items of a DynamoDB table, by its export to S3, onto a Firehose stream",
         "StartAt": "Given",
         "States": {
-            **export_states(inputs),
-            "Files": {**files_state(inputs, args), "ResultPath": "$.results", "Next": "Count"},
-            # The items of a file whose failure was tolerated are missing in the lake.
+            **export_states(places),
+            "Files": {**files_state(places, args), "ResultPath": "$.results", "Next": "Count"},
+            # A tolerated failure is one all the same: its items are not in the lake.
             "Count": {
                 "Type": "Task",
-                "Resource": inputs.resource("aws-sdk:sfn:describeMapRun"),
+                "Resource": places.resource("aws-sdk:sfn:describeMapRun"),
                 "Parameters": {"MapRunArn.$": "$.results.MapRunArn"},
                 "ResultSelector": {"counts.$": "$.ItemCounts"},
                 "ResultPath": "$.files",
-                "Retry": [retrier(args.maximum_retry_attempts)],
+                "Retry": [passing_faults(args.maximum_retry_attempts)],
                 "Next": "Complete",
             },
             "Complete": {
@@ -80,17 +79,17 @@ def definition(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]
             "FilesFailed": {
                 "Type": "Fail",
                 "Error": FILES_FAILED,
-                "Cause": "Files of the export failed; run streaming-etl backfill again.",
+                "Cause": "Files of the export failed; streaming-etl backfill takes them up again.",
             },
         },
     }
 
 
-def export_states(inputs: StateMachineInputs) -> dict[str, Any]:
-    """Return the states that set `$.export` and `$.manifest`, the list of files."""
-    manifest = pulumi.Output.concat(
+def export_states(places: Places) -> dict[str, Any]:
+    """From the input to `$.export` and `$.manifest`, the key of the list of the export's files."""
+    manifest = concat(
         "States.Format('",
-        inputs.exports,
+        places.exports,
         "/AWSDynamoDB/{}/manifest-files.json',"
         " States.ArrayGetItem(States.StringSplit($.export_arn, '/'), 3))",
     )
@@ -98,18 +97,18 @@ def export_states(inputs: StateMachineInputs) -> dict[str, Any]:
         "Given": choice("$.export_arn", {"IsPresent": True}, "Describe", otherwise="Export"),
         "Export": {
             "Type": "Task",
-            "Resource": inputs.resource("aws-sdk:dynamodb:exportTableToPointInTime"),
-            "Parameters": export_parameters(inputs),
+            "Resource": places.resource("aws-sdk:dynamodb:exportTableToPointInTime"),
+            "Parameters": export_parameters(places),
             "ResultSelector": {"export_arn.$": "$.ExportDescription.ExportArn"},
-            "Retry": [retrier(5)],
+            "Retry": [passing_faults(5)],
             "Next": "Describe",
         },
         "Describe": {
             "Type": "Task",
-            "Resource": inputs.resource("aws-sdk:dynamodb:describeExport"),
+            "Resource": places.resource("aws-sdk:dynamodb:describeExport"),
             "Parameters": {"ExportArn.$": "$.export_arn"},
             "ResultPath": "$.export",
-            "Retry": [retrier(10)],
+            "Retry": [passing_faults(10)],
             "Next": "Exported",
         },
         "Exported": {
@@ -128,7 +127,7 @@ def export_states(inputs: StateMachineInputs) -> dict[str, Any]:
         "ExportFailed": {
             "Type": "Fail",
             "Error": EXPORT_FAILED,
-            "Cause": "DynamoDB could not export the table; see DescribeExport.",
+            "Cause": "DynamoDB could not export the table; DescribeExport tells its reason.",
         },
         "Listed": choice("$.manifest", {"IsPresent": True}, "Files", otherwise="List"),
         "List": {
@@ -143,18 +142,18 @@ def export_states(inputs: StateMachineInputs) -> dict[str, Any]:
     }
 
 
-def export_parameters(inputs: StateMachineInputs) -> dict[str, Any]:
-    """Return the parameters of the export; by its token, a retry is the same export.
+def export_parameters(places: Places) -> dict[str, Any]:
+    """What DynamoDB is asked for; a retry of it is the same export, by the token.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
     """
-    key = inputs.kms_key_arn
+    key = places.kms_key_arn
     encryption = {"S3SseAlgorithm": "AES256" if key is None else "KMS"}
     return {
-        "TableArn": inputs.table_arn,
-        "S3Bucket": inputs.bucket,
-        "S3BucketOwner": inputs.account_id,
-        "S3Prefix": inputs.exports,
+        "TableArn": places.table_arn,
+        "S3Bucket": places.bucket,
+        "S3BucketOwner": places.account_id,
+        "S3Prefix": places.exports,
         "ExportFormat": "DYNAMODB_JSON",
         "ClientToken.$": "States.Hash($$.Execution.Id, 'SHA-256')",
         **encryption,
@@ -162,8 +161,8 @@ def export_parameters(inputs: StateMachineInputs) -> dict[str, Any]:
     }
 
 
-def files_state(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]:
-    """Return the map state with a child execution per file of the manifest.
+def files_state(places: Places, args: BackfillArgs) -> dict[str, Any]:
+    """A child execution for each file that the manifest lists.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
     """
@@ -171,12 +170,12 @@ def files_state(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any
         "Type": "Map",
         "Label": FILES_LABEL,
         "ItemReader": {
-            "Resource": inputs.resource("s3:getObject"),
+            "Resource": places.resource("s3:getObject"),
             "ReaderConfig": {"InputType": "JSONL"},
-            "Parameters": {"Bucket": inputs.bucket, "Key.$": "$.manifest"},
+            "Parameters": {"Bucket": places.bucket, "Key.$": "$.manifest"},
         },
         "ItemSelector": {
-            "bucket": inputs.bucket,
+            "bucket": places.bucket,
             "key.$": "$$.Map.Item.Value.dataFileS3Key",
             "export_time.$": "$.export.ExportDescription.ExportTime",
             **dict.fromkeys(("offset", "line", "changes", "dead_lettered"), 0),
@@ -184,31 +183,31 @@ def files_state(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any
         "MaxConcurrency": args.concurrency,
         "ToleratedFailurePercentage": args.tolerated_failure_percentage,
         "ItemProcessor": {
-            # An EXPRESS execution is limited to five minutes.
+            # An EXPRESS child would end after five minutes.
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
             "StartAt": "File",
-            "States": file_states(inputs, args),
+            "States": file_states(places, args),
         },
         "ResultWriter": {
-            "Resource": inputs.resource("s3:putObject"),
-            "Parameters": {"Bucket": inputs.bucket, "Prefix": inputs.results},
+            "Resource": places.resource("s3:putObject"),
+            "Parameters": {"Bucket": places.bucket, "Prefix": places.results},
         },
     }
 
 
-def file_states(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]:
-    """Return the states that call the function until the file is done.
+def file_states(places: Places, args: BackfillArgs) -> dict[str, Any]:
+    """Call the function until it says that the file is done.
 
-    The loop terminates: a call without progress fails.
+    This ends: a call that gets no further than the one before fails.
     """
     return {
         "File": {
             "Type": "Task",
-            "Resource": inputs.resource("lambda:invoke"),
-            "Parameters": {"FunctionName": inputs.function_arn, "Payload.$": "$"},
-            # The function returns its input with its progress, for the next call and for retries.
+            "Resource": places.resource("lambda:invoke"),
+            "Parameters": {"FunctionName": places.function_arn, "Payload.$": "$"},
+            # The function gives its input back with how far it came, for the next call and retry.
             "OutputPath": "$.Payload",
-            "Retry": [retrier(args.maximum_retry_attempts)],
+            "Retry": [passing_faults(args.maximum_retry_attempts)],
             "Next": "Ended",
         },
         "Ended": choice("$.done", {"BooleanEquals": True}, "Passed", otherwise="File"),
@@ -219,7 +218,6 @@ def file_states(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any
 def choice(
     variable: str, condition: Mapping[str, Any], then: str, *, otherwise: str
 ) -> dict[str, Any]:
-    """Return a Choice state with one rule."""
     return {
         "Type": "Choice",
         "Choices": [{"Variable": variable, **condition, "Next": then}],
@@ -227,8 +225,8 @@ def choice(
     }
 
 
-def retrier(attempts: int) -> dict[str, Any]:
-    """Return a retrier for all errors, with exponential back-off and full jitter.
+def passing_faults(attempts: int) -> dict[str, Any]:
+    """Try again with back-off and full jitter.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """

@@ -1,21 +1,21 @@
-"""Data that the stages pass to each other; no stage imports another stage."""
+"""What the stages hand to each other: plain data, so that no stage knows another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_aws as aws
 
 from streaming_etl.components.packaging.wheels import Packages
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.stages.document import concat
 from streaming_etl.components.stages.iam import Account
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.transform_module import TransformModule
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineContext:
-    """Settings and names that every stage uses."""
+class Pipeline:
+    """What every stage knows of its pipeline."""
 
     name: str
     args: StreamingEtlPipelineArgs
@@ -27,30 +27,21 @@ class PipelineContext:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Function:
-    """A Lambda function, its role and its log group."""
-
-    resource: aws.lambda_.Function
-    role: aws.iam.Role
-    log_group: aws.cloudwatch.LogGroup
-
-
-@dataclass(frozen=True, kw_only=True)
 class LakeBucket:
-    """The lake's bucket."""
+    """The bucket that the lake lies in."""
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
-    depends_on: tuple[pulumi.Resource, ...]
-    """Resources that must exist before data is written: encryption and restricted access."""
+    ready: tuple[pulumi.Resource, ...]
+    """What must stand before data arrives: encryption, the closed door."""
 
     def location(self, *path: pulumi.Input[str]) -> pulumi.Output[str]:
-        """Return `s3://<bucket>/<path>`."""
-        return pulumi.Output.concat("s3://", self.name, "/", *path)
+        """`s3://<bucket>/<path>`."""
+        return concat("s3://", self.name, "/", *path)
 
     def objects(self, *path: pulumi.Input[str]) -> pulumi.Output[str]:
-        """Return the ARN pattern of all objects below a path."""
-        return pulumi.Output.concat(self.arn, "/", *path, "*")
+        """The ARN of every object below a path."""
+        return concat(self.arn, "/", *path, "*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +51,9 @@ class CatalogEntry:
     database_name: pulumi.Output[str]
     table_name: pulumi.Output[str]
     data_path: pulumi.Output[str]
-    """Key prefix of the table's objects; ends with a slash."""
+    """The table's key prefix in the bucket, with a slash at its end."""
     arns: tuple[pulumi.Output[str], ...]
-    """ARNs of catalog, database and table, which Glue permissions on a table must name."""
+    """Catalog, database and table: what a Glue permission on the table must name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,5 +62,5 @@ class DeliveryStream:
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
-    depends_on: tuple[pulumi.Resource, ...]
-    """Resources that must exist before the first record is sent."""
+    ready: tuple[pulumi.Resource, ...]
+    """What must stand before the first record is put."""

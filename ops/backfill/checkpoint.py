@@ -131,11 +131,12 @@ def _read(path: Path) -> dict[str, Any]:
             return dict(document)
     except (ValueError, KeyError, TypeError, UnicodeDecodeError):
         pass
-    message = (
+    raise CommandError(
         f"{path} is not a checkpoint of this version. Name another file with --checkpoint, or "
-        "replace it with --restart."
+        "replace it with --restart.",
+        code="not-a-checkpoint",
+        path=path,
     )
-    raise CommandError(message, code="not-a-checkpoint", path=path)
 
 
 def _require_identity(

@@ -83,11 +83,12 @@ def backfill(
         for name in SCAN_OPTIONS:
             if options.pop(name) is not None:
                 option = f"--{name.replace('_', '-')}"
-                message = (
+                raise UsageError(
                     f"{option} must be omitted with --export, whose rate is the setting "
-                    "`backfill.kib_per_second`."
+                    "`backfill.kib_per_second`.",
+                    code="scan-option-with-export",
+                    option=option,
                 )
-                raise UsageError(message, code="scan-option-with-export", option=option)
     # These import boto3 and Pulumi, which `--help` does not need.
     from streaming_etl.ops.backfill.by_export import ExportOptions, backfill_by_export
     from streaming_etl.ops.backfill.by_scan import ScanOptions, backfill_by_scan

@@ -133,11 +133,12 @@ class ChangeRecovery:
             if not request:
                 return
             self._sleep(pause)
-        message = (
+        raise CommandError(
             f"DynamoDB returned unprocessed keys of {self._table} {MAX_ATTEMPTS} times: its read "
-            "capacity is exhausted. Run the same command again when the table is less busy."
+            "capacity is exhausted. Run the same command again when the table is less busy.",
+            code="table-throttled",
+            table=self._table,
         )
-        raise CommandError(message, code="table-throttled", table=self._table)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -1,129 +1,114 @@
-"""`streaming-etl transform-test`: sample changes through a transform, and the rows they become."""
+"""`streaming-etl test-transform`: the rows that sample changes become, without AWS."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Optional
+from typing import BinaryIO, Optional
 
 import click
 
 from streaming_etl.ops.stack_settings import parse_overrides
-from streaming_etl.ops.transform_test.selection import asked_for
+from streaming_etl.ops.transform_test.selection import select_transform
 from streaming_etl.stack.console import say, show_json, show_table
 from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
-
-if TYPE_CHECKING:
-    from streaming_etl.ops.transform_test.runner import Trial, Tried
 
 SAMPLES = ".changes.json"
 
 EPILOG = """\b
 Examples:
-  streaming-etl transform-test transforms/orders.py
-  streaming-etl transform-test orders --stack prod changes.json --raw
-  streaming-etl transform-test transforms/orders.py --set format=json
-  aws dynamodb scan --table-name orders --max-items 20 | streaming-etl transform-test orders -
+  streaming-etl test-transform transforms/orders.py
+  streaming-etl test-transform orders --stack prod changes.json --raw
+  streaming-etl test-transform transforms/orders.py --set format=json
+  aws dynamodb scan --table-name orders --max-items 20 | streaming-etl test-transform orders -
 """
 
 
 @click.command(
-    "transform-test", epilog=EPILOG, short_help="Run a transform over sample changes, without AWS."
+    "test-transform", epilog=EPILOG, short_help="Run a transform over sample changes, without AWS."
 )
 @click.argument("transform")
 @click.argument("changes", nargs=-1, type=click.File("rb"))
 @click.option(
     "--stack",
     metavar="NAME",
-    help="Take the settings from Pulumi.NAME.yaml.  [default: dev, where it has the module]",
+    help="Use the settings of this stack.  [default: dev, if its config uses the module]",
 )
 @click.option(
     "--set",
-    "free",
+    "overrides",
     multiple=True,
     metavar="SETTING=VALUE",
-    help="Another setting than the pipeline's, such as format=csv; the value in YAML.",
+    help="Override a setting, such as format=csv; the value in YAML.",
 )
 @click.option(
     "--key",
     "key_names",
     multiple=True,
     metavar="NAME",
-    help="The key attribute of an existing table, which the settings do not tell; once more for its"
-    " sort key.",
+    help="Key attribute of an existing table; repeat it for the sort key.",
 )
-@click.option("--raw", is_flag=True, help="Only the rows, as they lie in the lake.")
-@click.option("--json", "as_json", is_flag=True, help="Everything as one JSON document.")
-def transform_test(
+@click.option("--raw", is_flag=True, help="Print only the rows, as they are in the lake.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document with all values.")
+def test_transform(
     transform: str,
     changes: tuple[BinaryIO, ...],
     stack: Optional[str],
-    free: tuple[str, ...],
+    overrides: tuple[str, ...],
     key_names: tuple[str, ...],
     raw: bool,
     as_json: bool,
 ) -> int:
-    """Run a transform over sample changes and print the rows that the lake would hold.
+    """Run a transform over sample changes and print the rows that the lake would have.
 
-    TRANSFORM is the path of a module or the name of a pipeline; the settings are those of the
-    pipeline. CHANGES are files of sample changes, - for the standard input; without any,
-    <module>.changes.json beside the module. docs/transforms.md tells what they may hold.
+    TRANSFORM is the path of a module or the name of a pipeline. CHANGES are files of sample
+    changes, - for the standard input; by default <module>.changes.json next to the module.
+    docs/transforms.md lists their forms.
 
-    The module is read as the deployment reads it and run by the Lambda's own code.
+    The module runs in the code of the Lambda function, with the settings of its pipeline.
 
-    Exit code 3: a change was refused; in the lake it would be set aside.
+    Exit code 3: a change failed; in AWS it would be dead-lettered.
     """
-    # Not above: it loads Pulumi, for which `--help` need not wait.
-    from streaming_etl.ops.transform_test.render import document
-    from streaming_etl.ops.transform_test.runner import Trial
-    from streaming_etl.ops.transform_test.samples import Source, samples_of
+    # Imports Pulumi, which `--help` does not need.
+    from streaming_etl.ops.transform_test import render
+    from streaming_etl.ops.transform_test.runner import TransformRunner
+    from streaming_etl.ops.transform_test.sample_formats import SampleSource, samples_of
 
-    asked = asked_for(transform, stack, parse_overrides(free), key_names)
-    trial = Trial(asked)
-    say(f"{asked.file} as {trial.table.format}, with the settings of {asked.told}.")
-    tried = [
-        trial.run(line)
-        for name, body in _bodies(changes, asked.file)
-        for line in samples_of(body, Source(name, asked.key_names, asked.args.forwarder.old_image))
+    selection = select_transform(transform, stack, parse_overrides(overrides), key_names)
+    runner = TransformRunner(selection)
+    table, old_image = runner.table, runner.args.forwarder.old_image
+    say(f"{selection.file} as {table.format}, with {selection.settings_source}.")
+    results = [
+        runner.run(line)
+        for name, body in _files(changes, selection.file)
+        for line in samples_of(body, SampleSource(name, selection.key_names, old_image))
     ]
     if as_json:
-        show_json(document(trial.table, tried))
-    elif raw:
-        _show_raw(trial, tried)
-    else:
-        _show(trial, tried)
-    return EXIT_PARTIAL if any(each.reason is not None for each in tried) else 0
+        show_json(render.document(table, results))
+    for number, result in enumerate(results if not as_json else (), start=1):
+        if raw:
+            for line in result.lines:
+                click.echo(line)
+            if not result.lines:
+                say(render.summary_line(table, number, result))
+            continue
+        for rendered in render.tables(table, number, result):
+            show_table(*rendered)
+        if not result.lines:
+            click.echo(render.summary_line(table, number, result))
+            if text := render.traceback(result, runner.file):
+                click.echo(text)
+        click.echo()
+    if not (raw or as_json):
+        click.echo(render.summary(table, results))
+    return EXIT_PARTIAL if any(result.reason is not None for result in results) else 0
 
 
-def _bodies(changes: tuple[BinaryIO, ...], module: Path) -> list[tuple[str, bytes]]:
+def _files(changes: tuple[BinaryIO, ...], module: Path) -> list[tuple[str, bytes]]:
     if changes:
         return [(getattr(file, "name", "<stdin>"), file.read()) for file in changes]
     file = module.with_suffix(SAMPLES)
     if not file.is_file():
         raise CommandError(
-            f"There are no sample changes: name a file of them, or write {file}, as "
-            f"transforms/orders{SAMPLES} is."
+            f"{file} must exist, or CHANGES must name a file of sample changes.",
+            code="no-samples",
+            file=str(file),
         )
     return [(str(file), file.read_bytes())]
-
-
-def _show_raw(trial: "Trial", all_tried: "list[Tried]") -> None:
-    from streaming_etl.ops.transform_test.render import heading, outcome
-
-    for number, tried in enumerate(all_tried, start=1):
-        for line in tried.lines:
-            click.echo(line)
-        if not tried.lines:
-            say(f"{heading(number, tried)}: {outcome(trial.table, tried)}")
-
-
-def _show(trial: "Trial", all_tried: "list[Tried]") -> None:
-    from streaming_etl.ops.transform_test.render import heading, outcome, reason, summary, tables
-
-    for number, tried in enumerate(all_tried, start=1):
-        if tried.lines:
-            for table in tables(trial.table, number, tried):
-                show_table(*table)
-        else:
-            click.echo(f"{heading(number, tried)}: {outcome(trial.table, tried)}")
-            if text := reason(tried, trial.file):
-                click.echo(text)
-        click.echo()
-    click.echo(summary(trial.table, all_tried))

@@ -1,4 +1,4 @@
-"""What became of sample changes: for people, as the lake's own lines, and as one document."""
+"""Results of sample changes as text and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -10,88 +10,87 @@ from typing import Any
 from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
-from streaming_etl.ops.transform_test.module_loader import trace
-from streaming_etl.ops.transform_test.row_parser import typed_row
-from streaming_etl.ops.transform_test.runner import Tried, folder
+from streaming_etl.ops.transform_test.module_loader import module_traceback
+from streaming_etl.ops.transform_test.row_parser import parse_row
+from streaming_etl.ops.transform_test.runner import TransformResult, partition_prefix
 
 HEAD = ["Column", "Value", "Type"]
 
 Table = tuple[str, list[str], list[list[str]]]
-"""What `show_table` takes: title, head, rows."""
+"""Arguments of `show_table`."""
 
 
-def heading(number: int, tried: Tried) -> str:
-    """The change, as a line says it before what became of it."""
-    return f"{number}. {tried.kind} {_text(dict(tried.keys))}"
+def summary_line(table: LakeTable, number: int, result: TransformResult) -> str:
+    """Return the change and its outcome on one line."""
+    change = f"{number}. {result.kind} {_text(dict(result.keys))}"
+    if result.reason is not None:
+        return f"{change}: failed: {result.reason}"
+    if result.filtered:
+        return f"{change}: filtered: `forwarder.event_names` does not include {result.kind}"
+    if not result.lines:
+        return f"{change}: no rows"
+    prefix = partition_prefix(table, result.partition)
+    return f"{change}: {_counted(len(result.lines), 'row')} in {prefix}"
 
 
-def outcome(table: LakeTable, tried: Tried) -> str:
-    """In a few words what became of the change."""
-    if tried.reason is not None:
-        return f"refused: {tried.reason}"
-    if not tried.taken:
-        return "not taken: the setting forwarder.event_names leaves its kind out"
-    if not tried.lines:
-        return "left out by the transform"
-    return f"{_counted(len(tried.lines), 'row')} in {folder(table, tried.partition)}"
-
-
-def tables(table: LakeTable, number: int, tried: Tried) -> list[Table]:
-    """The rows of a change, each as a table of its columns."""
-    title = f"{heading(number, tried)}: {outcome(table, tried)}"
+def tables(table: LakeTable, number: int, result: TransformResult) -> list[Table]:
+    """Return a table for each row of a change."""
     types = {column.name: glue_type(column.type) for column in table.columns or ()}
-    told = []
-    for place, line in enumerate(tried.lines, start=1):
+    rendered: list[Table] = []
+    for place, line in enumerate(result.lines, start=1):
         cells = [
             [name, _text(value), types.get(name, "")]
-            for name, value in typed_row(table, line).items()
+            for name, value in parse_row(table, line).items()
             if name not in METADATA_COLUMNS
         ]
-        told.append((title if place == 1 else f"   row {place}", HEAD, cells))
-    return told
+        title = summary_line(table, number, result) if place == 1 else f"   row {place}"
+        rendered.append((title, HEAD, cells))
+    return rendered
 
 
-def reason(tried: Tried, file: Path) -> str:
-    """What the user's module raised and where; empty where its row did not fit."""
-    return "" if tried.error is None else trace(tried.error, file)
+def traceback(result: TransformResult, file: Path) -> str:
+    """Return what the module raised and where; empty for an invalid row."""
+    return "" if result.error is None else module_traceback(result.error, file)
 
 
-def summary(table: LakeTable, all_tried: Sequence[Tried]) -> str:
-    """How many changes became what, and which columns stayed empty."""
-    rows = [typed_row(table, line) for tried in all_tried for line in tried.lines]
-    left_out = sum(tried.reason is None and not tried.lines for tried in all_tried)
-    refused = sum(tried.reason is not None for tried in all_tried)
-    counts = [_counted(len(rows), "row"), f"{left_out} left out", f"{refused} refused"]
-    text = f"{_counted(len(all_tried), 'change')}: {', '.join(counts)}."
+def summary(table: LakeTable, results: Sequence[TransformResult]) -> str:
+    """Return the counts, and the columns that are NULL in every row."""
+    rows = [parse_row(table, line) for result in results for line in result.lines]
+    failed = sum(result.reason is not None for result in results)
+    without_rows = sum(not result.lines for result in results) - failed
+    text = (
+        f"{_counted(len(results), 'change')}: {_counted(len(rows), 'row')},"
+        f" {without_rows} without rows, {failed} failed."
+    )
     columns = [column.name for column in table.columns or ()]
     empty = [name for name in columns if all(row[name] is None for row in rows)]
-    return f"{text} No row fills {', '.join(empty)}." if rows and empty else text
+    return f"{text} NULL in every row: {', '.join(empty)}." if rows and empty else text
 
 
-def document(table: LakeTable, all_tried: Sequence[Tried]) -> dict[str, Any]:
-    """The same for scripts; `lines` as they lie in the lake."""
+def document(table: LakeTable, results: Sequence[TransformResult]) -> dict[str, Any]:
+    """Return the JSON document; `lines` are as they are in the lake."""
     return {
         "format": table.format,
         "changes": [
             {
-                "kind": tried.kind,
-                "keys": json.loads(_text(dict(tried.keys)), parse_float=str),
-                "taken": tried.taken,
-                "lines": list(tried.lines),
-                "folder": folder(table, tried.partition) if tried.lines else None,
-                "refused": tried.reason,
+                "kind": result.kind,
+                "keys": json.loads(_text(dict(result.keys)), parse_float=str),
+                "filtered": result.filtered,
+                "lines": list(result.lines),
+                "prefix": partition_prefix(table, result.partition) if result.lines else None,
+                "failed": result.reason,
             }
-            for tried in all_tried
+            for result in results
         ],
     }
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _text(value: Any) -> str:
-    """A value as Athena's console would show it, nested ones as JSON."""
+    """Return a value as Athena's console shows it, nested ones as JSON."""
     match value:
         case None:
             return "NULL"
@@ -104,21 +103,21 @@ def _text(value: Any) -> str:
         case bytes():
             return repr(value)
         case bool() | dict() | list():
-            return _nested(value)
+            return _json(value)
         case date():
             return value.isoformat()
     return str(value)
 
 
-def _nested(value: Any) -> str:
-    """A value as JSON; numbers with all their digits, as they lie in the lake."""
+def _json(value: Any) -> str:
+    """Return JSON with every digit of a number."""
     match value:
         case dict():
             names = (json.dumps(name, ensure_ascii=False) for name in value)
-            pairs = zip(names, map(_nested, value.values()), strict=True)
+            pairs = zip(names, map(_json, value.values()), strict=True)
             return f"{{{', '.join(f'{name}: {inner}' for name, inner in pairs)}}}"
         case list():
-            return f"[{', '.join(map(_nested, value))}]"
+            return f"[{', '.join(map(_json, value))}]"
         case Decimal():
             return f"{value:f}"
     return json.dumps(value, ensure_ascii=False, default=_text)

@@ -1,4 +1,4 @@
-"""`rows_of`: what a test of a transform asks for."""
+"""`rows_of` and `TransformError`, for tests of a transform."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,12 +10,22 @@ from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.ops.transform_test.sample_records import CHANGED_AT, stream_record
 
 if TYPE_CHECKING:
-    from streaming_etl.ops.transform_test.runner import Trial
-    from streaming_etl.ops.transform_test.selection import Asked
+    from streaming_etl.ops.transform_test.runner import TransformRunner
+    from streaming_etl.ops.transform_test.selection import TransformSelection
 
 
-class RefusedError(Exception):
-    """The change would be set aside; the text is the reason, as the transform's log tells it."""
+class TransformError(Exception):
+    """A change that the transform cannot handle; in AWS it would be dead-lettered.
+
+    Its cause is what `transform` raised.
+    """
+
+    reason: str
+    """The reason as the transform function logs it, such as `KeyError at orders.py:8`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def rows_of(
@@ -31,31 +41,30 @@ def rows_of(
     stack: Optional[str] = None,
     key_names: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """The rows that a change becomes in the lake, as Athena tells them; needs no AWS.
+    """Return the rows of a change as Athena returns them; needs no AWS.
 
-    transform: the path of a module, tried with the settings of the pipeline that uses it, or the
-    name of a pipeline; both by the config of `stack`, by default dev's. A module that is in no
-    config is tried with the defaults, as JSON.
+    transform: path of a module, which has the settings of the pipeline that uses it, or name of a
+    pipeline; of the config of `stack`, by default dev. A module that no pipeline uses has the
+    default settings and JSON rows.
     new, old: the item after and before the change, in plain values or in DynamoDB JSON.
     kind: by default INSERT with `new` alone, MODIFY with both, REMOVE with `old` alone.
-    keys: by default the table's key attributes, `id` unless the settings tell otherwise.
-    key_names: those of an existing table, which the settings do not tell; partition key first.
-    metadata: with `_op`, `_key` and the four other columns that every row carries.
+    keys: by default the table's key attributes in the item; `id` unless the settings differ.
+    key_names: key attributes of an existing table, which the settings do not name.
+    metadata: include the metadata columns.
 
-    The change takes the way that it takes in AWS: `old_image` decides whether `change.old` is
-    there, and a change that the transform leaves out, or that `event_names` does, has no rows.
-    Row keys stand in a row as Athena shows them, as text.
-    Raises RefusedError for a change that would be set aside, caused by what the transform raised;
-    ValueError for what is no change; CommandError for a module or settings that would not deploy.
+    Settings apply as in AWS: `old_image` determines whether `change.old` is present, and a change
+    that `event_names` filters has no rows. Dynamic partition keys are columns with text.
+    Raises TransformError for a failed change, InvalidChangeError (a ValueError) for an invalid
+    change, and CommandError for a module or settings that cannot be deployed.
     """
     from streaming_etl.handlers.wire.change_line import change_line
-    from streaming_etl.ops.transform_test.row_parser import typed_row
+    from streaming_etl.ops.transform_test.row_parser import parse_row
 
-    asked = _asked(str(transform), stack, (*key_names,), Path.cwd())
-    trial = _trial(asked, _state(asked.file))
+    selection = _selection(str(transform), stack, (*key_names,), Path.cwd())
+    runner = _runner(selection, _file_state(selection.file))
     record = stream_record(
         1,
-        asked.key_names,
+        selection.key_names,
         new=new,
         old=old,
         kind=kind,
@@ -63,37 +72,39 @@ def rows_of(
         changed_at=changed_at,
         is_ttl_delete=is_ttl_delete,
     )
-    tried = trial.run(change_line(record, trial.args.forwarder.old_image))
-    if tried.reason is not None:
-        raise RefusedError(tried.reason) from tried.error
-    dynamic_partition_keys = {
-        key: tried.partition.get(key) for key in trial.args.partitions.dynamic_partition_keys
+    result = runner.run(change_line(record, runner.args.forwarder.old_image))
+    if result.reason is not None:
+        raise TransformError(result.reason) from result.error
+    partition_keys = {
+        key: result.partition.get(key) for key in runner.args.partitions.dynamic_partition_keys
     }
-    left_out = () if metadata else METADATA_COLUMNS
-    rows = [typed_row(trial.table, line) | dynamic_partition_keys for line in tried.lines]
-    return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
+    excluded = () if metadata else METADATA_COLUMNS
+    rows = [parse_row(runner.table, line) | partition_keys for line in result.lines]
+    return [{name: value for name, value in row.items() if name not in excluded} for row in rows]
 
 
 @cache
-def _asked(transform: str, stack: Optional[str], key_names: tuple[str, ...], _: Path) -> "Asked":
-    """What is asked for from this directory, by which paths are told."""
-    # Not above: it loads Pulumi, for which `--help` need not wait.
-    from streaming_etl.ops.transform_test.selection import asked_for
+def _selection(
+    transform: str, stack: Optional[str], key_names: tuple[str, ...], _directory: Path
+) -> "TransformSelection":
+    # Imports Pulumi, which other users of this module do not need.
+    from streaming_etl.ops.transform_test.selection import select_transform
 
-    return asked_for(transform, stack, None, key_names)
+    return select_transform(transform, stack, None, key_names)
 
 
 @cache
-def _trial(asked: "Asked", _: Optional[tuple[int, int]]) -> "Trial":
-    """The module loaded once in each state of its file."""
-    from streaming_etl.ops.transform_test.runner import Trial
+def _runner(
+    selection: "TransformSelection", _state: Optional[tuple[int, int]]
+) -> "TransformRunner":
+    """Load the module once per version of its file."""
+    from streaming_etl.ops.transform_test.runner import TransformRunner
 
-    return Trial(asked)
+    return TransformRunner(selection)
 
 
-def _state(file: Path) -> Optional[tuple[int, int]]:
-    """What tells a changed file."""
+def _file_state(file: Path) -> Optional[tuple[int, int]]:
     if not file.is_file():
         return None
-    found = file.stat()
-    return found.st_mtime_ns, found.st_size
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size

@@ -1,4 +1,4 @@
-"""A module under a pipeline's settings: the deployment's reading of it, the handlers' rows."""
+"""Runs changes through a transform module with the handler's code."""
 
 import io
 import json
@@ -9,100 +9,108 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC
-from typing import Any, Optional
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
 from zoneinfo import ZoneInfo
 
+from streaming_etl.components.packaging.wheels import carried_packages
 from streaming_etl.components.settings.validation import SettingsError
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
+from streaming_etl.components.table.module_imports import require_imports, resolve_imports
 from streaming_etl.components.table.transform_module import read_transform_module
 from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.transform import make_runtime, transform_records
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
-from streaming_etl.ops.transform_test.module_loader import carried_by, in_place, load
-from streaming_etl.ops.transform_test.selection import Asked
+from streaming_etl.ops.transform_test.module_loader import in_sys_modules, load_module
+from streaming_etl.ops.transform_test.selection import TransformSelection
 from streaming_etl.stack.errors import CommandError
+
+if TYPE_CHECKING:
+    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 EXPRESSION = re.compile(r"!\{(partitionKeyFromLambda|timestamp):([^}]+)\}")
 
-
+# Handlers catch Exception only. Firehose retries the failed call, then dead-letters its records.
 # https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
-ENDS_THE_CALL = (
-    "ends the whole call in Lambda: Firehose makes it again, then sets all of its records aside;"
-    " raise an Exception, which sets aside the change alone"
-)
+ENDS_THE_CALL = "ends the entire Lambda call; raise an Exception to fail one change only"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
-    """What became of one change."""
+class TransformResult:
+    """The rows of one change, or the reason why it failed."""
 
     kind: str
     keys: Mapping[str, Any]
-    taken: bool = True
-    """False where the pipeline's `event_names` leave its kind out."""
+    filtered: bool = False
+    """The pipeline's `event_names` do not include its kind."""
     lines: tuple[str, ...] = ()
-    """Its rows, as they lie in the lake; none where the transform left it out."""
+    """Its rows as they are in the lake."""
     partition: Mapping[str, str] = field(default_factory=dict)
-    """The partition keys that the transform tells Firehose."""
+    """Partition keys that the transform returns to Firehose."""
     reason: Optional[str] = None
-    """Why it was refused, as the log would tell."""
+    """Why it failed, as the handler logs it."""
     error: Optional[BaseException] = None
-    """What the transform raised."""
+    """What `transform` raised."""
 
 
-class Trial:
-    """Runs changes through one module, which is loaded once, as a container does."""
+class TransformRunner:
+    """Runs changes through one module, which is loaded once."""
 
-    def __init__(self, asked: Asked) -> None:
-        """Raises CommandError for what the deployment, or Lambda at its first call, would refuse."""
-        self.file, self.args = asked.file, asked.args
+    def __init__(self, selection: TransformSelection) -> None:
+        """Load the module; raises CommandError where the preview or a cold start fails."""
+        self.file, self.args = selection.file, selection.args
         try:
             module = read_transform_module(str(self.file))
             self.table = plan_lake_table(self.args, module)
-            carried = carried_by(self.args.transform.requirements)
+            _require_imports(self.args, self.file)
         except SettingsError as error:
-            raise CommandError(f"The deployment would be refused: {error}") from None
-        self._module = load(self.file, carried)
-        # Through JSON, as the archive brings them.
-        settings = json.loads(json.dumps(self.table.transform_config))
+            raise CommandError(
+                f"`pulumi preview` rejects the module or its settings: {error}",
+                code="invalid-settings",
+                source=str(self.file),
+                problems=error.problems,
+            ) from None
+        self._module = load_module(self.file)
+        # Through JSON, as in the archive.
+        config = json.loads(json.dumps(self.table.transform_config))
         zone = self.table.transform_time_zone
-        pipeline = make_runtime(settings, self._module, ZoneInfo(zone) if zone else UTC)
-        self._transform = pipeline.transform
-        self._pipeline = replace(pipeline, transform=self._watched)
+        runtime = make_runtime(config, self._module, ZoneInfo(zone) if zone else UTC)
+        self._transform = runtime.transform
+        self._runtime = replace(runtime, transform=self._observed)
         self._error: Optional[Exception] = None
 
-    def run(self, line: bytes) -> Tried:
-        """What the pipeline makes of a change, given as the forwarder sends it."""
-        # By a reader of its own: the pipeline's learns from what the transform asks alone.
-        [part] = RecordReader(lazy=False).read(line.rstrip(b"\n"))
-        [record] = part.records()
-        change = part.change(record, 0)
-        tried = Tried(kind=change.kind, keys=change.keys)
+    def run(self, line: bytes) -> TransformResult:
+        """Run one change, as the forwarder sends it."""
+        # A separate reader: the runtime's learns which attributes `transform` requests.
+        [chunk] = RecordReader(lazy=False).read(line.rstrip(b"\n"))
+        [record] = chunk.records()
+        change = chunk.change(record, 0)
+        result = TransformResult(kind=change.kind, keys=change.keys)
         if change.kind not in (*self.args.forwarder.event_names, SNAPSHOT):
-            return replace(tried, taken=False)
+            return replace(result, filtered=True)
         self._error, log = None, io.StringIO()
-        given = {"recordId": "sample", "data": b64encode(line).decode()}
+        firehose_record = {"recordId": "sample", "data": b64encode(line).decode()}
         try:
-            with redirect_stdout(log), in_place(self._module):
-                [answer] = transform_records([given], self._pipeline, _put_back)["records"]
+            with redirect_stdout(log), in_sys_modules(self._module):
+                response = transform_records([firehose_record], self._runtime, _never_requeue)
         except (Exception, KeyboardInterrupt):
             raise
         except BaseException as error:
-            # Such as SystemExit: the handler catches no more than Exception.
             reason = f"{type(error).__name__} {ENDS_THE_CALL}"
-            return replace(tried, reason=reason, error=error)
+            return replace(result, reason=reason, error=error)
+        [answer] = response["records"]
         if answer["result"] == "ProcessingFailed":
-            refused = json.loads(log.getvalue().splitlines()[0])
-            return replace(tried, reason=refused["error"], error=self._error)
+            logged = json.loads(log.getvalue().splitlines()[0])
+            return replace(result, reason=logged["error"], error=self._error)
         return replace(
-            tried,
+            result,
             lines=tuple(b64decode(answer.get("data", "")).decode().split("\n")[:-1]),
             partition=answer.get("metadata", {}).get("partitionKeys", {}),
         )
 
-    def _watched(self, change: Change) -> Any:
-        """The user's function: its error is kept, and what it prints stays out of the log."""
+    def _observed(self, change: Change) -> Any:
+        """Call `transform`; keep its error, and its prints out of the log."""
         try:
             with redirect_stdout(sys.stderr):
                 return self._transform(change)
@@ -111,14 +119,22 @@ class Trial:
             raise
 
 
-def folder(table: LakeTable, partition: Mapping[str, str]) -> str:
-    """Where rows with these partition keys land; the time of arrival by its pattern."""
+def _require_imports(args: "StreamingEtlPipelineArgs", file: Path) -> None:
+    """Raise SettingsError for imports that fail in Lambda."""
+    # Only modules that import third-party packages need the archive's.
+    if resolve_imports(file.read_bytes()):
+        packages = carried_packages(args.runtime, args.architecture, args.transform.requirements)
+        require_imports(str(file), packages.transform)
+
+
+def partition_prefix(table: LakeTable, partition: Mapping[str, str]) -> str:
+    """Return the prefix of rows; the ingestion time is shown as its pattern."""
     path = EXPRESSION.sub(
-        lambda found: partition[found[2]] if found[1] == "partitionKeyFromLambda" else found[2],
+        lambda match: partition[match[2]] if match[1] == "partitionKeyFromLambda" else match[2],
         table.folders,
     )
     return path[: path.rindex("/") + 1]
 
 
-def _put_back(_: list[bytes]) -> list[int]:
-    raise AssertionError("a record with one change is never put back")
+def _never_requeue(_: list[bytes]) -> list[int]:
+    raise AssertionError("a record with one change is never requeued")

@@ -1,4 +1,4 @@
-"""One change given by hand, in plain values or DynamoDB JSON, as the stream would tell of it."""
+"""Stream records of sample changes, from plain values or DynamoDB JSON."""
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -14,24 +14,29 @@ from streaming_etl.handlers.wire.snapshot import snapshot_record
 
 KINDS = ("INSERT", "MODIFY", "REMOVE", SNAPSHOT)
 KEY_TYPES = frozenset({"S", "N", "B"})
-OTHER_TYPES = {
-    **{"BOOL": "true or false", "NULL": "null", "M": "a map", "L": "a list"},
-    **dict.fromkeys(("SS", "NS", "BS"), "a set"),
-}
-TYPES = KEY_TYPES | OTHER_TYPES.keys()
+TYPES = KEY_TYPES | {"BOOL", "NULL", "M", "L", "SS", "NS", "BS"}
 
-# What DynamoDB takes of numbers, in place of decimal's own words.
-BAD_NUMBER = "a number is none, has more than 38 digits, or is not within 1E-130 to 9.9E+125"
+# DynamoDB's limits of a number. boto3 accepts a little more, and decimal's messages are unclear.
+NUMBER_LIMITS = "a number must have at most 38 digits and be within 1E-130 to 9.9E+125"
 
-# The same every time, so that the same sample gives the same rows.
+# Constant, so that the same sample gives the same rows.
 CHANGED_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
-# A stream's have 21 digits or more.
+# A stream's sequence numbers have 21 digits or more.
 FIRST_SEQUENCE_NUMBER = 100_000_000_000_000_000_000_000
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
 TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 Item = Mapping[str, Any]
+
+
+class InvalidChangeError(ValueError):
+    """A sample that is not a change of a DynamoDB table; `code` names the kind of error."""
+
+    def __init__(self, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.details = details
 
 
 def stream_record(
@@ -45,30 +50,38 @@ def stream_record(
     changed_at: datetime = CHANGED_AT,
     is_ttl_delete: bool = False,
 ) -> dict[str, Any]:
-    """The stream record of a change of which `change` would tell this.
+    """Build the stream record of a change.
 
-    kind: by default INSERT with `new` alone, MODIFY with both, REMOVE with `old` alone.
-    keys: by default the `key_names` of the item. Raises ValueError for what is no change.
+    kind: by default INSERT with `new` alone, MODIFY with both images, REMOVE with `old` alone.
+    keys: by default the attributes `key_names` of the item. Raises InvalidChangeError.
     """
     kind = kind or ("MODIFY" if new and old else "INSERT" if new else "REMOVE")
     _check(kind, new, old, keys, is_ttl_delete)
     at = changed_at if changed_at.tzinfo else changed_at.replace(tzinfo=UTC)
     item = attributes(new or old or keys or {})
-    keyed = attributes(keys) if keys else _keys(item, key_names)
-    _check_keys(keyed)
+    key = attributes(keys) if keys else _key_of(item, key_names)
+    _check_key(key)
     if kind == SNAPSHOT:
-        return snapshot_record({**item, **keyed}, [*keyed], int(at.timestamp() * 1000))
+        return snapshot_record({**item, **key}, [*key], int(at.timestamp() * 1000))
     stream: dict[str, Any] = {
         "ApproximateCreationDateTime": int(at.timestamp()),
-        "Keys": keyed,
-        "SequenceNumber": str(FIRST_SEQUENCE_NUMBER + number),
+        "Keys": key,
+        "SequenceNumber": sequence_number(number),
     }
     if new:
         stream["NewImage"] = item
     if old:
         stream["OldImage"] = attributes(old)
-    record = {"eventID": f"sample-{number}", "eventName": kind, "dynamodb": stream}
+    record = {"eventID": event_id(number), "eventName": kind, "dynamodb": stream}
     return {**record, "userIdentity": TTL_IDENTITY} if is_ttl_delete else record
+
+
+def event_id(number: int) -> str:
+    return f"sample-{number}"
+
+
+def sequence_number(number: int) -> str:
+    return str(FIRST_SEQUENCE_NUMBER + number)
 
 
 def _check(
@@ -76,86 +89,100 @@ def _check(
 ) -> None:
     for name, item in {"new": new, "old": old, "keys": keys}.items():
         if not (item is None or isinstance(item, Mapping)):
-            raise ValueError(f"{name} is no item but {item!r}; give an object of attributes")
+            message = f"`{name}` must be an object of attributes (got {item!r})."
+            raise InvalidChangeError("image-not-an-item", message, field=name)
     if kind not in KINDS:
-        raise ValueError(f"kind={kind!r} is none of {', '.join(KINDS)}; use one of these")
-    if kind == "REMOVE" and new:
-        raise ValueError("a REMOVE has no new item; give the item that went as `old`")
-    if kind == "REMOVE" and not (old or keys):
-        raise ValueError("there is no item; give `new`, `old` or, for a REMOVE, its `keys`")
+        message = f"`kind` must be one of {', '.join(KINDS)} (got {kind})."
+        raise InvalidChangeError("unknown-kind", message, kind=kind)
+    if kind == "REMOVE" and not (old or keys or new):
+        message = "A change must have `new`, `old` or, for REMOVE, `keys`."
+        raise InvalidChangeError("no-item", message)
     if kind != "REMOVE" and not new:
-        raise ValueError(f"{kind} has a new item; give it as `new`")
-    if kind in ("INSERT", SNAPSHOT) and old:
-        raise ValueError(f"{kind} has no old item; leave `old` out, or make it a MODIFY")
+        message = f"{kind} must have `new`, the item after the change."
+        raise InvalidChangeError("missing-image", message, kind=kind, field="new")
+    unexpected = (
+        "new" if kind == "REMOVE" and new else "old" if kind != "MODIFY" and new and old else ""
+    )
+    if unexpected:
+        message = f"{kind} must not have `{unexpected}`. Remove it, or use MODIFY."
+        raise InvalidChangeError("unexpected-image", message, kind=kind, field=unexpected)
     if is_ttl_delete and kind != "REMOVE":
-        raise ValueError(f"{kind} is no delete; is_ttl_delete goes with a REMOVE only")
+        message = f"`is_ttl_delete` must be false for {kind}. Only a REMOVE is a TTL delete."
+        raise InvalidChangeError("not-a-delete", message, kind=kind)
 
 
-def _check_keys(keyed: Item) -> None:
-    for name, attribute in keyed.items():
+def _check_key(key: Item) -> None:
+    for name, attribute in key.items():
         [(kind, value)] = attribute.items()
         if kind not in KEY_TYPES or value == "":
-            raise ValueError(
-                f"the key {name} is {OTHER_TYPES.get(kind, 'empty')}, which DynamoDB takes for no"
-                " key; give a text, a number or binary"
+            raise InvalidChangeError(
+                "invalid-key",
+                f"The key attribute {name} must be text, a number or binary, and not empty (its"
+                f" DynamoDB type is {kind}).",
+                attribute=name,
+                type=kind,
             )
 
 
-def _keys(item: Item, key_names: Sequence[str]) -> dict[str, Any]:
+def _key_of(item: Item, key_names: Sequence[str]) -> dict[str, Any]:
     if not key_names:
-        raise ValueError(
-            "nothing tells of which attributes the key of an existing table is made; name them"
-            " with --key (in a test key_names=), or give the change's `keys`"
+        raise InvalidChangeError(
+            "unknown-key",
+            "The settings do not name the key of an existing table. Name its attributes with --key"
+            " (`key_names` in a test), or add `keys` to the change.",
         )
-    absent = [name for name in key_names if name not in item]
-    if absent:
-        raise ValueError(
-            f"the item has no {' and no '.join(absent)}, of which the table's key is made; give "
-            "it, or the change's `keys`"
+    if missing := [name for name in key_names if name not in item]:
+        raise InvalidChangeError(
+            "missing-key",
+            f"The item must have the key attributes of the table (it lacks {', '.join(missing)})."
+            " If the table has another key, name it with --key (`key_names` in a test), or add"
+            " `keys` to the change.",
+            missing=missing,
         )
     return {name: item[name] for name in key_names}
 
 
 def attributes(item: Item) -> dict[str, Any]:
-    """The item in DynamoDB JSON, binary as base64; left as it is where it is that already.
+    """Return the item in DynamoDB JSON, binary as base64; DynamoDB JSON is unchanged.
 
-    Raises ValueError for a value that DynamoDB does not have.
+    Raises InvalidChangeError for a value that DynamoDB does not support.
     """
     if is_dynamodb_json(item):
         try:
             plain_item(msgspec.convert(item, Attributes))
-        except ArithmeticError:
-            raise ValueError(f"an attribute is no DynamoDB JSON: {BAD_NUMBER}") from None
-        except ValueError as error:
-            raise ValueError(f"an attribute is no DynamoDB JSON: {error}") from None
+        except (ArithmeticError, ValueError) as error:
+            reason = NUMBER_LIMITS if isinstance(error, ArithmeticError) else str(error)
+            message = f"The attributes must be valid DynamoDB JSON: {reason}."
+            raise InvalidChangeError("invalid-dynamodb-json", message) from None
         return dict(item)
     serialize: Callable[[Any], Any] = TypeSerializer().serialize
-    found = {}
+    converted: dict[str, Any] = {}
     for name, value in item.items():
         try:
-            found[name] = _as_text(serialize(value))
-            # boto3 takes a little more of numbers than DynamoDB.
-            plain_item(msgspec.convert({name: found[name]}, Attributes))
+            attribute = _with_text_binary(serialize(value))
+            plain_item(msgspec.convert({name: attribute}, Attributes))
         except (TypeError, ValueError, ArithmeticError) as error:
-            why = BAD_NUMBER if isinstance(error, ArithmeticError) else error
-            raise ValueError(
-                f"attribute {name}: {why}; DynamoDB has str, int, "
-                "Decimal of at most 38 digits, bool, None, bytes, list, dict and sets of one of "
-                "str, number and bytes"
+            reason = NUMBER_LIMITS if isinstance(error, ArithmeticError) else str(error)
+            raise InvalidChangeError(
+                "invalid-attribute",
+                f"The attribute {name} must have a type of DynamoDB: str, int, Decimal, bool, None,"
+                f" bytes, list, dict, or a set of str, numbers or bytes ({reason}).",
+                attribute=name,
             ) from None
-    return found
+        converted[name] = attribute
+    return converted
 
 
 def is_dynamodb_json(item: Item) -> bool:
-    """Whether each attribute tells its type: no plain item is so, as its key is no map."""
+    """Report whether each attribute has a type descriptor; a plain item's key has none."""
     return bool(item) and all(
         isinstance(value, Mapping) and len(value) == 1 and TYPES.issuperset(value)
         for value in item.values()
     )
 
 
-def _as_text(value: dict[str, Any]) -> dict[str, Any]:
-    """The attribute with its binary as the stream writes it."""
+def _with_text_binary(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the attribute with its binary as base64 text, as in a stream record."""
     [(kind, inner)] = value.items()
     match kind:
         case "B":
@@ -165,7 +192,7 @@ def _as_text(value: dict[str, Any]) -> dict[str, Any]:
         case "SS" | "NS":
             return {kind: sorted(inner)}
         case "L":
-            return {kind: [_as_text(each) for each in inner]}
+            return {kind: [_with_text_binary(each) for each in inner]}
         case "M":
-            return {kind: {name: _as_text(each) for name, each in inner.items()}}
+            return {kind: {name: _with_text_binary(each) for name, each in inner.items()}}
     return value

@@ -1,14 +1,18 @@
-"""Which transform module is tried, and with the settings of which pipeline."""
+"""The transform module under test and the settings it is tested with."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
-from streaming_etl.ops.stack_settings import default_settings, stack_settings
+from streaming_etl.ops.stack_settings import (
+    Settings,
+    StackSettings,
+    config_with_tables,
+    default_settings,
+    stack_settings,
+)
 from streaming_etl.stack.errors import CommandError
-from streaming_etl.stack.outputs import ROOT
 
 if TYPE_CHECKING:
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -17,98 +21,112 @@ DEFAULT_STACK = "dev"
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """A module and the settings that it is tried with."""
+class TransformSelection:
+    """A transform module and the settings it is tested with."""
 
     file: Path
     args: "StreamingEtlPipelineArgs"
-    told: str
-    """Whose settings they are, for people."""
+    settings_source: str
+    """Whose settings they are, such as `orders in Pulumi.dev.yaml`."""
     key_names: Sequence[str]
-    """The table's key attributes; none where only AWS knows them."""
+    """The table's key attributes; empty for an existing table without `--key`."""
 
 
-def asked_for(
+def select_transform(
     transform: str,
-    stack: Optional[str],
-    changed: Optional[dict[str, Any]] = None,
+    stack: Optional[str] = None,
+    overrides: Optional[Settings] = None,
     key_names: Sequence[str] = (),
-) -> Asked:
-    """The module at a path, with the settings of the one pipeline that uses it, or a pipeline's.
+) -> TransformSelection:
+    """Find a module by its path or by the name of its pipeline.
 
-    stack: whose config is looked into; by default dev's, if there is one. A module that is in no
-    config is tried with the defaults. changed: settings that are to be otherwise. key_names: the
-    key of a table whose settings do not tell it. Raises CommandError.
+    stack: by default dev, if its config exists. A module that no pipeline of the stack uses has
+    default settings, except `overrides`. key_names: the key of an existing table. Raises
+    CommandError.
     """
-    file, name, told = _named(transform, stack)
-    if name is not None:
-        args = stack_settings(stack or DEFAULT_STACK, changed or {}, only=name).pipelines[name]
-    else:
-        # With a crawler, so that a module without COLUMNS is not refused; rows are the same.
-        given = {"transform_module": str(transform), "catalog": "crawler", **(changed or {})}
-        args = default_settings(given)
-    return Asked(file, args, told, _key_names(args, name, key_names))
-
-
-def _key_names(
-    args: "StreamingEtlPipelineArgs", name: Optional[str], given: Sequence[str]
-) -> Sequence[str]:
-    source = args.source
-    known = [] if source.use_existing else [source.hash_key, *filter(None, [source.range_key])]
-    if not given:
-        return known
-    if not 1 <= len(set(given)) == len(given) <= 2 or not all(given):
-        raise CommandError(
-            f"{', '.join(map(repr, given))} is no key of a table: it has a partition key and at"
-            " most a sort key; name one or two attributes."
+    overrides = overrides or {}
+    by_name = not set("./") & set(transform)
+    pipelines = _stack_pipelines(stack)
+    name = transform if by_name else _user_of(transform, pipelines, stack)
+    if by_name and (pipelines is None or transform not in pipelines.pipelines):
+        raise _unknown_pipeline(transform, pipelines)
+    if name is None or pipelines is None:
+        # A crawler allows modules without COLUMNS; the rows are the same.
+        settings = {"transform_module": transform, "catalog": "crawler", **overrides}
+        keys = _key_names(default_settings(settings), None, key_names)
+        return TransformSelection(
+            Path(transform), default_settings(settings), "the default settings", keys
         )
-    if name is not None and known and [*given] != known:
-        raise CommandError(
-            f"The key {', '.join(given)} is not that of {name}, whose settings make the table with"
-            f" the key {', '.join(known)}; only the key of an existing table is to be named."
-        )
-    return given
+    args = stack_settings(stack or DEFAULT_STACK, overrides, only=name).pipelines[name]
+    file = Path(args.transform_module if by_name else transform)
+    source = f"{name} in {pipelines.source}"
+    return TransformSelection(file, args, source, _key_names(args, name, key_names))
 
 
-def _named(transform: str, stack: Optional[str]) -> tuple[Path, Optional[str], str]:
-    """The module's file, the pipeline that uses it, if one does, and whose settings it has."""
-    pipelines = _pipelines(stack)
-    config = f"Pulumi.{stack or DEFAULT_STACK}.yaml"
-    if not set("./") & set(transform):
-        if transform not in pipelines:
-            raise CommandError(
-                f"{transform} is no pipeline of {config}, which has "
-                f"{', '.join(pipelines) or 'none'}; name one of its own, or the path of a module "
-                f"such as transforms/{transform}.py."
-            )
-        file = Path(os.path.relpath(ROOT / pipelines[transform].transform_module))
-        return file, transform, f"{transform} in {config}"
-    file = _found(Path(transform))
+def _stack_pipelines(stack: Optional[str]) -> Optional[StackSettings]:
+    if stack is None and config_with_tables(DEFAULT_STACK) is None:
+        return None
+    return stack_settings(stack or DEFAULT_STACK, {})
+
+
+def _user_of(path: str, pipelines: Optional[StackSettings], stack: Optional[str]) -> Optional[str]:
+    """Return the one pipeline that uses the module; None where there is none."""
+    if pipelines is None:
+        return None
+    resolved = Path(path).resolve()
     names = [
         name
-        for name, args in pipelines.items()
-        if (ROOT / args.transform_module).resolve() == file.resolve()
+        for name, args in pipelines.pipelines.items()
+        if Path(args.transform_module).resolve() == resolved
     ]
     if len(names) > 1:
         raise CommandError(
-            f"{transform} is the module of {', '.join(names)} in {config}, each with settings of "
-            "its own; name one of these instead of the path."
+            f"{path} is the transform module of several pipelines in {pipelines.source}. Name one"
+            f" of them instead: {', '.join(names)}.",
+            code="ambiguous-module",
+            module=path,
+            pipelines=names,
         )
-    if names:
-        return file, names[0], f"{names[0]} in {config}"
-    if stack is not None:
+    if not names and stack is not None:
         raise CommandError(
-            f"No pipeline of {config} has the module {transform}; name it there first."
+            f"{path} must be the transform module of a pipeline in {pipelines.source}. Omit"
+            " --stack to test it with default settings.",
+            code="module-not-in-stack",
+            module=path,
         )
-    return file, None, f"the defaults, as no pipeline of {config} has it"
+    return names[0] if names else None
 
 
-def _pipelines(stack: Optional[str]) -> "dict[str, StreamingEtlPipelineArgs]":
-    if stack is None and not (ROOT / f"Pulumi.{DEFAULT_STACK}.yaml").exists():
-        return {}
-    return stack_settings(stack or DEFAULT_STACK, {}).pipelines
+def _unknown_pipeline(name: str, pipelines: Optional[StackSettings]) -> CommandError:
+    known = list(pipelines.pipelines) if pipelines else []
+    return CommandError(
+        f"TRANSFORM must be a pipeline ({', '.join(known) or 'there are none'}) or the path of a"
+        f" module such as transforms/{name}.py (got {name}).",
+        code="unknown-pipeline",
+        pipeline=name,
+        known=known,
+    )
 
 
-def _found(path: Path) -> Path:
-    """The path from here, or else from where the config's paths begin."""
-    return ROOT / path if not path.is_file() and (ROOT / path).is_file() else path
+def _key_names(
+    args: "StreamingEtlPipelineArgs", pipeline: Optional[str], key_names: Sequence[str]
+) -> Sequence[str]:
+    source = args.source
+    created = [] if source.use_existing else [source.hash_key, *filter(None, [source.range_key])]
+    if not key_names:
+        return created
+    if not 1 <= len(set(key_names)) == len(key_names) <= 2 or not all(key_names):
+        raise CommandError(
+            f"--key must name one or two different attributes (got {', '.join(key_names)}).",
+            code="invalid-key",
+            key_names=list(key_names),
+        )
+    if pipeline is not None and created and [*key_names] != created:
+        raise CommandError(
+            f"--key must be {', '.join(created)}, the key of the table that {pipeline} creates"
+            f" (got {', '.join(key_names)}). Omit --key.",
+            code="key-mismatch",
+            key_names=list(key_names),
+            created=created,
+        )
+    return key_names

@@ -1,19 +1,17 @@
-"""Policies, function permissions and function URLs must name who is allowed."""
+"""Who is allowed: nobody unknown by a policy, a trust, a function's permission or its URL."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from .documents import Statement, allow_statements, conditions
-from .resources import UNKNOWN, Resource, as_list
-from .rule import ResourceRule, Rule, Violation
+from .documents import Config, Statement, allowed, conditions
+from .resources import UNKNOWN, Resource, listed, told
+from .rule import ResourceRule, Rule
 
 PERMISSION = "aws:lambda/permission:Permission"
 FUNCTION_URL = "aws:lambda/functionUrl:FunctionUrl"
-FIX = "Name the account, role or service, or add a condition such as aws:SourceAccount."
-NOT_EVERYBODY = "not allow everybody"
 
-# Condition keys that restrict the principal `*` to an owner.
+# What ties an open principal to somebody.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
 BINDING = {
     "aws:principalaccount",
@@ -29,65 +27,68 @@ BINDING = {
     "aws:sourcevpce",
     "kms:calleraccount",
 }
-# Other operators hold for everybody except an owner, or without the key.
+# The others hold for all but somebody, or where the key is missing.
 POSITIVE = re.compile(
     r"(foranyvalue:)?(stringequals(ignorecase)?|stringlike|arnequals|arnlike|ipaddress)"
 )
 
-# One issuer signs the tokens of all GitHub workflows.
+# GitHub gives everybody's workflows tokens of one issuer.
 # https://docs.github.com/en/actions/reference/security/oidc
 GITHUB = "token.actions.githubusercontent.com"
-# A claim with an owner without wildcards, such as `repo:owner/name:*`.
+# A claim, and behind it the owner without a wildcard: `repo:owner/name:*`.
 GITHUB_OWNER = re.compile(r"\w+:[^*?/:]+([/:].*)?")
 
 
-def policy_violations(resource: Resource) -> Iterator[Violation]:
-    for path, statement in allow_statements(resource):
+def principals_named(resource: Resource, _: Config) -> Iterator[str]:
+    for path, statement in allowed(resource):
         if "NotPrincipal" in statement:
-            value = statement["NotPrincipal"]
-            fix = "It allows everybody else. Use Principal."
-            yield Violation(resource, f"{path}: NotPrincipal", value, "not be used", fix)
-        principal = statement.get("Principal")
-        if "*" in holders(principal) and not restricted(statement, BINDING.__contains__, has_owner):
-            yield Violation(resource, f"{path}: Principal", principal, NOT_EVERYBODY, FIX)
-        if trusts_github(statement) and not restricted(statement, is_subject, has_repository):
-            fix = (
-                f"Add a condition StringEquals or StringLike on {GITHUB}:sub with the repository,"
-                ' such as "repo:OWNER/NAME:ref:refs/heads/main".'
+            yield (
+                f"{told(f'{path}: NotPrincipal', statement['NotPrincipal'])} allows all the rest;"
+                " name who is allowed in Principal."
             )
-            must = "not allow every workflow of GitHub"
-            yield Violation(resource, f"{path}: Principal", principal, must, fix)
+        principal = statement.get("Principal")
+        if "*" in holders(principal) and not narrowed(statement, BINDING.__contains__, ties):
+            yield (
+                f"{told(f'{path}: Principal', principal)} is anybody in any account; name the"
+                " account, role or service, or add a condition such as aws:SourceAccount."
+            )
+        if by_github(statement) and not narrowed(statement, is_subject, names_owner):
+            yield (
+                f"{told(f'{path}: Principal', principal)} is any workflow of GitHub; add a"
+                f" condition StringEquals or StringLike on {GITHUB}:sub with the repository, such"
+                ' as "repo:OWNER/NAME:ref:refs/heads/main".'
+            )
 
 
 def holders(principal: Any) -> list[Any]:
     kinds = principal.values() if isinstance(principal, dict) else [principal]
-    return [holder for kind in kinds for holder in as_list(kind)]
+    return [holder for kind in kinds for holder in listed(kind)]
 
 
-def restricted(
+def narrowed(
     statement: Statement, counts: Callable[[str], bool], fits: Callable[[str, str], bool]
 ) -> bool:
-    """Whether a condition on a relevant key allows only fitting values."""
+    """Whether a condition on a key that counts lets in only what fits, in each of its values."""
     return any(
         POSITIVE.fullmatch(operator)
         and counts(key)
-        and all(fits(key, str(item)) for item in as_list(value))
+        and all(fits(key, str(item)) for item in listed(value))
         for operator, key, value in conditions(statement)
     )
 
 
-def has_owner(key: str, value: str) -> bool:
-    """Whether a value identifies an account, organization, network or bucket."""
+def ties(key: str, value: str) -> bool:
+    """Whether a value stands for somebody: an account, an organization, a network, a bucket."""
     if key == "aws:sourceip":
         bits = value.partition("/")[2]
         return "*" not in value and not (bits.isdigit() and int(bits) < 8)
     parts = value.split(":", 5)
-    # The ARN of a bucket contains no account.
+    # An ARN such as a bucket's holds no account.
     owner = parts[4] or parts[5] if len(parts) == 6 else value.split("/")[0]
     return owner != "" and not set("*?") & set(owner)
 
 
-def trusts_github(statement: Statement) -> bool:
+def by_github(statement: Statement) -> bool:
     return any(GITHUB in str(holder) for holder in holders(statement.get("Principal")))
 
 
@@ -95,33 +96,37 @@ def is_subject(key: str) -> bool:
     return key.startswith(GITHUB) and key.endswith(":sub")
 
 
-def has_repository(_: str, value: str) -> bool:
+def names_owner(_: str, value: str) -> bool:
     return GITHUB_OWNER.fullmatch(value) is not None
 
 
-def function_violations(resource: Resource) -> Iterator[Violation]:
+def function_called(resource: Resource, _: Config) -> Iterator[str]:
     if resource.type == FUNCTION_URL and resource.get("authorizationType") == "NONE":
-        fix = 'Set it to "AWS_IAM".'
-        yield Violation(resource, "authorizationType", "NONE", NOT_EVERYBODY, fix)
+        yield (
+            f"{told('authorizationType', 'NONE')} lets anybody call the function; set it to"
+            ' "AWS_IAM".'
+        )
     if resource.type == PERMISSION and resource.get("principal") == "*":
-        limits = [resource.get(key) for key in ("sourceAccount", "sourceArn", "principalOrgId")]
-        if not any(value is UNKNOWN or (value and has_owner("", value)) for value in limits):
-            fix = "Name the account or service, or set sourceAccount, sourceArn or principalOrgId."
-            yield Violation(resource, "principal", "*", NOT_EVERYBODY, fix)
+        given = [resource.get(key) for key in ("sourceAccount", "sourceArn", "principalOrgId")]
+        if not any(value is UNKNOWN or (value and ties("", value)) for value in given):
+            yield (
+                f"{told('principal', '*')} is anybody in any account; name the account or service,"
+                " or set sourceAccount, sourceArn or principalOrgId."
+            )
 
 
-def no_public_principal(resource: Resource, _: Mapping[str, Any]) -> Iterator[Violation]:
-    yield from policy_violations(resource)
-    yield from function_violations(resource)
+def checked(resource: Resource, config: Config) -> Iterator[str]:
+    yield from principals_named(resource, config)
+    yield from function_called(resource, config)
 
 
 RULES: list[Rule] = [
     ResourceRule(
-        name="no-public-principal",
-        requires="A policy, a function's permission and its URL name who is allowed.",
-        reason="The principal `*` without a condition is everybody in any account, and a trust in"
-        " GitHub without a subject is everybody's workflow.",
-        fix=FIX,
-        check=no_public_principal,
+        name="policy-principals-named",
+        guards="A policy, a function's permission and its URL tell who is allowed.",
+        reason="The principal `*` without a condition is anybody in any account, and a trust in"
+        " GitHub without a subject is anybody's workflow.",
+        remedy="Name the account, role or service, or add a condition such as aws:SourceAccount.",
+        check=checked,
     ),
 ]

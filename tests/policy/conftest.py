@@ -1,4 +1,4 @@
-"""The running policy pack, shared by the tests of a session."""
+"""The policy pack, started once in a session."""
 
 from collections.abc import Iterator
 

@@ -1,11 +1,11 @@
-"""The worked transform of orders: one flat row per change, in SQL's own form of time."""
+"""The example transform of orders."""
 
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from streaming_etl.ops.transform_test import RefusedError, rows_of
+from streaming_etl import TransformError, rows_of
 
 MODULE = "transforms/orders.py"
 ORDER = {
@@ -23,28 +23,28 @@ ROW = {
 
 
 @pytest.mark.parametrize("kind", ["INSERT", "SNAPSHOT"])
-def test_an_order_becomes_a_row_however_it_comes_in(kind: Any) -> None:
+def test_a_new_or_backfilled_order_becomes_a_row(kind: Any) -> None:
     assert rows_of(MODULE, ORDER, kind=kind) == [ROW]
 
 
-def test_a_changed_order_is_told_as_it_is_now() -> None:
+def test_a_modified_order_has_its_new_values() -> None:
     moved = {**ORDER, "store_id": "osaka"}
     assert rows_of(MODULE, new=moved, old=ORDER) == [{**ROW, "store_id": "osaka"}]
 
 
 @pytest.mark.parametrize("is_ttl_delete", [False, True])
-def test_a_removed_order_tells_what_has_gone(is_ttl_delete: bool) -> None:
+def test_a_removed_order_has_its_last_values(is_ttl_delete: bool) -> None:
     [row] = rows_of(MODULE, old=ORDER, is_ttl_delete=is_ttl_delete, metadata=True)
     assert (row["_op"], row["_key"]) == ("REMOVE", '{"id":{"S":"o-1"}}')
     assert row | ROW == row
 
 
-def test_what_an_order_has_besides_stays_out_of_the_row() -> None:
+def test_other_attributes_are_not_in_the_row() -> None:
     assert rows_of(MODULE, {**ORDER, "note": b"\x00", "lines": [1, {"a": {2}}]}) == [ROW]
 
 
 @pytest.mark.parametrize("name", ["user_id", "store_id", "created", "updated_at"])
-def test_an_order_without_one_of_its_fields_is_set_aside(name: str) -> None:
+def test_an_order_without_one_of_its_fields_fails(name: str) -> None:
     broken = {key: value for key, value in ORDER.items() if key != name}
-    with pytest.raises(RefusedError, match=r"^KeyError at orders\.py:\d+$"):
+    with pytest.raises(TransformError, match=r"^KeyError at orders\.py:\d+$"):
         rows_of(MODULE, broken)

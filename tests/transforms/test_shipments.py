@@ -1,11 +1,11 @@
-"""The worked transform of shipments: nested values, exact numbers, the carrier as the folder."""
+"""The example transform of shipments."""
 
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
-from streaming_etl.ops.transform_test import RefusedError, rows_of
+from streaming_etl import TransformError, rows_of
 
 PIPELINE = "shipments"
 SHIPMENT = {
@@ -21,7 +21,7 @@ SHIPMENT = {
 BARE = {name: SHIPMENT[name] for name in ("id", "carrier", "status", "updated_at")}
 
 
-def test_a_shipment_becomes_a_row_with_its_parcels_counted() -> None:
+def test_a_shipment_becomes_a_row_with_its_parcel_count() -> None:
     assert rows_of(PIPELINE, SHIPMENT) == [
         {
             "id": "s-1",
@@ -37,7 +37,7 @@ def test_a_shipment_becomes_a_row_with_its_parcels_counted() -> None:
     ]
 
 
-def test_a_shipment_that_is_gone_or_bare_has_nulls_and_no_parcels() -> None:
+def test_a_shipment_without_optional_fields_has_nulls_and_no_parcels() -> None:
     row = {
         **dict.fromkeys(("weight_kg", "address", "tags")),
         **BARE,
@@ -48,12 +48,12 @@ def test_a_shipment_that_is_gone_or_bare_has_nulls_and_no_parcels() -> None:
     assert rows_of(PIPELINE, BARE) == rows_of(PIPELINE, old=BARE) == [row]
 
 
-def test_a_carrier_that_the_settings_do_not_list_is_refused() -> None:
-    with pytest.raises(RefusedError, match=r"^partition key carrier: the text is none of the"):
+def test_a_carrier_that_is_not_in_the_settings_fails() -> None:
+    with pytest.raises(TransformError, match="carrier"):
         rows_of(PIPELINE, {**SHIPMENT, "carrier": "unknown"})
 
 
 @pytest.mark.parametrize("weight", [Decimal("0.0001"), 1_000_000])
-def test_a_weight_that_does_not_fit_is_refused(weight: Decimal) -> None:
-    with pytest.raises(RefusedError, match=r"^column weight_kg decimal\(9,3\): the number has"):
+def test_a_weight_beyond_its_decimal_type_fails(weight: Decimal) -> None:
+    with pytest.raises(TransformError, match="weight_kg"):
         rows_of(PIPELINE, {**SHIPMENT, "weight_kg": weight})

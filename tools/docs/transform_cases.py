@@ -1,10 +1,10 @@
-"""What docs/transforms.md shows of types and refusals: each a case that is run."""
+"""Values and failures in docs/transforms.md, each of which is run."""
 
 from typing import NamedTuple, Optional
 
 
 class Value(NamedTuple):
-    """A value that a transform returns, in Python's own words, for a column of a type."""
+    """A Python expression that a transform returns for a column of a type."""
 
     type: str
     returned: str
@@ -43,73 +43,108 @@ VALUES = [
 ]
 
 TYPES = [
-    *("string", "boolean", "tinyint", "smallint", "int", "bigint", "float", "double"),
-    *("decimal(10,2)", "date", "timestamp"),
-    *("array<int>", "map<string,int>", "struct<city:string,floor:int>"),
+    "string",
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "float",
+    "double",
+    "decimal(10,2)",
+    "date",
+    "timestamp",
+    "array<int>",
+    "map<string,int>",
+    "struct<city:string,floor:int>",
 ]
 
+COLUMNS = (
+    '{"id": "string", "sold": "boolean", "pieces": "int", "price": "decimal(10,2)", '
+    '"share": "double", "due": "date", "at": "timestamp", "sizes": "array<int>", '
+    '"stock": "map<string,int>", "shop": "struct<city:string>"}'
+)
 
-class Refusal(NamedTuple):
-    """What a transform does, and what it means that the change is refused for it."""
+
+class Failure(NamedTuple):
+    """The last line of a transform whose change fails, and what that means."""
 
     does: str
-    """The body's last line."""
-    means: str
-    columns: Optional[str] = (
-        '{"id": "string", "sold": "boolean", "pieces": "int", "price": "decimal(10,2)", '
-        '"share": "double", "due": "date", "at": "timestamp", "sizes": "array<int>", '
-        '"stock": "map<string,int>", "shop": "struct<city:string>"}'
-    )
-    """None: the module has no COLUMNS."""
+    meaning: str
+    columns: Optional[str] = COLUMNS
+    """None for a module without COLUMNS."""
     dynamic_partition_keys: bool = False
-    """Whether the pipeline has the row key `store`, of which tokyo and osaka are listed."""
+    """Whether the pipeline has the partition key `store`, with the values tokyo and osaka."""
 
 
-REFUSALS = [
-    Refusal("return change.new['total']", "The module raised: error and line, not its text. Mend"
-            " the line, or say what a missing attribute means: `item.get(\"total\")`."),
-    Refusal("return 'o-1'", "Not even a tuple of dicts: what a function returns by mistake shall"
-            " not pass for rows."),
-    Refusal("return {'ID': 'o-1'}", "A name that is no column. Names are told apart by case."),
-    Refusal("return {'_op': 'INSERT'}", "So too without COLUMNS: metadata are not yours to write.",
-            columns=None),
-    Refusal("return {'sizes': {1, 'a'}}", "The error came while the row was written: items of a"
-            " set are sorted, and these cannot be."),
-    Refusal("return {'id': timedelta(1)}", "The type has no text."),
-    Refusal("return {'id': [float('nan')]}", "In a text of JSON, and in any row without COLUMNS."),
-    Refusal("return {'id': {1: 'a', '1': 'b'}}", "JSON's names are texts."),
-    Refusal("return {'sold': 'true'}", "No text is taken for a bool; neither are 0 and 1."),
-    Refusal("return {'pieces': '7'}", "No text is taken for a number."),
-    Refusal("return {'pieces': 2**31}", "The range is the type's."),
-    Refusal("return {'price': 9.5}", "DynamoDB brings Decimal; a float comes from the module."),
-    Refusal("return {'price': Decimal('0.125')}", "Nothing is rounded unseen."),
-    Refusal("return {'share': '0.5'}", "No text is taken for a number."),
-    Refusal("return {'share': float('inf')}", "Athena could read it from no format."),
-    Refusal("return {'due': datetime(2026, 11, 23, 9, 30)}", "A time is no date: `at.date()`."),
-    Refusal("return {'due': '23.11.2026'}", "Athena reads no other form."),
-    Refusal("return {'at': 1795426200}", "`datetime.fromtimestamp(seconds, UTC)` makes one."),
-    Refusal("return {'at': '2026-11-23'}", "A date alone names no moment."),
-    Refusal("return {'sizes': '1,2'}", "A text is not taken apart."),
-    Refusal("return {'stock': [1]}", "Names and values, in a dict."),
-    Refusal("return {'shop': 'Oita'}", "Fields by name, in a dict."),
-    Refusal("return {'shop': {'city': 'Oita', 'floor': 2}}", "Fields are declared, as columns are."
-            " Absent ones are NULL."),
-    Refusal("return {'id': 'o-1'}", "The folder would have no name.", dynamic_partition_keys=True),
-    Refusal("return {'store': 1.5}", "What names a folder well.", dynamic_partition_keys=True),
-    Refusal("return {'store': 'a/b'}", "S3, Hive or Firehose would read another folder.",
-            dynamic_partition_keys=True),
-    Refusal("return {'store': 'kyoto'}", "The list stands in `partitions.dynamic_partition_keys`.",
-            dynamic_partition_keys=True),
-    Refusal("return [{'store': 'tokyo'}, {'store': 'osaka'}]", "Firehose takes a record, and so a"
-            " change, to one folder.", dynamic_partition_keys=True),
-    Refusal("return {'id': 'x' * 4_600_000}", "Lambda answers in 6 MB of base64 at most."),
-]  # fmt: skip
+FAILURES = [
+    Failure(
+        "return change.new['total']",
+        "The module raised this error at this line; its text is not logged. Correct the line, or"
+        ' decide what a missing attribute means: `item.get("total")`.',
+    ),
+    Failure("return 'o-1'", "A tuple of dicts is not accepted either."),
+    Failure("return {'ID': 'o-1'}", "Names of columns are case-sensitive."),
+    Failure(
+        "return {'_op': 'INSERT'}",
+        "The pipeline writes the metadata columns, also without COLUMNS.",
+        columns=None,
+    ),
+    Failure(
+        "return {'sizes': {1, 'a'}}", "The items of a set are sorted, and these have no order."
+    ),
+    Failure("return {'id': timedelta(1)}", "The type has no text form."),
+    Failure("return {'id': [float('nan')]}", "In JSON text, and in any row without COLUMNS."),
+    Failure("return {'id': {1: 'a', '1': 'b'}}", "Names in JSON are text."),
+    Failure("return {'sold': 'true'}", "Text is not a bool; 0 and 1 are not either."),
+    Failure("return {'pieces': '7'}", "Text is not a number."),
+    Failure("return {'pieces': 2**31}", "The range depends on the type."),
+    Failure(
+        "return {'price': 9.5}", "DynamoDB numbers are int or Decimal; the module made a float."
+    ),
+    Failure("return {'price': Decimal('0.125')}", "Values are not rounded."),
+    Failure("return {'share': '0.5'}", "Text is not a number."),
+    Failure("return {'share': float('inf')}", "Athena cannot read it in any format."),
+    Failure("return {'due': datetime(2026, 11, 23, 9, 30)}", "Use the date: `at.date()`."),
+    Failure("return {'due': '23.11.2026'}", "Athena reads no other form."),
+    Failure("return {'at': 1795426200}", "Use `datetime.fromtimestamp(seconds, UTC)`."),
+    Failure("return {'at': '2026-11-23'}", "A date is not a time."),
+    Failure("return {'sizes': '1,2'}", "Text is not split."),
+    Failure("return {'stock': [1]}", "A map is a dict of names and values."),
+    Failure("return {'shop': 'Oita'}", "A struct is a dict of its fields."),
+    Failure(
+        "return {'shop': {'city': 'Oita', 'floor': 2}}",
+        "Only declared fields are allowed. Missing fields are NULL.",
+    ),
+    Failure(
+        "return {'id': 'o-1'}", "The value is part of the prefix.", dynamic_partition_keys=True
+    ),
+    Failure(
+        "return {'store': 1.5}", "Other types have no clear text.", dynamic_partition_keys=True
+    ),
+    Failure(
+        "return {'store': 'a/b'}",
+        "S3, Hive or Firehose would use another prefix.",
+        dynamic_partition_keys=True,
+    ),
+    Failure(
+        "return {'store': 'kyoto'}",
+        "The values are those of `partitions.dynamic_partition_keys`.",
+        dynamic_partition_keys=True,
+    ),
+    Failure(
+        "return [{'store': 'tokyo'}, {'store': 'osaka'}]",
+        "Firehose writes a record, and so a change, to one prefix.",
+        dynamic_partition_keys=True,
+    ),
+    Failure("return {'id': 'x' * 4_600_000}", "A Lambda response has at most 6 MB of base64."),
+]
 
-METADATA_MEANS = {
+METADATA_MEANINGS = {
     "_op": "`change.kind`",
-    "_key": "Which item: its key as DynamoDB JSON, the same text in every row of the item",
-    "_row": "Which row of its change, from 0",
+    "_key": "The item's key as DynamoDB JSON, the same text in every row of the item",
+    "_row": "Number of the row within its change, from 0",
     "_event_id": "`change.event_id`",
-    "_sequence_number": "`change.sequence_number`: which change of an item is the last",
+    "_sequence_number": "`change.sequence_number`, which orders the changes of an item",
     "_changed_at": "`change.changed_at`",
 }

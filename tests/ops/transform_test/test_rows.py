@@ -1,0 +1,245 @@
+"""`rows_of`: loading of a module, its settings, and rows as Athena returns them."""
+
+import os
+import sys
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from streaming_etl import TransformError, rows_of
+from streaming_etl.ops.transform_test import runner
+from streaming_etl.stack.errors import CommandError
+from tests.ops.transform_test.conftest import RETURN_ITEM, Program
+
+ITEM = {"id": "a"}
+
+
+def rejection(*args: Any, **options: Any) -> CommandError:
+    with pytest.raises(CommandError) as rejected:
+        rows_of(*args, **options)
+    return rejected.value
+
+
+def test_an_image_is_as_lazy_as_in_lambda(program: Program) -> None:
+    text = "def transform(change):\n    return {'type': type(change.new).__name__}\n"
+    [lazy] = rows_of(program.module(text), ITEM)
+    [eager] = rows_of(program.module(f"import orjson\n\n{text}", "eager.py"), ITEM)
+    assert lazy["type"] != "dict"
+    assert eager["type"] == "dict"
+
+
+def test_loads_the_module_once_under_its_name_in_the_archive(
+    program: Program, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = ModuleType("transform_module")
+    monkeypatch.setitem(sys.modules, "transform_module", other)
+    path = program.module(
+        "import sys\nfrom dataclasses import asdict, dataclass\n\nprint('loaded', __name__)\n\n\n"
+        "@dataclass\nclass Row:\n    id: 'str'\n\n\n"
+        "def transform(change):\n    print('called')\n"
+        "    assert sys.modules['transform_module'].Row is Row\n"
+        "    return asdict(Row(change.new['id']))\n"
+    )
+    assert rows_of(path, ITEM) == rows_of(path, ITEM) == [ITEM]
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "loaded transform_module\ncalled\ncalled\n")
+    assert sys.modules["transform_module"] is other
+
+
+def test_reloads_a_module_that_has_changed(program: Program) -> None:
+    path = program.module("def transform(change):\n    return {'n': 1}\n")
+    assert rows_of(path, ITEM) == [{"n": 1}]
+    program.module("def transform(change):\n    return {'n': 1 + 1}\n")
+    assert rows_of(path, ITEM) == [{"n": 2}]
+
+
+def test_a_relative_path_starts_in_the_current_directory(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (program.root / name).mkdir()
+        monkeypatch.chdir(program.root / name)
+        program.module(f"def transform(change):\n    return {{'is': {name!r}}}\n", f"{name}/m.py")
+        # Size and time are the same for both modules.
+        os.utime("m.py", (0, 0))
+        assert rows_of("./m.py", ITEM) == [{"is": name}]
+
+
+def test_rejects_imports_that_fail_in_lambda(program: Program) -> None:
+    error = rejection(program.module(f"import yaml\n\n\n{RETURN_ITEM}"), ITEM)
+    [problem] = error.details["problems"]
+    assert (problem.rule, problem.details) == ("module-imports", {"imports": ("yaml",), "line": 1})
+
+
+def test_a_package_of_the_transforms_lock_file_can_be_imported(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Packages:
+        transform = ("yaml/__init__.py",)
+
+    monkeypatch.setattr(runner, "carried_packages", lambda *_: Packages)
+    assert rows_of(program.module(f"import yaml\n\n\n{RETURN_ITEM}"), ITEM) == [ITEM]
+
+
+def test_rejects_a_module_that_cannot_be_deployed_or_loaded(program: Program) -> None:
+    assert rejection(program.module(""), ITEM).code == "invalid-settings"
+    assert rejection(program.module("def", "x.py"), ITEM).code == "invalid-settings"
+    error = rejection(program.module(f"1 / 0\n{RETURN_ITEM}", "y.py"), ITEM)
+    assert (error.code, error.details["error"]) == ("module-fails", "ZeroDivisionError")
+    error = rejection(program.module(f"exit(3)\n{RETURN_ITEM}", "z.py"), ITEM)
+    assert (error.code, error.details["error"]) == ("module-fails", "SystemExit")
+
+
+def test_a_failed_change_has_the_logged_reason_and_the_raised_error(program: Program) -> None:
+    path = program.module("def transform(change):\n    return {'n': change.new['gone']}\n")
+    with pytest.raises(TransformError) as failed:
+        rows_of(path, ITEM)
+    assert failed.value.reason == "KeyError at shop.py:2"
+    assert repr(failed.value.__cause__) == "KeyError('gone')"
+    with pytest.raises(TransformError) as failed:
+        rows_of(program.module("def transform(change):\n    return 'x'\n", "text.py"), ITEM)
+    assert failed.value.__cause__ is None
+
+
+def test_exiting_fails_the_change_and_an_interrupt_is_raised(program: Program) -> None:
+    with pytest.raises(TransformError) as failed:
+        rows_of(program.module("def transform(change):\n    raise SystemExit\n"), ITEM)
+    assert isinstance(failed.value.__cause__, SystemExit)
+    path = program.module("def transform(change):\n    raise KeyboardInterrupt\n", "stop.py")
+    with pytest.raises(KeyboardInterrupt):
+        rows_of(path, ITEM)
+
+
+TYPES = {
+    **{"text": "string", "flag": "boolean", "small": "tinyint", "whole": "bigint"},
+    **{"price": "decimal(10,2)", "real": "double", "on": "date", "at": "timestamp"},
+}
+NESTED = {
+    "list": "array<decimal(5,1)>",
+    "map": "map<string,date>",
+    "nest": "struct<known:string,at:timestamp>",
+}
+RETURNED = {
+    "text": 'a,b"c',
+    "flag": False,
+    "small": 7,
+    "whole": 2**62,
+    "price": Decimal("9.5"),
+    "real": Decimal("0.5"),
+    "on": date(2026, 11, 23),
+    "at": datetime(2026, 11, 23, 9, 30),
+    "list": [Decimal("1.5"), None],
+    "map": {"a": date(2026, 11, 23)},
+    "nest": {"known": "x"},
+}
+
+
+def returning(columns: dict[str, str], row: str) -> str:
+    head = f"import datetime\nfrom decimal import Decimal\n\nCOLUMNS = {columns!r}\n\n\n"
+    return f"{head}def transform(change):\n    return {row}\n"
+
+
+def test_json_rows_have_the_types_of_athena(program: Program) -> None:
+    [row] = rows_of(program.module(returning({**TYPES, **NESTED}, repr(RETURNED))), ITEM)
+    assert row == {**RETURNED, "real": 0.5, "nest": {"known": "x", "at": None}}
+    assert [type(value) for value in row.values()] == [
+        *[str, bool, int, int, Decimal, float, date, datetime, list, dict, dict]
+    ]
+
+
+def test_csv_rows_have_the_types_of_the_view(program: Program) -> None:
+    flat = {name: RETURNED[name] for name in TYPES}
+    program.stack(format="csv")
+    program.module(returning(TYPES, repr(flat)))
+    assert rows_of("shop", ITEM) == [{**flat, "real": 0.5}]
+    program.module(returning({"text": "string", "n": "int"}, "{'text': change.new.get('text')}"))
+    # Empty text is NULL; line breaks become U+2028.
+    assert rows_of("shop", {"id": "a", "text": ""}) == [{"text": None, "n": None}]
+    [row] = rows_of("shop", {"id": "a", "text": 'x,"\n' * 70_000})
+    assert row["text"] == 'x,"\u2028' * 70_000
+
+
+def test_a_row_without_columns_is_its_json(program: Program) -> None:
+    exact = Decimal("0.10000000000000000001")
+    item = {"id": "a", "n": exact, "raw": b"\x00", "deep": {"s": {2, 1}}}
+    row = {"id": "a", "n": exact, "raw": "AA==", "deep": {"s": [1, 2]}}
+    assert rows_of(program.module(), item) == [row]
+
+
+def test_metadata_columns_are_optional(program: Program) -> None:
+    path = program.module("def transform(change):\n    return [{}, {}]\n")
+    at = datetime(2026, 11, 23, 18, 30, tzinfo=timezone(timedelta(hours=9)))
+    assert rows_of(path, ITEM, metadata=True, changed_at=at) == [
+        {
+            "_op": "INSERT",
+            "_key": '{"id":{"S":"a"}}',
+            "_row": row,
+            "_event_id": "sample-1",
+            "_sequence_number": "100000000000000000000001",
+            "_changed_at": datetime(2026, 11, 23, 9, 30),
+        }
+        for row in (0, 1)
+    ]
+    assert rows_of(path, ITEM) == [{}, {}]
+
+
+ECHO = """
+def transform(change):
+    return {
+        "kind": change.kind, "keys": change.keys, "new": change.new, "old": change.old,
+        "at": change.changed_at, "ttl": change.is_ttl_delete, "number": change.sequence_number,
+    }
+"""
+
+
+def echoed(path: str, *args: Any, **options: Any) -> dict[str, Any]:
+    """The change that `transform` received, without default values."""
+    [row] = rows_of(path, *args, **options)
+    default = {"at": "2026-11-23 09:30:00", "ttl": False, "number": "100000000000000000000001"}
+    return {name: value for name, value in row.items() if default.get(name) != value}
+
+
+def test_images_determine_the_kind_and_settings_the_old_image(program: Program) -> None:
+    path = program.module(ECHO)
+    item, keys = {"id": "a", "n": 1}, {"id": "a"}
+    assert echoed(path, item) == {"kind": "INSERT", "keys": keys, "new": item}
+    assert echoed(path, item, ITEM) == {"kind": "MODIFY", "keys": keys, "new": item}
+    removed = {"kind": "REMOVE", "keys": keys}
+    assert echoed(path, old=item) == {**removed, "old": item}
+    assert echoed(path, keys=keys, kind="REMOVE") == removed
+    assert echoed(path, old=item, is_ttl_delete=True) == {**removed, "old": item, "ttl": True}
+    assert echoed(path, item, keys={"n": 1}) == {"kind": "INSERT", "keys": {"n": 1}, "new": item}
+    # A snapshot's sequence number is its time in milliseconds.
+    assert echoed(path, item, kind="SNAPSHOT") == {
+        **{"kind": "SNAPSHOT", "keys": keys, "new": item, "number": "1795426200000"}
+    }
+
+
+def test_the_settings_of_the_pipeline_apply(program: Program) -> None:
+    program.stack(
+        catalog="crawler",
+        source={"hash_key": "shop", "range_key": "n", "range_key_type": "N"},
+        forwarder={"old_image": "always", "event_names": ["INSERT", "MODIFY"]},
+        partitions={"dynamic_partition_keys": {"place": []}},
+    )
+    path = program.module(
+        "def transform(change):\n    return {'keys': change.keys, 'old': change.old, 'place': 7}\n"
+    )
+    item = {"shop": "a", "n": 1}
+    [row] = rows_of(path, {**item, "x": 1}, item)
+    # Athena returns partition keys as text.
+    assert row == {"keys": item, "old": item, "place": "7"}
+    assert rows_of("shop", old=item) == []
+
+
+def test_the_key_of_an_existing_table_is_a_parameter(program: Program) -> None:
+    program.stack(catalog="crawler", source={"use_existing": True})
+    program.module("def transform(change):\n    return {'keys': change.keys}\n")
+    item = {"id": "i", "pk": "a", "sk": 1}
+    assert rows_of("shop", item, key_names=["pk", "sk"]) == [{"keys": {"pk": "a", "sk": 1}}]
+    assert rows_of("shop", item, keys={"pk": "a"}) == [{"keys": {"pk": "a"}}]
+    with pytest.raises(ValueError, match="--key"):
+        rows_of("shop", item)

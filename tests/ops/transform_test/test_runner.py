@@ -1,0 +1,52 @@
+"""Rows of the local runner, compared with those of the deployed archive."""
+
+from base64 import b64encode
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.ops.transform_test.runner import TransformRunner, partition_prefix
+from streaming_etl.ops.transform_test.sample_formats import SampleSource, samples_of
+from streaming_etl.ops.transform_test.sample_records import stream_record
+from streaming_etl.ops.transform_test.selection import select_transform
+from tests.components.pipelines import ROOT, dev_stack
+from tests.components.test_archives import rows as rows_in
+from tests.components.test_archives import run
+from tests.ops.transform_test.conftest import Program
+
+
+@pytest.mark.parametrize("name", ["orders", "shipments"])
+def test_rows_and_partition_keys_are_those_of_the_archive(name: str, tmp_path: Path) -> None:
+    body = (ROOT / "transforms" / f"{name}.changes.json").read_bytes()
+    lines = samples_of(body, SampleSource("samples", ["id"], "on_remove"))
+    runner = TransformRunner(select_transform(name, "dev"))
+    results = [runner.run(line) for line in lines]
+
+    data = [b64encode(line).decode() for line in lines]
+    answers, _ = run(dev_stack()[f"{name}-transform-function"], tmp_path, *data)
+
+    assert ["".join(f"{line}\n" for line in result.lines) for result in results] == [
+        rows_in(answer) for answer in answers
+    ]
+    assert [result.partition for result in results] == [
+        answer.get("metadata", {}).get("partitionKeys", {}) for answer in answers
+    ]
+    assert all(result.lines for result in results)
+
+
+def test_a_change_has_the_partition_prefix_of_the_lake(program: Program) -> None:
+    partitions = {
+        "dynamic_partition_keys": {"store": []},
+        "partition_time": "event",
+        "time_zone": "Asia/Tokyo",
+        "layout": "date",
+        "granularity": "hour",
+    }
+    program.stack(catalog="crawler", partitions=partitions)
+    program.module("def transform(change):\n    return {'store': 7, 'x': 1}\n")
+    runner = TransformRunner(select_transform("shop"))
+    at = datetime(2026, 11, 23, 20, tzinfo=UTC)
+    result = runner.run(change_line(stream_record(1, ["id"], new={"id": "a"}, changed_at=at)))
+    assert partition_prefix(runner.table, result.partition) == "store=7/dt=2026-11-24/hour=05/"
