@@ -35,8 +35,27 @@ ColumnType = str | dict[str, Any]
 The transform function reads this form from transform.json."""
 
 
+REASONS = {
+    "missing-type": "a type is missing",
+    "missing-text": "{text!r} is missing",
+    "trailing-text": "{text!r} follows the end of the type",
+    "unknown-character": "{text!r} is not part of a type; types are lower case",
+    "unknown-type": "{text!r} is unknown",
+    "other-name": "{text!r} is unknown; use {use}",
+    "map-key": "the keys of a map must be string, as in DynamoDB",
+    "decimal-number": "decimal(p,s) needs numbers",
+    "decimal-digits": "a decimal has 1 to 38 digits, and no more decimal places than digits",
+    "field-name": "{text!r} is not a field name",
+    "field-twice": "field {text!r} occurs twice",
+}
+
+
 class ColumnTypeError(ValueError):
-    """Text that is not an Athena type; its argument is the reason."""
+    """Text that is not an Athena type; `rule` is the kind of reason, one of REASONS."""
+
+    def __init__(self, rule: str, **details: str) -> None:
+        super().__init__(REASONS[rule].format(**details))
+        self.rule, self.details = rule, details
 
 
 @dataclass(frozen=True)
@@ -66,7 +85,7 @@ def parse_type(text: str) -> ColumnType:
     tokens = _tokens(text)
     parsed = _take_type(tokens)
     if tokens:
-        raise ColumnTypeError(f"{tokens[0]!r} follows the end of the type")
+        raise ColumnTypeError("trailing-text", text=tokens[0])
     return parsed
 
 
@@ -76,7 +95,7 @@ def _tokens(text: str) -> list[str]:
     while position < len(text):
         match = TOKEN.match(text, position)
         if not match:
-            raise ColumnTypeError(f"{text[position]!r} is not part of a type; types are lower case")
+            raise ColumnTypeError("unknown-character", text=text[position])
         tokens.append(match.group(1))
         position = match.end()
     return tokens
@@ -84,12 +103,12 @@ def _tokens(text: str) -> list[str]:
 
 def _take(tokens: list[str], expected: str) -> None:
     if not tokens or tokens.pop(0) != expected:
-        raise ColumnTypeError(f"{expected!r} is missing")
+        raise ColumnTypeError("missing-text", text=expected)
 
 
 def _take_type(tokens: list[str]) -> ColumnType:
     if not tokens:
-        raise ColumnTypeError("a type is missing")
+        raise ColumnTypeError("missing-type")
     name = tokens.pop(0)
     if name in SCALARS:
         return name
@@ -104,15 +123,16 @@ def _take_type(tokens: list[str]) -> ColumnType:
         _take(tokens, "<")
         key = _take_type(tokens)
         if key != "string":
-            raise ColumnTypeError("the keys of a map must be string, as in DynamoDB")
+            raise ColumnTypeError("map-key")
         _take(tokens, ",")
         value = _take_type(tokens)
         _take(tokens, ">")
         return {"map": [key, value]}
     if name == "struct":
         return {"struct": _take_fields(tokens)}
-    hint = f"; use {INSTEAD_OF[name]}" if name in INSTEAD_OF else ""
-    raise ColumnTypeError(f"{name!r} is unknown{hint}")
+    if name in INSTEAD_OF:
+        raise ColumnTypeError("other-name", text=name, use=INSTEAD_OF[name])
+    raise ColumnTypeError("unknown-type", text=name)
 
 
 def _take_decimal(tokens: list[str]) -> list[int]:
@@ -123,15 +143,13 @@ def _take_decimal(tokens: list[str]) -> list[int]:
         scale = _take_number(tokens)
     _take(tokens, ")")
     if not 1 <= precision <= 38 or scale > precision:
-        raise ColumnTypeError(
-            "a decimal has 1 to 38 digits, and no more decimal places than digits"
-        )
+        raise ColumnTypeError("decimal-digits")
     return [precision, scale]
 
 
 def _take_number(tokens: list[str]) -> int:
     if not tokens or not tokens[0].isdigit():
-        raise ColumnTypeError("decimal(p,s) needs numbers")
+        raise ColumnTypeError("decimal-number")
     return int(tokens.pop(0))
 
 
@@ -141,9 +159,9 @@ def _take_fields(tokens: list[str]) -> list[list[Any]]:
     while True:
         name = tokens.pop(0) if tokens else ""
         if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
-            raise ColumnTypeError(f"{name!r} is not a field name")
+            raise ColumnTypeError("field-name", text=name)
         if name in (other for other, _ in fields):
-            raise ColumnTypeError(f"field {name!r} occurs twice")
+            raise ColumnTypeError("field-twice", text=name)
         _take(tokens, ":")
         fields.append([name, _take_type(tokens)])
         if tokens[:1] != [","]:

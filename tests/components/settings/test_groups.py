@@ -14,15 +14,12 @@ from streaming_etl import (
     SourceArgs,
     StreamingEtlPipelineArgs,
 )
+from streaming_etl.stack.recorder import build
+from tests.support.pipeline_settings import pipeline_args as pipeline
 from tests.support.problems import places, problems_of
 
 KEYS = "dynamic_partition_keys"
 ARN = "arn:aws:sns:eu-west-1:123456789012:topic"
-
-
-def pipeline(**settings: Any) -> StreamingEtlPipelineArgs:
-    required = {"table_name": "orders", "transform_module": "m.py", "partitions": PartitionArgs()}
-    return StreamingEtlPipelineArgs(**{**required, **settings})
 
 
 # The settings, and the field and rule of every problem.
@@ -127,15 +124,15 @@ INVALID: list[tuple[Any, dict[str, Any], list[tuple[str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("build", "settings", "expected"), INVALID)
+@pytest.mark.parametrize(("create", "settings", "expected"), INVALID)
 def test_rejects_invalid_settings(
-    build: Any, settings: dict[str, Any], expected: list[tuple[str, str]]
+    create: Any, settings: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
-    assert places(problems_of(build, **settings)) == [("", *problem) for problem in expected]
+    assert places(problems_of(create, **settings)) == [("", *problem) for problem in expected]
 
 
 @pytest.mark.parametrize(
-    ("build", "because", "settings"),
+    ("create", "because", "settings"),
     [
         (
             SourceArgs,
@@ -179,9 +176,9 @@ def test_rejects_invalid_settings(
     ],
 )
 def test_rejects_settings_without_effect(
-    build: Any, because: dict[str, Any], settings: dict[str, Any]
+    create: Any, because: dict[str, Any], settings: dict[str, Any]
 ) -> None:
-    problems = problems_of(build, **because, **settings)
+    problems = problems_of(create, **because, **settings)
     assert places(problems) == [("", name, "no-effect") for name in settings]
     [related] = {(other.name, other.value) for problem in problems for other in problem.related}
     assert {related[0]: related[1]} == because
@@ -214,18 +211,23 @@ def test_accepts_time_zones_of_firehose(zone: str) -> None:
 
 
 def test_accepts_outputs_for_names_of_existing_resources() -> None:
-    name = pulumi.Output.from_input("existing")
-    args = pipeline(
-        database_name=name,
-        monitoring=MonitoringArgs(alarm_topic_arn=name),
-        lake=LakeArgs(bucket_name=name, kms_key_arn=name),
-    )
-    assert args.database_name is name
+    def program() -> None:
+        name = pulumi.Output.from_input("existing")
+        pipeline(
+            database_name=name,
+            monitoring=MonitoringArgs(alarm_topic_arn=name),
+            lake=LakeArgs(bucket_name=name, kms_key_arn=name),
+        )
+
+    build(program)
 
 
 @pytest.mark.parametrize("field", ["table_name", "glue_table_name", "format", "tags", "lake"])
 def test_rejects_outputs_for_other_settings(field: str) -> None:
-    problems = problems_of(pipeline, **{field: pulumi.Output.from_input("orders")})
+    def program() -> None:
+        pipeline(**{field: pulumi.Output.from_input("orders")})
+
+    problems = problems_of(build, program)
     assert places(problems) == [("", field, "known-value")]
 
 

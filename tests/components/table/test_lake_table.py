@@ -1,0 +1,89 @@
+"""Lake tables of settings and columns, and combinations that are rejected."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streaming_etl import PartitionArgs
+from streaming_etl.components.table.lake_table import resolve
+from tests.support.pipeline_settings import lake_table, pipeline_args
+from tests.support.problems import places, problems_of
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, ("", "catalog", "catalog-needs-columns")),
+        ({"format": "parquet"}, ("", "format", "needs-columns")),
+        ({"format": "csv"}, ("", "format", "needs-columns")),
+        ({"format": "csv", "catalog": "crawler"}, ("", "format", "needs-columns")),
+    ],
+)
+def test_rejects_a_module_without_columns_where_they_are_needed(
+    settings: dict[str, Any], expected: tuple[str, str, str]
+) -> None:
+    assert places(problems_of(lake_table, None, **settings)) == [expected]
+
+
+def test_json_with_a_crawler_needs_no_columns() -> None:
+    table = lake_table(None, catalog="crawler")
+    assert (table.columns, table.view_name) == (None, None)
+
+
+def test_rejects_nested_columns_in_csv() -> None:
+    nested = ["array<string>", "map<string,int>", "struct<a:int>", "array<array<int>>"]
+    columns = {"id": "string", **{f"c{index}": kind for index, kind in enumerate(nested)}}
+    problems = problems_of(lake_table, columns, format="csv")
+    assert [(problem.rule, problem.details["column"]) for problem in problems] == [
+        ("nested-column", f"c{index}") for index in range(len(nested))
+    ]
+    assert lake_table(columns, format="parquet")
+
+
+@pytest.mark.parametrize(
+    ("column", "partitions"),
+    [
+        ("day", PartitionArgs()),
+        ("hour", PartitionArgs(granularity="hour")),
+        ("dt", PartitionArgs(layout="date")),
+        ("store_id", PartitionArgs(dynamic_partition_keys={"store_id": []})),
+    ],
+)
+def test_rejects_a_column_that_is_also_a_partition_key(
+    column: str, partitions: PartitionArgs
+) -> None:
+    [problem] = problems_of(lake_table, {"id": "string", column: "string"}, partitions=partitions)
+    assert (problem.rule, problem.details["column"]) == ("column-is-partition-key", column)
+
+
+def test_accepts_a_column_with_the_name_of_an_unused_time_key() -> None:
+    columns = lake_table({"id": "string", "hour": "int", "dt": "date"}).all_columns
+    assert [column.name for column in columns][:3] == ["id", "hour", "dt"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "catalog", "injected"),
+    [
+        ({"store_id": [], "kind": ["a"]}, "projection", ("store_id",)),
+        ({"store_id": []}, "crawler", ()),
+        ({"kind": ["a"]}, "projection", ()),
+    ],
+)
+def test_keys_with_any_value_are_injected_by_projection(
+    keys: dict[str, list[str]], catalog: str, injected: tuple[str, ...]
+) -> None:
+    table = lake_table(partitions=PartitionArgs(dynamic_partition_keys=keys), catalog=catalog)
+    assert table.injected_keys == injected
+    assert table.view_name == (None if injected else "orders_current")
+
+
+def test_reports_problems_of_the_name_with_those_of_the_module(tmp_path: Path) -> None:
+    module = tmp_path / "m.py"
+    module.write_text("COLUMNS = {}\n")
+    args = pipeline_args(transform_module=str(module))
+    assert places(problems_of(resolve, "Orders", args)) == [
+        ("", "name", "pipeline-name"),
+        ("", "transform_module", "module-without-transform"),
+        ("", "transform_module", "columns-empty"),
+    ]

@@ -1,0 +1,134 @@
+"""The transform module is read and checked without running it."""
+
+from pathlib import Path
+
+import pytest
+
+from streaming_etl.components.table.transform_module import read_transform_module
+from tests.support.problems import problems_of
+
+TRANSFORM = "def transform(change):\n    return change.new\n"
+
+# The module's text, and the rule that it breaks.
+INVALID = {
+    "": "module-without-transform",
+    "transform = print\n": "module-without-transform",
+    "class transform:\n    pass\n": "module-without-transform",
+    "if True:\n    def transform(change):\n        return None\n": "module-without-transform",
+    "def transform(change:\n": "module-syntax",
+    "def transform(change):\n    return '\0'\n": "module-syntax",
+    "async def transform(change):\n    return None\n": "module-async",
+    "def transform():\n    return None\n": "module-arguments",
+    "def transform(change, context):\n    return None\n": "module-arguments",
+    "def transform(change, *, context):\n    return None\n": "module-arguments",
+    "def transform(*, change):\n    return None\n": "module-arguments",
+    # Python keeps the last definition.
+    "def transform(change):\n    pass\n\n\ndef transform():\n    pass\n": "module-arguments",
+    f"COLUMNS = dict(id='string')\n{TRANSFORM}": "columns-not-literal",
+    f"COLUMNS = {{'id': TEXT}}\n{TRANSFORM}": "columns-not-literal",
+    f"COLUMNS = {{'id': str}}\n{TRANSFORM}": "columns-not-literal",
+    f"COLUMNS = {{**OTHERS, 'id': 'string'}}\n{TRANSFORM}": "columns-not-literal",
+    f"COLUMNS = [('id', 'string')]\n{TRANSFORM}": "columns-not-literal",
+    f"COLUMNS = {{name: 'string' for name in 'ab'}}\n{TRANSFORM}": "columns-not-literal",
+    f"COLUMNS = None\n{TRANSFORM}": "columns-not-literal",
+    f"COLUMNS = {{}}\n{TRANSFORM}": "columns-empty",
+    f"COLUMNS = {{'id': 'string', 'id': 'int'}}\n{TRANSFORM}": "column-twice",
+    f"COLUMNS = {{'ID': 'string'}}\n{TRANSFORM}": "column-name",
+    f"COLUMNS = {{'1st': 'string'}}\n{TRANSFORM}": "column-name",
+    f"COLUMNS = {{'{'a' * 256}': 'string'}}\n{TRANSFORM}": "column-name",
+    f"COLUMNS = {{1: 'string'}}\n{TRANSFORM}": "column-name",
+    f"COLUMNS = {{'_op': 'string'}}\n{TRANSFORM}": "column-reserved",
+    f"COLUMNS = {{'id': 1}}\n{TRANSFORM}": "column-type",
+    f"COLUMNS: dict = {{'id': 'str'}}\n{TRANSFORM}": "column-type",
+}
+
+
+def write(folder: Path, text: str, encoding: str = "utf-8") -> str:
+    file = folder / "shop.py"
+    file.write_bytes(text.encode(encoding))
+    return str(file)
+
+
+@pytest.mark.parametrize("text", INVALID)
+def test_rejects_an_invalid_module(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    [problem] = problems_of(read_transform_module, path)
+    assert (problem.field, problem.value, problem.rule) == (
+        "transform_module",
+        path,
+        INVALID[text],
+    )
+
+
+def test_reports_all_problems_of_a_module(tmp_path: Path) -> None:
+    text = "COLUMNS = {'ID': 'str', '_op': 'string', 'id': 'int', 'id': 'int;'}\n"
+    problems = problems_of(read_transform_module, write(tmp_path, text))
+    assert [(problem.rule, problem.details.get("column")) for problem in problems] == [
+        ("module-without-transform", None),
+        ("column-name", "ID"),
+        ("column-type", "ID"),
+        ("column-reserved", "_op"),
+        ("column-twice", "id"),
+        ("column-type", "id"),
+    ]
+
+
+def test_reports_the_line_of_invalid_syntax(tmp_path: Path) -> None:
+    path = write(tmp_path, "\n\ndef transform(change):\nreturn 1\n")
+    [problem] = problems_of(read_transform_module, path)
+    assert (problem.rule, problem.details["line"]) == ("module-syntax", 4)
+
+
+def test_rejects_bytes_of_no_declared_encoding(tmp_path: Path) -> None:
+    path = write(tmp_path, f"NAME = '\xe9'\n{TRANSFORM}", "latin-1")
+    assert [problem.rule for problem in problems_of(read_transform_module, path)] == [
+        "module-syntax"
+    ]
+
+
+def test_reports_the_directory_in_which_a_file_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "transforms").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for path in ("transforms/missing.py", "transforms"):
+        [problem] = problems_of(read_transform_module, path)
+        assert (problem.rule, problem.details["directory"]) == ("module-missing", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def transform(change, /):\n    return None\n",
+        "def transform(*changes):\n    return None\n",
+        "def transform(change, limit=3, *, strict=False, **rest):\n    return None\n",
+        "import missing_everywhere\n\n\ndef transform(change):\n    raise SystemExit\n",
+        f"# -*- coding: latin-1 -*-\nNAME = '\xe9'\n\n\n{TRANSFORM}",
+    ],
+)
+def test_accepts_a_module_without_running_it(tmp_path: Path, text: str) -> None:
+    assert read_transform_module(write(tmp_path, text, "latin-1")).columns is None
+
+
+def test_reads_columns_in_their_order_anywhere_in_the_module(tmp_path: Path) -> None:
+    text = f"{TRANSFORM}\n\nCOLUMNS: dict[str, str] = {{'b': 'int', 'a': 'string'}}\n"
+    columns = read_transform_module(write(tmp_path, text)).columns
+    assert columns is not None
+    assert [(column.name, column.type) for column in columns] == [("b", "int"), ("a", "string")]
+
+
+@pytest.mark.parametrize(
+    ("text", "pure"),
+    [
+        ("", True),
+        ("import json\nfrom streaming_etl import Change\n", True),
+        ("import boto3\n", True),
+        ("import orjson\n", False),
+        ("from msgspec import json\n", False),
+        ("import numpy.linalg as la\n", False),
+        ("def read():\n    import orjson\n", False),
+        ("from . import other\n", False),
+    ],
+)
+def test_items_are_lazy_without_other_packages(tmp_path: Path, text: str, pure: bool) -> None:
+    assert read_transform_module(write(tmp_path, f"{text}{TRANSFORM}")).pure is pure

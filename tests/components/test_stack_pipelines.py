@@ -1,0 +1,105 @@
+"""Pipelines of a stack's config, with transform modules, packages and conflicts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streaming_etl import StreamingEtlPipeline, pipelines_from_config
+from streaming_etl.components import stack_pipelines
+from streaming_etl.components.settings.validation import SettingsError, invalid
+from streaming_etl.stack.config import StackConfig
+from streaming_etl.stack.program import program_graph
+from streaming_etl.stack.recorder import Graph, build
+from tests.components.pipelines import Pipelines, dev_config
+from tests.support.problems import places, problems_of
+
+TABLE: dict[str, Any] = {
+    "table_name": "orders",
+    "transform_module": "missing.py",
+    "partitions": {},
+}
+
+
+@pytest.fixture
+def packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No installation of packages; one lock file is invalid."""
+
+    def carried(_runtime: str, _architecture: str, requirements: str | None) -> None:
+        if requirements is not None:
+            raise SettingsError(
+                invalid("requirements", requirements, "known-value", path="transform")
+            )
+
+    monkeypatch.setattr(stack_pipelines, "carried_packages", carried)
+
+
+@pytest.mark.usefixtures("packages")
+def test_reports_settings_modules_packages_and_conflicts_together(tmp_path: Path) -> None:
+    module = tmp_path / "m.py"
+    module.write_text("COLUMNS = {'id': 'string'}\n\n\ndef transform(change):\n    return None\n")
+    valid = {**TABLE, "transform_module": str(module)}
+    shared = {"database_name": "lake"}
+    tables = {
+        "a": {**TABLE, "fromat": 1},
+        "b": {**TABLE, "table_name": "b-table"},
+        "c": {**valid, "table_name": "my-orders", **shared},
+        "d": {**valid, "table_name": "my.orders", **shared},
+        "e": {**valid, "table_name": "my-orders"},
+        "f": {**valid, "table_name": "f-table", "transform": {"requirements": "lock.txt"}},
+        "Third_Table": {**valid, "table_name": "g-table"},
+    }
+    assert places(problems_of(pipelines_from_config, tables)) == [
+        ("tables.a", "fromat", "unknown-setting"),
+        ("tables.b", "transform_module", "module-missing"),
+        ("tables.f.transform", "requirements", "known-value"),
+        ("tables.Third_Table", "name", "pipeline-name"),
+        ("tables.d", "glue_table_name", "lake-table-shared"),
+        ("tables.e", "table_name", "table-created-twice"),
+    ]
+
+
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize("in_defaults", [True, False])
+def test_reports_a_module_of_many_tables_once(in_defaults: bool) -> None:
+    shared = {"transform_module": "missing.py", "partitions": {}}
+    tables = {
+        f"t{number}": {"table_name": f"table-{number}", **({} if in_defaults else shared)}
+        for number in range(1200)
+    }
+    defaults = shared if in_defaults else None
+    [problem] = problems_of(pipelines_from_config, tables, defaults)
+    assert problem.path == ("defaults" if in_defaults else "tables.t0")
+    assert problem.pipelines == tuple(f"tables.t{number}" for number in range(1200))
+
+
+def test_an_invalid_table_creates_no_resource_of_any_table() -> None:
+    tables = json.loads(dev_config()["streaming-etl:tables"])
+    broken = {**tables["orders"], "transform_module": "transforms/missing.py"}
+    graph = Graph()
+    config = {"streaming-etl:tables": json.dumps({**tables, "third": broken})}
+    found = problems_of(program_graph, config, into=graph)
+    assert ("tables.third", "transform_module", "module-missing") in places(found)
+    assert graph.nodes == []
+
+
+def test_program_and_commands_read_the_defaults(pipelines: Pipelines) -> None:
+    values = {
+        "streaming-etl:tables": json.dumps({"shop": {"table_name": "orders"}}),
+        "streaming-etl:defaults": json.dumps(
+            {"transform_module": pipelines.module(), "partitions": {}, "log_retention_days": 7}
+        ),
+    }
+    graph = program_graph(values)
+    assert {node.inputs["retentionInDays"] for node in graph.of("LogGroup")} == {7}
+    args = StackConfig("streaming-etl", "dev", values).pipelines["shop"]
+    assert args.log_retention_days == 7
+
+
+@pytest.mark.parametrize("args", [None, [], "orders"])
+def test_rejects_other_arguments_than_settings(args: Any) -> None:
+    graph = Graph()
+    [problem] = problems_of(build, lambda: StreamingEtlPipeline("shop", args), into=graph)
+    assert (problem.field, problem.value, problem.rule) == ("args", args, "type")
+    assert graph.nodes == []

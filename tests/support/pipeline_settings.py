@@ -1,0 +1,27 @@
+"""Settings and lake tables of a pipeline, without a transform module on disk."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Optional
+
+from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
+from streaming_etl.components.table.column_types import Column, parse_type
+from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
+from streaming_etl.components.table.transform_module import TransformModule
+
+COLUMNS = {"id": "string", "total": "decimal(10,2)", "created": "timestamp"}
+
+
+def pipeline_args(**settings: Any) -> StreamingEtlPipelineArgs:
+    """The required settings, and `settings`."""
+    required = {"table_name": "orders", "transform_module": "m.py", "partitions": PartitionArgs()}
+    return StreamingEtlPipelineArgs(**{**required, **settings})
+
+
+def lake_table(columns: Optional[Mapping[str, str]] = COLUMNS, **settings: Any) -> LakeTable:
+    """The lake table of a transform module with these COLUMNS."""
+    typed = None
+    if columns is not None:
+        typed = tuple(Column(name, parse_type(text)) for name, text in columns.items())
+    module = TransformModule(Path("m.py"), typed, pure=True)
+    return plan_lake_table(pipeline_args(**settings), module)
