@@ -6,7 +6,7 @@ from streaming_etl import LakeArgs
 from tests.components.alarm_cases import DELIVERED, DELIVERY_FAILURES, NOT_CRAWLED, added
 from tests.components.pipelines import TRANSFORM
 from tests.components.setting_cases import ENTRY, NO_PROJECTION, SETTINGS, Case
-from tests.components.test_current_state import CURRENT
+from tests.support.expected_sql import CURRENT
 from tests.components.test_minimal_policies import BUCKET, POLICIES, allow, document
 
 TAGS = {"streaming-etl:pipeline": "shop"}

@@ -6,7 +6,7 @@ from streaming_etl import ForwarderArgs, PartitionArgs
 from tests.components.alarm_cases import WIDGETS, added, drawn
 from tests.components.setting_cases import PARAMETERS, S3, SETTINGS, TIME_PROJECTION, Case
 from tests.components.stage_cases import LAMBDA_ARN
-from tests.components.test_current_state import CURRENT, LATEST_CHANGES, ROWS_PER_PARTITION
+from tests.support.expected_sql import CURRENT, LATEST_CHANGES, ROWS_PER_PARTITION
 
 DATA = "s3://shop-lake-bucket-0000000/data/shop_test/orders/"
 PREFIX = f"{S3}.prefix"

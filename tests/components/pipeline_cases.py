@@ -17,7 +17,7 @@ from tests.components.setting_cases import (
     STORAGE,
     Case,
 )
-from tests.components.test_current_state import CURRENT
+from tests.support.expected_sql import CURRENT
 from tests.components.test_minimal_policies import POLICIES, allow
 from tests.components.wheelhouse import CARRIED
 

@@ -1,6 +1,6 @@
-"""The present state over small data: the last change of each item, once, and nothing removed.
+"""Results of the queries over small tables.
 
-DuckDB stands in for Athena; both know the functions that the text uses.
+DuckDB replaces Athena; both have the functions that the queries use.
 """
 
 import itertools
@@ -15,8 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_etl import PartitionArgs
-from streaming_etl.stack.recorder import Graph
-from tests.components.pipelines import Pipelines
+from streaming_etl.components.table.column_types import glue_type
+from streaming_etl.components.table.lake_table import LakeTable
+from streaming_etl.components.table.queries import (
+    current_state_sql,
+    latest_changes_sql,
+    rows_per_partition_sql,
+)
+from tests.support.pipeline_settings import lake_table
+
+DATABASE = "shop_test"
+TABLE = lake_table()
+CSV = lake_table(format="csv")
 
 DUCKDB_TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP", "int": "INTEGER"}
 
@@ -25,7 +35,7 @@ EARLY, LATER, LAST = "900000000000000000001", "4000000000000000000000002", "12" 
 
 
 class Row(NamedTuple):
-    """A row of the lake; `total` tells the rows of an item apart."""
+    """A row of the lake; `total` differs between the rows of an item."""
 
     id: str
     total: Any
@@ -51,65 +61,62 @@ class Row(NamedTuple):
         }
 
 
-def run(graph: Graph, query: str, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
-    """What a saved query answers over a table of these rows."""
-    table = graph["shop-catalog-table"].inputs
-    columns = [*table["storageDescriptor"]["columns"], *table["partitionKeys"]]
-    text_only = {column["type"] for column in columns} == {"string"}
-    kinds = [DUCKDB_TYPES.get(column["type"], column["type"]) for column in columns]
+def run(table: LakeTable, sql: str, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+    """The result of a query over a table with these rows."""
+    columns = [(column.name, glue_type(column.type)) for column in table.all_columns]
+    columns += [(key, "string") for key in table.partition_keys]
+    text_only = {kind for _, kind in columns} == {"string"}
     with duckdb.connect() as database:
-        database.execute('CREATE SCHEMA "shop_test"')
-        declared = ", ".join(
-            f'"{column["name"]}" {kind}' for column, kind in zip(columns, kinds, strict=True)
-        )
-        database.execute(f'CREATE TABLE "shop_test"."orders" ({declared})')
+        database.execute(f'CREATE SCHEMA "{DATABASE}"')
+        declared = ", ".join(f'"{name}" {DUCKDB_TYPES.get(kind, kind)}' for name, kind in columns)
+        database.execute(f'CREATE TABLE "{DATABASE}"."orders" ({declared})')
         for row in rows:
-            values = [row.values[column["name"]] for column in columns]
+            values = [row.values[name] for name, _ in columns]
             marks = ", ".join("?" * len(columns))
             database.execute(
-                f'INSERT INTO "shop_test"."orders" VALUES ({marks})',
+                f'INSERT INTO "{DATABASE}"."orders" VALUES ({marks})',
                 [str(value) for value in values] if text_only else values,
             )
-        return database.execute(graph[query].inputs["query"]).fetchall()
+        return database.execute(sql).fetchall()
 
 
-def current(graph: Graph, *rows: Row) -> list[tuple[str, int]]:
-    """The item and the total of each row of the present state."""
-    found = run(graph, "shop-query-current-state", rows)
-    return sorted((row[0], int(row[1])) for row in found)
+def current(*rows: Row, table: LakeTable = TABLE) -> list[tuple[str, int]]:
+    """Item and total of each row of the current state."""
+    result = run(table, current_state_sql(DATABASE, table), rows)
+    return sorted((row[0], int(row[1])) for row in result)
 
 
-def test_the_last_change_of_an_item_wins_whatever_order_the_rows_lie_in(minimal: Graph) -> None:
+def test_the_last_change_of_an_item_is_current_in_any_order_of_rows() -> None:
     first = Row("a", 1, sequence_number=EARLY)
     second = Row("a", 2, op="MODIFY", sequence_number=LATER)
     third = Row("a", 3, op="MODIFY", sequence_number=LAST)
-    assert current(minimal, first, second, third) == [("a", 3)]
-    assert current(minimal, third, first, second) == [("a", 3)]
+    assert current(first, second, third) == [("a", 3)]
+    assert current(third, first, second) == [("a", 3)]
 
 
-def test_a_longer_sequence_number_is_the_later_one(minimal: Graph) -> None:
+def test_a_longer_sequence_number_is_later() -> None:
     assert EARLY > LATER > LAST
     rows = [Row("a", 1, sequence_number=EARLY), Row("a", 2, sequence_number=LATER)]
-    assert current(minimal, *rows) == [("a", 2)]
+    assert current(*rows) == [("a", 2)]
 
 
-def test_a_removed_item_is_left_out_and_comes_back_when_it_is_put_again(minimal: Graph) -> None:
+def test_a_removed_item_is_missing_until_the_next_insert() -> None:
     put = Row("a", 1, sequence_number=EARLY)
     removed = Row("a", 1, op="REMOVE", sequence_number=LATER)
     put_again = Row("a", 2, sequence_number=LAST)
-    assert current(minimal, put, removed) == []
-    assert current(minimal, removed, put_again, put) == [("a", 2)]
+    assert current(put, removed) == []
+    assert current(removed, put_again, put) == [("a", 2)]
 
 
-def test_a_change_delivered_twice_counts_once(minimal: Graph) -> None:
+def test_a_duplicate_change_counts_once() -> None:
     first = Row("a", 1, sequence_number=EARLY)
     second = Row("a", 2, sequence_number=LATER)
-    assert current(minimal, first, second, second, first) == [("a", 2)]
+    assert current(first, second, second, first) == [("a", 2)]
 
 
-# What a backfill gives its snapshots: the time in milliseconds, as text behind none of the others.
+# Sequence numbers of snapshots: the time in milliseconds, lower than those of all changes.
 TAKEN, TAKEN_LATER = "9795426200123", "9795426200124"
-# As the embedded AWS numbers its changes, with zeros in front.
+# Sequence number of the embedded AWS, with leading zeros.
 EMBEDDED = "000000017954262000000000000001"
 
 
@@ -120,78 +127,68 @@ def snapshot(total: int, sequence_number: str = TAKEN, row: int = 0) -> Row:
 
 @pytest.mark.parametrize("number", [EARLY, LATER, LAST, EMBEDDED])
 @pytest.mark.parametrize("op", ["INSERT", "MODIFY"])
-def test_a_snapshot_beats_no_change_whichever_of_them_comes_first(
-    minimal: Graph, number: str, op: str
-) -> None:
+def test_any_change_is_later_than_a_snapshot(number: str, op: str) -> None:
     change = Row("a", 2, op=op, sequence_number=number)
-    assert current(minimal, snapshot(1), change) == [("a", 2)]
-    assert current(minimal, change, snapshot(1), snapshot(1, TAKEN_LATER)) == [("a", 2)]
+    assert current(snapshot(1), change) == [("a", 2)]
+    assert current(change, snapshot(1), snapshot(1, TAKEN_LATER)) == [("a", 2)]
 
 
 @pytest.mark.parametrize("number", [EARLY, LATER, LAST, EMBEDDED])
-def test_an_item_removed_before_its_snapshot_arrives_stays_removed(
-    minimal: Graph, number: str
-) -> None:
+def test_an_item_removed_before_its_snapshot_stays_removed(number: str) -> None:
     removed = Row("a", 2, op="REMOVE", sequence_number=number)
-    assert current(minimal, removed, snapshot(1)) == []
-    assert current(minimal, snapshot(1), removed) == []
+    assert current(removed, snapshot(1)) == []
+    assert current(snapshot(1), removed) == []
 
 
-def test_of_two_snapshots_the_later_one_is_current_and_a_repeat_counts_once(
-    minimal: Graph,
-) -> None:
+def test_the_later_of_two_snapshots_is_current() -> None:
     first, second = snapshot(1), snapshot(2, TAKEN_LATER)
-    assert current(minimal, first) == [("a", 1)]
-    assert current(minimal, second, first, second, first) == [("a", 2)]
+    assert current(first) == [("a", 1)]
+    assert current(second, first, second, first) == [("a", 2)]
 
 
-def test_all_rows_of_a_snapshot_stay_and_fewer_of_a_later_one_replace_them(
-    minimal: Graph,
-) -> None:
+def test_all_rows_of_a_snapshot_are_current_until_a_later_one() -> None:
     rows = [snapshot(1, row=index) for index in range(3)]
-    assert current(minimal, *rows, *rows) == [("a", 1)] * 3
-    assert current(minimal, *rows, snapshot(2, TAKEN_LATER)) == [("a", 2)]
+    assert current(*rows, *rows) == [("a", 1)] * 3
+    assert current(*rows, snapshot(2, TAKEN_LATER)) == [("a", 2)]
 
 
-def test_all_rows_of_the_last_change_stay_even_equal_ones(minimal: Graph) -> None:
+def test_all_rows_of_the_last_change_are_current() -> None:
     before = [Row("a", 1, row=index) for index in range(3)]
     after = [Row("a", 2, row=index, sequence_number=LATER) for index in range(2)]
-    assert current(minimal, *before, *after, *after) == [("a", 2), ("a", 2)]
+    assert current(*before, *after, *after) == [("a", 2), ("a", 2)]
 
 
-def test_items_do_not_hide_each_other(minimal: Graph) -> None:
+def test_the_last_change_is_per_item() -> None:
     rows = [Row("a", 1, sequence_number=LAST), Row("b", 2, sequence_number=EARLY)]
-    assert current(minimal, *rows) == [("a", 1), ("b", 2)]
+    assert current(*rows) == [("a", 1), ("b", 2)]
 
 
-def test_csv_texts_come_out_typed_and_empty_ones_as_null(pipelines: Pipelines) -> None:
-    graph = pipelines.build(format="csv")
+def test_csv_text_is_cast_and_empty_text_is_null() -> None:
     rows = [
         Row("a", "12.50", sequence_number=EARLY),
         Row("b", "", sequence_number=LATER, created=""),
     ]
     changed_at = datetime(2026, 11, 23, 0, 30)
     day = ("2026", "11", "23")
-    assert sorted(run(graph, "shop-query-current-state", rows)) == [
+    assert sorted(run(CSV, current_state_sql(DATABASE, CSV), rows)) == [
         ("a", Decimal("12.50"), datetime(2026, 11, 23, 9, 30), *day, EARLY, changed_at),
         ("b", None, None, *day, LATER, changed_at),
     ]
 
 
-def test_csv_rows_follow_the_same_rules_as_typed_ones(pipelines: Pipelines) -> None:
-    graph = pipelines.build(format="csv")
+def test_csv_rows_follow_the_same_rules() -> None:
     rows = [
         Row("a", "1", sequence_number=EARLY),
         *(Row("a", "2", op="MODIFY", row=index, sequence_number=LATER) for index in (0, 1, 1)),
         Row("b", "3", sequence_number=EARLY),
         Row("b", "3", op="REMOVE", sequence_number=LAST),
     ]
-    assert current(graph, *rows) == [("a", 2), ("a", 2)]
+    assert current(*rows, table=CSV) == [("a", 2), ("a", 2)]
 
 
-def test_a_query_that_asks_for_a_key_reads_only_its_folder(pipelines: Pipelines) -> None:
-    graph = pipelines.build(partitions=PartitionArgs(dynamic_partition_keys={"store_id": []}))
-    query = graph["shop-query-rows-per-partition"].inputs["query"]
+def test_a_query_of_an_injected_key_reads_one_partition() -> None:
+    table = lake_table(partitions=PartitionArgs(dynamic_partition_keys={"store_id": []}))
+    query = rows_per_partition_sql(DATABASE, table)
     with duckdb.connect() as database:
         database.execute('CREATE SCHEMA "shop_test"')
         database.execute(
@@ -203,15 +200,15 @@ def test_a_query_that_asks_for_a_key_reads_only_its_folder(pipelines: Pipelines)
     assert found == [("1", "2026", "11", "23", 2)]
 
 
-def test_the_latest_changes_are_the_hundred_highest_sequence_numbers(minimal: Graph) -> None:
+def test_latest_changes_have_the_highest_sequence_numbers() -> None:
     rows = [Row("a", number, sequence_number=str(number)) for number in range(1, 121)]
-    found = run(minimal, "shop-query-latest-changes", rows)
+    found = run(TABLE, latest_changes_sql(DATABASE, TABLE), rows)
     assert [int(row[1]) for row in found] == list(range(120, 20, -1))
 
 
-def test_rows_are_counted_per_folder(minimal: Graph) -> None:
+def test_counts_rows_per_partition() -> None:
     rows = [Row("a", 1), Row("b", 1, op="REMOVE")]
-    assert run(minimal, "shop-query-rows-per-partition", rows) == [("2026", "11", "23", 2)]
+    assert run(TABLE, rows_per_partition_sql(DATABASE, TABLE), rows) == [("2026", "11", "23", 2)]
 
 
 CHANGES = st.lists(
@@ -224,8 +221,8 @@ CHANGES = st.lists(
 
 @settings(derandomize=True, database=None, deadline=None, max_examples=40)
 @given(CHANGES, st.integers(1, 200), st.randoms(use_true_random=False))
-def test_any_shuffled_and_repeated_stream_of_changes_gives_the_last_state_of_each_item(
-    minimal: Graph, stream: list[tuple[str, str, int]], start: int, random: Any
+def test_any_shuffled_stream_with_duplicates_gives_the_last_state(
+    stream: list[tuple[str, str, int]], start: int, random: Any
 ) -> None:
     rows: list[Row] = []
     expected: dict[str, list[tuple[str, int]]] = {}
@@ -234,4 +231,4 @@ def test_any_shuffled_and_repeated_stream_of_changes_gives_the_last_state_of_eac
         expected[item] = [] if op == "REMOVE" else [(item, number)] * count
         rows += written * random.randint(1, 3)
     random.shuffle(rows)
-    assert current(minimal, *rows) == sorted(itertools.chain(*expected.values()))
+    assert current(*rows) == sorted(itertools.chain(*expected.values()))

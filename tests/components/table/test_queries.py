@@ -1,0 +1,51 @@
+"""SQL texts of the current state and of the saved queries."""
+
+from streaming_etl import PartitionArgs
+from streaming_etl.components.table.queries import (
+    current_state_sql,
+    latest_changes_sql,
+    rows_per_partition_sql,
+)
+from tests.support.expected_sql import CURRENT, LATEST_CHANGES, ROWS_PER_PARTITION
+from tests.support.pipeline_settings import lake_table
+
+DATABASE = "shop_test"
+
+
+def test_queries_of_the_minimal_table() -> None:
+    table = lake_table()
+    assert current_state_sql(DATABASE, table) == CURRENT
+    assert latest_changes_sql(DATABASE, table) == LATEST_CHANGES
+    assert rows_per_partition_sql(DATABASE, table) == ROWS_PER_PARTITION
+
+
+def test_the_current_state_of_csv_casts_the_columns() -> None:
+    selected = (
+        'SELECT NULLIF("id", \'\') AS "id",'
+        ' CAST(NULLIF("total", \'\') AS decimal(10,2)) AS "total",'
+        ' CAST(NULLIF("created", \'\') AS timestamp) AS "created",'
+        ' "year", "month", "day",'
+        ' NULLIF("_sequence_number", \'\') AS "_sequence_number",'
+        ' CAST(NULLIF("_changed_at", \'\') AS timestamp) AS "_changed_at"'
+    )
+    sql = current_state_sql(DATABASE, lake_table(format="csv"))
+    assert sql.splitlines() == [selected, *CURRENT.splitlines()[1:]]
+
+
+def test_the_current_state_without_columns_selects_every_crawled_column() -> None:
+    sql = current_state_sql(DATABASE, lake_table(None, catalog="crawler"))
+    assert sql.splitlines() == ["SELECT *", *CURRENT.splitlines()[1:]]
+
+
+def test_queries_have_a_placeholder_for_an_injected_key() -> None:
+    keys = {"store_id": [], "kind": ["a"]}
+    table = lake_table(partitions=PartitionArgs(dynamic_partition_keys=keys))
+    source, where = 'FROM "shop_test"."orders"', "WHERE \"store_id\" = '<store_id>'"
+
+    def expected(sql: str, indent: str = "") -> str:
+        listed = sql.replace('"year", "month"', '"store_id", "kind", "year", "month"')
+        return listed.replace(source, f"{source}\n{indent}{where}")
+
+    assert current_state_sql(DATABASE, table) == expected(CURRENT, "  ")
+    assert latest_changes_sql(DATABASE, table) == expected(LATEST_CHANGES)
+    assert rows_per_partition_sql(DATABASE, table) == expected(ROWS_PER_PARTITION)
