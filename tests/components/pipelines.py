@@ -1,10 +1,9 @@
-"""Pipelines for the tests: a minimal one, its variations, and what a refused one leaves behind.
+"""Graphs of pipelines for the tests: a minimal one, its variations, and problems.
 
-The pipeline is called `shop` and its table `orders`, so that a name tells where it comes from.
+The pipeline is `shop` and its table `orders`, so that names differ by their origin.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from streaming_etl import (
     StreamingEtlPipeline,
     StreamingEtlPipelineArgs,
 )
+from streaming_etl.components.settings.validation import Problem
 from streaming_etl.stack.outputs import ROOT, read_config
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import ACCOUNT_ID, REGION, Graph, build
@@ -32,7 +32,7 @@ Tables = dict[str, dict[str, Any]]
 
 
 def existing_table(view: str | None = "NEW_AND_OLD_IMAGES", name: str = "orders") -> Tables:
-    """What AWS tells of a table that is already there; `view` None: its stream is off."""
+    """AWS's description of an existing table; with `view` None its stream is disabled."""
     arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}"
     described = {"name": name, "arn": arn, "streamEnabled": view is not None}
     if view is not None:
@@ -59,7 +59,7 @@ class Pipelines:
     def args(
         self, module: str = TYPED, module_name: str = "shop.py", **settings: Any
     ) -> StreamingEtlPipelineArgs:
-        """The three settings that must be given, and `settings`."""
+        """The required settings, and `settings`."""
         given = {
             "table_name": "orders",
             "transform_module": self.module(module, module_name),
@@ -87,39 +87,24 @@ class Pipelines:
             self.built[key] = build(program, preview=preview, tables=tables)
         return self.built[key]
 
-    def config_refusal(self, **settings: Any) -> str:
-        """The same of a pipeline in the stack's config, whose groups are maps."""
-        given = {
-            "table_name": "orders",
-            "transform_module": self.module(),
-            "partitions": {},
-            **settings,
-        }
+    def problems(
+        self, name: str = "shop", *, tables: Tables | None = None, **settings: Any
+    ) -> list[Problem]:
+        """Problems of an invalid pipeline, which creates no resource."""
         graph = Graph()
-        with pytest.raises(SettingsError) as refused:
-            program_graph({"streaming-etl:tables": json.dumps({"shop": given})}, into=graph)
-        assert graph.nodes == []
-        return str(refused.value)
-
-    def group_refusal(self, group: str, given: dict[str, Any]) -> str:
-        """The same of settings in `group` ("" is the pipeline's own), without their path."""
-        path = f"tables.shop.{group}: " if group else "tables.shop: "
-        refusal = self.config_refusal(**({group: given} if group else given))
-        assert refusal.startswith(path)
-        return refusal.removeprefix(path)
-
-    def refusal(self, name: str = "shop", *, tables: Tables | None = None, **settings: Any) -> str:
-        """The whole message by which a pipeline is refused, before any resource exists."""
-        graph = Graph()
-        with pytest.raises(SettingsError) as refused:
+        with pytest.raises(SettingsError) as error:
             build(
                 lambda: StreamingEtlPipeline(name, self.args(**settings)),
                 tables=tables,
                 into=graph,
             )
-        # An existing table is looked up below its stage, which is a name and no resource.
+        # The stage of an existing table is registered before the table is read; it is no resource.
         assert [node.name for node in graph.nodes if node.custom or tables is None] == []
-        return str(refused.value)
+        return error.value.problems
+
+    def refusal(self, name: str = "shop", *, tables: Tables | None = None, **settings: Any) -> str:
+        """The text of these problems."""
+        return str(SettingsError(self.problems(name, tables=tables, **settings)))
 
 
 def dev_config() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Names: whatever DynamoDB and the pipeline allow, AWS takes what derives from it."""
+"""Names derived from any valid table and pipeline name are legal in AWS."""
 
 import re
 
@@ -8,11 +8,12 @@ from streaming_etl import BackfillArgs
 from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import Pipelines, dev_stack
 from tests.components.provider_types import arguments_of
+from tests.support.problems import places
 
-# Pulumi appends `-` and seven characters to a name that it makes up.
+# Pulumi appends `-` and seven characters to a generated name.
 SUFFIX = 8
 
-# Characters in the names that AWS takes, of what Pulumi names.
+# Longest names of resources that Pulumi names.
 AUTO_NAMED = {
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
     "aws:s3/bucket:Bucket": 63,
@@ -39,7 +40,7 @@ AUTO_NAMED = {
     "aws:sns/topic:Topic": 256,
 }
 
-# And of what the components name.
+# Legal names of resources that the components name.
 NAMED = {
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
     "aws:dynamodb/table:Table": r"[a-zA-Z0-9_.-]{3,255}",
@@ -58,18 +59,18 @@ LONGEST = "a" * 35
 
 
 def illegal_names(graph: Graph) -> list[str]:
-    """Every resource whose name AWS would refuse, and every type whose limit nobody knows."""
-    found = []
+    """Resources whose name AWS rejects; KeyError for a type without a known limit."""
+    illegal = []
     for node in graph.custom:
         if "name" in node.inputs:
             if not re.fullmatch(NAMED[node.type], node.inputs["name"]):
-                found.append(f"{node.type} {node.inputs['name']}")
+                illegal.append(f"{node.type} {node.inputs['name']}")
         elif "name" in arguments_of(node.type):
             if len(node.name) + SUFFIX > AUTO_NAMED[node.type]:
-                found.append(f"{node.type} {node.name}")
+                illegal.append(f"{node.type} {node.name}")
         elif node.type == "aws:s3/bucket:Bucket" and not re.fullmatch(r"[a-z0-9-]+", node.name):
-            found.append(f"{node.type} {node.name}")
-    return found
+            illegal.append(f"{node.type} {node.name}")
+    return illegal
 
 
 def test_the_names_of_the_example_stack_are_legal() -> None:
@@ -80,39 +81,17 @@ def test_the_names_of_the_longest_pipeline_are_legal(pipelines: Pipelines) -> No
     assert len(LONGEST) == 35
     graph = pipelines.build(LONGEST, catalog="crawler", backfill=BackfillArgs(enabled=True))
     assert illegal_names(graph) == []
-    # The name that sets the limit has no character to spare.
+    # The longest name has exactly the limit.
     assert len(f"{LONGEST}-catalog-crawler-role") + SUFFIX == AUTO_NAMED["aws:iam/role:Role"]
 
 
-@pytest.mark.parametrize(
-    ("table_name", "glue_name"),
-    [
-        ("orders", "orders"),
-        ("Orders", "orders"),
-        ("my-app.Orders_v2", "my_app_orders_v2"),
-        ("123", "123"),
-        ("A" * 240, "a" * 240),
-        # Cut, and told apart by a hash of the whole name.
-        ("A" * 255, "a" * 231 + "_ae53ef4f"),
-        ("A" * 254 + "B", "a" * 231 + "_d39a8fc3"),
-    ],
-)
-def test_any_name_of_a_table_makes_a_legal_lake_table(
-    pipelines: Pipelines, table_name: str, glue_name: str
-) -> None:
-    graph = pipelines.build(table_name=table_name)
-    assert graph["shop-source-table"].inputs["name"] == table_name
-    outputs = graph.exports["pipeline"]
-    assert (outputs["table"], outputs["view"]) == (glue_name, f"{glue_name}_current")
-    for name in ("shop-catalog-table", "shop-query-view"):
-        assert re.fullmatch(NAMED[graph[name].type], graph[name].inputs["name"])
-
-
-def test_the_longest_table_name_leaves_the_prefixes_legal(pipelines: Pipelines) -> None:
+def test_any_table_name_gives_legal_names_and_prefixes(pipelines: Pipelines) -> None:
     graph = pipelines.build(LONGEST, table_name="A" * 255)
+    assert illegal_names(graph) == []
+    assert graph[f"{LONGEST}-source-table"].inputs["name"] == "A" * 255
     destination = graph[f"{LONGEST}-delivery-stream"].inputs["extendedS3Configuration"]
     for prefix in (destination["prefix"], destination["errorOutputPrefix"]):
-        # The longest of Firehose's error types; time patterns are as long as what they become.
+        # The longest of Firehose's error types; a time pattern is as long as its value.
         evaluated = prefix.replace("!{firehose:error-output-type}", "format-conversion-failed")
         evaluated = re.sub(r"!{timestamp:([^}]*)}", r"\1", evaluated)
         assert "!" not in evaluated
@@ -120,53 +99,5 @@ def test_the_longest_table_name_leaves_the_prefixes_legal(pipelines: Pipelines) 
         assert len(evaluated) <= 512
 
 
-NO_NAME = (
-    " is no pipeline name: a-z 0-9 and single - between them, a letter first, because bucket names"
-    " derive from it; use lower case."
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("Orders", "orders_v2", "orders.v2", "-orders", "orders-", "or--ders", "1orders"),
-        *("", "órders", "orders\n", "my orders"),
-    ],
-)
-def test_a_pipeline_name_that_makes_no_bucket_name_is_refused(
-    pipelines: Pipelines, name: str
-) -> None:
-    assert pipelines.refusal(name) == f"name={name!r}{NO_NAME}"
-
-
-def test_a_pipeline_name_that_is_no_text_is_refused(pipelines: Pipelines) -> None:
-    assert pipelines.refusal(7) == f"name=7{NO_NAME}"  # type: ignore[arg-type]
-
-
-def test_a_pipeline_name_too_long_for_the_names_derived_from_it_is_refused(
-    pipelines: Pipelines,
-) -> None:
-    assert pipelines.refusal("a" * 36) == (
-        f"name='{'a' * 36}' is too long: 36 characters, and AWS names derived from it leave room"
-        " for 35; use 35 or fewer."
-    )
-
-
-@pytest.mark.parametrize("name", ["ab", "a" * 256, "my orders", "orders/eu", "", None, 7])
-def test_a_table_name_that_dynamodb_does_not_know_is_refused(
-    pipelines: Pipelines, name: object
-) -> None:
-    assert pipelines.refusal(table_name=name) == (
-        f"table_name={name!r} is no DynamoDB table name: 3 to 255 of a-z A-Z 0-9 _ . -;"
-        " use the table's name."
-    )
-
-
-@pytest.mark.parametrize("field", ["glue_table_name", "database_name"])
-@pytest.mark.parametrize("name", ["Orders", "my-orders", "", "a" * 241, 5])
-def test_a_name_that_glue_would_change_is_refused(
-    pipelines: Pipelines, field: str, name: str
-) -> None:
-    assert pipelines.refusal(**{field: name}) == (
-        f"{field}={name!r} is no Glue name: a-z 0-9 _, at most 240; use lower case."
-    )
+def test_rejects_an_invalid_pipeline_name(pipelines: Pipelines) -> None:
+    assert places(pipelines.problems("Orders")) == [("", "name", "pipeline-name")]

@@ -10,7 +10,7 @@ from tests.support.expected_sql import CURRENT, LATEST_CHANGES, ROWS_PER_PARTITI
 QUERIES = {
     "shop-query-current-state": {
         "name": "shop-current-state",
-        "description": "The items as they are now",
+        "description": "Current state of each item",
         "database": "shop_test",
         "workgroup": "shop-test",
         "query": CURRENT,
