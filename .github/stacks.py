@@ -73,7 +73,7 @@ def previews(directory: Path, variables: Mapping[str, str]) -> list[dict[str, st
 
 
 def pulumi_version(directory: Path) -> str:
-    """The pinned version of the SDK, which is the version of the CLI."""
+    """Pinned version of the SDK, and so of the CLI."""
     lock = (directory / "requirements.txt").read_text()
     match = re.search(r"^pulumi==([0-9.]+)", lock, re.MULTILINE)
     if match is None:

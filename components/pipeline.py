@@ -1,4 +1,4 @@
-"""The component: from a DynamoDB table to a queryable lake table."""
+"""The component StreamingEtlPipeline, which joins the stages."""
 
 import dataclasses
 import inspect
@@ -8,7 +8,7 @@ from typing import Any, Optional
 import pulumi
 from pulumi.provider.experimental.util import camel_case
 
-from streaming_etl.components.monitoring.monitoring import Monitoring, Watched
+from streaming_etl.components.monitoring.monitoring import MonitoredResources, Monitoring
 from streaming_etl.components.packaging.wheels import carried_packages
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stack_config import args_from_config
@@ -20,20 +20,20 @@ from streaming_etl.components.stages.forwarder import Forwarder
 from streaming_etl.components.stages.iam import look_up_account
 from streaming_etl.components.stages.lake import Lake
 from streaming_etl.components.stages.query import Query
-from streaming_etl.components.stages.references import Pipeline
+from streaming_etl.components.stages.references import PipelineContext
 from streaming_etl.components.stages.source import Source
 from streaming_etl.components.table.lake_table import resolve
 from streaming_etl.components.table.module_imports import require_imports
 
 
 class StreamingEtlPipeline(pulumi.ComponentResource):
-    """Pipeline from a DynamoDB table to an Athena table.
+    """Everything between a DynamoDB table and a lake table that Athena queries.
 
-    name: at most 35 of a-z 0-9 -, unique in the stack; the prefix of all resource names.
-    args: the settings, or a dict of them, as a program in another language passes them. They and
-    the transform module are checked before any resource exists.
+    name: at most 35 of a-z 0-9 -, unique in the stack; the prefix of every resource's name.
+    args: the settings; as a dict when the program is in another language.
 
-    Raises SettingsError.
+    Raises SettingsError before any resource is created when settings or transform module are
+    invalid.
     """
 
     bucket: pulumi.Output[str]
@@ -41,7 +41,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     database: pulumi.Output[str]
     """Glue database."""
     table: pulumi.Output[str]
-    """Glue table of the change log."""
+    """Glue table with the rows of all changes."""
     view: Optional[pulumi.Output[str]]
     """Athena view of the current state; none without COLUMNS or with injected partition keys."""
     workgroup: pulumi.Output[str]
@@ -57,15 +57,16 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     source_stream_arn: pulumi.Output[str]
     """ARN of its stream."""
     failed_batches_location: pulumi.Output[str]
-    """Location of failed batches, which the forwarder dead-lettered."""
+    """S3 location of failed batches, complete."""
     errors_location: pulumi.Output[str]
-    """Location of error records, of changes that the transform or Firehose rejected."""
+    """S3 location of error records of the transform and of Firehose, complete."""
     alarm_topic_arn: pulumi.Output[str]
     """SNS topic of the alarms."""
     failure_events_topic_arn: pulumi.Output[str]
-    """SNS topic with each dead-lettered object and each failed crawl; it has no subscription."""
+    """SNS topic with a message for each dead-lettered object and each failed crawl; it has no
+    subscription."""
     dashboard: Optional[pulumi.Output[str]]
-    """Name of the CloudWatch dashboard, if there is one."""
+    """Name of the CloudWatch dashboard; none with `monitoring.dashboard: false`."""
     crawler: Optional[pulumi.Output[str]]
     """Glue crawler; none with projection."""
     backfill_state_machine_arn: Optional[pulumi.Output[str]]
@@ -95,7 +96,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)
-        pipeline = Pipeline(
+        pipeline = PipelineContext(
             name=name,
             args=args,
             module=module,
@@ -122,7 +123,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 child,
             )
         query = Query(pipeline, lake.bucket, catalog.entry, child)
-        watched = Watched(
+        resources = MonitoredResources(
             forwarder=forwarder.function,
             mapping_id=forwarder.mapping_id,
             transform=delivery.transform,
@@ -133,7 +134,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             crawler_name=catalog.crawler_name,
             state_machine_arn=backfill.state_machine_arn if backfill else None,
         )
-        monitoring = Monitoring(pipeline, watched, child)
+        monitoring = Monitoring(pipeline, resources, child)
 
         self.bucket = lake.bucket.name
         self.database = catalog.entry.database_name
@@ -155,8 +156,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.backfill_location = backfill.location if backfill else None
         self.region = pulumi.Output.from_input(pipeline.account.region)
         self.settings = pulumi.Output.from_input(plain_data(args))
-        # By the names that the SDK of every language has.
-        self.register_outputs({camel_case(name): it for name, it in self.outputs.items()})
+        # In camelCase, as the SDKs of other languages read them.
+        self.register_outputs({camel_case(key): value for key, value in self.outputs.items()})
 
     @property
     def outputs(self) -> dict[str, Optional[pulumi.Output[Any]]]:

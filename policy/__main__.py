@@ -1,4 +1,4 @@
-"""The policy pack, run by Pulumi in this folder: `pulumi preview --policy-pack policy`."""
+"""Entry point of the policy pack, which Pulumi runs in this folder."""
 
 from pulumi_policy import PolicyPack
 from rules.pack import policies

@@ -21,14 +21,8 @@ ACCOUNT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
     max_pool_connections=32,
 )
-EMBEDDED_CONFIG = Config(
-    proxies={},
-    connect_timeout=5,
-    read_timeout=60,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    s3={"addressing_style": "path"},
-    inject_host_prefix=False,
-    max_pool_connections=32,
+EMBEDDED_CONFIG = ACCOUNT_CONFIG.merge(
+    Config(proxies={}, s3={"addressing_style": "path"}, inject_host_prefix=False)
 )
 
 
@@ -40,12 +34,11 @@ class Clients:
 
     def __init__(self, endpoint: Optional[str], region: str) -> None:
         if endpoint is not None and urlparse(endpoint).hostname not in LOOPBACK:
-            raise CommandError(
+            message = (
                 f"--endpoint-url must be an embedded AWS on this machine, such as "
-                f"http://127.0.0.1:4566 (got {endpoint}). Omit it to use an AWS account.",
-                code="endpoint-not-local",
-                endpoint=endpoint,
+                f"http://127.0.0.1:4566 (got {endpoint}). Omit it to use an AWS account."
             )
+            raise CommandError(message, code="endpoint-not-local", endpoint=endpoint)
         self.endpoint = endpoint
         self.region = region
         self._lock = threading.Lock()

@@ -72,12 +72,8 @@ def read_config(directory: Path, stack: str = "dev") -> StackConfig:
     path = directory / f"Pulumi.{stack}.yaml"
     if not path.exists():
         known = stacks_in(directory)
-        raise CommandError(
-            f"There is no {path.name}; the stacks here are {', '.join(known)}.",
-            code="unknown-stack",
-            stack=stack,
-            known=known,
-        )
+        message = f"There is no {path.name}; the stacks here are {', '.join(known)}."
+        raise CommandError(message, code="unknown-stack", stack=stack, known=known)
     return StackConfig(project, stack, _values(path, project))
 
 
@@ -85,25 +81,26 @@ def _values(path: Path, project: str) -> dict[str, str]:
     try:
         document = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
-        raise _invalid_yaml(path.name, error) from None
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else None
+        message = (
+            f"{path.name} must be YAML (line {line}: {getattr(error, 'problem', error)}). Correct "
+            "the file."
+        )
+        raise CommandError(message, code="invalid-yaml", file=path.name, line=line) from None
     config = (document.get("config") or {}) if isinstance(document, Mapping) else document
     if not isinstance(config, Mapping):
-        raise CommandError(
-            f"{path.name}: `config:` must be a map of settings. Write one.",
-            code="config-not-a-map",
-            file=path.name,
-        )
+        message = f"{path.name}: `config:` must be a map of settings. Write one."
+        raise CommandError(message, code="config-not-a-map", file=path.name)
     values = {}
     for name, value in config.items():
         key = str(name) if ":" in str(name) else f"{project}:{name}"
         if isinstance(value, Mapping) and set(value) == {"secure"}:
-            raise CommandError(
+            message = (
                 f"{path.name}: {key} is a secret, which only Pulumi can decrypt. Use a stack "
-                "without secrets.",
-                code="secret-in-config",
-                file=path.name,
-                key=key,
+                "without secrets."
             )
+            raise CommandError(message, code="secret-in-config", file=path.name, key=key)
         _require_known(path.name, project, key)
         # Pulumi reads dates and times as text.
         values[key] = value if isinstance(value, str) else json.dumps(value, default=str)
@@ -122,18 +119,3 @@ def _require_known(file: str, project: str, key: str) -> None:
             key=key,
             suggestion=f"{project}:{near[0]}",
         )
-
-
-def _invalid_yaml(file: str, error: yaml.YAMLError) -> CommandError:
-    where, problem = file, " ".join(str(error).split())
-    line = column = None
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
-        where, problem = f"{file}, line {line}, column {column}", str(error.problem)
-    return CommandError(
-        f"{where}: invalid YAML: {problem}. Correct the file.",
-        code="invalid-yaml",
-        file=file,
-        line=line,
-        column=column,
-    )

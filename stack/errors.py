@@ -1,13 +1,4 @@
-"""Errors and exit codes of all commands.
-
-| exit code | meaning                                                        |
-| --------- | -------------------------------------------------------------- |
-| 0         | done                                                           |
-| 1         | failed; the reason is on the standard error                    |
-| 2         | wrong usage                                                    |
-| 3         | done in part; the result lists what is left for review         |
-| 130       | interrupted; the same command continues where this one stopped |
-"""
+"""Errors and exit codes of all commands."""
 
 from typing import Any
 
@@ -18,6 +9,7 @@ EXIT_USAGE = 2
 EXIT_PARTIAL = 3
 EXIT_INTERRUPTED = 130
 
+# The exit codes of every command; `streaming-etl --help` shows this text.
 EXIT_CODES = (
     "Exit codes: 0 done; 1 failed, with the reason on the standard error; 2 wrong usage; 3 done in "
     "part, and the result lists what is left for review; 130 interrupted, and the same command "

@@ -66,13 +66,11 @@ class DeployedPipeline:
         required = [key for key, field in fields.items() if field.default is dataclasses.MISSING]
         missing = [key for key in required if values.get(key) is None]
         if missing:
-            raise CommandError(
+            message = (
                 f"The outputs of the pipeline {name} lack {', '.join(missing)}. Export "
-                "`pipeline.outputs` in the program and run `pulumi up`.",
-                code="missing-outputs",
-                pipeline=name,
-                missing=missing,
+                "`pipeline.outputs` in the program and run `pulumi up`."
             )
+            raise CommandError(message, code="missing-outputs", pipeline=name, missing=missing)
         return cls(name=name, **{key: values[key] for key in fields if key in values})
 
     @property
@@ -93,8 +91,8 @@ class DeployedPipeline:
             return args_from_config(self.name, self.settings)
         except SettingsError as error:
             raise CommandError(
-                f"The output `settings` is invalid: {error} Run `pulumi up` with the installed "
-                "version of streaming-etl.",
+                "The output `settings` must be valid. Run `pulumi up` with the installed version of"
+                f" streaming-etl: {error}",
                 code="invalid-settings",
                 source="outputs",
                 problems=error.problems,
@@ -136,13 +134,11 @@ class DeployedStack:
         """Return the pipeline of that name; raises CommandError when there is none."""
         known = _pipeline_names(self.exports)
         if name not in known:
-            raise CommandError(
+            message = (
                 f"The stack {self.name} has no pipeline {name}; it has "
-                f"{', '.join(known) or 'none'}.",
-                code="unknown-pipeline",
-                pipeline=name,
-                known=known,
+                f"{', '.join(known) or 'none'}."
             )
+            raise CommandError(message, code="unknown-pipeline", pipeline=name, known=known)
         return DeployedPipeline.from_outputs(name, self.exports[name])
 
     def clients(self, pipeline: DeployedPipeline) -> Clients:
@@ -206,12 +202,11 @@ def _embedded_outputs(endpoint_url: str) -> dict[str, Any]:
 def _pulumi_outputs(stack: str) -> dict[str, Any]:
     pulumi = shutil.which("pulumi")
     if pulumi is None:
-        raise CommandError(
+        message = (
             "pulumi is not on the PATH. Install it, or pass --outputs with a file made by "
-            f"`pulumi stack output --json --stack {stack}`.",
-            code="pulumi-not-installed",
-            stack=stack,
+            f"`pulumi stack output --json --stack {stack}`."
         )
+        raise CommandError(message, code="pulumi-not-installed", stack=stack)
     # Without --show-secrets: no output of a pipeline is a secret.
     command = [pulumi, "stack", "output", "--json", "--non-interactive", "--stack", stack]
     process = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,7 +1,6 @@
 """Run a stack's program under mocks and return its resource graph."""
 
 import contextlib
-import gc
 import runpy
 import sys
 from collections.abc import Iterator, Mapping
@@ -71,16 +70,11 @@ def program_graph(
 
 @contextlib.contextmanager
 def program_environment(directory: Path) -> Iterator[None]:
-    """Run the block in a program's directory, first on `sys.path`.
-
-    Turns garbage collection on again where the program turned it off.
-    """
-    path, collecting = list(sys.path), gc.isenabled()
+    """Run the block in a program's directory, first on `sys.path`."""
+    path = list(sys.path)
     sys.path.insert(0, str(directory))
     try:
         with contextlib.chdir(directory):
             yield
     finally:
         sys.path[:] = path
-        if collecting:
-            gc.enable()

@@ -1,6 +1,6 @@
-"""The alarms of a pipeline as data: what each watches, from when on it rings, and when it exists.
+"""The alarms of a pipeline as plain data.
 
-What each means and what to do is told in docs/runbook.md, in the section called after its kind.
+docs/runbook.md has a section for each alarm, with the alarm's name as its heading.
 """
 
 from collections.abc import Iterator
@@ -12,259 +12,264 @@ from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 PERIOD_SECONDS = 300
 
-# The namespace in which the handlers and the log metric filter count.
 METRIC_NAMESPACE = "StreamingEtl"
-# The line by which handlers/transform.py tells of a change that it set aside.
-REFUSED_PATTERN = '{ $.message = "change failed" }'
+"""Namespace of the handlers' metrics and of the metric of failed changes."""
+FAILED_CHANGE_PATTERN = '{ $.message = "change failed" }'
+"""The log line that handlers/transform.py writes for each failed change."""
+WARM_UP_MINUTES = 60
+"""Time for a new event source mapping to start polling and to report metrics."""
 
-Subject = Literal["mapping", "forwarder", "transform", "counts", "log", "stream", "rule", "machine"]
+MetricSource = Literal[
+    "mapping",
+    "forwarder",
+    "transform",
+    "transform_counts",
+    "transform_log",
+    "delivery_stream",
+    "event_rule",
+    "state_machine",
+]
 
-# Whose metrics they are, and the dimension that tells one subject's from another's.
-SUBJECTS: dict[Subject, tuple[str, str | None]] = {
+METRIC_SOURCES: dict[MetricSource, tuple[str, str | None]] = {
     "mapping": ("AWS/Lambda", "EventSourceMappingUUID"),
     "forwarder": ("AWS/Lambda", "FunctionName"),
     "transform": ("AWS/Lambda", "FunctionName"),
-    # What the transform counts itself.
-    "counts": (METRIC_NAMESPACE, "FunctionName"),
-    # What a filter counts of its log: that metric carries the pipeline in its name.
-    "log": (METRIC_NAMESPACE, None),
-    "stream": ("AWS/Firehose", "DeliveryStreamName"),
-    "rule": ("AWS/Events", "RuleName"),
-    "machine": ("AWS/States", "StateMachineArn"),
+    # Metrics that the transform writes to its log in the embedded metric format.
+    "transform_counts": (METRIC_NAMESPACE, "FunctionName"),
+    # The metric of a log metric filter has no dimension; its name contains the pipeline's.
+    "transform_log": (METRIC_NAMESPACE, None),
+    "delivery_stream": ("AWS/Firehose", "DeliveryStreamName"),
+    "event_rule": ("AWS/Events", "RuleName"),
+    "state_machine": ("AWS/States", "StateMachineArn"),
 }
-
-# Most minutes until a new event source mapping polls and its metrics arrive, amply.
-WARM_UP_MINUTES = 60
+"""Namespace of each source's metrics, and their dimension."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """Rings when the metric, over five minutes, is above `threshold` in `failing` of `periods`."""
+    """A CloudWatch alarm on the metric's statistic over five minutes."""
 
-    kind: str
-    """Ends the logical name, and is the heading of its section in docs/runbook.md."""
-    meaning: str
-    """What has happened, and until when something can be done: stands in the message."""
-    subject: Subject
+    name: str
+    """Ends the resource's name, and is the heading of the section in docs/runbook.md."""
+    description: str
+    """What has happened, and how long there is time to act; part of the alarm's description."""
+    metric_source: MetricSource
     metric: str
     statistic: str = "Sum"
     threshold: float = 0
-    below: bool = False
-    """Rings below the threshold instead."""
-    failing: int = 1
-    periods: int = 1
-    missing_rings: bool = False
-    """No data is the failure; otherwise it is no traffic."""
-    lasts: bool = True
-    """A state whose end is told too. Otherwise something was set aside, and lies there still when
-    nothing more is: an all-clear would be untrue."""
+    comparison: Literal["GreaterThanThreshold", "LessThanThreshold"] = "GreaterThanThreshold"
+    datapoints_to_alarm: int = 1
+    evaluation_periods: int = 1
+    treat_missing_as_breaching: bool = False
+    """Missing data is the failure; for the other alarms it means no traffic."""
+    notify_on_ok: bool = True
+    """False where something was dead-lettered: it is still there when the alarm returns to OK."""
 
 
 def alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> list[Alarm]:
-    """Every alarm of a pipeline with these settings, in the order of the flow."""
+    """Return every alarm of a pipeline, in the order of the data flow."""
     return [
-        *_forwarding(args),
-        *_transforming(args, pipeline, stack),
-        *_delivering(args),
-        *_cataloguing(args),
-        *_backfilling(args),
+        *_forwarder_alarms(args),
+        *_transform_alarms(args, pipeline, stack),
+        *_delivery_alarms(args),
+        *_catalog_alarms(args),
+        *_backfill_alarms(args),
     ]
 
 
-def refused_metric(pipeline: str, stack: str) -> str:
-    """The metric of the transform's refusals; a filter's metric without dimensions needs a name
-    of its own."""
-    return f"changes-refused/{pipeline}/{stack}"
+def failed_changes_metric(pipeline: str, stack: str) -> str:
+    """Return the name of the metric of failed changes, unique per pipeline and stack."""
+    return f"changes-failed/{pipeline}/{stack}"
 
 
-def _forwarding(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
+def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
     yield Alarm(
-        kind="not-polling",
-        meaning="Lambda does not read the stream, which forgets a change after 24 h.",
-        subject="mapping",
+        name="not-polling",
+        description="Lambda does not read the stream, which keeps a change for 24 hours.",
+        metric_source="mapping",
         metric="PolledEventCount",
-        # An empty poll counts 0: only a mapping that is off, or may not read, counts nothing.
-        below=True,
-        failing=3,
-        periods=3,
-        missing_rings=True,
+        # An empty poll counts 0. Only a disabled or unauthorized mapping reports nothing.
+        comparison="LessThanThreshold",
+        datapoints_to_alarm=3,
+        evaluation_periods=3,
+        treat_missing_as_breaching=True,
     )
     yield Alarm(
-        kind="late-forwarding",
-        meaning="The forwarder is behind the stream, which forgets a change after 24 h.",
-        subject="forwarder",
+        name="iterator-age",
+        description="The forwarder is behind the stream, which keeps a change for 24 hours.",
+        metric_source="forwarder",
         metric="IteratorAge",
         statistic="Maximum",
         threshold=iterator_age_threshold(args.monitoring, args.forwarder) * 1000,
     )
     yield Alarm(
-        kind="forwarder-errors",
-        meaning="The forwarder keeps failing; what it gives up is set aside whole.",
-        subject="forwarder",
+        name="forwarder-errors",
+        description="The forwarder fails repeatedly. Batches without success are dead-lettered.",
+        metric_source="forwarder",
         metric="Errors",
-        # Lambda tries again by itself: one failure alone wakes nobody.
-        failing=2,
-        periods=3,
+        # Lambda retries: a single failure needs no action.
+        datapoints_to_alarm=2,
+        evaluation_periods=3,
     )
     yield Alarm(
-        kind="forwarder-throttles",
-        meaning="Lambda keeps holding the forwarder back: the account's concurrency is used up.",
-        subject="forwarder",
+        name="forwarder-throttles",
+        description="The forwarder is throttled: the account's concurrency limit is reached.",
+        metric_source="forwarder",
         metric="Throttles",
-        failing=2,
-        periods=3,
+        datapoints_to_alarm=2,
+        evaluation_periods=3,
     )
     yield Alarm(
-        kind="given-up",
-        meaning="Changes were given up: whole batches lie below the failed-batches location.",
-        subject="mapping",
+        name="retries-exhausted",
+        description="Retries of changes are exhausted. Their batches are in the failed-batches"
+        " location, complete.",
+        metric_source="mapping",
         metric="OnFailureDestinationDeliveredEventCount",
-        lasts=False,
+        notify_on_ok=False,
     )
     yield Alarm(
-        kind="dropped",
-        meaning="Changes were dropped without being set aside: they are in the stream for 24 h"
-        " only.",
-        subject="mapping",
+        name="changes-lost",
+        description="Changes were dropped without being dead-lettered. They are only in the stream,"
+        " for 24 hours.",
+        metric_source="mapping",
         metric="DroppedEventCount",
-        lasts=False,
+        notify_on_ok=False,
     )
-    yield _event("failed-batches", "Batches that the forwarder gave up lie in the bucket, whole.")
+    yield _event_alarm("failed-batches", "Failed batches of the forwarder are in the bucket.")
 
 
-def _transforming(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> Iterator[Alarm]:
+def _transform_alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> Iterator[Alarm]:
     """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+    seconds = args.transform.timeout_seconds
+    percent = args.monitoring.max_transform_duration_percent
     yield Alarm(
-        kind="transform-errors",
-        meaning="The transform keeps failing as a whole; after its retries Firehose sets the"
-        " records aside.",
-        subject="transform",
+        name="transform-errors",
+        description="The transform function fails repeatedly. Firehose dead-letters the records"
+        " after its retries.",
+        metric_source="transform",
         metric="Errors",
-        failing=2,
-        periods=3,
+        datapoints_to_alarm=2,
+        evaluation_periods=3,
     )
     yield Alarm(
-        kind="transform-throttles",
-        meaning="Lambda keeps holding the transform back; after its retries Firehose sets the"
-        " records aside.",
-        subject="transform",
+        name="transform-throttles",
+        description="The transform function is throttled. Firehose dead-letters the records after"
+        " its retries.",
+        metric_source="transform",
         metric="Throttles",
-        failing=2,
-        periods=3,
-    )
-    seconds, percent = (
-        args.transform.timeout_seconds,
-        args.monitoring.max_transform_duration_percent,
+        datapoints_to_alarm=2,
+        evaluation_periods=3,
     )
     yield Alarm(
-        kind="transform-slow",
-        meaning=f"The transform takes {percent} percent of its {seconds} s and more: the call that"
-        " takes all of them fails.",
-        subject="transform",
+        name="transform-duration",
+        description=f"Calls of the transform function take more than {percent} percent of its"
+        f" timeout of {seconds} seconds.",
+        metric_source="transform",
         metric="Duration",
         statistic="Maximum",
         threshold=seconds * percent * 10,
-        failing=2,
-        periods=3,
+        datapoints_to_alarm=2,
+        evaluation_periods=3,
     )
     yield Alarm(
-        kind="refused",
-        meaning="The transform refused changes: each lies whole below the errors location.",
-        # Firehose has no metric for ProcessingFailed: this is the transform's own word.
-        subject="log",
-        metric=refused_metric(pipeline, stack),
-        lasts=False,
+        name="transform-failed",
+        description="The transform failed for single changes. Each is in the errors location,"
+        " complete.",
+        # Firehose has no metric of records with the result ProcessingFailed.
+        metric_source="transform_log",
+        metric=failed_changes_metric(pipeline, stack),
+        notify_on_ok=False,
     )
     yield Alarm(
-        kind="put-back",
-        meaning="The transform puts many changes back on the delivery stream, each of which is"
-        " paid for again.",
-        subject="counts",
+        name="requeued",
+        description="The transform requeues many changes; Firehose bills each of them again.",
+        metric_source="transform_counts",
         metric="ChangesRequeued",
         threshold=args.monitoring.max_requeued_changes,
     )
 
 
-def _delivering(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
+def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     """https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html"""
-    buffers = args.delivery.buffer_seconds + args.transform.buffer_seconds
+    buffer_seconds = args.delivery.buffer_seconds + args.transform.buffer_seconds
     yield Alarm(
-        kind="throttled-records",
-        meaning="Firehose keeps turning records away: the delivery stream's limits are reached.",
-        subject="stream",
+        name="throttled-records",
+        description="Firehose throttles records: the quotas of the delivery stream are reached.",
+        metric_source="delivery_stream",
         metric="ThrottledRecords",
-        failing=2,
-        periods=3,
+        datapoints_to_alarm=2,
+        evaluation_periods=3,
     )
     yield Alarm(
-        kind="late-delivery",
-        meaning="Firehose cannot write to the bucket; it keeps a record for 24 h.",
-        subject="stream",
+        name="data-freshness",
+        description="Firehose is late in writing to the bucket. It keeps a record for 24 hours.",
+        metric_source="delivery_stream",
         metric="DeliveryToS3.DataFreshness",
         statistic="Maximum",
-        threshold=args.monitoring.max_data_freshness_seconds + buffers,
+        threshold=args.monitoring.max_data_freshness_seconds + buffer_seconds,
     )
     yield Alarm(
-        kind="delivery-failed",
-        meaning="Firehose's writes to the bucket keep failing; it keeps a record for 24 h.",
-        subject="stream",
-        # The share of writes that succeed. Nothing is told while nothing is written.
+        name="delivery-failed",
+        description="Writes of Firehose to the bucket fail repeatedly. It keeps a record for 24"
+        " hours.",
+        metric_source="delivery_stream",
+        # The share of successful writes; no data without writes.
         metric="DeliveryToS3.Success",
         statistic="Average",
         threshold=1,
-        below=True,
-        failing=2,
-        periods=3,
+        comparison="LessThanThreshold",
+        datapoints_to_alarm=2,
+        evaluation_periods=3,
     )
     if args.format == "parquet":
         yield Alarm(
-            kind="failed-conversions",
-            meaning="Rows do not become Parquet: each record lies whole below the errors location.",
-            subject="stream",
+            name="failed-conversions",
+            description="Rows could not be converted to Parquet. Their records are in the errors"
+            " location, complete.",
+            metric_source="delivery_stream",
             metric="FailedConversion.Records",
-            lasts=False,
+            notify_on_ok=False,
         )
     if args.partitions.dynamic:
         yield Alarm(
-            kind="partition-limit",
-            meaning="Firehose writes to more partitions at a time than it may: the records of the"
-            " rest lie below the errors location.",
-            subject="stream",
-            # 1 while the limit is exceeded, otherwise 0.
+            name="partition-limit",
+            description="The delivery stream has reached its quota of active partitions. Records of"
+            " further partitions are in the errors location.",
+            metric_source="delivery_stream",
+            # 1 while the quota is exceeded, otherwise 0.
             metric="PartitionCountExceeded",
             statistic="Maximum",
         )
-    yield _event("error-records", "Records that were refused lie below the errors location, whole.")
+    yield _event_alarm("error-records", "Error records of Firehose are in the errors location.")
 
 
-def _cataloguing(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
+def _catalog_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     if args.catalog == "crawler":
-        yield _event("crawler-failed", "The crawler failed: Athena does not see new partitions.")
+        yield _event_alarm("crawler-failed", "The crawler failed. Athena misses new partitions.")
 
 
-def _backfilling(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
+def _backfill_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     """https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html"""
     if args.backfill.enabled:
         yield Alarm(
-            kind="backfill-failed",
-            meaning="A backfill failed: items that were in the table before its stream are not in"
-            " the lake.",
-            subject="machine",
+            name="backfill-failed",
+            description="A backfill failed. Items from before the stream are missing in the lake.",
+            metric_source="state_machine",
             metric="ExecutionsFailed",
-            lasts=False,
+            notify_on_ok=False,
         )
 
 
-def _event(kind: str, meaning: str) -> Alarm:
-    """An alarm on an event, which the rule of that kind in components/watch.py takes.
+def _event_alarm(name: str, description: str) -> Alarm:
+    """Build an alarm on the event rule of the same name in failure_events.py.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
     """
     return Alarm(
-        kind=kind,
-        meaning=meaning,
-        subject="rule",
+        name=name,
+        description=description,
+        metric_source="event_rule",
         metric="TriggeredRules",
-        lasts=False,
+        notify_on_ok=False,
     )

@@ -1,6 +1,6 @@
-"""The dashboard as data: what flows, from left to right, then its age, its failures, its cost.
+"""The dashboard as plain data: flow from left to right, then ages, failures and cost.
 
-Its form: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
 
 import re
@@ -11,12 +11,12 @@ from typing import Any
 import pulumi
 
 from streaming_etl.components.monitoring.alarms import (
+    METRIC_SOURCES,
     PERIOD_SECONDS,
-    SUBJECTS,
     Alarm,
-    Subject,
+    MetricSource,
     alarms,
-    refused_metric,
+    failed_changes_metric,
 )
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
@@ -28,38 +28,40 @@ BILLED_BYTES = 5120
 MAX_NAME = 255
 
 Metric = list[Any]
-"""A line of a graph: namespace, metric, dimension, its value, and how it is drawn."""
+"""Namespace, metric, dimension, value of the dimension, and rendering options."""
 Widget = dict[str, Any]
 Row = tuple[int, Sequence[tuple[int, Widget]]]
-"""A height, and widgets with their widths."""
+"""The height, and the widgets with their widths."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Names:
-    """What is watched and drawn, by the names that AWS gave it."""
+class MetricDimensions:
+    """Dimension values of a pipeline's metrics."""
 
     pipeline: str
     region: pulumi.Input[str]
-    subjects: Mapping[Subject, pulumi.Input[str]]
+    values: Mapping[MetricSource, pulumi.Input[str]]
     rules: Mapping[str, pulumi.Input[str]]
-    """Event rules by the kind of their alarm."""
+    """Names of the event rules, by the name of their alarm."""
 
-    def of(self, alarm: Alarm) -> pulumi.Input[str]:
-        """The value of the alarm's dimension."""
-        return self.rules[alarm.kind] if alarm.subject == "rule" else self.subjects[alarm.subject]
+    def value_of(self, alarm: Alarm) -> pulumi.Input[str]:
+        """Return the value of the alarm's dimension."""
+        if alarm.metric_source == "event_rule":
+            return self.rules[alarm.name]
+        return self.values[alarm.metric_source]
 
-    def metric(self, subject: Subject, name: str, label: str, **how: Any) -> Metric:
-        """A metric of one of the subjects."""
-        namespace, dimension = SUBJECTS[subject]
-        return [namespace, name, dimension, self.subjects[subject], {"label": label, **how}]
+    def metric(self, source: MetricSource, name: str, label: str, **options: Any) -> Metric:
+        """Return a metric of a source as a line of a graph."""
+        namespace, dimension = METRIC_SOURCES[source]
+        return [namespace, name, dimension, self.values[source], {"label": label, **options}]
 
-    def events(self, kind: str, label: str) -> Metric:
-        """How often a rule was triggered."""
-        namespace, dimension = SUBJECTS["rule"]
-        return [namespace, "TriggeredRules", dimension, self.rules[kind], {"label": label}]
+    def rule_metric(self, rule: str, label: str) -> Metric:
+        """Return the number of a rule's events as a line of a graph."""
+        namespace, dimension = METRIC_SOURCES["event_rule"]
+        return [namespace, "TriggeredRules", dimension, self.rules[rule], {"label": label}]
 
     def graph(self, title: str, metrics: Sequence[Metric], **properties: Any) -> Widget:
-        """A graph of sums over five minutes, unless a metric says otherwise."""
+        """Return a graph; its default statistic is the sum over five minutes."""
         return {
             "type": "metric",
             "properties": {
@@ -76,47 +78,54 @@ class Names:
 
 
 def default_dashboard_name(pipeline: str) -> str:
-    """A dashboard per pipeline and stack, in CloudWatch's letters."""
+    """Return a name per pipeline and stack, in the characters that CloudWatch allows."""
     return re.sub(r"[^a-zA-Z0-9_-]", "-", f"{pipeline}-{pulumi.get_stack()}")[:MAX_NAME]
 
 
 def dashboard_body(
-    args: StreamingEtlPipelineArgs, names: Names, alarm_arns: Sequence[pulumi.Input[str]]
+    args: StreamingEtlPipelineArgs,
+    pipeline: str,
+    *,
+    region: str,
+    values: Mapping[MetricSource, str],
+    rules: Mapping[str, str],
+    alarm_arns: Sequence[str],
 ) -> dict[str, Any]:
-    """The whole dashboard, with Outputs inside."""
-    limits = {
-        alarm.kind: alarm.threshold for alarm in alarms(args, names.pipeline, pulumi.get_stack())
+    """Return the body of the dashboard."""
+    dimensions = MetricDimensions(pipeline=pipeline, region=region, values=values, rules=rules)
+    thresholds = {
+        alarm.name: alarm.threshold
+        for alarm in alarms(args, dimensions.pipeline, pulumi.get_stack())
     }
     rows: list[Row] = [
-        _head(args.table_name, names.pipeline, alarm_arns),
-        _flow(names),
-        _age(names, limits),
-        _failures(args, names),
-        _cost(args, names),
+        _header(args.table_name, dimensions.pipeline, alarm_arns),
+        _flow(dimensions),
+        _ages(dimensions, thresholds),
+        _failures(args, dimensions),
+        _cost(args, dimensions),
     ]
-    # Each graph as it is asked for: sums over hours would hide what one period holds.
-    return {"periodOverride": "inherit", "widgets": laid_out(rows)}
+    # Each graph keeps its period when the dashboard's time range grows.
+    return {"periodOverride": "inherit", "widgets": placed(rows)}
 
 
-def laid_out(rows: Sequence[Row]) -> list[Widget]:
-    """The widgets in their places, row below row, each from left to right."""
-    placed, top = [], 0
-    for height, widgets in rows:
+def placed(rows: Sequence[Row]) -> list[Widget]:
+    """Return the widgets with their positions, row below row, from left to right."""
+    widgets, top = [], 0
+    for height, row in rows:
         left = 0
-        for width, widget in widgets:
-            place = {"x": left, "y": top, "width": width, "height": height}
-            placed.append({**place, **widget})
+        for width, widget in row:
+            widgets.append({"x": left, "y": top, "width": width, "height": height, **widget})
             left += width
         top += height
-    return placed
+    return widgets
 
 
-def _head(table_name: str, pipeline: str, alarm_arns: Sequence[pulumi.Input[str]]) -> Row:
+def _header(table_name: str, pipeline: str, alarm_arns: Sequence[str]) -> Row:
     text = (
         f"# {pipeline}\n"
         f"`{table_name}` → forwarder → Firehose ↔ transform → S3 → Athena.\n\n"
-        "From left to right as the changes flow; below each other how many, how old, what failed"
-        " and what is paid for. What to do when an alarm rings: `docs/runbook.md`."
+        "Columns: the stages of the data flow. Rows: counts, ages, failures, cost. When an alarm"
+        " is in ALARM: `docs/runbook.md`."
     )
     status = {
         "type": "alarm",
@@ -125,121 +134,130 @@ def _head(table_name: str, pipeline: str, alarm_arns: Sequence[pulumi.Input[str]
     return 5, [(8, {"type": "text", "properties": {"markdown": text}}), (16, status)]
 
 
-def _flow(names: Names) -> Row:
-    polled = names.metric("mapping", "PolledEventCount", "read from the stream")
-    filtered = names.metric("mapping", "FilteredOutEventCount", "filtered out")
-    invoked = names.metric("mapping", "InvokedEventCount", "changes, retries too")
-    taken = names.metric("stream", "IncomingRecords", "records, packed")
-    transformed = names.metric("stream", "SucceedProcessing.Records", "records, packed")
-    calls = names.metric("transform", "Invocations", "calls")
-    delivered = names.metric("stream", "DeliveryToS3.Records", "records, packed")
+def _flow(dimensions: MetricDimensions) -> Row:
+    polled = dimensions.metric("mapping", "PolledEventCount", "read from the stream")
+    filtered = dimensions.metric("mapping", "FilteredOutEventCount", "filtered")
+    invoked = dimensions.metric("mapping", "InvokedEventCount", "changes, including retries")
+    taken = dimensions.metric("delivery_stream", "IncomingRecords", "records")
+    transformed = dimensions.metric("delivery_stream", "SucceedProcessing.Records", "records")
+    calls = dimensions.metric("transform", "Invocations", "calls")
+    delivered = dimensions.metric("delivery_stream", "DeliveryToS3.Records", "records")
     return 6, [
-        (6, names.graph("1 Changes in", [polled, filtered])),
-        (6, names.graph("2 Forwarded to Firehose", [invoked, taken])),
-        (6, names.graph("3 Transformed", [transformed, calls])),
-        (6, names.graph("4 Delivered to S3", [delivered])),
+        (6, dimensions.graph("1 Changes in", [polled, filtered])),
+        (6, dimensions.graph("2 Forwarded to Firehose", [invoked, taken])),
+        (6, dimensions.graph("3 Transformed", [transformed, calls])),
+        (6, dimensions.graph("4 Delivered to S3", [delivered])),
     ]
 
 
-def _age(names: Names, limits: Mapping[str, float]) -> Row:
-    def age(title: str, metric: Metric, kind: str | None) -> Widget:
-        lines = [{"label": kind, "value": limits[kind]}] if kind else []
-        how = {"stat": "Maximum", "annotations": {"horizontal": lines}}
-        return names.graph(title, [metric], **how)
+def _ages(dimensions: MetricDimensions, thresholds: Mapping[str, float]) -> Row:
+    def graph(title: str, metric: Metric, alarm: str | None) -> Widget:
+        lines = [{"label": alarm, "value": thresholds[alarm]}] if alarm else []
+        options = {"stat": "Maximum", "annotations": {"horizontal": lines}}
+        return dimensions.graph(title, [metric], **options)
 
-    stream = names.metric("forwarder", "IteratorAge", "ms")
-    forwarder = names.metric("forwarder", "Duration", "ms")
-    transform = names.metric("transform", "Duration", "ms")
-    firehose = names.metric("stream", "DeliveryToS3.DataFreshness", "s")
+    stream = dimensions.metric("forwarder", "IteratorAge", "ms")
+    forwarder = dimensions.metric("forwarder", "Duration", "ms")
+    transform = dimensions.metric("transform", "Duration", "ms")
+    firehose = dimensions.metric("delivery_stream", "DeliveryToS3.DataFreshness", "s")
     return 6, [
-        (6, age("Age on the stream", stream, "late-forwarding")),
-        (6, age("Time in the forwarder", forwarder, None)),
-        (6, age("Time in the transform", transform, "transform-slow")),
-        (6, age("Age in Firehose", firehose, "late-delivery")),
+        (6, graph("Age on the stream", stream, "iterator-age")),
+        (6, graph("Duration of the forwarder", forwarder, None)),
+        (6, graph("Duration of the transform", transform, "transform-duration")),
+        (6, graph("Age in Firehose", firehose, "data-freshness")),
     ]
 
 
-def _failures(args: StreamingEtlPipelineArgs, names: Names) -> Row:
-    given_up = "OnFailureDestinationDeliveredEventCount"
+def _failures(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> Row:
+    exhausted = "OnFailureDestinationDeliveredEventCount"
     stream = [
-        names.metric("mapping", "FailedInvokeEventCount", "changes sent again"),
-        names.metric("mapping", given_up, "changes given up"),
-        names.metric("mapping", "DroppedEventCount", "changes dropped"),
-        names.events("failed-batches", "failed batches"),
+        dimensions.metric("mapping", "FailedInvokeEventCount", "changes in failed calls"),
+        dimensions.metric("mapping", exhausted, "changes with retries exhausted"),
+        dimensions.metric("mapping", "DroppedEventCount", "changes lost"),
+        dimensions.rule_metric("failed-batches", "failed batches"),
     ]
     forwarder = [
-        names.metric("forwarder", "Errors", "errors"),
-        names.metric("forwarder", "Throttles", "throttles"),
-        names.metric("stream", "ThrottledRecords", "records throttled"),
+        dimensions.metric("forwarder", "Errors", "errors"),
+        dimensions.metric("forwarder", "Throttles", "throttles"),
+        dimensions.metric("delivery_stream", "ThrottledRecords", "records throttled"),
     ]
-    refused = refused_metric(names.pipeline, pulumi.get_stack())
+    failed_changes = failed_changes_metric(dimensions.pipeline, pulumi.get_stack())
     transform = [
-        names.metric("transform", "Errors", "errors"),
-        names.metric("transform", "Throttles", "throttles"),
-        [SUBJECTS["log"][0], refused, {"label": "changes refused"}],
-        names.metric("counts", "ChangesRequeued", "changes put back"),
+        dimensions.metric("transform", "Errors", "errors"),
+        dimensions.metric("transform", "Throttles", "throttles"),
+        [METRIC_SOURCES["transform_log"][0], failed_changes, {"label": "failed changes"}],
+        dimensions.metric("transform_counts", "ChangesRequeued", "requeued changes"),
     ]
     success = {"stat": "Average", "yAxis": "right"}
     delivery = [
-        names.metric("stream", "DeliveryToS3.Success", "share of writes", **success),
-        names.events("error-records", "objects with error records"),
+        dimensions.metric(
+            "delivery_stream", "DeliveryToS3.Success", "share of successful writes", **success
+        ),
+        dimensions.rule_metric("error-records", "objects with error records"),
     ]
     if args.format == "parquet":
-        delivery.append(names.metric("stream", "FailedConversion.Records", "not converted"))
-    if "crawler-failed" in names.rules:
-        delivery.append(names.events("crawler-failed", "crawls failed"))
+        delivery.append(
+            dimensions.metric("delivery_stream", "FailedConversion.Records", "failed conversions")
+        )
+    if "crawler-failed" in dimensions.rules:
+        delivery.append(dimensions.rule_metric("crawler-failed", "failed crawls"))
     axes = {"left": {"min": 0, "showUnits": False}, "right": {"min": 0, "max": 1}}
     return 6, [
-        (6, names.graph("Failures on the stream", stream)),
-        (6, names.graph("Failures of the forwarder", forwarder)),
-        (6, names.graph("Failures of the transform", transform)),
-        (6, names.graph("Failures of the delivery", delivery, yAxis=axes)),
+        (6, dimensions.graph("Failures on the stream", stream)),
+        (6, dimensions.graph("Failures of the forwarder", forwarder)),
+        (6, dimensions.graph("Failures of the transform", transform)),
+        (6, dimensions.graph("Failures of the delivery", delivery, yAxis=axes)),
     ]
 
 
-def _cost(args: StreamingEtlPipelineArgs, names: Names) -> Row:
-    """AWS tells no billed bytes. Rounding each record up to 5 KB makes at least 5 KB of each, and
-    adds less than 5 KB to each: the bill lies between these two."""
-    sent = names.metric("stream", "IncomingBytes", "sent", id="sent")
-    records = names.metric("stream", "IncomingRecords", "records", id="records", visible=False)
-    least = f"IF(sent > records * {BILLED_BYTES}, sent, records * {BILLED_BYTES})"
+def _cost(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> Row:
+    """Return graphs of what AWS bills.
+
+    Firehose has no metric of billed bytes. It rounds each record up to 5 KB, which adds less than
+    5 KB to a record, so that the billed bytes are between two computed bounds.
+    """
+    sent = dimensions.metric("delivery_stream", "IncomingBytes", "sent", id="sent")
+    records = dimensions.metric(
+        "delivery_stream", "IncomingRecords", "records", id="records", visible=False
+    )
+    lower_bound = f"IF(sent > records * {BILLED_BYTES}, sent, records * {BILLED_BYTES})"
     firehose = [
         sent,
         records,
-        [{"expression": least, "label": "billed, at least", "id": "least"}],
+        [{"expression": lower_bound, "label": "billed, lower bound", "id": "least"}],
         [
             {
                 "expression": f"sent + records * {BILLED_BYTES}",
-                "label": "billed, at most",
+                "label": "billed, upper bound",
                 "id": "most",
             }
         ],
     ]
     compute: list[Metric] = []
-    memory: dict[Subject, int] = {
+    memory: dict[MetricSource, int] = {
         "forwarder": args.forwarder.memory_mib,
         "transform": args.transform.memory_mib,
     }
     for name, mib in memory.items():
         hidden = {"id": f"{name}_ms", "visible": False}
-        compute.append(names.metric(name, "Duration", name, **hidden))
+        compute.append(dimensions.metric(name, "Duration", name, **hidden))
         billed = f"{name}_ms / 1000 * {mib} / 1024"
         compute.append([{"expression": billed, "label": name, "id": name}])
-    lake = [names.metric("stream", "DeliveryToS3.Bytes", "bytes")]
+    lake = [dimensions.metric("delivery_stream", "DeliveryToS3.Bytes", "bytes")]
     if args.partitions.dynamic:
         right = {"stat": "Maximum", "yAxis": "right"}
         for metric, label in (
-            ("PartitionCount", "partitions at a time"),
-            ("ActivePartitionsLimit", "partitions allowed"),
+            ("PartitionCount", "active partitions"),
+            ("ActivePartitionsLimit", "quota of active partitions"),
         ):
-            lake.append(names.metric("stream", metric, label, **right))
+            lake.append(dimensions.metric("delivery_stream", metric, label, **right))
     return 6, [
         (
             12,
-            names.graph(
-                "Paid: bytes to Firehose, which bills each record rounded up to 5 KB", firehose
+            dimensions.graph(
+                "Cost: bytes to Firehose, which bills each record rounded up to 5 KB", firehose
             ),
         ),
-        (6, names.graph("Paid: GB-seconds of Lambda", compute)),
-        (6, names.graph("Paid: bytes written to S3", lake)),
+        (6, dimensions.graph("Cost: GB-seconds of Lambda", compute)),
+        (6, dimensions.graph("Cost: bytes written to S3", lake)),
     ]

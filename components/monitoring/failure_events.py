@@ -1,4 +1,4 @@
-"""What EventBridge tells of a pipeline: objects set aside and crawls that failed, one by one."""
+"""An SNS message for each dead-lettered object and each failed crawl, sent by EventBridge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,63 +8,62 @@ import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.document import document
-from streaming_etl.components.stages.references import Pipeline
+from streaming_etl.components.stages.references import PipelineContext
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-OBJECT = {"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"}
+OBJECT_PATHS = {"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"}
 # https://docs.aws.amazon.com/glue/latest/dg/automating-awsglue-with-cloudwatch-events.html
-CRAWL = {"crawler": "$.detail.crawlerName"}
+CRAWLER_PATHS = {"crawler": "$.detail.crawlerName"}
 
-# A message that the topic does not take helps nobody a day later.
+# The default is 24 hours; replay reads the objects, so a late message is of no use.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 RETRY_SECONDS = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
-class Happening:
-    """What a rule waits for, and what it says then."""
+class FailureEvent:
+    """The event pattern of a rule, and the message that the rule sends."""
 
     pattern: Mapping[str, Any]
-    paths: Mapping[str, str]
-    """What the message takes from the event, by the name it has there."""
+    input_paths: Mapping[str, str]
+    """JSON paths of the event's values, by their placeholder in the message."""
     message: str
 
 
-def happenings(
+def failure_events(
     bucket_name: pulumi.Input[str],
     failed_batches_path: pulumi.Input[str],
     errors_path: pulumi.Input[str],
     crawler_name: Optional[pulumi.Input[str]],
-) -> dict[str, Happening]:
-    """What is waited for, by the kind of its alarm."""
-    found = {
-        "failed-batches": Happening(
+) -> dict[str, FailureEvent]:
+    """Return the events by the name of their alarm."""
+    events = {
+        "failed-batches": FailureEvent(
             pattern=object_created(bucket_name, failed_batches_path),
-            paths=OBJECT,
-            message="a batch was given up and lies whole in s3://<bucket>/<key>",
+            input_paths=OBJECT_PATHS,
+            message="failed batch in s3://<bucket>/<key>",
         ),
-        "error-records": Happening(
+        "error-records": FailureEvent(
             pattern=object_created(bucket_name, errors_path),
-            paths=OBJECT,
-            message="records were refused and lie whole in s3://<bucket>/<key>",
+            input_paths=OBJECT_PATHS,
+            message="error records in s3://<bucket>/<key>",
         ),
     }
     if crawler_name is not None:
-        found["crawler-failed"] = Happening(
+        events["crawler-failed"] = FailureEvent(
             pattern={
                 "source": ["aws.glue"],
                 "detail-type": ["Glue Crawler State Change"],
                 "detail": {"crawlerName": [crawler_name], "state": ["Failed"]},
             },
-            paths=CRAWL,
+            input_paths=CRAWLER_PATHS,
             message="the crawler <crawler> failed",
         )
-    return found
+    return events
 
 
 def object_created(bucket_name: pulumi.Input[str], path: pulumi.Input[str]) -> Mapping[str, Any]:
-    """An object appears below a path."""
+    """Return the pattern of new objects below a path."""
     return {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
@@ -73,35 +72,35 @@ def object_created(bucket_name: pulumi.Input[str], path: pulumi.Input[str]) -> M
 
 
 def create_rules(
-    pipeline: Pipeline, waited_for: Mapping[str, Happening], parent: pulumi.Resource
+    pipeline: PipelineContext, events: Mapping[str, FailureEvent], parent: pulumi.Resource
 ) -> tuple[pulumi.Output[str], dict[str, aws.cloudwatch.EventRule]]:
-    """The topic that is told of each happening, its ARN, and the rules by kind.
+    """Create the topic and the rules; return the topic's ARN and the rules by name.
 
-    Nobody is subscribed to this topic: the alarms ring once on the rules' own metric, where this
-    would send a message for every object of an outage.
+    The topic has no subscription: an outage dead-letters many objects, and the alarms on the rules
+    notify once.
     """
     name, tags = f"{pipeline.name}-watch", dict(pipeline.tags)
     opts = pulumi.ResourceOptions(parent=parent)
     topic = aws.sns.Topic(f"{name}-topic", tags=tags, opts=opts)
     rules = {
-        kind: aws.cloudwatch.EventRule(
-            f"{name}-{kind}",
-            event_pattern=document(happening.pattern),
+        event_name: aws.cloudwatch.EventRule(
+            f"{name}-{event_name}",
+            event_pattern=pulumi.Output.json_dumps(event.pattern),
             tags=tags,
             opts=opts,
         )
-        for kind, happening in waited_for.items()
+        for event_name, event in events.items()
     }
     policy = create_policy(f"{name}-topic-policy", topic, rules, parent)
-    for kind, happening in waited_for.items():
+    for event_name, event in events.items():
         aws.cloudwatch.EventTarget(
-            f"{name}-{kind}-target",
-            rule=rules[kind].name,
+            f"{name}-{event_name}-target",
+            rule=rules[event_name].name,
             arn=topic.arn,
             input_transformer=aws.cloudwatch.EventTargetInputTransformerArgs(
-                input_paths=dict(happening.paths),
-                # EventBridge wants a text in quotes.
-                input_template=f'"{pipeline.name}: {happening.message}"',
+                input_paths=dict(event.input_paths),
+                # EventBridge requires quotes around a text.
+                input_template=f'"{pipeline.name}: {event.message}"',
             ),
             retry_policy=aws.cloudwatch.EventTargetRetryPolicyArgs(
                 maximum_event_age_in_seconds=RETRY_SECONDS, maximum_retry_attempts=10
@@ -117,7 +116,7 @@ def create_policy(
     rules: Mapping[str, aws.cloudwatch.EventRule],
     parent: pulumi.Resource,
 ) -> aws.sns.TopicPolicy:
-    """These rules may publish to the topic, and nothing else.
+    """Create the topic's policy: only these rules may publish.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     """

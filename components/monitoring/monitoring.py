@@ -1,6 +1,7 @@
-"""Who is told when a pipeline hurts: a topic, the alarms on every stage, and the dashboard."""
+"""Stage 6: alarm topic, alarms on every stage, failure events and dashboard."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Optional
 
@@ -8,31 +9,29 @@ import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.monitoring.alarms import (
+    FAILED_CHANGE_PATTERN,
     METRIC_NAMESPACE,
+    METRIC_SOURCES,
     PERIOD_SECONDS,
-    REFUSED_PATTERN,
-    SUBJECTS,
     WARM_UP_MINUTES,
     Alarm,
-    Subject,
+    MetricSource,
     alarms,
-    refused_metric,
+    failed_changes_metric,
 )
 from streaming_etl.components.monitoring.dashboard import (
-    Names,
+    MetricDimensions,
     dashboard_body,
     default_dashboard_name,
 )
-from streaming_etl.components.monitoring.failure_events import create_rules, happenings
+from streaming_etl.components.monitoring.failure_events import create_rules, failure_events
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.document import document
-from streaming_etl.components.stages.lambda_function import Function
-from streaming_etl.components.stages.references import LakeBucket, Pipeline
+from streaming_etl.components.stages.references import Function, LakeBucket, PipelineContext
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
-    """What of the other stages is watched."""
+class MonitoredResources:
+    """The resources of the other stages that alarms and dashboard show."""
 
     forwarder: Function
     mapping_id: pulumi.Output[str]
@@ -44,28 +43,33 @@ class Watched:
     crawler_name: Optional[pulumi.Output[str]]
     state_machine_arn: Optional[pulumi.Output[str]]
 
-    def subjects(self) -> dict[Subject, pulumi.Input[str]]:
-        """The value of each subject's dimension."""
-        found: dict[Subject, pulumi.Input[str]] = {
+    def dimension_values(self) -> dict[MetricSource, pulumi.Input[str]]:
+        """Return the value of each metric source's dimension."""
+        values: dict[MetricSource, pulumi.Input[str]] = {
             "mapping": self.mapping_id,
             "forwarder": self.forwarder.resource.name,
             "transform": self.transform.resource.name,
-            "counts": self.transform.resource.name,
-            "stream": self.stream_name,
+            "transform_counts": self.transform.resource.name,
+            "delivery_stream": self.stream_name,
         }
         if self.state_machine_arn is not None:
-            found["machine"] = self.state_machine_arn
-        return found
+            values["state_machine"] = self.state_machine_arn
+        return values
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Outputs: `alarm_topic_arn`, `failure_events_topic_arn`; `dashboard_name` if there is a dashboard."""
+    """Component of the alarm topic, the alarms, the failure events and the dashboard."""
 
     alarm_topic_arn: pulumi.Output[str]
     failure_events_topic_arn: pulumi.Output[str]
     dashboard_name: Optional[pulumi.Output[str]] = None
 
-    def __init__(self, pipeline: Pipeline, watched: Watched, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self,
+        pipeline: PipelineContext,
+        resources: MonitoredResources,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
         name, args = f"{pipeline.name}-monitoring", pipeline.args
         super().__init__("streaming-etl:index:Monitoring", name, None, opts)
         self.tags = pipeline.tags
@@ -74,31 +78,39 @@ class Monitoring(pulumi.ComponentResource):
         else:
             self.alarm_topic_arn = self.create_topic(f"{name}-topic", pipeline.account)
             for email in args.monitoring.alarm_emails:
-                self.subscribe(f"{name}-email", email)
-        waited_for = happenings(
-            watched.bucket.name,
-            watched.failed_batches_path,
-            watched.errors_path,
-            watched.crawler_name,
+                self.create_subscription(f"{name}-email", email)
+        events = failure_events(
+            resources.bucket.name,
+            resources.failed_batches_path,
+            resources.errors_path,
+            resources.crawler_name,
         )
-        self.failure_events_topic_arn, rules = create_rules(pipeline, waited_for, self)
-        self.count_refused(f"{name}-refused-metric", pipeline.name, watched.transform)
-        names = Names(
+        self.failure_events_topic_arn, rules = create_rules(pipeline, events, self)
+        self.create_failed_changes_metric(
+            f"{name}-failed-changes-metric", pipeline.name, resources.transform
+        )
+        dimensions = MetricDimensions(
             pipeline=pipeline.name,
             region=pipeline.account.region,
-            subjects=watched.subjects(),
-            rules={kind: rule.name for kind, rule in rules.items()},
+            values=resources.dimension_values(),
+            rules={rule_name: rule.name for rule_name, rule in rules.items()},
         )
-        made = [
-            self.create_alarm(f"{name}-{alarm.kind}", alarm, names)
+        alarm_arns = [
+            self.create_alarm(f"{name}-{alarm.name}", alarm, dimensions).arn
             for alarm in alarms(args, pipeline.name, pulumi.get_stack())
         ]
         if args.monitoring.dashboard:
-            body = dashboard_body(args, names, [alarm.arn for alarm in made])
+            # json_dumps would create an Output per value: a fifth of the program's time.
+            body = pulumi.Output.all(
+                region=dimensions.region,
+                values=dict(dimensions.values),
+                rules=dict(dimensions.rules),
+                alarm_arns=alarm_arns,
+            ).apply(lambda known: json.dumps(dashboard_body(args, pipeline.name, **known)))
             self.dashboard_name = aws.cloudwatch.Dashboard(
                 f"{name}-dashboard",
                 dashboard_name=default_dashboard_name(pipeline.name),
-                dashboard_body=document(body),
+                dashboard_body=body,
                 opts=pulumi.ResourceOptions(parent=self),
             ).dashboard_name
         self.register_outputs(
@@ -109,10 +121,10 @@ class Monitoring(pulumi.ComponentResource):
         )
 
     def create_topic(self, name: str, account: iam.Account) -> pulumi.Output[str]:
-        """A topic that CloudWatch may publish to, for this account's alarms only.
+        """Create a topic for the CloudWatch alarms of this account; return its ARN.
 
-        Not encrypted with alias/aws/sns, whose key policy would keep the alarms out. An alarm
-        tells names and numbers, never a change.
+        The topic is not encrypted with alias/aws/sns, because that key's policy does not admit
+        CloudWatch. An alarm contains names and numbers, never a change.
         """
         topic = aws.sns.Topic(name, tags=dict(self.tags), opts=pulumi.ResourceOptions(parent=self))
         publish = {
@@ -130,10 +142,11 @@ class Monitoring(pulumi.ComponentResource):
         )
         return topic.arn
 
-    def subscribe(self, name: str, email: str) -> None:
-        """Mail the alarms to an address, once its owner has confirmed.
+    def create_subscription(self, name: str, email: str) -> None:
+        """Subscribe an e-mail address, which its owner must confirm.
 
-        The name holds a hash of the address: dropping one address leaves the others as they are.
+        The resource's name contains a hash of the address, so that removing one address does not
+        replace the subscriptions of the others.
         """
         digest = hashlib.sha256(email.encode()).hexdigest()[:8]
         aws.sns.TopicSubscription(
@@ -144,46 +157,51 @@ class Monitoring(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def count_refused(self, name: str, pipeline: str, transform: Function) -> None:
-        """Make a metric of the lines by which the transform tells of a change it set aside."""
+    def create_failed_changes_metric(self, name: str, pipeline: str, transform: Function) -> None:
+        """Create a metric of the log lines about failed changes."""
         aws.cloudwatch.LogMetricFilter(
             name,
             log_group_name=transform.log_group.name,
-            pattern=REFUSED_PATTERN,
+            pattern=FAILED_CHANGE_PATTERN,
             metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
                 namespace=METRIC_NAMESPACE,
-                name=refused_metric(pipeline, pulumi.get_stack()),
+                name=failed_changes_metric(pipeline, pulumi.get_stack()),
                 value="1",
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def create_alarm(self, name: str, alarm: Alarm, names: Names) -> aws.cloudwatch.MetricAlarm:
-        """The alarm in AWS's terms."""
-        namespace, dimension = SUBJECTS[alarm.subject]
+    def create_alarm(
+        self, name: str, alarm: Alarm, dimensions: MetricDimensions
+    ) -> aws.cloudwatch.MetricAlarm:
+        """Create the CloudWatch alarm."""
+        namespace, dimension = METRIC_SOURCES[alarm.metric_source]
+        # A new mapping does not report data at once.
         warm_up = aws.cloudwatch.MetricAlarmWarmUpConfigurationArgs(
             warm_up_period_duration_in_minutes=WARM_UP_MINUTES
         )
+        breaching = alarm.treat_missing_as_breaching
         return aws.cloudwatch.MetricAlarm(
             name,
-            alarm_description=(
-                f"{names.pipeline}: {alarm.meaning}"
-                f" What to do: docs/runbook.md, section {alarm.kind}."
-            ),
+            alarm_description=alarm_description(dimensions.pipeline, alarm),
             namespace=namespace,
             metric_name=alarm.metric,
-            dimensions=None if dimension is None else {dimension: names.of(alarm)},
+            dimensions=None if dimension is None else {dimension: dimensions.value_of(alarm)},
             statistic=alarm.statistic,
             period=PERIOD_SECONDS,
-            evaluation_periods=alarm.periods,
-            datapoints_to_alarm=alarm.failing,
-            comparison_operator="LessThanThreshold" if alarm.below else "GreaterThanThreshold",
+            evaluation_periods=alarm.evaluation_periods,
+            datapoints_to_alarm=alarm.datapoints_to_alarm,
+            comparison_operator=alarm.comparison,
             threshold=alarm.threshold,
-            treat_missing_data="breaching" if alarm.missing_rings else "notBreaching",
-            # A new mapping has counted nothing yet, which is no failure.
-            warm_up_configuration=warm_up if alarm.missing_rings else None,
+            treat_missing_data="breaching" if breaching else "notBreaching",
+            warm_up_configuration=warm_up if breaching else None,
             alarm_actions=[self.alarm_topic_arn],
-            ok_actions=[self.alarm_topic_arn] if alarm.lasts else None,
+            ok_actions=[self.alarm_topic_arn] if alarm.notify_on_ok else None,
             tags=dict(self.tags),
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def alarm_description(pipeline: str, alarm: Alarm) -> str:
+    """Return the text of the alarm's notification, with the section of the runbook."""
+    return f"{pipeline}: {alarm.description} See docs/runbook.md#{alarm.name}."

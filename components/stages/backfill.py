@@ -1,4 +1,4 @@
-"""Large tables: DynamoDB's export, a state machine over its files, a Lambda that forwards them."""
+"""Backfill of large tables: a state machine over the files of a DynamoDB export."""
 
 import json
 from collections.abc import Sequence
@@ -8,22 +8,31 @@ import pulumi_aws as aws
 
 from streaming_etl.components.packaging.archive import forwarder_archive
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL, Places, definition
-from streaming_etl.components.stages.document import concat, document
-from streaming_etl.components.stages.lambda_function import Function, create_function
-from streaming_etl.components.stages.references import DeliveryStream, LakeBucket, Pipeline
+from streaming_etl.components.stages.backfill_state_machine import (
+    FILES_LABEL,
+    StateMachineInputs,
+    definition,
+)
+from streaming_etl.components.stages.lambda_function import create_function
+from streaming_etl.components.stages.references import (
+    DeliveryStream,
+    Function,
+    LakeBucket,
+    PipelineContext,
+)
 from streaming_etl.components.table.layout import BACKFILL_PREFIX
 
 
 class Backfill(pulumi.ComponentResource):
-    """Outputs: `state_machine_arn` and `location`."""
+    """Component of the backfill's function and state machine."""
 
     state_machine_arn: pulumi.Output[str]
     location: pulumi.Output[str]
+    """S3 location of exports and results."""
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         table_arn: pulumi.Output[str],
         key_names: Sequence[str],
         bucket: LakeBucket,
@@ -34,10 +43,10 @@ class Backfill(pulumi.ComponentResource):
     ) -> None:
         name = f"{pipeline.name}-backfill"
         super().__init__("streaming-etl:index:Backfill", name, None, opts)
-        path = concat(BACKFILL_PREFIX, database_name, f"/{pipeline.table.name}/")
+        path = pulumi.Output.concat(BACKFILL_PREFIX, database_name, f"/{pipeline.table.name}/")
         self.location = bucket.location(path)
-        # Among what Firehose refuses, so that the same alarm sees it.
-        errors_path = concat(errors_path, "backfill-failed/")
+        # Below the path of error records, so that the same alarm covers both.
+        errors_path = pulumi.Output.concat(errors_path, "backfill-failed/")
         function = self.create_function(pipeline, key_names, delivery, errors_path)
         function_policy = iam.role_policy(
             f"{name}-policy",
@@ -47,31 +56,31 @@ class Backfill(pulumi.ComponentResource):
         )
         machine = self.create_machine(
             pipeline,
-            Places(
+            StateMachineInputs(
                 partition=pipeline.account.partition,
                 account_id=pipeline.account.account_id,
                 table_arn=table_arn,
                 bucket=bucket.name,
-                exports=concat(path, "exports"),
-                results=concat(path, "results"),
+                exports=pulumi.Output.concat(path, "exports"),
+                results=pulumi.Output.concat(path, "results"),
                 function_arn=function.resource.arn,
                 kms_key_arn=pipeline.args.lake.kms_key_arn,
             ),
             bucket,
             path,
-            [function_policy, *delivery.ready],
+            [function_policy, *delivery.depends_on],
         )
         self.state_machine_arn = machine.arn
         self.register_outputs({"stateMachineArn": machine.arn, "location": self.location})
 
     def create_function(
         self,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         key_names: Sequence[str],
         delivery: DeliveryStream,
         errors_path: pulumi.Output[str],
     ) -> Function:
-        """The function of one file, packing as the forwarder does."""
+        """Create the function that forwards one file; it aggregates like the forwarder."""
         args, packing = pipeline.args.backfill, pipeline.args.forwarder
         return create_function(
             f"{pipeline.name}-backfill",
@@ -93,31 +102,32 @@ class Backfill(pulumi.ComponentResource):
 
     def create_machine(
         self,
-        pipeline: Pipeline,
-        places: Places,
+        pipeline: PipelineContext,
+        inputs: StateMachineInputs,
         bucket: LakeBucket,
         path: pulumi.Output[str],
         depends_on: Sequence[pulumi.Resource],
     ) -> aws.sfn.StateMachine:
-        """The state machine with its role.
+        """Create the state machine and its role.
 
-        It writes no logs: Step Functions keeps each run's history for 90 days and the bucket what
-        each file came to, and log delivery would need rights on every log group of the account.
+        It writes no logs: Step Functions keeps the history of an execution for 90 days, the bucket
+        keeps the results of the files, and log delivery would need permissions on every log group
+        of the account.
         """
         name, account, tags = f"{pipeline.name}-backfill", pipeline.account, pipeline.tags
         role = iam.service_role(f"{name}-states-role", "states.amazonaws.com", account, tags, self)
-        statements = machine_statements(pipeline, places, bucket, path)
+        statements = machine_statements(pipeline, inputs, bucket, path)
         policy = iam.role_policy(f"{name}-states-policy", role, statements, self)
         machine = aws.sfn.StateMachine(
             f"{name}-state-machine",
             role_arn=role.arn,
             type="STANDARD",
-            definition=document(definition(places, pipeline.args.backfill)),
+            definition=pulumi.Output.json_dumps(definition(inputs, pipeline.args.backfill)),
             tags=dict(tags),
-            # IAM is eventually consistent: a run must find its role's policy in place.
+            # IAM is eventually consistent: create the role's policy before the state machine.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *depends_on]),
         )
-        # A policy of its own, after the machine, whose ARN it names.
+        # A separate policy, because it contains the ARN of the state machine.
         iam.role_policy(
             f"{name}-children-policy", role, children_statements(machine, account), self
         )
@@ -125,13 +135,13 @@ class Backfill(pulumi.ComponentResource):
 
 
 def function_statements(
-    pipeline: Pipeline,
+    pipeline: PipelineContext,
     bucket: LakeBucket,
     delivery: DeliveryStream,
     path: pulumi.Output[str],
     errors_path: pulumi.Output[str],
 ) -> list[iam.Statement]:
-    """Read the export's files, put on the delivery stream, set aside what cannot go."""
+    """Allow to read the export, to send to Firehose and to dead-letter."""
     key, account = pipeline.args.lake.kms_key_arn, pipeline.account
     return [
         iam.allow(["firehose:PutRecordBatch"], [delivery.arn]),
@@ -142,19 +152,22 @@ def function_statements(
 
 
 def machine_statements(
-    pipeline: Pipeline, places: Places, bucket: LakeBucket, path: pulumi.Output[str]
+    pipeline: PipelineContext,
+    inputs: StateMachineInputs,
+    bucket: LakeBucket,
+    path: pulumi.Output[str],
 ) -> list[iam.Statement]:
-    """Export the table, read lists of files, call the function, write results.
+    """Allow to export the table, to call the function and to write results.
 
-    DynamoDB writes the export with the rights of who asks for it.
+    DynamoDB writes the export with the permissions of the caller.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
     """
     key, account = pipeline.args.lake.kms_key_arn, pipeline.account
-    exports = concat(places.table_arn, "/export/*")
+    exports = pulumi.Output.concat(inputs.table_arn, "/export/*")
     write = ["s3:AbortMultipartUpload", "s3:PutObject"]
     return [
-        iam.allow(["dynamodb:ExportTableToPointInTime"], [places.table_arn]),
+        iam.allow(["dynamodb:ExportTableToPointInTime"], [inputs.table_arn]),
         iam.allow(["dynamodb:DescribeExport"], [exports]),
         iam.allow([*write, "s3:PutObjectAcl"], [bucket.objects(path, "exports/")]),
         iam.allow(
@@ -164,21 +177,21 @@ def machine_statements(
             [*write, "s3:GetObject", "s3:ListMultipartUploadParts"],
             [bucket.objects(path, "results/")],
         ),
-        iam.allow(["lambda:InvokeFunction"], [places.function_arn]),
+        iam.allow(["lambda:InvokeFunction"], [inputs.function_arn]),
         *iam.allow_key(key, account, ["kms:Decrypt", "kms:GenerateDataKey"]),
     ]
 
 
 def children_statements(machine: aws.sfn.StateMachine, account: iam.Account) -> list[iam.Statement]:
-    """Start, watch and stop the executions of the files, and count them.
+    """Allow to start, describe and stop the child executions.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
     """
     children = [
-        account.arn("states", concat("execution:", machine.name, end))
+        account.arn("states", pulumi.Output.concat("execution:", machine.name, end))
         for end in (":*", f"/{FILES_LABEL}:*")
     ]
-    runs = account.arn("states", concat("mapRun:", machine.name, "/*"))
+    runs = account.arn("states", pulumi.Output.concat("mapRun:", machine.name, "/*"))
     return [
         iam.allow(["states:StartExecution"], [machine.arn]),
         iam.allow(["states:DescribeExecution", "states:StopExecution"], children),

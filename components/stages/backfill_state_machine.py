@@ -1,4 +1,6 @@
-"""The backfill's state machine as plain data: export the table, then a call for each of its files.
+"""The backfill's state machine as plain data.
+
+It exports the table and calls the function for each file of the export.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
 """
@@ -10,58 +12,57 @@ from typing import Any
 import pulumi
 
 from streaming_etl.components.settings.backfill import BackfillArgs
-from streaming_etl.components.stages.document import concat
 
-# DynamoDB tells nothing of an export's progress; large ones take hours.
+# DynamoDB does not report the progress of an export; large exports take hours.
 POLL_SECONDS = 60
-# The part of a child execution's ARN that a policy can name.
+# Part of the ARN of a child execution, for policies.
 FILES_LABEL = "files"
 
-# The errors by which a run ends; ops/backfill/ tells them apart.
+# Errors of failed executions, which ops/backfill/ reads.
 EXPORT_FAILED = "Backfill.ExportFailed"
 FILES_FAILED = "Backfill.FilesFailed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
-    """What the definition names; inputs, known when it is made."""
+class StateMachineInputs:
+    """Names, ARNs and paths that the definition contains."""
 
     partition: pulumi.Input[str]
     account_id: pulumi.Input[str]
     table_arn: pulumi.Input[str]
     bucket: pulumi.Input[str]
     exports: pulumi.Input[str]
-    """Key prefix of exports, without a slash at its end: DynamoDB adds it."""
+    """Key prefix of exports without a trailing slash, which DynamoDB adds."""
     results: pulumi.Input[str]
-    """Key prefix of what each file came to, likewise."""
+    """Key prefix of the files' results, without a trailing slash."""
     function_arn: pulumi.Input[str]
     kms_key_arn: pulumi.Input[str] | None
 
     def resource(self, action: str) -> pulumi.Output[str]:
-        """An integration of Step Functions."""
-        return concat("arn:", self.partition, ":states:::", action)
+        """Return the ARN of a service integration."""
+        return pulumi.Output.concat("arn:", self.partition, ":states:::", action)
 
 
-def definition(places: Places, args: BackfillArgs) -> dict[str, Any]:
-    """The state machine.
+def definition(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]:
+    """Return the definition of the state machine.
 
-    Its input is `{}`, or an export to take up with a list of its files, one JSON line each:
-    `{"export_arn": ..., "manifest": key}`.
+    Its input is `{}`, or an existing export with a list of files to forward:
+    `{"export_arn": ..., "manifest": key of an object with one JSON line per file}`.
     """
     return {
-        "Comment": "Items of a DynamoDB table, by its export to S3, onto a Firehose stream",
+        "Comment": "Sends the items of a DynamoDB table to Firehose, from an export to S3",
         "StartAt": "Given",
         "States": {
-            **export_states(places),
-            "Files": {**files_state(places, args), "ResultPath": "$.results", "Next": "Count"},
-            # A tolerated failure is one all the same: its items are not in the lake.
+            **export_states(inputs),
+            "Files": {**files_state(inputs, args), "ResultPath": "$.results", "Next": "Count"},
+            # The items of a file whose failure was tolerated are missing in the lake.
             "Count": {
                 "Type": "Task",
-                "Resource": places.resource("aws-sdk:sfn:describeMapRun"),
+                "Resource": inputs.resource("aws-sdk:sfn:describeMapRun"),
                 "Parameters": {"MapRunArn.$": "$.results.MapRunArn"},
                 "ResultSelector": {"counts.$": "$.ItemCounts"},
                 "ResultPath": "$.files",
-                "Retry": [passing_faults(args.maximum_retry_attempts)],
+                "Retry": [retrier(args.maximum_retry_attempts)],
                 "Next": "Complete",
             },
             "Complete": {
@@ -79,17 +80,17 @@ def definition(places: Places, args: BackfillArgs) -> dict[str, Any]:
             "FilesFailed": {
                 "Type": "Fail",
                 "Error": FILES_FAILED,
-                "Cause": "Files of the export failed; streaming-etl backfill takes them up again.",
+                "Cause": "Files of the export failed; run streaming-etl backfill again.",
             },
         },
     }
 
 
-def export_states(places: Places) -> dict[str, Any]:
-    """From the input to `$.export` and `$.manifest`, the key of the list of the export's files."""
-    manifest = concat(
+def export_states(inputs: StateMachineInputs) -> dict[str, Any]:
+    """Return the states that set `$.export` and `$.manifest`, the list of files."""
+    manifest = pulumi.Output.concat(
         "States.Format('",
-        places.exports,
+        inputs.exports,
         "/AWSDynamoDB/{}/manifest-files.json',"
         " States.ArrayGetItem(States.StringSplit($.export_arn, '/'), 3))",
     )
@@ -97,18 +98,18 @@ def export_states(places: Places) -> dict[str, Any]:
         "Given": choice("$.export_arn", {"IsPresent": True}, "Describe", otherwise="Export"),
         "Export": {
             "Type": "Task",
-            "Resource": places.resource("aws-sdk:dynamodb:exportTableToPointInTime"),
-            "Parameters": export_parameters(places),
+            "Resource": inputs.resource("aws-sdk:dynamodb:exportTableToPointInTime"),
+            "Parameters": export_parameters(inputs),
             "ResultSelector": {"export_arn.$": "$.ExportDescription.ExportArn"},
-            "Retry": [passing_faults(5)],
+            "Retry": [retrier(5)],
             "Next": "Describe",
         },
         "Describe": {
             "Type": "Task",
-            "Resource": places.resource("aws-sdk:dynamodb:describeExport"),
+            "Resource": inputs.resource("aws-sdk:dynamodb:describeExport"),
             "Parameters": {"ExportArn.$": "$.export_arn"},
             "ResultPath": "$.export",
-            "Retry": [passing_faults(10)],
+            "Retry": [retrier(10)],
             "Next": "Exported",
         },
         "Exported": {
@@ -127,7 +128,7 @@ def export_states(places: Places) -> dict[str, Any]:
         "ExportFailed": {
             "Type": "Fail",
             "Error": EXPORT_FAILED,
-            "Cause": "DynamoDB could not export the table; DescribeExport tells its reason.",
+            "Cause": "DynamoDB could not export the table; see DescribeExport.",
         },
         "Listed": choice("$.manifest", {"IsPresent": True}, "Files", otherwise="List"),
         "List": {
@@ -142,18 +143,18 @@ def export_states(places: Places) -> dict[str, Any]:
     }
 
 
-def export_parameters(places: Places) -> dict[str, Any]:
-    """What DynamoDB is asked for; a retry of it is the same export, by the token.
+def export_parameters(inputs: StateMachineInputs) -> dict[str, Any]:
+    """Return the parameters of the export; by its token, a retry is the same export.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
     """
-    key = places.kms_key_arn
+    key = inputs.kms_key_arn
     encryption = {"S3SseAlgorithm": "AES256" if key is None else "KMS"}
     return {
-        "TableArn": places.table_arn,
-        "S3Bucket": places.bucket,
-        "S3BucketOwner": places.account_id,
-        "S3Prefix": places.exports,
+        "TableArn": inputs.table_arn,
+        "S3Bucket": inputs.bucket,
+        "S3BucketOwner": inputs.account_id,
+        "S3Prefix": inputs.exports,
         "ExportFormat": "DYNAMODB_JSON",
         "ClientToken.$": "States.Hash($$.Execution.Id, 'SHA-256')",
         **encryption,
@@ -161,8 +162,8 @@ def export_parameters(places: Places) -> dict[str, Any]:
     }
 
 
-def files_state(places: Places, args: BackfillArgs) -> dict[str, Any]:
-    """A child execution for each file that the manifest lists.
+def files_state(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]:
+    """Return the map state with a child execution per file of the manifest.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
     """
@@ -170,12 +171,12 @@ def files_state(places: Places, args: BackfillArgs) -> dict[str, Any]:
         "Type": "Map",
         "Label": FILES_LABEL,
         "ItemReader": {
-            "Resource": places.resource("s3:getObject"),
+            "Resource": inputs.resource("s3:getObject"),
             "ReaderConfig": {"InputType": "JSONL"},
-            "Parameters": {"Bucket": places.bucket, "Key.$": "$.manifest"},
+            "Parameters": {"Bucket": inputs.bucket, "Key.$": "$.manifest"},
         },
         "ItemSelector": {
-            "bucket": places.bucket,
+            "bucket": inputs.bucket,
             "key.$": "$$.Map.Item.Value.dataFileS3Key",
             "export_time.$": "$.export.ExportDescription.ExportTime",
             **dict.fromkeys(("offset", "line", "changes", "dead_lettered"), 0),
@@ -183,31 +184,31 @@ def files_state(places: Places, args: BackfillArgs) -> dict[str, Any]:
         "MaxConcurrency": args.concurrency,
         "ToleratedFailurePercentage": args.tolerated_failure_percentage,
         "ItemProcessor": {
-            # An EXPRESS child would end after five minutes.
+            # An EXPRESS execution is limited to five minutes.
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
             "StartAt": "File",
-            "States": file_states(places, args),
+            "States": file_states(inputs, args),
         },
         "ResultWriter": {
-            "Resource": places.resource("s3:putObject"),
-            "Parameters": {"Bucket": places.bucket, "Prefix": places.results},
+            "Resource": inputs.resource("s3:putObject"),
+            "Parameters": {"Bucket": inputs.bucket, "Prefix": inputs.results},
         },
     }
 
 
-def file_states(places: Places, args: BackfillArgs) -> dict[str, Any]:
-    """Call the function until it says that the file is done.
+def file_states(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]:
+    """Return the states that call the function until the file is done.
 
-    This ends: a call that gets no further than the one before fails.
+    The loop terminates: a call without progress fails.
     """
     return {
         "File": {
             "Type": "Task",
-            "Resource": places.resource("lambda:invoke"),
-            "Parameters": {"FunctionName": places.function_arn, "Payload.$": "$"},
-            # The function gives its input back with how far it came, for the next call and retry.
+            "Resource": inputs.resource("lambda:invoke"),
+            "Parameters": {"FunctionName": inputs.function_arn, "Payload.$": "$"},
+            # The function returns its input with its progress, for the next call and for retries.
             "OutputPath": "$.Payload",
-            "Retry": [passing_faults(args.maximum_retry_attempts)],
+            "Retry": [retrier(args.maximum_retry_attempts)],
             "Next": "Ended",
         },
         "Ended": choice("$.done", {"BooleanEquals": True}, "Passed", otherwise="File"),
@@ -218,6 +219,7 @@ def file_states(places: Places, args: BackfillArgs) -> dict[str, Any]:
 def choice(
     variable: str, condition: Mapping[str, Any], then: str, *, otherwise: str
 ) -> dict[str, Any]:
+    """Return a Choice state with one rule."""
     return {
         "Type": "Choice",
         "Choices": [{"Variable": variable, **condition, "Next": then}],
@@ -225,8 +227,8 @@ def choice(
     }
 
 
-def passing_faults(attempts: int) -> dict[str, Any]:
-    """Try again with back-off and full jitter.
+def retrier(attempts: int) -> dict[str, Any]:
+    """Return a retrier for all errors, with exponential back-off and full jitter.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """

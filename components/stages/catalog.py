@@ -1,4 +1,4 @@
-"""Stage 4: the Glue database and table, and a crawler where partitions are not projected."""
+"""Stage 4: Glue database and table, and the crawler if partitions are not projected."""
 
 from typing import Optional
 
@@ -6,8 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.document import concat
-from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, Pipeline
+from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, PipelineContext
 from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.layout import (
     DATA_PREFIX,
@@ -27,8 +26,8 @@ SERDES: dict[str, tuple[str, str, str, dict[str, str]]] = {
         TEXT_INPUT,
         TEXT_OUTPUT,
         "org.apache.hadoop.hive.serde2.OpenCSVSerde",
-        # A quote is doubled, never escaped. With the SerDe's own escape character, the
-        # backslash, every backslash of the data would vanish; U+0001 never stands in a row.
+        # A quote is doubled, not escaped. The SerDe's default escape character, the backslash,
+        # would remove backslashes from the data; the transform never writes U+0001.
         {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\u0001"},
     ),
     "json": (
@@ -45,7 +44,7 @@ SERDES: dict[str, tuple[str, str, str, dict[str, str]]] = {
     ),
 }
 
-# Partitions take the table's own columns: crawling CSV anew would call them col0, col1, ...
+# Partitions inherit the columns of the table; for CSV the crawler would add col0, col1, ...
 # https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html
 CRAWLER_CONFIGURATION = (
     '{"Version":1.0,'
@@ -55,13 +54,13 @@ CRAWLER_CONFIGURATION = (
 
 
 class Catalog(pulumi.ComponentResource):
-    """Outputs: `entry`; `crawler_name` if there is a crawler."""
+    """Component of the Glue database, the lake table and the crawler."""
 
     entry: CatalogEntry
     crawler_name: Optional[pulumi.Output[str]] = None
 
     def __init__(
-        self, pipeline: Pipeline, bucket: LakeBucket, opts: pulumi.ResourceOptions
+        self, pipeline: PipelineContext, bucket: LakeBucket, opts: pulumi.ResourceOptions
     ) -> None:
         name, args, table = f"{pipeline.name}-catalog", pipeline.args, pipeline.table
         super().__init__("streaming-etl:index:Catalog", name, None, opts)
@@ -74,7 +73,7 @@ class Catalog(pulumi.ComponentResource):
                 tags=dict(pipeline.tags),
                 opts=pulumi.ResourceOptions(parent=self),
             ).name
-        data_path = concat(DATA_PREFIX, database_name, "/", table.name, "/")
+        data_path = pulumi.Output.concat(DATA_PREFIX, database_name, "/", table.name, "/")
         table_name = pulumi.Output.from_input(table.name)
         if table.columns is not None:
             location = bucket.location(data_path)
@@ -85,7 +84,7 @@ class Catalog(pulumi.ComponentResource):
             table_name=table_name,
             data_path=data_path,
             arns=tuple(
-                pipeline.account.arn("glue", concat(*parts))
+                pipeline.account.arn("glue", pulumi.Output.concat(*parts))
                 for parts in (
                     ("catalog",),
                     ("database/", database_name),
@@ -98,9 +97,9 @@ class Catalog(pulumi.ComponentResource):
         self.register_outputs({"databaseName": database_name, "tableName": table_name})
 
     def create_crawler(
-        self, name: str, pipeline: Pipeline, bucket: LakeBucket
+        self, name: str, pipeline: PipelineContext, bucket: LakeBucket
     ) -> pulumi.Output[str]:
-        """A crawler that adds partitions, or finds the table itself where none is declared."""
+        """Create a crawler that adds partitions, or also the table if none is declared."""
         role = iam.service_role(
             f"{name}-role", "glue.amazonaws.com", pipeline.account, pipeline.tags, self
         )
@@ -120,18 +119,20 @@ class Catalog(pulumi.ComponentResource):
             s3_targets=None if declared else [by_path],
             configuration=CRAWLER_CONFIGURATION,
             schema_change_policy=aws.glue.CrawlerSchemaChangePolicyArgs(
-                # LOG is the only delete behaviour that a crawler of a catalog table takes.
+                # Crawlers of catalog tables support no other delete behavior.
                 delete_behavior="LOG",
                 update_behavior="LOG" if declared else "UPDATE_IN_DATABASE",
             ),
             tags=dict(pipeline.tags),
-            # IAM is eventually consistent: the crawler must find its role's policy in place.
+            # IAM is eventually consistent: create the role's policy before the crawler.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         return crawler.name
 
-    def crawler_statements(self, pipeline: Pipeline, bucket: LakeBucket) -> list[iam.Statement]:
-        """Read the table's objects, write its partitions, write the crawler's log."""
+    def crawler_statements(
+        self, pipeline: PipelineContext, bucket: LakeBucket
+    ) -> list[iam.Statement]:
+        """Allow to read the table's objects and to write partitions and logs."""
         actions = [
             "glue:BatchCreatePartition",
             "glue:BatchGetPartition",
@@ -147,8 +148,8 @@ class Catalog(pulumi.ComponentResource):
         ]
         if pipeline.table.columns is None:
             actions.append("glue:CreateTable")
-        listed = {"StringLike": {"s3:prefix": [concat(self.entry.data_path, "*")]}}
-        # Crawlers of an account share these log groups; AWS fixes their name.
+        listed = {"StringLike": {"s3:prefix": [pulumi.Output.concat(self.entry.data_path, "*")]}}
+        # All crawlers of an account write to log groups with this fixed prefix.
         logs = pipeline.account.arn("logs", "log-group:/aws-glue/crawlers*")
         return [
             iam.allow(["s3:ListBucket"], [bucket.arn], listed),
@@ -162,19 +163,19 @@ class Catalog(pulumi.ComponentResource):
 
 def create_table(
     name: str,
-    pipeline: Pipeline,
+    pipeline: PipelineContext,
     database_name: pulumi.Output[str],
     location: pulumi.Output[str],
     parent: pulumi.Resource,
 ) -> aws.glue.CatalogTable:
-    """The Glue table over the lake's objects."""
+    """Create the Glue table over the lake's objects."""
     table = pipeline.table
     input_format, output_format, serde, serde_parameters = SERDES[table.format]
     parameters: dict[str, pulumi.Input[str]] = {"EXTERNAL": "TRUE", "classification": table.format}
     if pipeline.args.catalog == "projection":
         parameters |= projection_parameters(pipeline.args.partitions)
         template = "".join(f"{key}=${{{key}}}/" for key in table.partition_keys)
-        parameters["storage.location.template"] = concat(location, template)
+        parameters["storage.location.template"] = pulumi.Output.concat(location, template)
     return aws.glue.CatalogTable(
         name,
         name=table.name,

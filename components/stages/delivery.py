@@ -1,4 +1,4 @@
-"""Stage 2: Firehose, the transform Lambda it calls, and the prefixes it writes to."""
+"""Stage 2: the delivery stream and the transform function that it calls."""
 
 import pulumi
 import pulumi_aws as aws
@@ -8,13 +8,13 @@ from streaming_etl.components.packaging.archive import transform_archive
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stages import TransformArgs
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.document import concat
-from streaming_etl.components.stages.lambda_function import Function, create_function
+from streaming_etl.components.stages.lambda_function import create_function
 from streaming_etl.components.stages.references import (
     CatalogEntry,
     DeliveryStream,
+    Function,
     LakeBucket,
-    Pipeline,
+    PipelineContext,
 )
 from streaming_etl.components.table.layout import ERRORS_PREFIX
 
@@ -25,29 +25,30 @@ ConversionArgs = (
     kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationDataFormatConversionConfigurationArgsDict
 )
 
-# Firehose's own values: written out, they would show as a difference at every preview.
+# Firehose does not return parameters with these defaults, so that setting them would show a
+# difference at every preview.
 DEFAULT_PROCESSOR_PARAMETERS = {
     "NumberOfRetries": "3",
     "BufferSizeInMBs": "1",
     "BufferIntervalInSeconds": "60",
 }
 
-# Firehose takes one set of partition keys a record, and a packed one may hold several: each change
-# becomes a record of its own before the transform sees it. The provider adds defaults to a Lambda
-# processor only, so this one shows no difference at a preview.
+# Firehose accepts one set of partition keys per record, and the changes of an aggregated record may
+# have several. This processor splits aggregated records before the transform. The provider adds
+# defaults to Lambda processors only, so that this one shows no difference at a preview.
 # https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
-SPLIT_PACKS: ProcessorArgs = {
+DEAGGREGATION: ProcessorArgs = {
     "type": "RecordDeAggregation",
     "parameters": [{"parameter_name": "SubRecordType", "parameter_value": "JSON"}],
 }
 
-# Below the table's own error prefix; an error prefix must hold the error type.
+# Below the error prefix of the table. An error prefix must contain the error type.
 # https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
-ERROR_FOLDERS = "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd}/"
+ERROR_SUFFIX = "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd}/"
 
 
 class Delivery(pulumi.ComponentResource):
-    """Outputs: `stream`, the `transform` function, and where error records go."""
+    """Component of the delivery stream and the transform function."""
 
     stream: DeliveryStream
     errors_path: pulumi.Output[str]
@@ -56,7 +57,7 @@ class Delivery(pulumi.ComponentResource):
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         bucket: LakeBucket,
         entry: CatalogEntry,
         opts: pulumi.ResourceOptions,
@@ -77,30 +78,32 @@ class Delivery(pulumi.ComponentResource):
             memory_mib=pipeline.args.transform.memory_mib,
             parent=self,
         )
-        self.errors_path = concat(ERRORS_PREFIX, entry.database_name, f"/{table.name}/")
+        self.errors_path = pulumi.Output.concat(
+            ERRORS_PREFIX, entry.database_name, f"/{table.name}/"
+        )
         self.errors_location = bucket.location(self.errors_path)
         stream = self.create_stream(name, pipeline, bucket, entry, self.errors_path)
-        # A policy of its own, after the stream: the stream itself needs the function first.
-        put_back = iam.role_policy(
-            f"{pipeline.name}-transform-put-back-policy",
+        # A separate policy, because the stream depends on the function.
+        requeue_policy = iam.role_policy(
+            f"{pipeline.name}-transform-requeue-policy",
             self.transform.role,
             [iam.allow(["firehose:PutRecordBatch"], [stream.arn])],
             self,
         )
         self.stream = DeliveryStream(
-            name=stream.name, arn=stream.arn, ready=(put_back, *bucket.ready)
+            name=stream.name, arn=stream.arn, depends_on=(requeue_policy, *bucket.depends_on)
         )
         self.register_outputs({"streamName": stream.name, "errorsLocation": self.errors_location})
 
     def create_stream(
         self,
         name: str,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         bucket: LakeBucket,
         entry: CatalogEntry,
         errors_path: pulumi.Output[str],
     ) -> aws.kinesis.FirehoseDeliveryStream:
-        """The delivery stream with its role, log group and log stream."""
+        """Create the delivery stream, its role, log group and log stream."""
         args, table, tags = pipeline.args, pipeline.table, dict(pipeline.tags)
         opts = pulumi.ResourceOptions(parent=self)
         role = iam.service_role(
@@ -118,8 +121,8 @@ class Delivery(pulumi.ComponentResource):
         destination: kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationArgsDict = {
             "bucket_arn": bucket.arn,
             "role_arn": role.arn,
-            "prefix": concat(entry.data_path, table.folders),
-            "error_output_prefix": concat(errors_path, ERROR_FOLDERS),
+            "prefix": pulumi.Output.concat(entry.data_path, table.folders),
+            "error_output_prefix": pulumi.Output.concat(errors_path, ERROR_SUFFIX),
             "custom_time_zone": args.partitions.time_zone,
             "buffering_size": args.delivery.buffer_mib,
             "buffering_interval": args.delivery.buffer_seconds,
@@ -139,7 +142,7 @@ class Delivery(pulumi.ComponentResource):
         if table.format == "parquet":
             destination["data_format_conversion_configuration"] = parquet_conversion(entry, role)
         if args.partitions.dynamic:
-            # Left out when off: the block alone would replace the stream.
+            # Adding the block replaces the delivery stream, even with `enabled: False`.
             destination["dynamic_partitioning_configuration"] = {"enabled": True}
         return aws.kinesis.FirehoseDeliveryStream(
             f"{name}-stream",
@@ -147,19 +150,19 @@ class Delivery(pulumi.ComponentResource):
             extended_s3_configuration=destination,
             server_side_encryption={"enabled": True, "key_type": "AWS_OWNED_CMK"},
             tags=tags,
-            # IAM is eventually consistent: the stream must find its role's policy in place.
+            # IAM is eventually consistent: create the role's policy before the stream.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
 
     def statements(
         self,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         bucket: LakeBucket,
         entry: CatalogEntry,
         errors_path: pulumi.Output[str],
         log_group: aws.cloudwatch.LogGroup,
     ) -> list[iam.Statement]:
-        """Write below the table's data and error prefixes, call the transform, tell of errors.
+        """Allow to write to the bucket, to call the transform and to log errors.
 
         https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
         """
@@ -176,9 +179,9 @@ class Delivery(pulumi.ComponentResource):
             ),
             iam.allow(
                 ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
-                [function, concat(function, ":$LATEST")],
+                [function, pulumi.Output.concat(function, ":$LATEST")],
             ),
-            iam.allow(["logs:PutLogEvents"], [concat(log_group.arn, ":*")]),
+            iam.allow(["logs:PutLogEvents"], [pulumi.Output.concat(log_group.arn, ":*")]),
             *iam.allow_key(key, pipeline.account, ["kms:Decrypt", "kms:GenerateDataKey"]),
         ]
         if pipeline.table.format == "parquet":
@@ -187,21 +190,21 @@ class Delivery(pulumi.ComponentResource):
         return statements
 
     def processors(self, args: StreamingEtlPipelineArgs) -> list[ProcessorArgs]:
-        """What Firehose does with a record before it delivers, in this order."""
+        """Return the processors of a record, in order."""
         transform = self.processor(args.transform)
-        # With partition keys, even when nothing is packed any more: records from before the
-        # update, and those that an operator puts back, may still be packs.
-        return [SPLIT_PACKS, transform] if args.partitions.dynamic else [transform]
+        # Required even without aggregation: records from before the update, and replayed records,
+        # may be aggregated.
+        return [DEAGGREGATION, transform] if args.partitions.dynamic else [transform]
 
     def processor(self, args: TransformArgs) -> ProcessorArgs:
-        """Firehose's calls to the transform; only what differs from Firehose's own defaults."""
+        """Return the processor that calls the transform, without default parameters."""
         parameters = {
             "NumberOfRetries": str(args.maximum_retry_attempts),
             "BufferSizeInMBs": f"{args.buffer_mib:g}",
             "BufferIntervalInSeconds": str(args.buffer_seconds),
         }
-        wanted: dict[str, pulumi.Input[str]] = {
-            "LambdaArn": concat(self.transform.resource.arn, ":$LATEST"),
+        changed: dict[str, pulumi.Input[str]] = {
+            "LambdaArn": pulumi.Output.concat(self.transform.resource.arn, ":$LATEST"),
             **{
                 key: value
                 for key, value in parameters.items()
@@ -211,13 +214,13 @@ class Delivery(pulumi.ComponentResource):
         return {
             "type": "Lambda",
             "parameters": [
-                {"parameter_name": key, "parameter_value": value} for key, value in wanted.items()
+                {"parameter_name": key, "parameter_value": value} for key, value in changed.items()
             ],
         }
 
 
 def parquet_conversion(entry: CatalogEntry, role: aws.iam.Role) -> ConversionArgs:
-    """Firehose's record conversion: JSON lines to Parquet by the Glue table's columns."""
+    """Return the conversion of JSON lines to Parquet by the Glue table's columns."""
     return {
         "enabled": True,
         "input_format_configuration": {"deserializer": {"open_x_json_ser_de": {}}},

@@ -1,4 +1,4 @@
-"""Stage 1: stream -> Lambda -> Firehose, and where given-up batches go."""
+"""Stage 1: the forwarder, its event source mapping and its failure destination."""
 
 import json
 
@@ -8,14 +8,18 @@ import pulumi_aws as aws
 from streaming_etl.components.packaging.archive import forwarder_archive
 from streaming_etl.components.settings.stages import EVENT_NAMES, ForwarderArgs
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.document import concat
-from streaming_etl.components.stages.lambda_function import Function, create_function
-from streaming_etl.components.stages.references import DeliveryStream, LakeBucket, Pipeline
+from streaming_etl.components.stages.lambda_function import create_function
+from streaming_etl.components.stages.references import (
+    DeliveryStream,
+    Function,
+    LakeBucket,
+    PipelineContext,
+)
 from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
 
 
 class Forwarder(pulumi.ComponentResource):
-    """Outputs: `function`, `mapping_id`, and where failed batches go."""
+    """Component of the forwarder function and its event source mapping."""
 
     function: Function
     mapping_id: pulumi.Output[str]
@@ -24,7 +28,7 @@ class Forwarder(pulumi.ComponentResource):
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         stream_arn: pulumi.Output[str],
         bucket: LakeBucket,
         delivery: DeliveryStream,
@@ -51,28 +55,28 @@ class Forwarder(pulumi.ComponentResource):
         statements = self.statements(pipeline, stream_arn, bucket, delivery)
         policy = iam.role_policy(f"{name}-policy", self.function.role, statements, self)
         mapping = self.create_mapping(
-            f"{name}-mapping", pipeline, stream_arn, bucket, [policy, *delivery.ready]
+            f"{name}-mapping", pipeline, stream_arn, bucket, [policy, *delivery.depends_on]
         )
         self.mapping_id = mapping.uuid
-        self.failed_batches_path = concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
+        self.failed_batches_path = pulumi.Output.concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
         self.failed_batches_location = bucket.location(self.failed_batches_path)
         self.register_outputs({"failedBatchesLocation": self.failed_batches_location})
 
     def statements(
         self,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         stream_arn: pulumi.Output[str],
         bucket: LakeBucket,
         delivery: DeliveryStream,
     ) -> list[iam.Statement]:
-        """Read the stream, put on the delivery stream, set failed batches aside."""
+        """Allow to read the stream, to send to Firehose and to dead-letter batches."""
         key, account = pipeline.args.lake.kms_key_arn, pipeline.account
-        # The bucket must be this account's, should its name ever pass to another.
+        # A deleted bucket's name can be taken by another account.
         own_bucket = {"StringEquals": {"s3:ResourceAccount": account.account_id}}
         read = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
         return [
             iam.allow(read, [stream_arn]),
-            # ListStreams knows no resource: it can be allowed on everything only.
+            # ListStreams does not support resources other than `*`.
             iam.allow(["dynamodb:ListStreams"], ["*"]),
             iam.allow(["firehose:PutRecordBatch"], [delivery.arn]),
             iam.allow(["s3:PutObject"], [bucket.objects(FAILED_BATCHES_PREFIX)], own_bucket),
@@ -83,12 +87,12 @@ class Forwarder(pulumi.ComponentResource):
     def create_mapping(
         self,
         name: str,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         stream_arn: pulumi.Output[str],
         bucket: LakeBucket,
         depends_on: list[pulumi.Resource],
     ) -> aws.lambda_.EventSourceMapping:
-        """The event source mapping: few retries, then the whole batch goes to the bucket."""
+        """Create the event source mapping; its failure destination is the bucket."""
         args = pipeline.args.forwarder
         filters = [
             aws.lambda_.EventSourceMappingFilterCriteriaFilterArgs(pattern=pattern)
@@ -98,16 +102,16 @@ class Forwarder(pulumi.ComponentResource):
             name,
             event_source_arn=stream_arn,
             function_name=self.function.resource.arn,
-            # LATEST can miss what is written while the mapping is being created.
+            # With LATEST, changes could be missed while AWS creates the mapping.
             starting_position="TRIM_HORIZON",
             batch_size=args.batch_size,
             maximum_batching_window_in_seconds=args.batching_window_seconds,
             parallelization_factor=args.parallelization_factor,
             maximum_retry_attempts=args.maximum_retry_attempts,
-            # Throttles do not count as retries: without an age they would block for a day.
+            # Throttled calls do not count as retries; only the age limits them.
             maximum_record_age_in_seconds=args.maximum_record_age_seconds,
-            # Halving a failing batch finds the bad change in log2(batch_size) tries,
-            # so the good changes around it are not set aside with it.
+            # Bisecting isolates a failing change in log2(batch_size) calls, so that the other
+            # changes of its batch are not dead-lettered.
             bisect_batch_on_function_error=True,
             function_response_types=["ReportBatchItemFailures"],
             filter_criteria=(
@@ -115,8 +119,8 @@ class Forwarder(pulumi.ComponentResource):
                 if filters
                 else None
             ),
-            # S3 alone receives the changes themselves; SQS and SNS would get sequence numbers
-            # whose data is gone after a day.
+            # Only S3 receives the complete changes. SQS and SNS receive sequence numbers, whose
+            # changes expire in the stream after 24 hours.
             destination_config=aws.lambda_.EventSourceMappingDestinationConfigArgs(
                 on_failure=aws.lambda_.EventSourceMappingDestinationConfigOnFailureArgs(
                     destination_arn=bucket.arn
@@ -126,17 +130,20 @@ class Forwarder(pulumi.ComponentResource):
             tags=dict(pipeline.tags),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # AWS refuses a second mapping of the same stream and function with 409.
+                # AWS rejects a second mapping of the same stream and function with 409.
                 delete_before_replace=True,
-                # The first batch needs every permission and the closed bucket in place.
+                # The first batch needs all permissions and the restricted bucket.
                 depends_on=depends_on,
             ),
         )
 
 
 def filter_patterns(args: ForwarderArgs) -> list[str]:
-    """The mapping's filters. They save invocations; the forwarder itself sorts kinds out again,
-    because AWS's pages disagree on filters outside the `dynamodb` key."""
+    """Return the filter patterns of the mapping, which save invocations.
+
+    The forwarder filters event names again, because the documentation of AWS is contradictory about
+    filters outside the key `dynamodb`.
+    """
     if args.filter_patterns:
         return list(args.filter_patterns)
     if set(args.event_names) != set(EVENT_NAMES):

@@ -1,4 +1,4 @@
-"""IAM as data: a role that one service may assume, and what it may do."""
+"""IAM roles for one service each, and policies from plain data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,28 +7,26 @@ from typing import Any, Optional
 import pulumi
 import pulumi_aws as aws
 
-from streaming_etl.components.stages.document import concat, document
-
 Statement = Mapping[str, Any]
+"""A statement of a policy as plain data, with Outputs inside."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where the pipeline lives: the parts of an ARN."""
+    """Account, region and partition: the parts of an ARN."""
 
     account_id: pulumi.Input[str]
     region: pulumi.Input[str]
     partition: pulumi.Input[str]
 
-    def arn(self, service: str, resource: pulumi.Input[str]) -> pulumi.Output[str]:
-        """`arn:<partition>:<service>:<region>:<account>:<resource>`."""
-        return concat(
-            "arn:", self.partition, f":{service}:", self.region, ":", self.account_id, ":", resource
-        )
+    def arn(self, service: str, *resource: pulumi.Input[str]) -> pulumi.Output[str]:
+        """Return `arn:<partition>:<service>:<region>:<account>:<resource>`."""
+        prefix = ("arn:", self.partition, f":{service}:", self.region, ":", self.account_id, ":")
+        return pulumi.Output.concat(*prefix, *resource)
 
 
 def look_up_account(parent: pulumi.Resource) -> Account:
-    """The account and region of the parent's provider."""
+    """Return the account and region of the parent's provider."""
     opts = pulumi.InvokeOutputOptions(parent=parent)
     return Account(
         account_id=aws.get_caller_identity_output(opts=opts).account_id,
@@ -42,7 +40,7 @@ def allow(
     resources: Sequence[pulumi.Input[str]],
     condition: Optional[Mapping[str, Any]] = None,
 ) -> Statement:
-    """One Allow statement."""
+    """Return an Allow statement."""
     statement: dict[str, Any] = {
         "Effect": "Allow",
         "Action": list(actions),
@@ -54,8 +52,8 @@ def allow(
 
 
 def policy(statements: Sequence[Statement]) -> pulumi.Output[str]:
-    """A policy document as JSON text."""
-    return document({"Version": "2012-10-17", "Statement": list(statements)})
+    """Return a policy document as JSON text."""
+    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def service_role(
@@ -65,9 +63,9 @@ def service_role(
     tags: Mapping[str, str],
     parent: pulumi.Resource,
 ) -> aws.iam.Role:
-    """A role named `name` that only `service` may assume, and only for this account.
+    """Create a role that only `service` may assume, and only for this account.
 
-    The account condition keeps the service from being talked into it by another account.
+    The condition on the account prevents the confused deputy problem.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
     trust = {
@@ -87,7 +85,10 @@ def service_role(
 def role_policy(
     name: str, role: aws.iam.Role, statements: Sequence[Statement], parent: pulumi.Resource
 ) -> aws.iam.RolePolicy:
-    """What `role` may do. Who assumes the role depends on this: IAM is eventually consistent."""
+    """Create a policy of `role`.
+
+    What assumes the role must depend on the policy, because IAM is eventually consistent.
+    """
     return aws.iam.RolePolicy(
         name,
         role=role.name,
@@ -97,15 +98,16 @@ def role_policy(
 
 
 def allow_logs(log_group: aws.cloudwatch.LogGroup) -> Statement:
-    """Write to the streams of one log group."""
-    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], [concat(log_group.arn, ":*")])
+    """Allow writes to the streams of one log group."""
+    resource = pulumi.Output.concat(log_group.arn, ":*")
+    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], [resource])
 
 
 def allow_key(
     kms_key_arn: Optional[pulumi.Input[str]], account: Account, actions: Sequence[str]
 ) -> list[Statement]:
-    """Use the customer key through S3 only; nothing without a customer key."""
+    """Allow the customer key through S3 only; return no statement without a customer key."""
     if kms_key_arn is None:
         return []
-    via_s3 = concat("s3.", account.region, ".amazonaws.com")
+    via_s3 = pulumi.Output.concat("s3.", account.region, ".amazonaws.com")
     return [allow(actions, [kms_key_arn], {"StringEquals": {"kms:ViaService": via_s3}})]

@@ -1,4 +1,4 @@
-"""Stage 3: the bucket, closed and encrypted, and the life of what lies in it."""
+"""Stage 3: the bucket with access restrictions, encryption and lifecycle rules."""
 
 import pulumi
 import pulumi_aws as aws
@@ -7,8 +7,7 @@ from pulumi_aws import s3
 from streaming_etl.components.settings.backfill import BackfillArgs
 from streaming_etl.components.settings.stages import LakeArgs
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.document import concat
-from streaming_etl.components.stages.references import LakeBucket, Pipeline
+from streaming_etl.components.stages.references import LakeBucket, PipelineContext
 from streaming_etl.components.table.layout import (
     BACKFILL_PREFIX,
     DATA_PREFIX,
@@ -23,17 +22,17 @@ ABORT_UPLOAD_DAYS = 7
 
 
 class Lake(pulumi.ComponentResource):
-    """Outputs: `bucket`."""
+    """Component of the lake's bucket."""
 
     bucket: LakeBucket
 
-    def __init__(self, pipeline: Pipeline, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, pipeline: PipelineContext, opts: pulumi.ResourceOptions) -> None:
         name, args = f"{pipeline.name}-lake", pipeline.args.lake
         super().__init__("streaming-etl:index:Lake", name, None, opts)
         if args.bucket_name is not None:
             bucket_name = pulumi.Output.from_input(args.bucket_name)
-            arn = concat("arn:", pipeline.account.partition, ":s3:::", bucket_name)
-            self.bucket = LakeBucket(name=bucket_name, arn=arn, ready=())
+            arn = pulumi.Output.concat("arn:", pipeline.account.partition, ":s3:::", bucket_name)
+            self.bucket = LakeBucket(name=bucket_name, arn=arn, depends_on=())
         else:
             bucket = aws.s3.Bucket(
                 f"{name}-bucket",
@@ -42,23 +41,25 @@ class Lake(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
             rules = lifecycle_rules(args, pipeline.args.backfill)
-            kept = keep_bucket(name, bucket, args, rules, self)
-            ready = [*close_bucket(name, bucket, self), *kept]
-            # What is set aside becomes an event, which an alarm waits for.
+            depends_on = (
+                *restrict_access(name, bucket, self),
+                *configure_retention(name, bucket, args, rules, self),
+            )
+            # failure_events.py creates rules for events of dead-lettered objects.
             aws.s3.BucketNotification(
                 f"{name}-events",
                 bucket=bucket.bucket,
                 eventbridge=True,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            self.bucket = LakeBucket(name=bucket.bucket, arn=bucket.arn, ready=tuple(ready))
+            self.bucket = LakeBucket(name=bucket.bucket, arn=bucket.arn, depends_on=depends_on)
         self.register_outputs({"bucketName": self.bucket.name})
 
 
-def close_bucket(
+def restrict_access(
     name: str, bucket: aws.s3.Bucket, parent: pulumi.Resource
 ) -> list[pulumi.Resource]:
-    """Nothing public, no ACLs, TLS only."""
+    """Block public access, disable ACLs and require TLS."""
     opts = pulumi.ResourceOptions(parent=parent)
     public_access = aws.s3.BucketPublicAccessBlock(
         f"{name}-public-access",
@@ -77,37 +78,37 @@ def close_bucket(
     )
     tls_only = {
         "Effect": "Deny",
-        # Everybody: who comes without TLS is turned away, whoever it is.
+        # The Deny applies to every principal.
         "Principal": "*",
         "Action": "s3:*",
-        "Resource": [bucket.arn, concat(bucket.arn, "/*")],
+        "Resource": [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     policy = aws.s3.BucketPolicy(
         f"{name}-policy",
         bucket=bucket.bucket,
         policy=iam.policy([tls_only]),
-        # S3 answers 409 when a policy and the public access block are written at once.
+        # S3 returns 409 when a policy and the public access block are written concurrently.
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[public_access]),
     )
     return [public_access, ownership, policy]
 
 
-def keep_bucket(
+def configure_retention(
     name: str,
     bucket: aws.s3.Bucket,
     args: LakeArgs,
     rules: list[s3.BucketLifecycleConfigurationRuleArgsDict],
     parent: pulumi.Resource,
 ) -> list[pulumi.Resource]:
-    """Encryption, versions and lifecycle."""
+    """Configure encryption, versioning and lifecycle rules."""
     opts = pulumi.ResourceOptions(parent=parent)
     algorithm: s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
         "apply_server_side_encryption_by_default": {
             "sse_algorithm": "AES256" if args.kms_key_arn is None else "aws:kms",
             "kms_master_key_id": args.kms_key_arn,
         },
-        # One data key for many objects: fewer KMS calls to pay for.
+        # A bucket key reduces KMS calls, which are billed.
         "bucket_key_enabled": args.kms_key_arn is not None,
     }
     encryption = aws.s3.BucketServerSideEncryptionConfiguration(
@@ -128,7 +129,7 @@ def keep_bucket(
         f"{name}-lifecycle",
         bucket=bucket.bucket,
         rules=rules,
-        # S3 refuses rules for noncurrent versions of a bucket that has none yet.
+        # S3 rejects rules for noncurrent versions of a bucket without versioning.
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[versioning]),
     )
     return [encryption, versioning, lifecycle]
@@ -137,15 +138,15 @@ def keep_bucket(
 def lifecycle_rules(
     args: LakeArgs, backfill: BackfillArgs
 ) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """One rule for the whole bucket, and one per prefix whose objects have an end."""
-    whole: s3.BucketLifecycleConfigurationRuleArgsDict = {
+    """Return one rule for the entire bucket, and one per prefix with expiring objects."""
+    entire_bucket: s3.BucketLifecycleConfigurationRuleArgsDict = {
         "id": "whole-bucket",
         "status": "Enabled",
         "filter": {"prefix": ""},
         "abort_incomplete_multipart_upload": {"days_after_initiation": ABORT_UPLOAD_DAYS},
         "noncurrent_version_expiration": {"noncurrent_days": NONCURRENT_DAYS},
     }
-    ends = {
+    retention_days = {
         ("data", DATA_PREFIX): args.data_retention_days,
         ("errors", ERRORS_PREFIX): args.failures_retention_days,
         ("failed-batches", FAILED_BATCHES_PREFIX): args.failures_retention_days,
@@ -153,8 +154,8 @@ def lifecycle_rules(
         ("query-results", QUERY_RESULTS_PREFIX): args.query_results_retention_days,
         ("backfill", BACKFILL_PREFIX): backfill.retention_days if backfill.enabled else None,
     }
-    rules = [whole]
-    for (rule_id, prefix), days in ends.items():
+    rules = [entire_bucket]
+    for (rule_id, prefix), days in retention_days.items():
         if days is not None:
             rules.append(
                 {

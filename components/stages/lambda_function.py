@@ -1,28 +1,18 @@
-"""A Lambda function with its role and its log group, as both handlers have it."""
+"""Lambda functions with role and log group."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Optional
 
 import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.references import Pipeline
-
-
-@dataclass(frozen=True, kw_only=True)
-class Function:
-    """A function and the resources that only it uses."""
-
-    resource: aws.lambda_.Function
-    role: aws.iam.Role
-    log_group: aws.cloudwatch.LogGroup
+from streaming_etl.components.stages.references import Function, PipelineContext
 
 
 def create_function(
     name: str,
-    pipeline: Pipeline,
+    pipeline: PipelineContext,
     *,
     archive: pulumi.AssetArchive,
     handler: str,
@@ -50,12 +40,12 @@ def create_function(
         timeout=timeout_seconds,
         memory_size=memory_mib,
         environment=variables if environment else None,
-        # The handlers print JSON lines themselves; a group of our own gives the logs an end.
+        # The handlers write JSON lines themselves. A log group that Lambda creates never expires.
         logging_config=aws.lambda_.FunctionLoggingConfigArgs(
             log_format="Text", log_group=log_group.name
         ),
         tags=dict(tags),
-        # IAM is eventually consistent: the function must find its role's policy in place.
+        # IAM is eventually consistent: create the role's policy before the function.
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[log_policy]),
     )
     return Function(resource=resource, role=role, log_group=log_group)

@@ -1,4 +1,4 @@
-"""Stage 5: the Athena workgroup, saved queries and the current-state view."""
+"""Stage 5: Athena workgroup, saved queries and the view of the current state."""
 
 from functools import partial
 from typing import Optional
@@ -6,7 +6,7 @@ from typing import Optional
 import pulumi
 import pulumi_aws as aws
 
-from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, Pipeline
+from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, PipelineContext
 from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.layout import QUERY_RESULTS_PREFIX, default_workgroup_name
 from streaming_etl.components.table.queries import (
@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 
 
 class Query(pulumi.ComponentResource):
-    """Outputs: `workgroup_name`, `current_state_query_id`; `view_name` if there is a view."""
+    """Component of the Athena workgroup, the saved queries and the view."""
 
     workgroup_name: pulumi.Output[str]
     current_state_query_id: pulumi.Output[str]
@@ -28,7 +28,7 @@ class Query(pulumi.ComponentResource):
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         bucket: LakeBucket,
         entry: CatalogEntry,
         opts: pulumi.ResourceOptions,
@@ -38,7 +38,7 @@ class Query(pulumi.ComponentResource):
         self.workgroup_name = self.create_workgroup(f"{name}-workgroup", pipeline, bucket)
         sql = entry.database_name.apply(lambda database: current_state_sql(database, table))
         self.current_state_query_id = self.save(
-            pipeline.name, "current-state", "The items as they are now", sql, entry.database_name
+            pipeline.name, "current-state", "Current state of each item", sql, entry.database_name
         )
         for kind, (description, text) in SAVED_QUERIES.items():
             sql_of_table = entry.database_name.apply(partial(text, table=table))
@@ -48,9 +48,9 @@ class Query(pulumi.ComponentResource):
         self.register_outputs({"workgroupName": self.workgroup_name, "viewName": self.view_name})
 
     def create_workgroup(
-        self, name: str, pipeline: Pipeline, bucket: LakeBucket
+        self, name: str, pipeline: PipelineContext, bucket: LakeBucket
     ) -> pulumi.Output[str]:
-        """A workgroup whose users cannot change where and how results are kept."""
+        """Create a workgroup whose result configuration users cannot override."""
         args, key = pipeline.args.query, pipeline.args.lake.kms_key_arn
         physical = default_workgroup_name(pipeline.name)
         return aws.athena.Workgroup(
@@ -81,7 +81,7 @@ class Query(pulumi.ComponentResource):
         sql: pulumi.Input[str],
         database_name: pulumi.Output[str],
     ) -> pulumi.Output[str]:
-        """A saved query of the workgroup; its id."""
+        """Create a saved query of the workgroup; return its id."""
         return aws.athena.NamedQuery(
             f"{pipeline}-query-{kind}",
             name=f"{pipeline}-{kind}",
@@ -95,15 +95,15 @@ class Query(pulumi.ComponentResource):
     def create_view(
         self,
         name: str,
-        pipeline: Pipeline,
+        pipeline: PipelineContext,
         database_name: pulumi.Output[str],
         sql: pulumi.Output[str],
     ) -> pulumi.Output[str]:
-        """The current state as an Athena view, which Glue keeps as a table of its own type."""
+        """Create the Athena view, which is a Glue table of the type VIRTUAL_VIEW."""
         table = pipeline.table
         columns = view_columns(table)
         text = pulumi.Output.all(sql, database_name).apply(
-            lambda both: view_text(both[0], both[1], columns)
+            lambda values: view_text(values[0], values[1], columns)
         )
         view = aws.glue.CatalogTable(
             name,
@@ -120,8 +120,8 @@ class Query(pulumi.ComponentResource):
                     )
                     for column in columns
                 ],
-                # Athena refuses a view whose SerDe is not told, and the provider leaves out an
-                # empty one. https://github.com/hashicorp/terraform-provider-aws/issues/28517
+                # Athena requires a SerDe, and the provider omits an empty one.
+                # https://github.com/hashicorp/terraform-provider-aws/issues/28517
                 ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
                     name="-", serialization_library="-"
                 ),

@@ -1,21 +1,21 @@
-"""What the stages hand to each other: plain data, so that no stage knows another."""
+"""Data that the stages pass to each other; no stage imports another stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_aws as aws
 
 from streaming_etl.components.packaging.wheels import Packages
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
-from streaming_etl.components.stages.document import concat
 from streaming_etl.components.stages.iam import Account
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.transform_module import TransformModule
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pipeline:
-    """What every stage knows of its pipeline."""
+class PipelineContext:
+    """Settings and names that every stage uses."""
 
     name: str
     args: StreamingEtlPipelineArgs
@@ -27,21 +27,30 @@ class Pipeline:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Function:
+    """A Lambda function, its role and its log group."""
+
+    resource: aws.lambda_.Function
+    role: aws.iam.Role
+    log_group: aws.cloudwatch.LogGroup
+
+
+@dataclass(frozen=True, kw_only=True)
 class LakeBucket:
-    """The bucket that the lake lies in."""
+    """The lake's bucket."""
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
-    ready: tuple[pulumi.Resource, ...]
-    """What must stand before data arrives: encryption, the closed door."""
+    depends_on: tuple[pulumi.Resource, ...]
+    """Resources that must exist before data is written: encryption and restricted access."""
 
     def location(self, *path: pulumi.Input[str]) -> pulumi.Output[str]:
-        """`s3://<bucket>/<path>`."""
-        return concat("s3://", self.name, "/", *path)
+        """Return `s3://<bucket>/<path>`."""
+        return pulumi.Output.concat("s3://", self.name, "/", *path)
 
     def objects(self, *path: pulumi.Input[str]) -> pulumi.Output[str]:
-        """The ARN of every object below a path."""
-        return concat(self.arn, "/", *path, "*")
+        """Return the ARN pattern of all objects below a path."""
+        return pulumi.Output.concat(self.arn, "/", *path, "*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +60,9 @@ class CatalogEntry:
     database_name: pulumi.Output[str]
     table_name: pulumi.Output[str]
     data_path: pulumi.Output[str]
-    """The table's key prefix in the bucket, with a slash at its end."""
+    """Key prefix of the table's objects; ends with a slash."""
     arns: tuple[pulumi.Output[str], ...]
-    """Catalog, database and table: what a Glue permission on the table must name."""
+    """ARNs of catalog, database and table, which Glue permissions on a table must name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,5 +71,5 @@ class DeliveryStream:
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
-    ready: tuple[pulumi.Resource, ...]
-    """What must stand before the first record is put."""
+    depends_on: tuple[pulumi.Resource, ...]
+    """Resources that must exist before the first record is sent."""

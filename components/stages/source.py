@@ -1,25 +1,26 @@
-"""The DynamoDB table and its stream, created or existing."""
+"""The source: a new DynamoDB table, or an existing one that is only read."""
 
 import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.settings.validation import SettingsError, invalid
-from streaming_etl.components.stages.references import Pipeline
+from streaming_etl.components.stages.references import PipelineContext
 
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
-# KEYS_ONLY has no data, and OLD_IMAGE would leave the lake one change behind.
+# KEYS_ONLY has no data, and OLD_IMAGE lacks the newest.
 READABLE_VIEWS = (STREAM_VIEW, "NEW_IMAGE")
 
 
 class Source(pulumi.ComponentResource):
-    """Outputs: `table_name`, `table_arn`, `stream_arn`, and `key_names`, plain: hash, range."""
+    """Component of the source table."""
 
     table_name: pulumi.Output[str]
     table_arn: pulumi.Output[str]
     stream_arn: pulumi.Output[str]
     key_names: tuple[str, ...]
+    """Hash key, and range key if the table has one."""
 
-    def __init__(self, pipeline: Pipeline, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, pipeline: PipelineContext, opts: pulumi.ResourceOptions) -> None:
         name = f"{pipeline.name}-source"
         super().__init__("streaming-etl:index:Source", name, None, opts)
         if pipeline.args.source.use_existing:
@@ -61,8 +62,10 @@ def find_stream(
     return table
 
 
-def create_table(name: str, pipeline: Pipeline, parent: pulumi.Resource) -> aws.dynamodb.Table:
-    """A table that streams new and old images."""
+def create_table(
+    name: str, pipeline: PipelineContext, parent: pulumi.Resource
+) -> aws.dynamodb.Table:
+    """Create a table whose stream has new and old images."""
     args = pipeline.args.source
     keys = {args.hash_key: args.hash_key_type}
     if args.range_key is not None:

@@ -121,11 +121,11 @@ async def run_program(program: Path, config: StackConfig, monitor: Monitor) -> d
     pulumi.runtime.set_all_config(dict(config.values))
     # After a failure Pulumi leaves the futures of all that waited; the cause is told once.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-    await stack.run_pulumi_func(lambda: run_as_main(program))
+    await stack.run_pulumi_func(lambda: run_file(program))
     root = settings.get_root_resource()
     assert isinstance(root, stack.Stack)
     return dict(await pulumi.Output.from_input(root.outputs).future() or {})
 
 
-def run_as_main(program: Path) -> None:
-    runpy.run_path(str(program), run_name="__main__")
+def run_file(program: Path) -> None:
+    runpy.run_path(str(program))

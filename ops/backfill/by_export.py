@@ -128,13 +128,12 @@ def backfill_by_export(
 def state_machine_arn(stack: str, pipeline: DeployedPipeline) -> str:
     """Return the pipeline's state machine; raises CommandError when it has none."""
     if not pipeline.backfill_state_machine_arn:
-        raise CommandError(
+        message = (
             f"The pipeline {pipeline.name} has no state machine for an export. Set `backfill: "
             f"{{enabled: true}}` in the stack {stack}, run `pulumi up`, then run this command "
-            "again. Without --export the table is scanned.",
-            code="backfill-not-enabled",
-            pipeline=pipeline.name,
+            "again. Without --export the table is scanned."
         )
+        raise CommandError(message, code="backfill-not-enabled", pipeline=pipeline.name)
     return pipeline.backfill_state_machine_arn
 
 
@@ -142,13 +141,11 @@ def require_only_watching(run: Run, options: ExportOptions) -> None:
     """Raise CommandError for options other than watching the current run."""
     for option, is_set in (("--restart", options.restart), ("--dry-run", options.dry_run)):
         if is_set:
-            raise CommandError(
+            message = (
                 f"{run.name} is running. Watch it without {option}, or stop it first: "
-                f"{run.stop_command}",
-                code="run-in-progress",
-                run=run.name,
-                option=option,
+                f"{run.stop_command}"
             )
+            raise CommandError(message, code="run-in-progress", run=run.name, option=option)
 
 
 def is_older_than_stream(runs: ExportRuns, run: Run, stream_arn: str) -> bool:
@@ -236,13 +233,13 @@ def watch(runs: ExportRuns, run: Run, pause: Callable[[], None]) -> Run:
     console.say(f"{run.name} runs on AWS, also after this command ends.")
     try:
         with console.progress("Exporting", None, unit="files"):
-            while run.status == "RUNNING" and runs.counts(run) is None:
+            while run.status == "RUNNING" and runs.succeeded(run) is None:
                 pause()
                 run = runs.describe(run.arn)
         with console.progress("Sending", len(runs.files(run)), unit="files") as advance:
             shown = 0
             while run.status == "RUNNING":
-                succeeded = (runs.counts(run) or {}).get("succeeded", 0)
+                succeeded = runs.succeeded(run) or 0
                 advance(succeeded - shown)
                 shown = succeeded
                 pause()
@@ -261,7 +258,7 @@ def report(pipeline: str, run: Run, runs: ExportRuns, *, as_json: bool) -> int:
 
     Raises CommandError when no file was started.
     """
-    if run.status != "SUCCEEDED" and runs.counts(run) is None:
+    if run.status != "SUCCEEDED" and runs.succeeded(run) is None:
         export_arn = runs.export_arn(run)
         hint = f" See aws dynamodb describe-export --export-arn {export_arn}." if export_arn else ""
         raise CommandError(

@@ -53,25 +53,21 @@ class ScanOptions:
         """Raise UsageError for a number that is invalid for any table."""
         segments = self.segments
         if segments is not None and not 1 <= segments <= MAX_SEGMENTS:
-            raise UsageError(
+            message = (
                 f"--segments must be 1 to {MAX_SEGMENTS} (got {segments}): each is a thread with a "
-                "connection. For larger tables use --export, see docs/backfill.md.",
-                code="out-of-range",
-                option="--segments",
-                value=segments,
+                "connection. For larger tables use --export, see docs/backfill.md."
             )
+            raise UsageError(message, code="out-of-range", option="--segments", value=segments)
         for option, value in (
             ("--read-units", self.read_units),
             ("--kib-per-second", self.kib_per_second),
         ):
             if value is not None and not MIN_PER_SECOND <= value <= MAX_PER_SECOND:
-                raise UsageError(
+                message = (
                     f"{option} must be {MIN_PER_SECOND:g} to {MAX_PER_SECOND:,.0f} per second "
-                    f"(got {value:g}).",
-                    code="out-of-range",
-                    option=option,
-                    value=value,
+                    f"(got {value:g})."
                 )
+                raise UsageError(message, code="out-of-range", option=option, value=value)
 
 
 @dataclass(frozen=True)
@@ -214,7 +210,9 @@ def backfill_by_scan(
     """
     require_stream_reader(clients, pipeline)
     table = source_table(clients, pipeline)
-    path = options.checkpoint or default_checkpoint(stack, pipeline, clients)
+    suffix = "" if getattr(clients, "endpoint", None) is None else "-embedded"
+    default = Path(".build", "backfill", f"{stack}-{pipeline.name}{suffix}.json")
+    path = options.checkpoint or default
     identity = CheckpointIdentity(stack, pipeline.name, table.arn, table.created, table.stream_arn)
     checkpoint = open_checkpoint(
         path, identity, options.segments, DEFAULT_SEGMENTS, restart=options.restart
@@ -242,12 +240,6 @@ def backfill_by_scan(
     with console.progress("Reading", plan.items_left, unit="items") as advance:
         run(scan, checkpoint, cancellation, advance)
     return report(checkpoint, plan, options)
-
-
-def default_checkpoint(stack: str, pipeline: DeployedPipeline, clients: Any) -> Path:
-    """Return the checkpoint's path in the current directory."""
-    suffix = "" if clients.endpoint is None else "-embedded"
-    return Path(".build", "backfill", f"{stack}-{pipeline.name}{suffix}.json")
 
 
 def run(

@@ -131,12 +131,11 @@ def _read(path: Path) -> dict[str, Any]:
             return dict(document)
     except (ValueError, KeyError, TypeError, UnicodeDecodeError):
         pass
-    raise CommandError(
+    message = (
         f"{path} is not a checkpoint of this version. Name another file with --checkpoint, or "
-        "replace it with --restart.",
-        code="not-a-checkpoint",
-        path=path,
+        "replace it with --restart."
     )
+    raise CommandError(message, code="not-a-checkpoint", path=path)
 
 
 def _require_identity(

@@ -83,12 +83,11 @@ def backfill(
         for name in SCAN_OPTIONS:
             if options.pop(name) is not None:
                 option = f"--{name.replace('_', '-')}"
-                raise UsageError(
+                message = (
                     f"{option} must be omitted with --export, whose rate is the setting "
-                    "`backfill.kib_per_second`.",
-                    code="scan-option-with-export",
-                    option=option,
+                    "`backfill.kib_per_second`."
                 )
+                raise UsageError(message, code="scan-option-with-export", option=option)
     # These import boto3 and Pulumi, which `--help` does not need.
     from streaming_etl.ops.backfill.by_export import ExportOptions, backfill_by_export
     from streaming_etl.ops.backfill.by_scan import ScanOptions, backfill_by_scan

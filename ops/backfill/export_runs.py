@@ -102,12 +102,11 @@ class ExportRuns:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise
-            raise CommandError(
+            message = (
                 f"{name} was started by somebody else just now. Run this command again to watch "
-                "that run.",
-                code="run-already-started",
-                run=name,
-            ) from None
+                "that run."
+            )
+            raise CommandError(message, code="run-already-started", run=name) from None
         return self.describe(arn)
 
     def export_arn(self, run: Run) -> Optional[str]:
@@ -141,17 +140,15 @@ class ExportRuns:
         lines = (self._read(str(key)) or b"").decode().splitlines()
         return [File(json.loads(line)["dataFileS3Key"], line) for line in lines]
 
-    def counts(self, run: Run) -> Optional[dict[str, int]]:
-        """Return the number of files by state, such as `succeeded`.
+    def succeeded(self, run: Run) -> Optional[int]:
+        """Return how many files have succeeded; None before the first one starts.
 
-        None before the first file is started.
-            https://docs.aws.amazon.com/step-functions/latest/apireference/API_MapRunItemCounts.html
+        https://docs.aws.amazon.com/step-functions/latest/apireference/API_MapRunItemCounts.html
         """
         arn = self._map_run(run)
         if arn is None:
             return None
-        counts: dict[str, int] = self._sfn.describe_map_run(mapRunArn=arn)["itemCounts"]
-        return counts
+        return int(self._sfn.describe_map_run(mapRunArn=arn)["itemCounts"]["succeeded"])
 
     def results(self, run: Run) -> FileResults:
         """Return the results of the run's files; empty while it runs.

@@ -148,13 +148,11 @@ class Scan:
             except BotoCoreError as error:
                 code = type(error).__name__
             self._sleep(pause)
-        raise CommandError(
+        message = (
             f"The scan of {self._table.name} failed {MAX_ATTEMPTS} times in a row: {code}. Run the "
-            "same command again to continue; use a lower --read-units if the table is throttled.",
-            code="scan-throttled",
-            table=self._table.name,
-            error=code,
+            "same command again to continue; use a lower --read-units if the table is throttled."
         )
+        raise CommandError(message, code="scan-throttled", table=self._table.name, error=code)
 
 
 def snapshot_lines(page: Page, key_names: Sequence[str]) -> tuple[list[bytes], list[str]]:

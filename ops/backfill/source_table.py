@@ -97,13 +97,12 @@ def require_stream_reader(clients: Callable[[str], Any], pipeline: DeployedPipel
     }
     state = states.get(uuid)
     if state is None:
-        raise CommandError(
+        message = (
             f"The stream of {pipeline.source_table} has no event source mapping {uuid} of the "
             f"pipeline {pipeline.name}. Run `pulumi up`, or pass current outputs, then run this "
-            "command again.",
-            code="no-event-source-mapping",
-            uuid=uuid,
+            "command again."
         )
+        raise CommandError(message, code="no-event-source-mapping", uuid=uuid)
     if state != "Enabled":
         raise CommandError(
             f"The event source mapping of {pipeline.name} must be Enabled (got {state}), so that "

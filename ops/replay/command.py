@@ -14,7 +14,6 @@ from streaming_etl.stack.errors import EXIT_PARTIAL, UsageError
 from streaming_etl.stack.outputs import DeployedPipeline, open_stack, stack_options
 
 if TYPE_CHECKING:
-    from streaming_etl.ops.replay.objects import FailureObject
     from streaming_etl.ops.replay.report import Report
 
 
@@ -154,7 +153,7 @@ def replay_pipeline(
         Report(pipeline.name, options.dry_run),
     )
     size = sum(each.size for each in matches)
-    say(f"{len(matches):,} objects, {size:,} bytes{_time_span(matches)}.")
+    say(f"{len(matches):,} objects, {size:,} bytes.")
     with progress("Reading" if options.dry_run else "Replaying", size) as advance:
         return run.run(matches, advance)
 
@@ -169,10 +168,3 @@ def _locations(pipeline: DeployedPipeline, source: str) -> Sequence[str]:
         failed_batches = f"s3://{pipeline.bucket}/{FAILED_BATCHES_PREFIX}"
     locations = {"failed-batches": failed_batches, "errors": pipeline.errors_location}
     return [*locations.values()] if source == "all" else [locations[source]]
-
-
-def _time_span(objects: Sequence["FailureObject"]) -> str:
-    if not objects:
-        return ""
-    first, last = (f"{each.written:%Y-%m-%d %H:%M}" for each in (objects[0], objects[-1]))
-    return f" from {first} to {last} UTC" if first != last else f" at {first} UTC"

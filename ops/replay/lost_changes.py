@@ -133,12 +133,11 @@ class ChangeRecovery:
             if not request:
                 return
             self._sleep(pause)
-        raise CommandError(
+        message = (
             f"DynamoDB returned unprocessed keys of {self._table} {MAX_ATTEMPTS} times: its read "
-            "capacity is exhausted. Run the same command again when the table is less busy.",
-            code="table-throttled",
-            table=self._table,
+            "capacity is exhausted. Run the same command again when the table is less busy."
         )
+        raise CommandError(message, code="table-throttled", table=self._table)
 
 
 _encode = msgspec.json.Encoder().encode

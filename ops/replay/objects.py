@@ -43,12 +43,8 @@ class FailureObjects:
         """
         url = urlparse(location)
         if url.netloc != self._bucket:
-            raise CommandError(
-                f"{location} is not in the pipeline's bucket {self._bucket}.",
-                code="other-bucket",
-                location=location,
-                bucket=self._bucket,
-            )
+            message = f"{location} is not in the pipeline's bucket {self._bucket}."
+            raise CommandError(message, code="other-bucket", location=location, bucket=self._bucket)
         pages = self._client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=url.path.lstrip("/")):
             for item in page.get("Contents", []):

@@ -1,2 +1,4 @@
-"""What reviewers forget, as rules. Pulumi calls this package `rules` and the tests
-`policy.rules`, so its modules import each other relatively."""
+"""Rules about this pipeline's contract and about exposed or lost data.
+
+Pulumi imports this package as `rules` and the tests as `policy.rules`, so imports are relative.
+"""

@@ -1,44 +1,44 @@
-"""Alarms: they reach the topic that they are sent to."""
+"""Alarms must be able to publish to their topic."""
 
-from .resources import Found, Resource, Stack, listed, told
-from .rule import Rule, StackRule
+from collections.abc import Iterator
+
+from .resources import Resource, Stack, as_list
+from .rule import Rule, StackRule, Violation
 
 TOPIC = "aws:sns/topic:Topic"
 ACTIONS = ("alarmActions", "okActions", "insufficientDataActions")
-# The properties by which another service sends to a topic.
-SENDERS = {
+# Properties by which another service publishes to a topic.
+PUBLISHERS = {
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": ACTIONS,
     "aws:cloudwatch/metricAlarm:MetricAlarm": ACTIONS,
     "aws:cloudwatch/eventTarget:EventTarget": ("arn",),
 }
+FIX = "Use a customer key that allows cloudwatch.amazonaws.com and events.amazonaws.com, or no key."
 
 
-def reach_topic(stack: Stack) -> Found:
+def alarms_reach_topic(stack: Stack) -> Iterator[Violation]:
     for topic in stack.of(TOPIC):
         key = topic.get("kmsMasterKeyId")
-        own = isinstance(key, str) and key.endswith("alias/aws/sns")
-        if own and any(sends(sender, topic) for sender in stack.of(*SENDERS)):
-            yield (
-                topic,
-                f"{told('kmsMasterKeyId', key)} keeps alarms and events out: its policy admits no"
-                " other service and cannot be changed; use a key of yours that admits"
-                " cloudwatch.amazonaws.com and events.amazonaws.com, or none.",
-            )
+        managed = isinstance(key, str) and key.endswith("alias/aws/sns")
+        if managed and any(publishes(it, topic) for it in stack.of(*PUBLISHERS)):
+            must = "not be the AWS managed key, whose policy allows no other service"
+            yield Violation(topic, "kmsMasterKeyId", key, must, FIX)
 
 
-def sends(sender: Resource, topic: Resource) -> bool:
+def publishes(publisher: Resource, topic: Resource) -> bool:
     return any(
-        topic.get("arn") in listed(sender.get(key)) or topic.urn in sender.references.get(key, ())
-        for key in SENDERS[sender.type]
+        topic.get("arn") in as_list(publisher.get(key))
+        or topic.urn in publisher.references.get(key, ())
+        for key in PUBLISHERS[publisher.type]
     )
 
 
 RULES: list[Rule] = [
     StackRule(
         name="alarms-reach-topic",
-        guards="An alarm's topic is not encrypted with AWS's own SNS key.",
-        reason="That key admits no other service: the alarm rings, and nobody is told.",
-        remedy="Use a key that admits cloudwatch.amazonaws.com and events.amazonaws.com, or none.",
-        check=reach_topic,
+        requires="An alarm's topic is not encrypted with the AWS managed key.",
+        reason="That key allows no other service, so nobody receives the alarm.",
+        fix=FIX,
+        check=alarms_reach_topic,
     ),
 ]

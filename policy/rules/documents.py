@@ -1,32 +1,30 @@
-"""Policy documents: their statements, and what these allow."""
+"""Statements of policy documents."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .resources import Resource, listed, mapped
+from .resources import Resource, as_list, as_mapping
 
 Statement = Mapping[str, Any]
-Config = Mapping[str, Any]
 
 
 def statements(document: Any) -> list[Statement]:
-    """A policy document's statements; none of what is unknown or no such document."""
+    """Statements of a policy document; none of anything else."""
     if isinstance(document, str):
         try:
             document = json.loads(document)
         except ValueError:
             return []
-    if not isinstance(document, Mapping):
-        return []
-    return [item for item in listed(document.get("Statement")) if isinstance(item, Mapping)]
+    items = as_list(as_mapping(document).get("Statement"))
+    return [item for item in items if isinstance(item, Mapping)]
 
 
-def allowed(resource: Resource) -> Iterator[tuple[str, Statement]]:
-    """What the documents in a resource allow, each with the property that it stands in."""
+def allow_statements(resource: Resource) -> Iterator[tuple[str, Statement]]:
+    """Property and statement of everything that a resource's documents allow."""
     documents = {key: resource.get(key) for key in ("policy", "assumeRolePolicy")}
-    for index, inline in enumerate(listed(resource.get("inlinePolicies"))):
-        documents[f"inlinePolicies[{index}].policy"] = mapped(inline).get("policy")
+    for index, inline in enumerate(as_list(resource.get("inlinePolicies"))):
+        documents[f"inlinePolicies[{index}].policy"] = as_mapping(inline).get("policy")
     if resource.type.startswith("aws:"):
         for path, document in documents.items():
             for statement in statements(document):
@@ -35,10 +33,7 @@ def allowed(resource: Resource) -> Iterator[tuple[str, Statement]]:
 
 
 def conditions(statement: Statement) -> Iterator[tuple[str, str, Any]]:
-    """A statement's conditions, all of which must hold: operator, key and value.
-
-    IAM reads operators and keys in any case; here they are small.
-    """
-    for operator, test in mapped(statement.get("Condition")).items():
-        for key, value in mapped(test).items():
+    """Operator, key and value of each condition, in lower case."""
+    for operator, test in as_mapping(statement.get("Condition")).items():
+        for key, value in as_mapping(test).items():
             yield operator.lower(), key.lower(), value

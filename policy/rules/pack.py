@@ -1,18 +1,16 @@
-"""All rules of the pack, in the order in which docs/policies.md tells them."""
+"""All rules of the pack, in the order of docs/policies.md."""
 
 from pulumi_policy import Policy
 
-from . import alarms, buckets, delivery, logs, permissions, principals, production, streams
+from . import alarms, buckets, delivery, principals, production, streams
 from .rule import Rule
 
 RULES: list[Rule] = [
-    *buckets.RULES,
-    *permissions.RULES,
-    *principals.RULES,
-    *logs.RULES,
     *streams.RULES,
     *delivery.RULES,
     *alarms.RULES,
+    *buckets.RULES,
+    *principals.RULES,
     *production.RULES,
 ]
 

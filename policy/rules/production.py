@@ -1,13 +1,13 @@
-"""Production stacks: what holds data outlives a mistake."""
+"""Production stacks must protect tables, buckets and workgroups."""
 
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .buckets import BUCKETS, beside
-from .resources import UNKNOWN, Found, Resource, Stack, told
-from .rule import ResourceRule, Rule, StackRule
+from .buckets import BUCKETS, settings_of
+from .resources import UNKNOWN, Resource, Stack
+from .rule import ResourceRule, Rule, StackRule, Violation
 
 TABLE = "aws:dynamodb/table:Table"
 WORKGROUP = "aws:athena/workgroup:Workgroup"
@@ -22,8 +22,8 @@ SETTINGS = {
         "type": "array",
         "items": {"type": "string"},
         "default": list(STACKS),
-        "description": "Names of the production stacks, or words of their names between - _ . / and"
-        " digits; * stands for any text, case does not count.",
+        "description": "Names of production stacks, or words of their names between - _ . / and"
+        " digits; * matches any text, in any case.",
     }
 }
 
@@ -35,68 +35,56 @@ def is_production(resource: Resource, config: Mapping[str, Any]) -> bool:
     return any(fnmatchcase(text, pattern) for text in texts for pattern in patterns)
 
 
-def kept(resource: Resource, config: Mapping[str, Any]) -> Iterator[str]:
+def data_protected(resource: Resource, config: Mapping[str, Any]) -> Iterator[Violation]:
     if not is_production(resource, config):
         return
+    must = "be true in a production stack"
     if resource.type == TABLE:
         protected = resource.get("deletionProtectionEnabled")
         if protected not in (True, UNKNOWN):
-            yield (
-                f"{told('deletionProtectionEnabled', protected)} in a production stack: one"
-                " `pulumi destroy` deletes the table; set it to true."
-            )
+            fix = "Otherwise `pulumi destroy` deletes the table."
+            yield Violation(resource, "deletionProtectionEnabled", protected, must, fix)
         recovery = resource.get("pointInTimeRecovery", "enabled")
         if recovery not in (True, UNKNOWN):
-            yield (
-                f"{told('pointInTimeRecovery.enabled', recovery)} in a production stack: what is"
-                " overwritten by mistake cannot be had back; set it to true."
-            )
+            fix = "Otherwise overwritten items cannot be restored."
+            yield Violation(resource, "pointInTimeRecovery.enabled", recovery, must, fix)
     if resource.type in (*BUCKETS, WORKGROUP) and resource.get("forceDestroy") is True:
-        yield (
-            f"{told('forceDestroy', True)} in a production stack: one `pulumi destroy` deletes it"
-            " with all that is in it; drop it."
-        )
+        must = "be false in a production stack"
+        fix = "Otherwise `pulumi destroy` deletes the content too."
+        yield Violation(resource, "forceDestroy", True, must, fix)
 
 
-def versioned(stack: Stack) -> Found:
+def buckets_versioned(stack: Stack) -> Iterator[Violation]:
+    path, must = "versioningConfiguration.status", 'be "Enabled" in a production stack'
+    fix = "Otherwise deleted and overwritten objects cannot be restored."
     for bucket in stack.of(*BUCKETS):
         if not is_production(bucket, stack.config):
             continue
-        versionings = beside(stack, bucket, *VERSIONINGS)
-        remedy = 'set versioningConfiguration.status to "Enabled".'
+        versionings = settings_of(stack, bucket, *VERSIONINGS)
         if not versionings and bucket.get("versioning", "enabled") is not True:
-            yield (
-                bucket,
-                "no BucketVersioning names this bucket of a production stack: what is deleted or"
-                f" overwritten is gone; add one and {remedy}",
-            )
+            yield Violation(bucket, path, None, must, f"Add a BucketVersioning. {fix}")
         for versioning in versionings:
             status = versioning.get("versioningConfiguration", "status")
             if status not in ("Enabled", UNKNOWN):
-                problem = told("versioningConfiguration.status", status)
-                yield (
-                    versioning,
-                    f"{problem} in a production stack: what is deleted or overwritten is gone;"
-                    f" {remedy}",
-                )
+                yield Violation(versioning, path, status, must, fix)
 
 
 RULES: list[Rule] = [
     ResourceRule(
-        name="production-data-kept",
-        guards="In a production stack tables, buckets and workgroups outlive a mistake.",
-        reason="A development stack's settings, copied, let one `pulumi destroy` delete the data.",
-        remedy="Set `source.deletion_protection` and `source.point_in_time_recovery`, drop"
+        name="production-data-protected",
+        requires="Tables, buckets and workgroups of a production stack are protected.",
+        reason="Otherwise one `pulumi destroy` deletes the data.",
+        fix="Set `source.deletion_protection` and `source.point_in_time_recovery`; remove"
         " `lake.force_destroy` and `query.force_destroy`.",
         settings=SETTINGS,
-        check=kept,
+        check=data_protected,
     ),
     StackRule(
         name="production-buckets-versioned",
-        guards="In a production stack buckets keep what is overwritten or deleted.",
-        reason="S3 has no other way back.",
-        remedy="Set `lake.versioning`; other buckets need a BucketVersioning.",
+        requires="Buckets of a production stack keep overwritten and deleted objects.",
+        reason="S3 has no other way to restore them.",
+        fix="Set `lake.versioning`; other buckets need a BucketVersioning.",
         settings=SETTINGS,
-        check=versioned,
+        check=buckets_versioned,
     ),
 ]

@@ -1,5 +1,6 @@
-"""A rule: what it guards, why, what to do, the check itself, and how Pulumi runs it."""
+"""A rule, the violations it finds, and how Pulumi runs it."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from pulumi_policy import (
     EnforcementLevel,
     Policy,
     PolicyConfigSchema,
-    PolicyResource,
     ReportViolation,
     ResourceValidationArgs,
     ResourceValidationPolicy,
@@ -17,73 +17,88 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from .resources import Found, Resource, Stack, plain
+from .resources import Resource, Stack, plain
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A property of a resource that breaks a rule."""
+
+    resource: Resource
+    path: str
+    value: Any
+    must: str
+    """The constraint, after `must`."""
+    fix: str
+
+    @property
+    def message(self) -> str:
+        value = (
+            "is not set" if self.value is None else f"got {json.dumps(self.value, default=repr)}"
+        )
+        return f"`{self.path}` must {self.must} ({value}). {self.fix}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule(ABC):
-    """What every rule tells of itself."""
+    """What a rule requires, why, and how to fix a violation."""
 
     name: str
-    guards: str
-    """What must hold."""
+    requires: str
     reason: str
-    """What happens otherwise."""
-    remedy: str
+    fix: str
     level: EnforcementLevel = EnforcementLevel.MANDATORY
     settings: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    """What --policy-pack-config may set, as JSON schema."""
+    """Properties of --policy-pack-config as JSON schema."""
 
     @abstractmethod
     def policy(self) -> Policy:
         """The rule as Pulumi runs it."""
 
-    def told(self) -> dict[str, Any]:
-        """What Pulumi is told of every rule; it prints the description with each violation."""
+    def metadata(self) -> dict[str, Any]:
+        """The arguments that all kinds of policies have; Pulumi prints the description."""
         return {
             "name": self.name,
-            "description": f"{self.guards} {self.reason}",
+            "description": f"{self.requires} {self.reason}",
             "enforcement_level": self.level,
             "config_schema": PolicyConfigSchema(dict(self.settings)) if self.settings else None,
-            "remediation_steps": self.remedy,
+            "remediation_steps": self.fix,
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceRule(Rule):
-    """Looks at one resource's inputs, before the resource is made or changed."""
+    """A rule for one resource's inputs, applied before its creation."""
 
-    check: Callable[[Resource, Mapping[str, Any]], Iterator[str]]
-    """The messages for a resource, by the rule's settings."""
+    check: Callable[[Resource, Mapping[str, Any]], Iterator[Violation]]
 
     def policy(self) -> Policy:
         def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
             resource = Resource(args.resource_type, args.urn, plain(args.props))
-            for message in self.check(resource, plain(args.get_config())):
-                report(message, args.urn)
+            for violation in self.check(resource, plain(args.get_config())):
+                report(violation.message, args.urn)
 
-        return ResourceValidationPolicy(validate=validate, **self.told())
+        return ResourceValidationPolicy(validate=validate, **self.metadata())
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackRule(Rule):
-    """Looks at all resources' outputs together, at the end of a preview or an update."""
+    """A rule for all resources together, applied at the end."""
 
-    check: Callable[[Stack], Found]
+    check: Callable[[Stack], Iterator[Violation]]
 
     def policy(self) -> Policy:
         def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-            resources = [seen(resource) for resource in args.resources]
-            for resource, message in self.check(Stack(resources, plain(args.get_config()))):
-                report(message, resource.urn)
+            resources = []
+            for item in args.resources:
+                references = {
+                    key: [other.urn for other in others]
+                    for key, others in item.property_dependencies.items()
+                }
+                resources.append(
+                    Resource(item.resource_type, item.urn, plain(item.props), references)
+                )
+            for violation in self.check(Stack(resources, plain(args.get_config()))):
+                report(violation.message, violation.resource.urn)
 
-        return StackValidationPolicy(validate=validate, **self.told())
-
-
-def seen(resource: PolicyResource) -> Resource:
-    """A resource as Pulumi hands it over, as the rules see it."""
-    references = {
-        key: [other.urn for other in others]
-        for key, others in resource.property_dependencies.items()
-    }
-    return Resource(resource.resource_type, resource.urn, plain(resource.props), references)
+        return StackValidationPolicy(validate=validate, **self.metadata())

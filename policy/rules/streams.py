@@ -1,15 +1,15 @@
-"""From a stream to a function: tries that end, nothing lost when they do, time to work."""
+"""Event source mappings of streams, and the functions that they call."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .logs import FUNCTION
-from .resources import UNKNOWN, Found, Resource, Stack, out_of, told
-from .rule import ResourceRule, Rule, StackRule
+from .resources import UNKNOWN, Resource, Stack, outside
+from .rule import ResourceRule, Rule, StackRule, Violation
 
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+FUNCTION = "aws:lambda/function:Function"
 
-# A source that has a starting position too and is no stream of DynamoDB or Kinesis says so here.
+# Properties of sources that have a starting position and are not DynamoDB or Kinesis streams.
 OTHER_SOURCES = (
     "amazonManagedKafkaEventSourceConfig",
     "documentDbEventSourceConfig",
@@ -18,21 +18,21 @@ OTHER_SOURCES = (
     "topics",
 )
 
-# Batches block their shard while they are tried again; the pipeline's own setting ends here too.
+# A failing batch blocks its shard during its retries; the pipeline's setting has this limit too.
 MAX_RETRIES = 100
 # https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html
-LEAST_AGE_SECONDS = 60
-MAX_AGE_SECONDS = 604_800
-# A DynamoDB stream has forgotten an older change before the mapping gives it up.
+MIN_AGE_SECONDS, MAX_AGE_SECONDS = 60, 604_800
+# A change in a DynamoDB stream expires after 24 hours.
 DYNAMODB_MAX_AGE_SECONDS = 86_400
 
-LAMBDA_DEFAULT_SECONDS = 3
-# A slow Firehose needs that much; Lambda ends a call at 900 s.
+# A slow Firehose call takes up to 30 s; Lambda's maximum is 900 s.
 READER_SECONDS = (30, 900)
 
-# They are told where the batch was, not what was in it.
+# They receive the position of the batch, not its data.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
-LOSSY = ("aws:sqs/queue:Queue", "aws:sns/topic:Topic")
+METADATA_ONLY = ("aws:sqs/queue:Queue", "aws:sns/topic:Topic")
+DESTINATION = "destinationConfig.onFailure.destinationArn"
+TO_S3 = "Set it to the ARN of an S3 bucket, which receives the complete batch."
 
 
 def reads_stream(mapping: Resource) -> bool:
@@ -51,54 +51,39 @@ def service(arn: str) -> str:
     return [*arn.split(":"), "", ""][2]
 
 
-def ends(mapping: Resource, _: Mapping[str, Any]) -> Iterator[str]:
+def retries_limited(mapping: Resource, _: Mapping[str, Any]) -> Iterator[Violation]:
     if not reads_stream(mapping):
         return
-    attempts = mapping.get("maximumRetryAttempts")
-    if out_of(attempts, 0, MAX_RETRIES):
-        yield (
-            f"{told('maximumRetryAttempts', attempts)}: a batch that fails blocks its shard until"
-            f" the tries end; set 0 to {MAX_RETRIES}."
-        )
-    arn, age = mapping.get("eventSourceArn"), mapping.get("maximumRecordAgeInSeconds")
+    arn = mapping.get("eventSourceArn")
     dynamodb = isinstance(arn, str) and service(arn) == "dynamodb"
-    most = DYNAMODB_MAX_AGE_SECONDS if dynamodb else MAX_AGE_SECONDS
-    if out_of(age, LEAST_AGE_SECONDS, most):
-        yield (
-            f"{told('maximumRecordAgeInSeconds', age)}: throttled calls count as no tries, so only"
-            f" an age ends them; set {LEAST_AGE_SECONDS:,} to {most:,}."
-        )
+    max_age = DYNAMODB_MAX_AGE_SECONDS if dynamodb else MAX_AGE_SECONDS
+    attempts = mapping.get("maximumRetryAttempts")
+    if outside(attempts, 0, MAX_RETRIES):
+        fix = "A failing batch blocks its shard until its retries end."
+        yield Violation(mapping, "maximumRetryAttempts", attempts, f"be 0 to {MAX_RETRIES}", fix)
+    age = mapping.get("maximumRecordAgeInSeconds")
+    if outside(age, MIN_AGE_SECONDS, max_age):
+        must = f"be {MIN_AGE_SECONDS:,} to {max_age:,}"
+        fix = "Throttling does not count as a retry; only the age ends it."
+        yield Violation(mapping, "maximumRecordAgeInSeconds", age, must, fix)
     bisect = mapping.get("bisectBatchOnFunctionError")
     if bisect not in (True, UNKNOWN):
-        yield (
-            f"{told('bisectBatchOnFunctionError', bisect)}: one bad change then takes its whole"
-            " batch with it; set it to true."
-        )
+        fix = "Otherwise one bad change fails its complete batch."
+        yield Violation(mapping, "bisectBatchOnFunctionError", bisect, "be true", fix)
 
 
-def sets_aside(stack: Stack) -> Found:
-    key = "destinationConfig"
+def failures_to_s3(stack: Stack) -> Iterator[Violation]:
     for mapping in filter(reads_stream, stack.of(MAPPING)):
-        arn = mapping.get(key, "onFailure", "destinationArn")
-        kinds = [other.type for other in stack.referenced(mapping, key)]
-        remedy = "set it to the ARN of an S3 bucket, which receives the changes themselves."
-        path = f"{key}.onFailure.destinationArn"
-        if arn is None:
-            yield mapping, f"{told(path, arn)}: what is given up is lost; {remedy}"
-        elif isinstance(arn, str) and service(arn) != "s3":
-            yield mapping, f"{told(path, arn)} receives no data, only where it was; {remedy}"
-        elif arn is UNKNOWN and kinds and set(kinds) <= set(LOSSY):
-            yield (
-                mapping,
-                f"{path} is a {kinds[0].split(':')[-1]}, which receives no data; {remedy}",
-            )
+        arn = mapping.get("destinationConfig", "onFailure", "destinationArn")
+        types = {other.type for other in stack.referenced(mapping, "destinationConfig")}
+        metadata_only = arn is UNKNOWN and types and types <= set(METADATA_ONLY)
+        if arn is None or metadata_only or (isinstance(arn, str) and service(arn) != "s3"):
+            value = sorted(types) if metadata_only else arn
+            yield Violation(mapping, DESTINATION, value, "be an S3 bucket", TO_S3)
 
 
-def called(stack: Stack, caller: Resource, key: str, name: Any) -> Iterator[Resource]:
-    """The functions of the stack that `name`, which stands below `key`, tells.
-
-    While it is unknown, those that the property is made from.
-    """
+def functions_called(stack: Stack, caller: Resource, key: str, name: Any) -> Iterator[Resource]:
+    """The functions that `name` identifies, or that the caller's `key` depends on."""
     for function in stack.of(FUNCTION):
         known = [function.get(identity) for identity in ("arn", "name")]
         known = [identity for identity in known if isinstance(identity, str)]
@@ -110,51 +95,48 @@ def called(stack: Stack, caller: Resource, key: str, name: Any) -> Iterator[Reso
 
 
 def unqualified(name: str) -> str:
-    """A function's ARN or name, without version or alias; of `ACCOUNT:function:NAME` the name."""
+    """A function's ARN without version or alias; the name of `ACCOUNT:function:NAME`."""
     if name.startswith("arn:"):
         return ":".join(name.split(":")[:7])
     return name.split("function:")[-1].split(":")[0]
 
 
-def too_short(function: Resource, limits: tuple[int, int], meaning: str) -> Iterator[str]:
-    """The message for a function whose time-out is out of the limits, if it is."""
+def timeout_violations(function: Resource, limits: tuple[int, int]) -> Iterator[Violation]:
     low, high = limits
     seconds = function.get("timeout")
-    if out_of(seconds, low, high):
-        default = f" and so {LAMBDA_DEFAULT_SECONDS} s" if seconds is None else ""
-        yield f"{told('timeout', seconds)}{default}: {meaning}; set {low} to {high} s."
+    if outside(seconds, low, high):
+        fix = "Set it; Lambda's default is 3 s."
+        yield Violation(function, "timeout", seconds, f"be {low} to {high}", fix)
 
 
-def reader_time(stack: Stack) -> Found:
+def reader_timeout(stack: Stack) -> Iterator[Violation]:
     for mapping in filter(reads_stream, stack.of(MAPPING)):
-        for function in called(stack, mapping, "functionName", mapping.get("functionName")):
-            meaning = "a function that reads a stream must outlast a slow call of its own"
-            for message in too_short(function, READER_SECONDS, meaning):
-                yield function, message
+        name = mapping.get("functionName")
+        for function in functions_called(stack, mapping, "functionName", name):
+            yield from timeout_violations(function, READER_SECONDS)
 
 
 RULES: list[Rule] = [
     ResourceRule(
-        name="stream-mapping-ends",
-        guards="A stream's event source mapping gives up in the end.",
-        reason="By default a batch that fails is tried until its changes expire, and nothing"
-        " behind it moves.",
-        remedy="Set few retries, a greatest age and the halving of batches.",
-        check=ends,
+        name="stream-retries-limited",
+        requires="A stream's event source mapping limits retries and record age, and bisects.",
+        reason="By default a failing batch is retried until its changes expire and blocks its"
+        " shard.",
+        fix="Set few retries, a maximum record age and bisecting.",
+        check=retries_limited,
     ),
     StackRule(
-        name="stream-mapping-sets-aside",
-        guards="What a stream's event source mapping gives up goes to S3.",
-        reason="SQS and SNS are told sequence numbers only, and the stream forgets the changes"
-        " after a day.",
-        remedy="Name a bucket as the destination on failure.",
-        check=sets_aside,
+        name="stream-failures-to-s3",
+        requires="A stream's event source mapping sends failed batches to S3.",
+        reason="SQS and SNS receive sequence numbers only, and the changes expire after 24 hours.",
+        fix=TO_S3,
+        check=failures_to_s3,
     ),
     StackRule(
-        name="stream-reader-time-out",
-        guards=f"A function that reads a stream has {READER_SECONDS[0]} s or more.",
-        reason="Lambda's default of 3 s ends it in the midst of a slow call, and the batch fails.",
-        remedy="Set `timeout`; the forwarder's is `forwarder.timeout_seconds`.",
-        check=reader_time,
+        name="stream-reader-timeout",
+        requires=f"A function that reads a stream has a timeout of {READER_SECONDS[0]} s or more.",
+        reason="Lambda's default of 3 s ends the function during a slow call, and the batch fails.",
+        fix="Set `timeout`; the pipeline's setting is `forwarder.timeout_seconds`.",
+        check=reader_timeout,
     ),
 ]

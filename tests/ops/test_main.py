@@ -81,7 +81,7 @@ def test_the_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -
     assert EXIT_CODES in " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.parametrize("name", ["replay", "backfill", "cost", "test-transform"])
+@pytest.mark.parametrize("name", sorted(commands.commands))
 def test_the_help_of_a_command_has_examples(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main([name, "--help"]) == 0
     assert f"streaming-etl {name} " in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""A program beside the component, as a team might add it in a hurry: it breaks every rule."""
+"""A program that breaks every rule of the pack."""
 
 import json
 
@@ -18,9 +18,9 @@ def document(**statement: object) -> str:
 
 
 def careless() -> None:
+    """Create resources that break each rule at least once."""
     role = aws.iam.Role("role", assume_role_policy=document(**TRUST))
-    permissions(role)
-    aws.cloudwatch.LogGroup("logs", retention_in_days=0)
+    public_topic()
     bucket = aws.s3.Bucket("raw", force_destroy=True)
     streams(role)
     delivery(role, bucket)
@@ -33,13 +33,9 @@ def careless() -> None:
     )
 
 
-def permissions(role: aws.iam.Role) -> None:
-    everything = document(Action=["s3:GetObject", "dynamodb:*"], Resource="*")
-    aws.iam.RolePolicy("everything", role=role.name, policy=everything)
-    full = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
-    aws.iam.RolePolicyAttachment("full", role=role.name, policy_arn=full)
-    open_to_all = document(Principal="*", Action="sns:Publish", Resource="arn:aws:sns:::t")
-    aws.sns.TopicPolicy("public", arn="arn:aws:sns:::t", policy=open_to_all)
+def public_topic() -> None:
+    everybody = document(Principal="*", Action="sns:Publish", Resource="arn:aws:sns:::t")
+    aws.sns.TopicPolicy("public", arn="arn:aws:sns:::t", policy=everybody)
 
 
 def streams(role: aws.iam.Role) -> None:

@@ -1,4 +1,4 @@
-"""The policy pack, started once in a session."""
+"""The running policy pack, shared by the tests of a session."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,7 @@
-"""The engine's part: the policy pack started as Pulumi starts it, and what Pulumi sends to it.
+"""A stand-in for Pulumi's engine that sends resources to the pack.
 
-What it sends is what the program itself registers, in the very messages; the provider's part in
-them (the outputs) is the recorder's.
+The messages are those of the program's own registrations; outputs come from the recorder, not
+from the AWS provider.
 """
 
 import contextlib
@@ -13,39 +13,41 @@ from typing import Any
 from unittest.mock import patch
 
 import grpc
+from google.protobuf import json_format
 from pulumi.runtime import proto
 from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
+from policy.rules.resources import Resource, plain
 from streaming_etl.stack import recorder
 from tests.components.pipelines import ROOT
 
 Registered = tuple[Any, Any]
-"""A program's request to register a resource, and the answer."""
+"""A registration request and its response."""
 
-Violation = tuple[str, str, str]
-"""The rule, the resource's name, and the message without the rule's description."""
+Violation = tuple[str, str]
+"""The rule and the resource's name."""
 
 
 def registered(build: Callable[[], object]) -> list[Registered]:
-    """Every registration of what `build` runs under the recorder."""
-    seen: list[Registered] = []
+    """Every registration of a program that runs under the recorder."""
+    registrations: list[Registered] = []
 
     class Monitor(recorder.RecordingMonitor):
         def RegisterResource(self, request: Any) -> Any:  # noqa: N802
             response = super().RegisterResource(request)
-            seen.append((request, response))
+            registrations.append((request, response))
             return response
 
     with patch.object(recorder, "RecordingMonitor", Monitor):
         build()
     # Threads register resources in any order.
-    return sorted(seen, key=lambda pair: pair[1].urn)
+    return sorted(registrations, key=lambda pair: pair[1].urn)
 
 
 @contextlib.contextmanager
 def running_pack() -> Iterator[AnalyzerStub]:
-    """The pack in a process of its own: in its folder, where it finds nothing but itself."""
+    """The pack in a separate process, in its own folder."""
     command = [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:0", "."]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     with subprocess.Popen(
@@ -61,21 +63,25 @@ def running_pack() -> Iterator[AnalyzerStub]:
 
 
 def violations(pack: AnalyzerStub, sent: list[Registered]) -> list[Violation]:
-    """What the pack finds in a stack: resource by resource before they are made, then in all."""
-    answers = [pack.Analyze(before(*pair)) for pair in sent]
-    resources = [afterwards(*pair) for pair in sent]
-    answers.append(pack.AnalyzeStack(proto.AnalyzeStackRequest(resources=resources)))
-    return sorted(told(found) for answer in answers for found in answer.diagnostics)
+    """Violations of single resources before creation, then of the complete stack."""
+    responses = [pack.Analyze(before_creation(*pair)) for pair in sent]
+    resources = [after_creation(*pair) for pair in sent]
+    responses.append(pack.AnalyzeStack(proto.AnalyzeStackRequest(resources=resources)))
+    return sorted(
+        (diagnostic.policyName, diagnostic.urn.split("::")[-1])
+        for response in responses
+        for diagnostic in response.diagnostics
+    )
 
 
-def before(request: Any, response: Any) -> Any:
+def before_creation(request: Any, response: Any) -> Any:
     return proto.AnalyzeRequest(
         type=request.type, name=request.name, urn=response.urn, properties=request.object
     )
 
 
-def afterwards(request: Any, response: Any) -> Any:
-    """Inputs and outputs together; what AWS has not told as yet is unknown."""
+def after_creation(request: Any, response: Any) -> Any:
+    """Inputs and outputs; what only AWS knows is unknown."""
     resource = proto.AnalyzerResource(
         type=request.type,
         name=request.name,
@@ -94,7 +100,14 @@ def afterwards(request: Any, response: Any) -> Any:
     return resource
 
 
-def told(found: Any) -> Violation:
-    description, _, message = found.message.partition("\n")
-    assert description == found.description, found.message
-    return found.policyName, found.urn.split("::")[-1], message
+def as_resources(sent: list[Registered]) -> list[Resource]:
+    """The registered resources as the rules receive them."""
+    return [
+        Resource(
+            request.type,
+            response.urn,
+            plain(json_format.MessageToDict(response.object)),
+            {key: list(value.urns) for key, value in request.propertyDependencies.items()},
+        )
+        for request, response in sent
+    ]

@@ -49,7 +49,7 @@ def test_lists_the_stacks_of_the_directory(directory: Path) -> None:
     ("text", "code", "details"),
     [
         ("config:\n  project:key:\n    secure: abc\n", "secret-in-config", {"key": "project:key"}),
-        ("config: {tables: [\n", "invalid-yaml", {"line": 2, "column": 1}),
+        ("config: {tables: [\n", "invalid-yaml", {"line": 2}),
         ("foo\n", "config-not-a-map", {}),
         ("config: [1]\n", "config-not-a-map", {}),
         (

@@ -1,13 +1,9 @@
 """The recorder: look-ups, names, previews, and what it rejects."""
 
-import gc
-from pathlib import Path
-
 import pulumi
 import pulumi_aws as aws
 import pytest
 
-from streaming_etl.stack.program import program_environment
 from streaming_etl.stack.recorder import UNKNOWN, Graph, build
 
 
@@ -77,15 +73,3 @@ def test_a_resource_without_a_parent_belongs_to_its_stack() -> None:
     for stack in ("dev", "prod"):
         [node] = build(lambda: aws.sns.Topic("alarms"), stack=stack).nodes
         assert node.parent == f"streaming-etl-{stack}"
-
-
-@pytest.mark.parametrize("collecting", [True, False])
-def test_restores_garbage_collection_after_a_program(collecting: bool) -> None:
-    was = gc.isenabled()
-    (gc.enable if collecting else gc.disable)()
-    try:
-        with program_environment(Path()):
-            gc.disable()
-        assert gc.isenabled() == collecting
-    finally:
-        (gc.enable if was else gc.disable)()

@@ -30,10 +30,8 @@ from streaming_etl.stack.errors import (
     CommandError,
 )
 from streaming_etl.stack.outputs import DeployedStack
-from tests.handlers.fakes import FakeFirehose
-from tests.handlers.fakes import client_error as firehose_error
 from tests.support.backfill import FakeClients, client_error, item
-from tests.support.deployed import MAPPING, OUTPUTS, SETTINGS, STREAM_ARN, deployed_pipeline
+from tests.support.deployed import MAPPING, OUTPUTS, STREAM_ARN, deployed_pipeline
 
 IDS = sorted(f"o-{number}" for number in range(10))
 
@@ -124,23 +122,6 @@ def test_sends_the_items_again_only_with_restart(backfill: Bench) -> None:
     assert backfill.ids() == IDS
 
 
-def test_packs_records_as_the_forwarder_does(backfill: Bench) -> None:
-    settings = SETTINGS | {"forwarder": {"max_changes_per_record": 3}}
-    backfill.outputs["settings"] = settings
-    assert backfill("--segments", "1").code == 0
-    [call] = backfill.clients.firehose.calls
-    assert [record.count(b"\n") for record in call] == [3, 3, 3, 1]
-
-
-def test_continues_after_firehose_rejected_records(backfill: Bench) -> None:
-    backfill.clients.firehose = FakeFirehose(then=firehose_error("AccessDeniedException"))
-    ended = backfill("--segments", "1")
-    assert (ended.code, ended.out) == (EXIT_FAILURE, None)
-    backfill.clients.firehose = FakeFirehose()
-    assert backfill().code == 0
-    assert backfill.ids() == IDS
-
-
 def test_continues_after_ctrl_c(backfill: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     dynamodb = backfill.clients.dynamodb
     scan = dynamodb.scan
@@ -161,23 +142,18 @@ def test_continues_after_ctrl_c(backfill: Bench, monkeypatch: pytest.MonkeyPatch
     assert backfill.ids() == IDS
 
 
-def test_reports_items_too_large_for_a_record_by_event_id(
+def test_items_too_large_for_a_record_make_the_result_partial(
     backfill: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_line = scan_module.change_line
+    def change_line(_: dict[str, Any]) -> bytes:
+        raise ChangeTooLargeError
 
-    def too_large(record: dict[str, Any]) -> bytes:
-        if record["dynamodb"]["Keys"] == {"id": {"S": "o-7"}}:
-            raise ChangeTooLargeError
-        return change_line(record)
-
-    monkeypatch.setattr(scan_module, "change_line", too_large)
+    monkeypatch.setattr(scan_module, "change_line", change_line)
     first, again = backfill(), backfill()
-    [event_id] = first.out["too_large"]
-    assert event_id.startswith("snapshot-")
-    assert "o-7" not in event_id + first.err
-    assert (first.code, again.code, again.out) == (EXIT_PARTIAL, EXIT_PARTIAL, first.out)
-    assert backfill.ids() == [each for each in IDS if each != "o-7"]
+    assert (first.code, len(first.out["too_large"])) == (EXIT_PARTIAL, 10)
+    assert (again.code, again.out) == (EXIT_PARTIAL, first.out)
+    # Event ids, not keys.
+    assert "o-7" not in str(first)
 
 
 @pytest.mark.parametrize(

@@ -227,26 +227,6 @@ def sent(
     }
 
 
-# Pipeline and failure to the alarms that report it.
-ALARMS = {
-    ("plain", "processing-failed"): {"refused", "error-records"},
-    ("plain", "failed-batch"): {"failed-batches", "given-up"},
-    ("columnar", "format-conversion-failed"): {"failed-conversions", "error-records"},
-}
-
-
-@pytest.mark.parametrize(
-    ("failure", "kinds"), ALARMS.items(), ids=["-".join(failure) for failure in ALARMS]
-)
-def test_every_failure_has_its_alarms(
-    deployed: Deployed, failure: tuple[str, str], kinds: set[str]
-) -> None:
-    pages = deployed.aws("cloudwatch").get_paginator("describe_alarms").paginate()
-    names = {alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]}
-    wanted = {f"{failure[0]}-monitoring-{kind}" for kind in kinds}
-    assert {name for name in wanted if any(each.startswith(name) for each in names)} == wanted
-
-
 def test_replays_a_change_that_the_transform_failed_on(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,50 @@
+"""Descriptions of alarms, messages of failure events, and text of the dashboard."""
+
+import json
+
+from streaming_etl import BackfillArgs, PartitionArgs, StreamingEtlPipeline
+from streaming_etl import StreamingEtlPipelineArgs as Args
+from streaming_etl.stack.recorder import build
+
+SETTINGS = {
+    "orders": Args(
+        table_name="orders",
+        transform_module="transforms/orders.py",
+        partitions=PartitionArgs(),
+        format="csv",
+        catalog="crawler",
+        backfill=BackfillArgs(enabled=True),
+    ),
+    "shipments": Args(
+        table_name="shipments",
+        transform_module="transforms/shipments.py",
+        partitions=PartitionArgs(dynamic_partition_keys={"carrier": ["air", "sea"]}),
+        format="parquet",
+    ),
+}
+"""Two pipelines that together have every alarm."""
+
+
+def messages() -> dict[str, str]:
+    """Return the texts by resource name; alarms of shipments only where orders has none."""
+    graph = build(lambda: [StreamingEtlPipeline(name, args) for name, args in SETTINGS.items()])
+    texts: dict[str, str] = {}
+    known: set[str] = set()
+    for node in sorted(graph.of("MetricAlarm"), key=lambda node: node.name):
+        alarm = node.name.partition("-monitoring-")[2]
+        if alarm not in known:
+            known.add(alarm)
+            texts[node.name] = node.inputs["alarmDescription"]
+    for node in graph.of("EventTarget"):
+        if node.name.startswith("orders-"):
+            texts[node.name] = node.inputs["inputTransformer"]["inputTemplate"]
+    body = json.loads(graph["orders-monitoring-dashboard"].inputs["dashboardBody"])
+    texts["orders-monitoring-dashboard"] = "\n".join(
+        [body["widgets"][0]["properties"]["markdown"]]
+        + [
+            f"{widget['properties']['title']}: "
+            + ", ".join(line[-1].get("label", "") for line in widget["properties"]["metrics"])
+            for widget in body["widgets"][2:]
+        ]
+    )
+    return texts
