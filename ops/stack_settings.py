@@ -1,4 +1,4 @@
-"""Settings of a stack's pipelines, read from its config or outputs, with `--set`."""
+"""Settings of a stack's pipelines, overridden by `--set`."""
 
 import dataclasses
 import json
@@ -97,7 +97,7 @@ def default_settings(overrides: Settings) -> "StreamingEtlPipelineArgs":
 
 
 def merge(settings: Any, overrides: Settings) -> Any:
-    """Return `settings` with the values of `overrides`; anything but a mapping is unchanged."""
+    """Merge mappings by group; other settings are unchanged."""
     if not isinstance(settings, Mapping):
         return settings
     merged = dict(settings)
@@ -108,7 +108,7 @@ def merge(settings: Any, overrides: Settings) -> Any:
 
 
 def config_with_tables(stack: str) -> Optional[StackConfig]:
-    """Read the stack's config file in the current directory, if it has tables."""
+    """Read the stack's config in the current directory, if it has tables."""
     directory = Path.cwd()
     if not ((directory / "Pulumi.yaml").exists() and (directory / f"Pulumi.{stack}.yaml").exists()):
         return None

@@ -1,4 +1,4 @@
-"""Orders, flat: three texts and two times as CSV."""
+"""Flat rows of orders: text and timestamps."""
 
 from streaming_etl import Change
 
@@ -12,7 +12,7 @@ COLUMNS = {
 
 
 def transform(change: Change) -> dict[str, object]:
-    # A removal carries only the old image: its row tells which order has gone.
+    # A REMOVE has only the old image.
     order = change.new or change.old or {}
     return {
         "id": order["id"],

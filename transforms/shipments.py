@@ -1,4 +1,4 @@
-"""Shipments, nested: structs, lists and exact numbers as Parquet, one folder per carrier."""
+"""Nested rows of shipments, in one partition per carrier."""
 
 from streaming_etl import Change
 
@@ -19,7 +19,7 @@ def transform(change: Change) -> dict[str, object]:
     parcels = shipment.get("parcels", [])
     return {
         "id": shipment["id"],
-        # `carrier` is a row partition key: it names the folder instead of a column.
+        # A dynamic partition key, not a column.
         "carrier": shipment["carrier"],
         "status": shipment["status"],
         "weight_kg": shipment.get("weight_kg"),

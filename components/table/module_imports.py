@@ -17,16 +17,16 @@ IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseExcepti
 
 
 class ModuleImport(NamedTuple):
-    """An import statement; `name` is dotted, and begins with a dot when it is relative."""
+    """Import statement; a relative name begins with a dot."""
 
     name: str
     line: int
 
 
 def require_imports(path: str, archive: Iterable[str]) -> None:
-    """Raise SettingsError for imports of the module at `path` that fail in Lambda.
+    """Raise SettingsError for imports that fail in Lambda.
 
-    archive: paths of the packages' files in the function's archive.
+    path: the transform module. archive: paths of the packages' files in the function's archive.
     """
     if missing := resolve_imports(Path(path).read_bytes(), archive):
         names, line = tuple(each.name for each in missing), missing[0].line

@@ -1,1 +1,1 @@
-"""What a pipeline costs a month: settings and traffic to quantities, quantities to a bill."""
+"""Estimate of the monthly bill of pipelines."""

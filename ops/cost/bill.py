@@ -24,7 +24,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
-    """One month of one pipeline. Amounts are floats, because the quantities are estimates."""
+    """One month of one pipeline, in floats because quantities are estimates."""
 
     name: str
     traffic: Traffic

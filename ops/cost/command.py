@@ -109,48 +109,33 @@ def traffic_of(
     names: Sequence[str], changes: Sequence[str], image_bytes: Sequence[str]
 ) -> dict[str, Traffic]:
     """Parse `10M` for all pipelines and `orders=10M` for one; raises UsageError."""
-    counts = _amounts("--changes", changes, names, DEFAULT_CHANGES, (0, MAX_CHANGES))
-    sizes = _amounts("--image-bytes", image_bytes, names, DEFAULT_IMAGE_BYTES, (1, MAX_IMAGE_BYTES))
+    counts, sizes = dict.fromkeys(names, DEFAULT_CHANGES), dict.fromkeys(names, DEFAULT_IMAGE_BYTES)
+    _read_amounts("--changes", changes, counts, 0, MAX_CHANGES)
+    _read_amounts("--image-bytes", image_bytes, sizes, 1, MAX_IMAGE_BYTES)
     return {name: Traffic(changes=counts[name], image_bytes=sizes[name]) for name in names}
 
 
-def _amounts(
-    option: str,
-    texts: Sequence[str],
-    names: Sequence[str],
-    default: float,
-    limits: tuple[float, float],
-) -> dict[str, float]:
-    by_name = {}
-    for text in texts:
+def _read_amounts(
+    option: str, texts: Sequence[str], amounts: dict[str, float], low: float, high: float
+) -> None:
+    """Update the amounts of all pipelines, then those of named ones."""
+    for text in sorted(texts, key=lambda text: "=" in text):
         name, equals, number = text.rpartition("=")
-        if equals and name not in names:
+        if equals and name not in amounts:
             raise UsageError(
-                f"{option} must name one of the pipelines {', '.join(names)} (got {name}).",
+                f"{option} must name one of the pipelines {', '.join(amounts)} (got {name}).",
                 code="unknown-pipeline",
                 option=option,
                 pipeline=name,
-                known=list(names),
+                known=list(amounts),
             )
-        amount = _amount(option, number, *limits)
-        if equals:
-            by_name[name] = amount
-        else:
-            default = amount
-    return {name: by_name.get(name, default) for name in names}
-
-
-def _amount(option: str, text: str, low: float, high: float) -> float:
-    try:
-        amount = parse_amount(text)
-        if low <= amount <= high:
-            return amount
-    except ValueError:
-        pass
-    raise UsageError(
-        f"{option} must be a number from {low:,.0f} to {high:,.0f}, such as 10M or 2.5k (got"
-        f" {text}).",
-        code="invalid-amount",
-        option=option,
-        value=text,
-    )
+        amount = parse_amount(number)
+        if amount is None or not low <= amount <= high:
+            raise UsageError(
+                f"{option} must be a number from {low:,.0f} to {high:,.0f}, such as 10M or 2.5k"
+                f" (got {number}).",
+                code="invalid-amount",
+                option=option,
+                value=number,
+            )
+        amounts.update(dict.fromkeys([name] if equals else amounts, amount))

@@ -5,7 +5,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from streaming_etl.ops.cost.assumptions import HOURS, Assumptions
 from streaming_etl.ops.cost.bill import GB, Bill, Line
@@ -25,12 +25,10 @@ UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
 AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?|\.\d+)([kMB]?)")
 
 
-def parse_amount(text: str) -> float:
-    """Parse `2.5k`, `10M` or `1_000_000`; raises ValueError for other text."""
+def parse_amount(text: str) -> Optional[float]:
+    """Parse `2.5k`, `10M` or `1_000_000`; None for other text."""
     match = AMOUNT.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"not a number with an optional k, M or B: {text}")
-    return float(re.sub("[_,]", "", match[1])) * UNITS[match[2]]
+    return match and float(re.sub("[_,]", "", match[1])) * UNITS[match[2]]
 
 
 def format_amount(number: float) -> str:
@@ -61,7 +59,7 @@ class Table(NamedTuple):
 
 
 def tables(bills: Sequence[Bill]) -> Iterator[Table]:
-    """Yield a table for each pipeline, and one with the totals of several."""
+    """Yield a table for each pipeline, and one with totals."""
     for bill in bills:
         rows: list[Sequence[Any]] = [
             [f"{line.service}, {line.item}", _quantity(line), cents(line.usd)]

@@ -88,7 +88,7 @@ def usage_of(traffic: Traffic, plan: Plan, assumptions: Assumptions) -> Usage:
 
 
 def _sizes(traffic: Traffic, plan: Plan, assumptions: Assumptions) -> tuple[float, float, float]:
-    """Return the changes that are sent, and the size of one in the stream and in Firehose."""
+    """Return the changes sent, and their size in stream and Firehose."""
     shares = {name: assumptions.shares[name] for name in plan.event_names}
     sent = sum(shares.values())
     if not sent:
@@ -106,7 +106,7 @@ def _sizes(traffic: Traffic, plan: Plan, assumptions: Assumptions) -> tuple[floa
 def _batch_changes(
     changes: float, stream_bytes: float, plan: Plan, assumptions: Assumptions
 ) -> float:
-    """Return the changes that one concurrent batch of a shard collects per window."""
+    """Return the changes that a concurrent batch collects per window."""
     limit = max(1, min(plan.batch_size, int(LAMBDA_EVENT_BYTES / stream_bytes)))
     batches = plan.shards * plan.parallelization_factor
     window = max(plan.window_seconds, assumptions.poll_seconds)
@@ -114,13 +114,16 @@ def _batch_changes(
 
 
 def _interpolate(mean: float, of: Callable[[int], float]) -> float:
-    """Weight the neighboring integers: a mean of 2.4 is six batches of 2 and four of 3."""
+    """Weight the neighboring integers.
+
+    A mean of 2.4 is six batches of 2 and four of 3.
+    """
     low = math.floor(mean)
     return of(low) + (mean - low) * (of(low + 1) - of(low)) if mean > low else of(low)
 
 
 def _billed_bytes(changes: int, per_record: int, change_bytes: float) -> float:
-    """Return the billed size of a batch: full records and one with the remaining changes."""
+    """Return the billed size of the records of a batch."""
     full, remaining = divmod(changes, per_record)
     return full * rounded_up(per_record * change_bytes) + rounded_up(remaining * change_bytes)
 
@@ -169,7 +172,7 @@ def _gb_s(
 def _objects(
     changes: float, records: float, row_bytes: float, plan: Plan, assumptions: Assumptions
 ) -> float:
-    """Return the objects in the lake: each prefix's buffer is flushed by size or by time."""
+    """Return the objects that flushes by size or by time write."""
     if not row_bytes:
         return 0.0
     wait = max(plan.buffer_seconds, assumptions.minimum_wait_seconds)

@@ -56,7 +56,7 @@ def test_transform(
     raw: bool,
     as_json: bool,
 ) -> int:
-    """Run a transform over sample changes and print the rows that the lake would have.
+    """Print the rows that sample changes become in the lake.
 
     TRANSFORM is the path of a module or the name of a pipeline. CHANGES are files of sample
     changes, - for the standard input; by default <module>.changes.json next to the module.

@@ -14,7 +14,7 @@ NAME = "transform_module"
 
 
 def load_module(file: Path) -> ModuleType:
-    """Run the module once, as a container does; raises CommandError when it fails."""
+    """Run the module once; raises CommandError when it fails."""
     spec = spec_from_file_location(NAME, file.resolve())
     assert spec is not None
     assert spec.loader is not None

@@ -46,7 +46,7 @@ def parse_row(table: LakeTable, line: str) -> Row:
 
 
 def parse_value(kind: Any, value: Any) -> Any:
-    """Parse the value of a column, an array item, a map value or a struct field."""
+    """Parse a value of a type, nested values included."""
     if value is None:
         return None
     match kind:

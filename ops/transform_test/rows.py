@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class TransformError(Exception):
-    """A change that the transform cannot handle; in AWS it would be dead-lettered.
+    """A change that the transform cannot handle.
 
-    Its cause is what `transform` raised.
+    In AWS it would be dead-lettered. The cause is what `transform` raised.
     """
 
     reason: str
@@ -41,7 +41,7 @@ def rows_of(
     stack: Optional[str] = None,
     key_names: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return the rows of a change as Athena returns them; needs no AWS.
+    """Return the rows of a change as Athena does, without AWS.
 
     transform: path of a module, which has the settings of the pipeline that uses it, or name of a
     pipeline; of the config of `stack`, by default dev. A module that no pipeline uses has the

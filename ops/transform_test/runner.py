@@ -58,7 +58,7 @@ class TransformRunner:
     """Runs changes through one module, which is loaded once."""
 
     def __init__(self, selection: TransformSelection) -> None:
-        """Load the module; raises CommandError where the preview or a cold start fails."""
+        """Load the module; raises CommandError where a deployment fails."""
         self.file, self.args = selection.file, selection.args
         try:
             module = read_transform_module(str(self.file))
@@ -128,7 +128,7 @@ def _require_imports(args: "StreamingEtlPipelineArgs", file: Path) -> None:
 
 
 def partition_prefix(table: LakeTable, partition: Mapping[str, str]) -> str:
-    """Return the prefix of rows; the ingestion time is shown as its pattern."""
+    """Return the prefix of rows, with a pattern as ingestion time."""
     path = EXPRESSION.sub(
         lambda match: partition[match[2]] if match[1] == "partitionKeyFromLambda" else match[2],
         table.folders,

@@ -1,4 +1,4 @@
-"""Sample changes from files: every form that AWS prints, recognized by its structure."""
+"""Sample changes from files, recognized by their structure."""
 
 import gzip
 import json
@@ -103,7 +103,7 @@ def _error(
 
 
 def _parse(body: bytes, source: SampleSource) -> list[tuple[int, Any]]:
-    """Return each JSON document and its line; numbers with a point are Decimal."""
+    """Return each JSON document and its line."""
 
     def reject(name: str) -> NoReturn:
         raise _error(source, "invalid-json", f"{name} is not JSON, and not a number of DynamoDB")
@@ -126,7 +126,7 @@ def _parse(body: bytes, source: SampleSource) -> list[tuple[int, Any]]:
 
 
 def _is_failure_object(document: Any, key_names: Sequence[str]) -> bool:
-    """Report whether it is a failed batch or an error record of Firehose."""
+    """Report whether it is a failed batch or an error record."""
     match document:
         case {"payload": payload, **others} if others.keys() <= FAILED_BATCH:
             wraps = isinstance(payload, dict) and "Records" in payload
@@ -152,7 +152,7 @@ def _from_failure_object(body: bytes, source: SampleSource) -> list[bytes]:
 
 
 def _changes(document: Any) -> Iterator[Any]:
-    """Yield the items, changes and records in a document; an unknown document is one item."""
+    """Yield the items, changes and records in a document."""
     match document:
         case list():
             for each in document:
@@ -178,7 +178,7 @@ def _changes(document: Any) -> Iterator[Any]:
 
 
 def _written_changes(tables: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the changes of write requests by table; empty unless all are write requests."""
+    """Return the changes of batch-write-item; empty for other documents."""
     changes: list[dict[str, Any]] = []
     for requests in tables.values():
         for request in requests if isinstance(requests, list) else [None]:
@@ -240,7 +240,7 @@ def _has_key(item: Mapping[str, Any], key_names: Sequence[str]) -> bool:
 
 
 def _complete(record: Mapping[str, Any], stream: Any, number: int) -> dict[str, Any]:
-    """Add what a stream record of the console or the CLI lacks for the forwarder."""
+    """Complete a stream record of the console or the CLI."""
     at = stream.get("ApproximateCreationDateTime", int(CHANGED_AT.timestamp()))
     # A text in the CLI; milliseconds or microseconds in Kinesis Data Streams for DynamoDB.
     seconds = datetime.fromisoformat(at).timestamp() if isinstance(at, str) else at

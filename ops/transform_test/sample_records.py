@@ -19,6 +19,10 @@ TYPES = KEY_TYPES | {"BOOL", "NULL", "M", "L", "SS", "NS", "BS"}
 # DynamoDB's limits of a number. boto3 accepts a little more, and decimal's messages are unclear.
 NUMBER_LIMITS = "a number must have at most 38 digits and be within 1E-130 to 9.9E+125"
 
+TYPES_IN_PYTHON = (
+    "str, int, Decimal, bool, None, bytes, list, dict, or a set of str, numbers or bytes"
+)
+
 # Constant, so that the same sample gives the same rows.
 CHANGED_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 # A stream's sequence numbers have 21 digits or more.
@@ -31,7 +35,7 @@ Item = Mapping[str, Any]
 
 
 class InvalidChangeError(ValueError):
-    """A sample that is not a change of a DynamoDB table; `code` names the kind of error."""
+    """A sample that is not a change of a DynamoDB table."""
 
     def __init__(self, code: str, message: str, **details: Any) -> None:
         super().__init__(message)
@@ -87,94 +91,88 @@ def sequence_number(number: int) -> str:
 def _check(
     kind: str, new: Optional[Item], old: Optional[Item], keys: Optional[Item], is_ttl_delete: bool
 ) -> None:
-    for name, item in {"new": new, "old": old, "keys": keys}.items():
+    for field, item in {"new": new, "old": old, "keys": keys}.items():
         if not (item is None or isinstance(item, Mapping)):
-            message = f"`{name}` must be an object of attributes (got {item!r})."
-            raise InvalidChangeError("image-not-an-item", message, field=name)
+            text = f"`{field}` must be an object of attributes (got {item!r})."
+            raise InvalidChangeError("image-not-an-item", text, field=field)
     if kind not in KINDS:
-        message = f"`kind` must be one of {', '.join(KINDS)} (got {kind})."
-        raise InvalidChangeError("unknown-kind", message, kind=kind)
-    if kind == "REMOVE" and not (old or keys or new):
-        message = "A change must have `new`, `old` or, for REMOVE, `keys`."
-        raise InvalidChangeError("no-item", message)
+        text = f"`kind` must be one of {', '.join(KINDS)} (got {kind})."
+        raise InvalidChangeError("unknown-kind", text, kind=kind)
+    if not (new or old or keys):
+        text = "A change must have `new`, `old` or, for REMOVE, `keys`."
+        raise InvalidChangeError("no-item", text)
     if kind != "REMOVE" and not new:
-        message = f"{kind} must have `new`, the item after the change."
-        raise InvalidChangeError("missing-image", message, kind=kind, field="new")
-    unexpected = (
-        "new" if kind == "REMOVE" and new else "old" if kind != "MODIFY" and new and old else ""
-    )
-    if unexpected:
-        message = f"{kind} must not have `{unexpected}`. Remove it, or use MODIFY."
-        raise InvalidChangeError("unexpected-image", message, kind=kind, field=unexpected)
+        text = f"{kind} must have `new`, the item after the change."
+        raise InvalidChangeError("missing-image", text, kind=kind, field="new")
+    excluded = {"REMOVE": ("new", new), "MODIFY": ("", None)}.get(kind, ("old", old))
+    if excluded[1]:
+        text = f"{kind} must not have `{excluded[0]}`. Remove it, or use MODIFY."
+        raise InvalidChangeError("unexpected-image", text, kind=kind, field=excluded[0])
     if is_ttl_delete and kind != "REMOVE":
-        message = f"`is_ttl_delete` must be false for {kind}. Only a REMOVE is a TTL delete."
-        raise InvalidChangeError("not-a-delete", message, kind=kind)
+        text = f"`is_ttl_delete` must be false for {kind}. Only a REMOVE is a TTL delete."
+        raise InvalidChangeError("not-a-delete", text, kind=kind)
 
 
 def _check_key(key: Item) -> None:
     for name, attribute in key.items():
         [(kind, value)] = attribute.items()
         if kind not in KEY_TYPES or value == "":
+            text = f"The key attribute {name} must be text, a number or binary, and not empty"
             raise InvalidChangeError(
-                "invalid-key",
-                f"The key attribute {name} must be text, a number or binary, and not empty (its"
-                f" DynamoDB type is {kind}).",
-                attribute=name,
-                type=kind,
+                "invalid-key", f"{text} (got the type {kind}).", attribute=name, type=kind
             )
 
 
 def _key_of(item: Item, key_names: Sequence[str]) -> dict[str, Any]:
+    fix = "Name the key of an existing table with --key (`key_names` in a test), or add `keys`."
     if not key_names:
-        raise InvalidChangeError(
-            "unknown-key",
-            "The settings do not name the key of an existing table. Name its attributes with --key"
-            " (`key_names` in a test), or add `keys` to the change.",
-        )
+        text = f"The settings do not contain the key of an existing table. {fix}"
+        raise InvalidChangeError("unknown-key", text)
     if missing := [name for name in key_names if name not in item]:
-        raise InvalidChangeError(
-            "missing-key",
-            f"The item must have the key attributes of the table (it lacks {', '.join(missing)})."
-            " If the table has another key, name it with --key (`key_names` in a test), or add"
-            " `keys` to the change.",
-            missing=missing,
-        )
+        text = f"The item must have the key of the table (it lacks {', '.join(missing)}). {fix}"
+        raise InvalidChangeError("missing-key", text, missing=missing)
     return {name: item[name] for name in key_names}
 
 
 def attributes(item: Item) -> dict[str, Any]:
-    """Return the item in DynamoDB JSON, binary as base64; DynamoDB JSON is unchanged.
+    """Return the item in DynamoDB JSON, binary as base64.
 
     Raises InvalidChangeError for a value that DynamoDB does not support.
     """
     if is_dynamodb_json(item):
-        try:
-            plain_item(msgspec.convert(item, Attributes))
-        except (ArithmeticError, ValueError) as error:
-            reason = NUMBER_LIMITS if isinstance(error, ArithmeticError) else str(error)
-            message = f"The attributes must be valid DynamoDB JSON: {reason}."
-            raise InvalidChangeError("invalid-dynamodb-json", message) from None
+        if reason := _invalid(item):
+            text = f"The attributes must be valid DynamoDB JSON: {reason}."
+            raise InvalidChangeError("invalid-dynamodb-json", text)
         return dict(item)
     serialize: Callable[[Any], Any] = TypeSerializer().serialize
     converted: dict[str, Any] = {}
     for name, value in item.items():
         try:
-            attribute = _with_text_binary(serialize(value))
-            plain_item(msgspec.convert({name: attribute}, Attributes))
-        except (TypeError, ValueError, ArithmeticError) as error:
+            converted[name] = _with_text_binary(serialize(value))
+            reason = _invalid({name: converted[name]})
+        except (TypeError, ArithmeticError) as error:
             reason = NUMBER_LIMITS if isinstance(error, ArithmeticError) else str(error)
-            raise InvalidChangeError(
-                "invalid-attribute",
-                f"The attribute {name} must have a type of DynamoDB: str, int, Decimal, bool, None,"
-                f" bytes, list, dict, or a set of str, numbers or bytes ({reason}).",
-                attribute=name,
-            ) from None
-        converted[name] = attribute
+        if reason:
+            text = (
+                f"The attribute {name} must have a type of DynamoDB: {TYPES_IN_PYTHON} ({reason})."
+            )
+            raise InvalidChangeError("invalid-attribute", text, attribute=name)
     return converted
 
 
+def _invalid(item: Item) -> str:
+    """Return why DynamoDB JSON is invalid; empty if it is valid."""
+    try:
+        plain_item(msgspec.convert(item, Attributes))
+    except ArithmeticError:
+        return NUMBER_LIMITS
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def is_dynamodb_json(item: Item) -> bool:
-    """Report whether each attribute has a type descriptor; a plain item's key has none."""
+    """Report whether each attribute has a type descriptor."""
     return bool(item) and all(
         isinstance(value, Mapping) and len(value) == 1 and TYPES.issuperset(value)
         for value in item.values()
@@ -182,7 +180,7 @@ def is_dynamodb_json(item: Item) -> bool:
 
 
 def _with_text_binary(value: dict[str, Any]) -> dict[str, Any]:
-    """Return the attribute with its binary as base64 text, as in a stream record."""
+    """Return the attribute with binary as base64 text."""
     [(kind, inner)] = value.items()
     match kind:
         case "B":

@@ -38,7 +38,7 @@ def select_transform(
     overrides: Optional[Settings] = None,
     key_names: Sequence[str] = (),
 ) -> TransformSelection:
-    """Find a module by its path or by the name of its pipeline.
+    """Find a module by its path or its pipeline's name.
 
     stack: by default dev, if its config exists. A module that no pipeline of the stack uses has
     default settings, except `overrides`. key_names: the key of an existing table. Raises
@@ -70,7 +70,7 @@ def _stack_pipelines(stack: Optional[str]) -> Optional[StackSettings]:
 
 
 def _user_of(path: str, pipelines: Optional[StackSettings], stack: Optional[str]) -> Optional[str]:
-    """Return the one pipeline that uses the module; None where there is none."""
+    """Return the only pipeline that uses the module, if any."""
     if pipelines is None:
         return None
     resolved = Path(path).resolve()

@@ -42,7 +42,7 @@ def prices() -> str:
 
 
 def _tiers(prices: Prices, name: str) -> str:
-    """The tiers of a price in USD; a star marks a price that needs a check."""
+    """The tiers of a price; a star marks unconfirmed ones."""
     price = prices.by_name[name]
     tiers = [
         f"{tier.usd:.10f}".rstrip("0").rstrip(".")

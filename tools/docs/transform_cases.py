@@ -4,7 +4,7 @@ from typing import NamedTuple, Optional
 
 
 class Value(NamedTuple):
-    """A Python expression that a transform returns for a column of a type."""
+    """Python expression that a transform returns for a column."""
 
     type: str
     returned: str
@@ -67,7 +67,7 @@ COLUMNS = (
 
 
 class Failure(NamedTuple):
-    """The last line of a transform whose change fails, and what that means."""
+    """Last line of a transform whose change fails."""
 
     does: str
     meaning: str

@@ -73,7 +73,7 @@ def metadata() -> str:
 
 
 def types() -> str:
-    """Each type with the values that it accepts, from its error for another value."""
+    """Each type with the values that it accepts."""
     rows = []
     for text in TYPES:
         reason = run("return {'v': object()}", f"{{'v': {text!r}}}").reason
@@ -100,7 +100,7 @@ def values() -> str:
 
 
 def csv_cell(does: str, columns: str) -> str:
-    """The text of the only column in a CSV row, which follows the metadata columns."""
+    """The text of the only column in a CSV row."""
     [line] = run(does, columns, format="csv").lines
     return line.partition("2026-11-23 09:30:00,")[2]
 
@@ -129,7 +129,7 @@ def run(does: str, columns: Optional[str], **settings: Any) -> TransformResult:
 
 @contextmanager
 def module(text: str) -> Iterator[str]:
-    """Write a module with the name that it has in the archive and in the log."""
+    """Write a module under its name in the archive."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "transform_module.py")
         file.write_text(text)

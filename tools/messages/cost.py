@@ -33,7 +33,7 @@ ERRORS = {
 
 def messages() -> dict[str, str]:
     """Return every message by its code or name."""
-    with _program():
+    with program():
         errors = {code: error_of(["cost", *arguments]) for code, arguments in ERRORS.items()}
     return {**errors, "notes": _notes(1e7), "notes-without-traffic": _notes(0)}
 
@@ -55,14 +55,14 @@ def _notes(changes: float) -> str:
 
 
 @contextlib.contextmanager
-def _program() -> Iterator[None]:
-    """Make a program with a stack without tables the current directory."""
+def program() -> Iterator[Path]:
+    """Change to the directory of a program with an empty stack."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as directory:
         Path(directory, "Pulumi.yaml").write_text("name: shop\n")
         Path(directory, "Pulumi.empty.yaml").write_text("config: {tables: {}}\n")
         os.chdir(directory)
         try:
-            yield
+            yield Path(directory)
         finally:
             os.chdir(before)

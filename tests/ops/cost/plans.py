@@ -1,4 +1,4 @@
-"""Plans with round numbers, so that a month can be computed by hand."""
+"""Plans with round numbers, for computations by hand."""
 
 from dataclasses import replace
 from typing import Any

@@ -241,18 +241,11 @@ def test_every_example_of_the_help_runs() -> None:
     assert (len(lines), failures) == (5, [])
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("0", 0), ("1_000_000", 1e6), ("2.5k", 2_500), (".5M", 5e5), ("1,000", 1_000), ("3B", 3e9)],
-)
-def test_parses_amounts_with_units(text: str, number: float) -> None:
-    assert parse_amount(text) == number
-
-
-@pytest.mark.parametrize("text", ["", "ten", "-1", "1e6", "5m", "1k2", "nan"])
-def test_rejects_other_text_as_an_amount(text: str) -> None:
-    with pytest.raises(ValueError, match="not a number"):
-        parse_amount(text)
+def test_parses_amounts_with_units() -> None:
+    texts = ["0", "1_000_000", "2.5k", ".5M", "1,000", "3B"]
+    assert [parse_amount(text) for text in texts] == [0, 1e6, 2_500, 5e5, 1_000, 3e9]
+    invalid = ["", "ten", "-1", "1e6", "5m", "1k2", "nan"]
+    assert {parse_amount(text) for text in invalid} == {None}
 
 
 def test_formats_amounts_with_three_digits() -> None:

@@ -1,4 +1,4 @@
-"""`rows_of`: loading of a module, its settings, and rows as Athena returns them."""
+"""Rows, loading and settings of `rows_of`."""
 
 import os
 import sys

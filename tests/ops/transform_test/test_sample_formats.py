@@ -1,4 +1,4 @@
-"""Sample files in every form that AWS prints, and in forms that have no changes."""
+"""Sample files in every form that AWS prints."""
 
 import gzip
 import json
