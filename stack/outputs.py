@@ -64,11 +64,12 @@ class DeployedPipeline:
         values = {_snake_case(key): value for key, value in outputs.items()}
         fields = {field.name: field for field in dataclasses.fields(cls) if field.name != "name"}
         required = [key for key, field in fields.items() if field.default is dataclasses.MISSING]
-        missing = [key for key in required if values.get(key) is None]
+        # Pulumi prints secrets as [secret].
+        missing = [key for key in required if values.get(key) in (None, "[secret]")]
         if missing:
             message = (
-                f"The outputs of the pipeline {name} lack {', '.join(missing)}. Export "
-                "`pipeline.outputs` in the program and run `pulumi up`."
+                f"The outputs of the pipeline {name} must have {', '.join(missing)}, not secret. "
+                "Export `pipeline.outputs` in the program and run `pulumi up`."
             )
             raise CommandError(message, code="missing-outputs", pipeline=name, missing=missing)
         return cls(name=name, **{key: values[key] for key in fields if key in values})

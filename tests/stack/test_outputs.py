@@ -77,9 +77,9 @@ def test_reports_the_known_pipelines(exports: dict[str, Any], known: list[str]) 
 def test_reports_missing_outputs() -> None:
     outputs = {name: value for name, value in OUTPUTS.items() if name not in ("bucket", "settings")}
     with pytest.raises(CommandError) as error:
-        DeployedPipeline.from_outputs("orders", outputs | {"region": None})
+        DeployedPipeline.from_outputs("orders", outputs | {"region": None, "table": "[secret]"})
     assert error.value.code == "missing-outputs"
-    assert sorted(error.value.details["missing"]) == ["bucket", "region", "settings"]
+    assert sorted(error.value.details["missing"]) == ["bucket", "region", "settings", "table"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])
