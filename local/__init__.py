@@ -1,8 +1,8 @@
-"""The embedded AWS: start it, deploy the program to it, crawl, drive data through it."""
+"""The embedded AWS: runs a stack on ministack, without an AWS account.
+
+`commands/`, `sample/`, `deploy/` and `emulator/` run in the process of the command.
+`ministack_patches/` and its entry point `emulator/child.py` run in ministack's process.
+"""
 
 DIRECTORY_VARIABLE = "STREAMING_ETL_LOCAL_DIRECTORY"
-"""Names the temporary directory to the child process, which removes it if the parent cannot."""
-
-
-class LocalError(Exception):
-    """Something the reader can put right; the text says what it is and what to do."""
+"""Passes the temporary directory to ministack's process, which also removes it."""

@@ -1,166 +1,154 @@
-"""What the demo and the server print; nothing of a refused change but its id."""
+"""Output of the local commands; shows no content of a failed change."""
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
-from local.emulator.athena import Answer
+from local.emulator.athena import QueryResult
 from local.sample.run import TableReport
+from streaming_etl.stack.console import show_table
 
-SHOWN_ROWS = 3
+SHOWN_ITEMS = 3
+
+console = Console(highlight=False)
 
 
 class Step:
-    """What a step of the demo has come to, once it is done."""
+    """A step of a command; `result` is printed at its end."""
 
     result = ""
 
 
 @contextlib.contextmanager
-def step(console: Console, doing: str, done: str, spinner: bool = True) -> Iterator[Step]:
-    """Show a spinner while the block runs, and a line with its result when it is done."""
-    begun = time.monotonic()
+def step(doing: str, done: str, spinner: bool = True) -> Iterator[Step]:
+    """Show a spinner while the block runs, then its duration and result."""
+    start = time.monotonic()
     current = Step()
     with console.status(f"{doing} ...") if spinner else contextlib.nullcontext():
         yield current
-    line = Table.grid(padding=(0, 1))
-    line.add_column(style="green")
-    line.add_column(width=9, style="bold")
-    line.add_column(style="dim", justify="right", width=6)
-    line.add_column()
-    line.add_row("✓", done, f"{time.monotonic() - begun:.1f} s", escape(current.result))
-    console.print(line)
+    seconds = f"{time.monotonic() - start:4.1f} s"
+    result = escape(current.result)
+    console.print(f"[green]✓[/] [bold]{done:<9}[/] [dim]{seconds}[/]  {result}", soft_wrap=True)
 
 
-def progress(console: Console) -> Progress:
-    """A bar for each table, gone when all is through; silent where nobody looks."""
-    return Progress(
-        TextColumn("  {task.description:<12}"),
-        BarColumn(bar_width=40),
-        MofNCompleteColumn(),
-        TextColumn("changes"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
+def print_line(text: str = "", style: str | None = None) -> None:
+    """Print plain text without wrapping."""
+    console.print(escape(text), style=style, soft_wrap=True)
+
+
+def print_heading(text: str) -> None:
+    """Print a bold line after an empty one."""
+    console.print()
+    print_line(text, "bold")
+
+
+def print_reports(reports: list[TableReport]) -> None:
+    """Print the results of the sample."""
+    for report in reports:
+        print_partitions(report)
+        print_current_state(report)
+    print_comparison(reports)
+    for report in reports:
+        print_failed_changes(report)
+
+
+def print_partitions(report: TableReport) -> None:
+    console.print()
+    show_table(
+        f"{report.pipeline.name}: one row per change in {report.location}",
+        ("Partition prefix", "Objects", "Bytes", "Rows"),
+        [(one.prefix, one.objects, one.size, one.rows) for one in report.partitions],
     )
 
 
-def print_reports(console: Console, reports: list[TableReport]) -> None:
-    for report in reports:
-        print_folders(console, report)
-        print_state(console, report)
-    print_agreement(console, reports)
-    for report in reports:
-        print_refused(console, report)
+def print_current_state(report: TableReport) -> None:
+    """Print the first rows, with the columns that are compared with the source table."""
+    names = ("id", *report.compared_columns)
+    rows = sorted(report.current_state, key=lambda row: str(row["id"]))[:SHOWN_ITEMS]
+    console.print()
+    show_table(
+        f"{report.pipeline.name}: current state, {len(rows)} of {len(report.current_state):,} rows",
+        names,
+        [[row[name] for name in names] for row in rows],
+    )
 
 
-def print_folders(console: Console, report: TableReport) -> None:
-    heading(console, f"{report.pipeline.name}: a row for every change")
-    console.print(report.location, style="dim", soft_wrap=True)
-    table = columns("Folder", "Objects", "Bytes", "Rows")
-    for folder in report.folders:
-        numbers = (folder.objects, folder.size, folder.rows)
-        table.add_row(folder.path, *(f"{number:,}" for number in numbers))
-    console.print(table)
+def print_comparison(reports: list[TableReport]) -> None:
+    head = ("Table", "Changes", "Rows", "Failed", "Missing", "Items", "Current state", "Result")
+    console.print()
+    show_table(
+        "Source tables and lake",
+        head,
+        [
+            (
+                report.pipeline.name,
+                report.changes,
+                report.changes - len(report.failed_changes) - report.missing,
+                len(report.failed_changes),
+                report.missing,
+                report.items,
+                len(report.current_state),
+                "different" if report.different_ids else "equal",
+            )
+            for report in reports
+        ],
+    )
 
 
-def print_state(console: Console, report: TableReport) -> None:
-    """The first rows of the current state, in the columns that are compared with the table."""
-    console.print(f"\nThe items as they are now, {SHOWN_ROWS} of {len(report.state):,} rows:")
-    names = ("id", *report.compared)
-    table = Table(*names, box=None, pad_edge=False, header_style="bold")
-    for row in sorted(report.state, key=lambda row: str(row["id"]))[:SHOWN_ROWS]:
-        table.add_row(*(escape(row[name] or "") for name in names))
-    console.print(table)
-
-
-def print_agreement(console: Console, reports: list[TableReport]) -> None:
-    heading(console, "Does the lake tell what the tables hold?")
-    titles = ("Changes", "As rows", "Refused", "Missing", "Items now", "Rows now")
-    table = columns("Table", *titles)
-    table.add_column("")
-    for report in reports:
-        as_rows = report.changes - len(report.refused) - report.missing
-        counts = (report.changes, as_rows, len(report.refused), report.missing)
-        states = (report.items, len(report.state))
-        verdict = "[red]they differ[/]" if report.differing else "[green]they agree[/]"
-        numbers = (f"{number:,}" for number in (*counts, *states))
-        table.add_row(report.pipeline.name, *numbers, verdict)
-    console.print(table)
-
-
-def print_refused(console: Console, report: TableReport) -> None:
-    for refused in report.refused:
-        heading(console, f"{report.pipeline.name}: a change that the transform refused")
+def print_failed_changes(report: TableReport) -> None:
+    for failed in report.failed_changes:
+        print_heading(f"{report.pipeline.name}: a failed change")
         console.print(
-            "One write lacked a field that the transform needs. That one change was set aside "
-            "and held up no other; the write after it put the item right. The change lies whole "
-            "in the error prefix. The log names it and the reason, never its content."
+            "One write lacks an attribute that the transform requires. Only this change is\n"
+            "dead-lettered, as an error record that contains the complete change; the next\n"
+            "write corrects the item. The log has the reason, and never the change's content."
         )
         lines = {
-            "Error code": refused.error_code,
-            "Event id": refused.event_id,
-            "Object": f"s3://{report.pipeline.bucket}/{refused.key}",
-            "Log line": report.refusal_log[refused.event_id] or "none",
+            "Error code": failed.error_code,
+            "Event id": failed.event_id,
+            "Object": f"s3://{report.pipeline.bucket}/{failed.key}",
+            "Log line": report.failure_logs[failed.event_id] or "none",
         }
-        for title, text in lines.items():
-            console.print(f"[bold]{title:<12}[/]{escape(text)}", soft_wrap=True)
+        for label, text in lines.items():
+            console.print(f"[bold]{label:<12}[/]{escape(text)}", soft_wrap=True)
 
 
-def columns(first: str, *numbers: str) -> Table:
-    """A table of names and their numbers."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(first, overflow="fold")
-    for title in numbers:
-        table.add_column(title, justify="right", no_wrap=True)
-    return table
-
-
-def print_answer(console: Console, answer: Answer) -> None:
-    """A table, or where it is too wide for the screen a block of `name value` lines per row."""
-    table = Table(*answer.columns, box=None, pad_edge=False, header_style="bold")
-    for row in answer.rows:
-        table.add_row(*(escape(row[name] or "") for name in answer.columns))
-    unbounded = console.options.update(max_width=sys.maxsize)
-    if not answer.rows or Measurement.get(console, unbounded, table).maximum <= console.width:
-        console.print(table)
-    else:
-        print_blocks(console, answer)
-    console.print(f"{len(answer.rows):,} row{'' if len(answer.rows) == 1 else 's'}", style="dim")
-
-
-def print_blocks(console: Console, answer: Answer) -> None:
-    width = max(map(len, answer.columns))
-    for row in answer.rows:
-        for name in answer.columns:
-            value = escape(row[name] or "")
-            console.print(f"[bold]{name:<{width}}[/]  {value}", soft_wrap=True)
+def print_query_result(result: QueryResult) -> None:
+    """Print a table, or `column value` lines per row where the terminal is too narrow."""
+    count = f"{len(result.rows):,} row{'' if len(result.rows) == 1 else 's'}"
+    widths = [
+        max(cell_len(text) for text in (name, *(row[name] or "" for row in result.rows)))
+        for name in result.columns
+    ]
+    if not result.rows or sum(widths) + 2 * len(widths) <= console.width:
+        rows = [[row[name] for name in result.columns] for row in result.rows]
+        show_table(count, result.columns, rows)
+        return
+    print_line(count, "bold")
+    width = max(map(len, result.columns))
+    for row in result.rows:
         console.print()
+        for name in result.columns:
+            console.print(f"[bold]{name:<{width}}[/]  {escape(row[name] or '')}", soft_wrap=True)
 
 
-def heading(console: Console, text: str) -> None:
-    console.print()
-    console.rule(f"[bold]{text}[/]", align="left", style="dim")
+def print_log(tail: str) -> None:
+    """Print the end of ministack's log."""
+    print_heading("End of the embedded AWS's log")
+    print_line(tail, "dim")
 
 
-def print_log(console: Console, tail: str) -> None:
-    heading(console, "The end of the embedded AWS's log")
-    console.print(escape(tail), soft_wrap=True, style="dim")
-
-
-def print_end(console: Console, problems: list[str], seconds: float) -> None:
+def print_summary(problems: list[str], seconds: float) -> None:
+    """Print the problems, or the success."""
     console.print()
     for problem in problems:
         console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if not problems:
         console.print(
-            f"[green]✓[/] All as it should be, in {seconds:.0f} s, and nothing is left running. "
-            "`make local` keeps it up, for items and queries of your own."
+            f"[green]✓[/] All checks passed in {seconds:.0f} s, and every process has ended.\n"
+            "  `make local` keeps the stack running, for your own items and queries."
         )

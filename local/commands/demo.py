@@ -1,4 +1,4 @@
-"""The whole stack on this machine: start, deploy, write, wait, crawl, ask, compare, clean up."""
+"""`make demo`: deploy the dev stack, write the sample, and compare lake and tables."""
 
 import contextlib
 import time
@@ -7,119 +7,106 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 
-from rich.console import Console
-
-from local import LocalError
-from local import console as screen
+from local import console
 from local.deploy.deploy import deploy
 from local.emulator.process import ROOT, Emulator
-from local.sample import run as drive
+from local.sample import run
 from local.sample.lake import Lake
 from local.sample.writes import Sample, samples
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.console import progress
+from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import Pipeline, pipelines_of, read_config
 
-Driven = list[tuple[Pipeline, Sample]]
 
-
-def demo(console: Console) -> bool:
-    """Run the demo; whether everything was as it should be."""
-    begun = time.monotonic()
-    console.print("[bold]From DynamoDB to Athena on this machine[/]: no AWS account, no Docker.\n")
-    with started(console, read_config(ROOT).region) as emulator:
-        pipelines = deploy_stack(console, emulator)
-        reports = drive_sample(console, emulator, pipelines)
-        screen.print_reports(console, reports)
+def demo() -> bool:
+    """Run the demo; return whether lake and tables are as expected."""
+    start = time.monotonic()
+    console.print_line("From DynamoDB to Athena on this machine, without an AWS account.\n", "bold")
+    with started(read_config(ROOT).region) as emulator:
+        pipelines = deploy_stack(emulator)
+        reports = run_sample(emulator, pipelines)
+        console.print_reports(reports)
         if any(report.missing for report in reports):
-            screen.print_log(console, emulator.log_tail())
-    problems = [problem for report in reports for problem in report.problems]
-    screen.print_end(console, problems, time.monotonic() - begun)
+            console.print_log(emulator.log_tail())
+    problems = [problem for report in reports for problem in report.problems.values()]
+    console.print_summary(problems, time.monotonic() - start)
     return not problems
 
 
 @contextlib.contextmanager
-def started(console: Console, region: str, port: int | None = None) -> Iterator[Emulator]:
-    """The embedded AWS, with a line on the screen when it is up."""
+def started(region: str, port: int | None = None) -> Iterator[Emulator]:
+    """Start the embedded AWS for the duration of the block."""
     with contextlib.ExitStack() as stack:
-        with screen.step(console, "Starting the embedded AWS", "Started") as step:
+        with console.step("Starting the embedded AWS", "Started") as step:
             emulator = stack.enter_context(Emulator(region, port))
             version = metadata.version("ministack")
-            step.result = f"the embedded AWS (ministack {version}) on {emulator.endpoint}"
+            step.result = f"embedded AWS (ministack {version}) on {emulator.endpoint}"
         yield emulator
 
 
-def deploy_stack(console: Console, emulator: Emulator) -> list[Pipeline]:
+def deploy_stack(emulator: Emulator) -> list[Pipeline]:
     """Run the stack's program on the embedded AWS."""
     config = read_config(ROOT)
-    made: Counter[str] = Counter()
-    with screen.step(console, "Deploying the stack", "Deployed") as step:
-        exports = deploy(ROOT, config, emulator.clients, lambda type_, _: made.update([type_]))
+    created: Counter[str] = Counter()
+    with console.step("Deploying the stack", "Deployed") as step:
+        exports = deploy(ROOT, config, emulator.clients, lambda type_, _: created.update([type_]))
         pipelines = pipelines_of(exports)
         names = " and ".join(pipeline.name for pipeline in pipelines)
-        step.result = f"the {config.stack} stack: {made.total()} resources for {names}"
+        step.result = f"stack {config.stack}: {created.total()} resources for {names}"
     return pipelines
 
 
-def drive_sample(
-    console: Console, emulator: Emulator, pipelines: list[Pipeline]
-) -> list[drive.TableReport]:
-    """Write the sample, wait for it, crawl, and report on each table."""
+def run_sample(emulator: Emulator, pipelines: list[Pipeline]) -> list[run.TableReport]:
+    """Write the sample, wait for its delivery, crawl, and report on each table."""
     clients, known = emulator.clients, samples()
-    driven = [(one, known[one.name]) for one in pipelines if one.name in known]
-    if not driven:
-        raise LocalError(
-            f"The stack has none of the tables that the sample is for: {', '.join(known)}. "
-            "Use `make local` and write items of your own."
+    lakes = [Lake(clients, pipeline) for pipeline in pipelines if pipeline.name in known]
+    if not lakes:
+        raise CommandError(
+            f"The demo requires a table of its sample in the stack: {' or '.join(known)}. "
+            "Use `make local` to write your own items.",
+            code="no-sample",
+            known=list(known),
         )
-    lakes = [Lake(clients, pipeline) for pipeline, _ in driven]
-    with screen.step(console, "Writing to DynamoDB", "Wrote") as step:
-        step.result = write_all(clients, driven)
-    with screen.step(console, "Delivering", "Delivered", spinner=False) as step:
-        arrivals = wait(console, emulator, lakes)
-        step.result = delivery_words(arrivals)
-    with screen.step(console, "Crawling", "Crawled") as step:
-        step.result = crawl_words(pipelines, drive.crawl_all(clients, pipelines))
-    with screen.step(console, "Asking Athena", "Asked") as step:
+    names = [lake.pipeline.name for lake in lakes]
+    with console.step("Writing to DynamoDB", "Wrote") as step:
+        step.result = write_all(
+            clients, [(lake.pipeline, known[lake.pipeline.name]) for lake in lakes]
+        )
+    changes = {lake.pipeline.name: run.change_ids(clients, lake.pipeline) for lake in lakes}
+    total = sum(map(len, changes.values()))
+    with (
+        console.step("Delivering", "Delivered", spinner=False) as step,
+        progress("Delivering", total, unit="changes") as advance,
+    ):
+        missing = run.wait_for_delivery(lakes, changes, advance, emulator.check)
+        delivered = total - sum(map(len, missing.values()))
+        step.result = f"{delivered} of {total} changes through Lambda and Firehose to S3"
+    with console.step("Crawling", "Crawled") as step:
+        step.result = crawl_result(names, run.crawl_all(clients, pipelines))
+    with console.step("Querying Athena", "Queried") as step:
         reports = [
-            drive.report(clients, lake, sample, arrivals[pipeline.name])
-            for lake, (pipeline, sample) in zip(lakes, driven, strict=True)
+            run.report(clients, lake, known[name], changes[name], missing[name])
+            for name, lake in zip(names, lakes, strict=True)
         ]
-        step.result = "Athena, DynamoDB, S3 and the logs what became of it"
+        step.result = "Athena, DynamoDB, S3 and logs"
     return reports
 
 
-def write_all(clients: Clients, driven: Driven) -> str:
-    """Write to the tables side by side, as a web service does."""
+def write_all(clients: Clients, pairs: list[tuple[Pipeline, Sample]]) -> str:
+    """Write to all tables in parallel; return the result of the step."""
     with ThreadPoolExecutor() as pool:
-        counts = pool.map(lambda one: drive.write(clients, one[0], one[1].writes), driven)
+        counts = pool.map(lambda pair: run.write(clients, pair[0], pair[1].writes), pairs)
         kinds = sum(counts, Counter[str]())
     parts = ", ".join(f"{count} {kind}s" for kind, count in kinds.items())
     return f"{kinds.total()} changes to DynamoDB: {parts}"
 
 
-def wait(console: Console, emulator: Emulator, lakes: list[Lake]) -> dict[str, drive.Arrival]:
-    """Watch the changes arrive."""
-    with screen.progress(console) as bars:
-        tasks = {lake.pipeline.name: bars.add_task(lake.pipeline.name) for lake in lakes}
-
-        def advance(name: str, done: int, total: int) -> None:
-            bars.update(tasks[name], completed=done, total=total)
-
-        return drive.wait_until_arrived(emulator.clients, lakes, advance, emulator.check)
-
-
-def delivery_words(arrivals: dict[str, drive.Arrival]) -> str:
-    changes = sum(arrival.changes for arrival in arrivals.values())
-    missing = sum(len(arrival.missing) for arrival in arrivals.values())
-    return f"{changes - missing} of {changes} changes through Lambda and Firehose to S3"
-
-
-def crawl_words(pipelines: list[Pipeline], added: dict[str, int]) -> str:
-    words = [
+def crawl_result(names: list[str], added: dict[str, int]) -> str:
+    """Return the result of the step."""
+    parts = [
         f"{count} new partition{'' if count == 1 else 's'} of {name}"
         for name, count in added.items()
     ]
-    projected = [pipeline.name for pipeline in pipelines if pipeline.name not in added]
-    if projected:
-        words.append(f"{' and '.join(projected)} needs none")
-    return "; ".join(words)
+    parts += [f"{name} uses partition projection" for name in names if name not in added]
+    return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Writes to the running embedded AWS and queries it, one command at a time."""
+"""`put`, `delete` and `query`: items and queries on the running embedded AWS."""
 
 import json
 import sys
@@ -6,70 +6,78 @@ from decimal import Decimal
 from pathlib import Path
 
 from botocore.exceptions import ClientError
-from rich.console import Console
 
-from local import LocalError
-from local import console as screen
+from local import console
 from local.emulator.athena import query, saved_query
-from local.emulator.state import running
+from local.emulator.state import load_running
 from local.sample.writes import to_dynamodb
+from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import Pipeline
 
 
-def python() -> str:
-    """This Python, as short as it can be typed here."""
-    path = Path(sys.executable)
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+def python_path() -> str:
+    """Return this Python's path, relative to the current directory if possible."""
+    path, directory = Path(sys.executable), Path.cwd()
+    return str(path.relative_to(directory) if path.is_relative_to(directory) else path)
 
 
-def put(console: Console, name: str, text: str) -> None:
-    """Write an item given as plain JSON."""
+def put_item(name: str, text: str) -> None:
+    """Write an item of plain JSON to the source table of a pipeline."""
     try:
         item = json.loads(text, parse_float=Decimal, parse_int=Decimal)
     except ValueError as error:
-        raise LocalError(f"This is no JSON ({error}). Put it in single quotes.") from None
+        raise CommandError(
+            f"ITEM must be JSON ({error}). Put it in single quotes.", code="invalid-json"
+        ) from None
     if not isinstance(item, dict):
-        raise LocalError('An item is a JSON object, such as {"id": "1"}.')
-    clients, pipelines = running()
-    table = named(pipelines, name).source_table
+        raise CommandError(
+            'ITEM must be a JSON object such as {"id": "1"}.', code="item-not-an-object"
+        )
+    clients, pipelines = load_running()
+    table = find_pipeline(pipelines, name).source_table
     try:
         clients("dynamodb").put_item(TableName=table, Item=to_dynamodb(item))
     except ClientError as error:
-        raise LocalError(
-            f"DynamoDB refuses the item: {error.response['Error']['Message']}."
+        reason = error.response["Error"]["Message"]
+        raise CommandError(
+            f"DynamoDB rejects the item: {reason}.", code="item-rejected", reason=reason
         ) from None
-    console.print(
-        f"Written. It is in the lake in a second or two: {python()} -m local query {name}",
-        soft_wrap=True,
+    console.print_line(
+        f"Written. Within a few seconds it is in the lake: {python_path()} -m local query {name}"
     )
 
 
-def delete(console: Console, name: str, id_: str) -> None:
+def delete_item(name: str, id_: str) -> None:
     """Delete the item with this id."""
-    clients, pipelines = running()
-    table = named(pipelines, name).source_table
+    clients, pipelines = load_running()
+    table = find_pipeline(pipelines, name).source_table
     clients("dynamodb").delete_item(TableName=table, Key=to_dynamodb({"id": id_}))
-    console.print("Deleted. The lake keeps the change as a row, and the current state forgets it.")
+    console.print_line(
+        "Deleted. The lake keeps the delete as a row; the current state has no such item."
+    )
 
 
-def ask(console: Console, question: str) -> None:
-    """Answer a statement of SQL, or with the current state when it is a pipeline's name."""
-    clients, pipelines = running()
-    if question in [pipeline.name for pipeline in pipelines]:
-        pipeline = named(pipelines, question)
-        question = saved_query(clients, pipeline.current_state_query_id)
-    elif pipelines:
-        pipeline = pipelines[0]
-    else:
-        raise LocalError("The stack has no pipeline, so there is no Athena workgroup to ask in.")
-    answer = query(clients, question, pipeline.workgroup, pipeline.database)
-    screen.print_answer(console, answer)
+def run_query(text: str) -> None:
+    """Run SQL, or the current-state query of the pipeline with this name."""
+    clients, pipelines = load_running()
+    if not pipelines:
+        raise CommandError("The stack has no pipeline to query.", code="no-pipeline")
+    pipeline, sql = pipelines[0], text
+    if text in [one.name for one in pipelines]:
+        pipeline = find_pipeline(pipelines, text)
+        sql = saved_query(clients, pipeline.current_state_query_id)
+    console.print_query_result(query(clients, sql, pipeline.workgroup, pipeline.database))
 
 
-def named(pipelines: list[Pipeline], name: str) -> Pipeline:
+def find_pipeline(pipelines: list[Pipeline], name: str) -> Pipeline:
+    """Return the pipeline with this name; raises CommandError without one."""
     for pipeline in pipelines:
         if pipeline.name == name:
             return pipeline
-    known = ", ".join(pipeline.name for pipeline in pipelines)
-    raise LocalError(f"The stack has no pipeline {name}; it has {known}.")
+    known = [pipeline.name for pipeline in pipelines]
+    raise CommandError(
+        f"The stack has no pipeline {name}; its pipelines are {', '.join(known)}.",
+        code="unknown-pipeline",
+        pipeline=name,
+        known=known,
+    )

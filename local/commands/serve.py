@@ -1,18 +1,15 @@
-"""Keeps the stack running on the embedded AWS, crawls it, and tells how to use it."""
+"""`make local`: keep the stack running on the embedded AWS until Ctrl-C."""
 
 import json
 import shlex
 import time
 
-from rich.console import Console
-from rich.markup import escape
-
-from local import console as screen
+from local import console
 from local.commands.demo import deploy_stack, started
-from local.commands.items import python
+from local.commands.items import python_path
 from local.emulator.process import ROOT, Emulator
-from local.emulator.state import refuse_second, remembered
-from local.sample import run as drive
+from local.emulator.state import ensure_none_running, state_file
+from local.sample.run import crawl_all
 from local.sample.writes import Item, samples
 from streaming_etl.stack.clients import DUMMY_KEY
 from streaming_etl.stack.outputs import Pipeline, read_config
@@ -20,53 +17,48 @@ from streaming_etl.stack.outputs import Pipeline, read_config
 CRAWL_SECONDS = 5.0
 
 
-def serve(console: Console, port: int | None) -> None:
-    """Run until Ctrl-C."""
-    refuse_second()
-    with started(console, read_config(ROOT).region, port) as emulator:
-        pipelines = deploy_stack(console, emulator)
-        with remembered(emulator, pipelines):
-            print_commands(console, emulator, pipelines)
+def serve(port: int | None) -> None:
+    """Deploy the stack, print commands to try, and run every crawler repeatedly."""
+    ensure_none_running()
+    with started(read_config(ROOT).region, port) as emulator:
+        pipelines = deploy_stack(emulator)
+        with state_file(emulator, pipelines):
+            print_commands(emulator, pipelines)
             while True:
                 emulator.check()
-                crawl_once(console, emulator, pipelines)
+                for name, added in crawl_all(emulator.clients, pipelines).items():
+                    if added:
+                        partitions = "1 partition" if added == 1 else f"{added} partitions"
+                        console.print_line(f"The crawler added {partitions} to {name}.", "dim")
                 time.sleep(CRAWL_SECONDS)
 
 
-def crawl_once(console: Console, emulator: Emulator, pipelines: list[Pipeline]) -> None:
-    for name, added in drive.crawl_all(emulator.clients, pipelines).items():
-        if added:
-            folders = "1 new folder" if added == 1 else f"{added} new folders"
-            console.print(f"The crawler found {folders} of {name}.", style="dim")
-
-
-def print_commands(console: Console, emulator: Emulator, pipelines: list[Pipeline]) -> None:
-    """Commands to copy, each of which works as it stands."""
+def print_commands(emulator: Emulator, pipelines: list[Pipeline]) -> None:
+    """Print commands that work when copied."""
     for pipeline in pipelines:
-        item = json.dumps(example_item(pipeline.name), default=float)
+        item = example_item(pipeline.name)
         table = f'"{pipeline.database}"."{pipeline.table}"'
-        screen.heading(console, f"Try it: {pipeline.name}")
+        console.print_heading(f"Commands for {pipeline.name}")
         commands = {
-            "Write an item, again to change it": ["put", pipeline.name, item],
-            "Ask for the items as they are now": ["query", pipeline.name],
-            "Ask in SQL": ["query", f"SELECT * FROM {table}"],
-            "Delete the item": ["delete", pipeline.name, example_item(pipeline.name)["id"]],
+            "Write an item": ["put", pipeline.name, json.dumps(item, default=float)],
+            "Query the current state": ["query", pipeline.name],
+            "Query all changes": ["query", f"SELECT * FROM {table}"],
+            "Delete the item": ["delete", pipeline.name, item["id"]],
         }
         for title, arguments in commands.items():
-            console.print(f"[bold]{title}[/]")
-            line = shlex.join([python(), "-m", "local", *arguments])
-            console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
-    screen.heading(console, "Any other tool of AWS")
-    console.print(
+            console.print_line(title)
+            console.print_line(f"  {shlex.join([python_path(), '-m', 'local', *arguments])}")
+    console.print_heading("Other AWS tools")
+    table = pipelines[0].source_table if pipelines else "TABLE"
+    console.print_line(
         f"  AWS_ACCESS_KEY_ID={DUMMY_KEY} AWS_SECRET_ACCESS_KEY={DUMMY_KEY} "
         f"aws --endpoint-url {emulator.endpoint} --region {emulator.region} "
-        f"dynamodb scan --table-name {pipelines[0].source_table if pipelines else 'TABLE'}",
-        soft_wrap=True,
-        highlight=False,
+        f"dynamodb scan --table-name {table}"
     )
-    console.print("\nUp until Ctrl-C; what is in it is gone then.")
+    console.print_line("\nRunning until Ctrl-C, which deletes all data.")
 
 
 def example_item(pipeline: str) -> Item:
+    """Return an item of the sample, or one with an id only."""
     sample = samples().get(pipeline)
     return (sample.writes[0].item if sample else None) or {"id": "1"}

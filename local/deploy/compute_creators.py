@@ -1,130 +1,154 @@
-"""Creators of what works: IAM, Lambda, Firehose, logs."""
+"""Creators of IAM, Lambda, Firehose, Step Functions and log resources."""
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
-from local import LocalError
-from local.deploy.creators import Outputs, creates
 from local.deploy.host_dependencies import on_this_machine
-from local.deploy.inputs import Inputs, pascal, zipped
+from local.deploy.inputs import Creator, Inputs, Outputs, pascal_case, zipped
 from local.emulator.process import ACCOUNT
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
 
-# The one way in which local/firehose_split.py splits records.
-JSON_OBJECTS = {"SubRecordType": "JSON"}
-
-
-@creates("aws:iam/role:Role")
-def role(clients: Clients, given: Inputs) -> Outputs:
-    name = given.name()
-    rest = given.rest(assumeRolePolicy="AssumeRolePolicyDocument")
-    rest["Tags"] = [{"Key": key, "Value": value} for key, value in rest.get("Tags", {}).items()]
-    made = clients("iam").create_role(RoleName=name, **rest)["Role"]
-    return {"id": name, "name": name, "arn": made["Arn"], "uniqueId": made["RoleId"]}
+# The one form that ministack_patches/firehose/deaggregation.py supports.
+JSON_DEAGGREGATION = {"SubRecordType": "JSON"}
 
 
-@creates("aws:iam/rolePolicy:RolePolicy")
-def role_policy(clients: Clients, given: Inputs) -> Outputs:
-    name, role_name = given.name(), given.take("role")
-    document = given.take("policy")
+def role(clients: Clients, inputs: Inputs) -> Outputs:
+    name, tags = inputs.name(), inputs.tags()
+    rest = inputs.remaining(assumeRolePolicy="AssumeRolePolicyDocument")
+    created = clients("iam").create_role(RoleName=name, Tags=tags, **rest)["Role"]
+    return {"id": name, "name": name, "arn": created["Arn"], "uniqueId": created["RoleId"]}
+
+
+def role_policy(clients: Clients, inputs: Inputs) -> Outputs:
+    name, role_name, document = inputs.name(), inputs.take("role"), inputs.take("policy")
     clients("iam").put_role_policy(RoleName=role_name, PolicyName=name, PolicyDocument=document)
     return {"id": f"{role_name}:{name}", "name": name}
 
 
-@creates("aws:lambda/function:Function")
-def function(clients: Clients, given: Inputs) -> Outputs:
-    name = given.name()
-    code, tags = zipped(on_this_machine(given.take("code"))), given.take("tags", {})
-    variables = (given.take("environment") or {}).get("variables", {})
-    made = clients("lambda").create_function(
+def function(clients: Clients, inputs: Inputs) -> Outputs:
+    name, tags = inputs.name(), inputs.take("tags", {})
+    code = zipped(on_this_machine(inputs.take("code")))
+    variables = (inputs.take("environment") or {}).get("variables", {})
+    created = clients("lambda").create_function(
         FunctionName=name,
         Code={"ZipFile": code},
         Environment={"Variables": variables},
         Tags=tags,
-        **given.rest(),
+        **inputs.remaining(),
     )
-    return {"id": name, "name": name, "arn": made["FunctionArn"]}
+    return {"id": name, "name": name, "arn": created["FunctionArn"]}
 
 
-@creates("aws:lambda/eventSourceMapping:EventSourceMapping")
-def event_source_mapping(clients: Clients, given: Inputs) -> Outputs:
-    tags = given.take("tags", {})
-    rest = given.rest(destinationArn="Destination")
-    made = clients("lambda").create_event_source_mapping(Tags=tags, **rest)
-    arn = made["EventSourceMappingArn"]
-    return {"id": made["UUID"], "uuid": made["UUID"], "arn": arn}
+def event_source_mapping(clients: Clients, inputs: Inputs) -> Outputs:
+    tags, rest = inputs.take("tags", {}), inputs.remaining(destinationArn="Destination")
+    created = clients("lambda").create_event_source_mapping(Tags=tags, **rest)
+    uuid = created["UUID"]
+    return {"id": uuid, "uuid": uuid, "arn": created["EventSourceMappingArn"]}
 
 
-@creates("aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream")
-def delivery_stream(clients: Clients, given: Inputs) -> Outputs:
-    name = given.name()
-    destination = given.take("destination")
+def delivery_stream(clients: Clients, inputs: Inputs) -> Outputs:
+    name, destination = inputs.name(), inputs.take("destination")
     if destination != "extended_s3":
-        raise LocalError(f"The embedded Firehose writes to extended_s3 only, not {destination}.")
-    made = clients("firehose").create_delivery_stream(
+        raise CommandError(
+            f"`destination` of {name} must be extended_s3 on the embedded AWS (got {destination}).",
+            code="unsupported-destination",
+            destination=destination,
+        )
+    created = clients("firehose").create_delivery_stream(
         DeliveryStreamName=name,
         DeliveryStreamType="DirectPut",
-        ExtendedS3DestinationConfiguration=s3_destination(given.take("extendedS3Configuration")),
-        **encryption(given.take("serverSideEncryption")),
-        Tags=given.tags(),
+        ExtendedS3DestinationConfiguration=s3_destination(inputs.take("extendedS3Configuration")),
+        **encryption(inputs.take("serverSideEncryption") or {}),
+        Tags=inputs.tags(),
     )
-    return {"id": made["DeliveryStreamARN"], "name": name, "arn": made["DeliveryStreamARN"]}
+    return {"id": created["DeliveryStreamARN"], "name": name, "arn": created["DeliveryStreamARN"]}
 
 
-def encryption(given: dict[str, Any] | None) -> dict[str, Any]:
-    if not given or not given.get("enabled"):
+def encryption(options: Mapping[str, Any]) -> dict[str, Any]:
+    if not options.get("enabled"):
         return {}
-    key = {key: value for key, value in given.items() if key != "enabled"}
-    return {"DeliveryStreamEncryptionConfigurationInput": pascal(key, keyArn="KeyARN")}
+    key = {name: value for name, value in options.items() if name != "enabled"}
+    return {"DeliveryStreamEncryptionConfigurationInput": pascal_case(key, keyArn="KeyARN")}
 
 
-def s3_destination(given: dict[str, Any]) -> dict[str, Any]:
-    """Firehose's S3 destination; the provider's spelling is flatter than the API's."""
-    configuration: dict[str, Any] = pascal(
-        given,
+def s3_destination(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert Firehose's S3 destination; the API nests what the provider has flat."""
+    configuration: dict[str, Any] = pascal_case(
+        options,
         bucketArn="BucketARN",
         roleArn="RoleARN",
         cloudwatchLoggingOptions="CloudWatchLoggingOptions",
     )
-    check_processors(configuration)
+    require_supported_processors(configuration)
     size = configuration.pop("BufferingSize", None)
     interval = configuration.pop("BufferingInterval", None)
     hints = {"SizeInMBs": size, "IntervalInSeconds": interval}
     configuration["BufferingHints"] = {key: n for key, n in hints.items() if n is not None}
-    retry = configuration.get("DynamicPartitioningConfiguration", {}).pop("RetryDuration", None)
-    if retry is not None:
-        options = {"DurationInSeconds": retry}
-        configuration["DynamicPartitioningConfiguration"]["RetryOptions"] = options
+    partitioning = configuration.get("DynamicPartitioningConfiguration", {})
+    if "RetryDuration" in partitioning:
+        partitioning["RetryOptions"] = {"DurationInSeconds": partitioning.pop("RetryDuration")}
     return configuration
 
 
-def check_processors(configuration: dict[str, Any]) -> None:
-    """Refuse what local/firehose*.py does not do, and what AWS refuses of it."""
+def require_supported_processors(configuration: Mapping[str, Any]) -> None:
+    """Raise CommandError for a processor that is not emulated or that AWS rejects."""
     dynamic = configuration.get("DynamicPartitioningConfiguration", {}).get("Enabled")
     for processor in configuration.get("ProcessingConfiguration", {}).get("Processors", []):
-        given = processor.get("Parameters", [])
-        parameters = {item["ParameterName"]: item["ParameterValue"] for item in given}
-        if processor["Type"] == "RecordDeAggregation" and parameters == JSON_OBJECTS:
+        type_, pairs = processor["Type"], processor.get("Parameters", [])
+        parameters = {pair["ParameterName"]: pair["ParameterValue"] for pair in pairs}
+        if type_ == "RecordDeAggregation" and parameters == JSON_DEAGGREGATION:
+            # https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
             if not dynamic:
-                raise LocalError("Firehose has RecordDeAggregation with dynamic partitioning only.")
-        elif processor["Type"] != "Lambda":
-            told = f"{processor['Type']} {json.dumps(parameters)}"
-            raise LocalError(f"The embedded Firehose does not know the processor {told}.")
+                raise CommandError(
+                    "The processor RecordDeAggregation requires dynamic partitioning.",
+                    code="deaggregation-without-partitioning",
+                )
+        elif type_ != "Lambda":
+            raise CommandError(
+                f"The embedded AWS does not support the processor {type_} with {parameters}.",
+                code="unsupported-processor",
+                type=type_,
+                parameters=parameters,
+            )
 
 
-@creates("aws:cloudwatch/logGroup:LogGroup")
-def log_group(clients: Clients, given: Inputs) -> Outputs:
-    name, days = given.name(), given.take("retentionInDays")
-    clients("logs").create_log_group(logGroupName=name, tags=given.take("tags", {}))
+def state_machine(clients: Clients, inputs: Inputs) -> Outputs:
+    name = inputs.name()
+    tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in inputs.tags()]
+    arn = clients("stepfunctions").create_state_machine(
+        name=name,
+        definition=inputs.take("definition"),
+        roleArn=inputs.take("roleArn"),
+        type=inputs.take("type", "STANDARD"),
+        tags=tags,
+    )["stateMachineArn"]
+    return {"id": arn, "name": name, "arn": arn}
+
+
+def log_group(clients: Clients, inputs: Inputs) -> Outputs:
+    name, days = inputs.name(), inputs.take("retentionInDays")
+    clients("logs").create_log_group(logGroupName=name, tags=inputs.take("tags", {}))
     if days:
         clients("logs").put_retention_policy(logGroupName=name, retentionInDays=days)
     arn = f"arn:aws:logs:{clients.region}:{ACCOUNT}:log-group:{name}"
     return {"id": name, "name": name, "arn": arn}
 
 
-@creates("aws:cloudwatch/logStream:LogStream")
-def log_stream(clients: Clients, given: Inputs) -> Outputs:
-    name, group = given.name(), given.take("logGroupName")
+def log_stream(clients: Clients, inputs: Inputs) -> Outputs:
+    name, group = inputs.name(), inputs.take("logGroupName")
     clients("logs").create_log_stream(logGroupName=group, logStreamName=name)
     arn = f"arn:aws:logs:{clients.region}:{ACCOUNT}:log-group:{group}:log-stream:{name}"
     return {"id": name, "name": name, "arn": arn}
+
+
+CREATORS: dict[str, Creator] = {
+    "aws:cloudwatch/logGroup:LogGroup": log_group,
+    "aws:cloudwatch/logStream:LogStream": log_stream,
+    "aws:iam/role:Role": role,
+    "aws:iam/rolePolicy:RolePolicy": role_policy,
+    "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": delivery_stream,
+    "aws:lambda/eventSourceMapping:EventSourceMapping": event_source_mapping,
+    "aws:lambda/function:Function": function,
+    "aws:sfn/stateMachine:StateMachine": state_machine,
+}

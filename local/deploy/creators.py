@@ -1,54 +1,46 @@
-"""Which creator makes which Pulumi type on the embedded AWS, and what it tells of it."""
+"""Create a resource of the Pulumi program on the embedded AWS."""
 
-from collections.abc import Callable
 from typing import Any
 
-from local import LocalError
-from local.deploy.inputs import Inputs
+from local.deploy import compute_creators, monitoring_creators, storage_creators
+from local.deploy.inputs import Creator, Inputs, Outputs
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
 
-Outputs = dict[str, Any]
-"""What the provider tells of a resource beside its inputs; `id` is always among it."""
-
-Creator = Callable[[Clients, Inputs], Outputs]
-
-CREATORS: dict[str, Creator] = {}
-
-
-def creates(type_: str) -> Callable[[Creator], Creator]:
-    """Register the creator of one Pulumi type."""
-
-    def register(creator: Creator) -> Creator:
-        CREATORS[type_] = creator
-        return creator
-
-    return register
+CREATORS: dict[str, Creator] = {
+    **compute_creators.CREATORS,
+    **monitoring_creators.CREATORS,
+    **storage_creators.CREATORS,
+}
+"""By Pulumi type."""
 
 
 def create(clients: Clients, type_: str, name: str, values: dict[str, Any]) -> tuple[str, Outputs]:
-    """Create one resource; its id, and its state as the provider gives it."""
-    # Here, not above: these modules register their creators with this one.
-    from local.deploy import (  # noqa: F401
-        backfill_creators,
-        compute_creators,
-        monitoring_creators,
-        storage_creators,
-    )
+    """Create one resource; return its id and its state as the provider does.
 
+    Raises CommandError for an unknown type, an unknown input, and an error of the service.
+    """
     if type_ not in CREATORS:
-        raise LocalError(
-            f"The embedded AWS does not know {type_} ({name}). "
-            "Write a creator for it in local/resources_*.py, or leave it out of the program."
+        raise CommandError(
+            f"The embedded AWS does not support the resource type {type_} ({name}). "
+            "Add a creator in local/deploy/*_creators.py.",
+            code="unknown-resource-type",
+            type=type_,
+            name=name,
         )
     inputs = Inputs(type_, name, values)
     try:
         outputs = CREATORS[type_](clients, inputs)
-    except LocalError:
+    except CommandError:
         raise
     except Exception as error:
-        raise LocalError(
-            f"The embedded AWS refuses {type_} ({name}): {error}\n"
-            "Mend the program, or the creator of that type in local/resources_*.py."
+        raise CommandError(
+            f"The embedded AWS cannot create {type_} ({name}): {error}\n"
+            "Fix the program, or the type's creator in local/deploy/*_creators.py.",
+            code="creation-failed",
+            type=type_,
+            name=name,
+            reason=str(error),
         ) from error
-    inputs.check()
+    inputs.require_all_used()
     return str(outputs["id"]), {**values, **outputs}

@@ -1,4 +1,4 @@
-"""Runs the stack's own program; each resource it registers is made on the embedded AWS."""
+"""Run the stack's program and create its resources on the embedded AWS."""
 
 import asyncio
 import contextlib
@@ -11,29 +11,29 @@ from typing import Any
 import pulumi
 from pulumi.runtime import mocks, settings, stack
 
-from local import LocalError
 from local.deploy.creators import create
 from local.emulator.process import ACCOUNT
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import StackConfig
 from streaming_etl.stack.program import program_environment
 
-Created = Callable[[str, str], None]
-"""Is told the type and the name of each resource that stands."""
+OnCreated = Callable[[str, str], None]
+"""Receives the type and the name of each created resource."""
 
 
 class Provider(mocks.Mocks):
-    """Stands where the AWS provider stands on a real `pulumi up`."""
+    """Takes the AWS provider's place: creates resources, answers look-ups."""
 
-    def __init__(self, clients: Clients, created: Created) -> None:
+    def __init__(self, clients: Clients, on_created: OnCreated) -> None:
         self._clients = clients
-        self._created = created
+        self._on_created = on_created
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if not args.custom:
             return None, args.inputs
         id_, state = create(self._clients, args.typ, args.name, args.inputs)
-        self._created(args.typ, args.name)
+        self._on_created(args.typ, args.name)
         return id_, state
 
     def call(self, args: mocks.MockCallArgs) -> Any:
@@ -48,9 +48,11 @@ class Provider(mocks.Mocks):
                 return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com"}
             case "aws:dynamodb/getTable:getTable":
                 return self._table(args.args["name"])
-        raise LocalError(
-            f"The embedded AWS does not know the call {args.token}. "
-            "Answer it in local/deploy.py, or leave it out of the program."
+        raise CommandError(
+            f"The embedded AWS does not support the call {args.token}. "
+            "Add it to local/deploy/deploy.py.",
+            code="unknown-call",
+            token=args.token,
         )
 
     def _table(self, name: str) -> dict[str, Any]:
@@ -70,17 +72,23 @@ class Provider(mocks.Mocks):
 
 
 class Monitor(mocks.MockMonitor):
-    """The mock monitor, which refuses a resource that comes twice and leaves no loop open."""
+    """Pulumi's mock monitor, which also rejects duplicate resources and closes its loops."""
 
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider)
-        self._seen: set[str] = set()
+        self._urns: set[str] = set()
 
     def RegisterResource(self, request: Any) -> Any:
         urn = self.make_urn(request.parent, request.type, request.name)
-        if urn in self._seen:
-            raise LocalError(f"Two resources are called {request.name} ({request.type}).")
-        self._seen.add(urn)
+        if urn in self._urns:
+            raise CommandError(
+                f"The name of a resource must be unique (got {request.name} twice for "
+                f"{request.type}).",
+                code="duplicate-resource",
+                type=request.type,
+                name=request.name,
+            )
+        self._urns.add(urn)
         with loop_of_this_thread():
             return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
@@ -91,7 +99,7 @@ class Monitor(mocks.MockMonitor):
 
 @contextlib.contextmanager
 def loop_of_this_thread() -> Iterator[None]:
-    """The mock monitor opens an event loop in each of its threads, and closes none."""
+    """Provide the event loop that the mock monitor opens per thread and never closes."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -102,30 +110,30 @@ def loop_of_this_thread() -> Iterator[None]:
 
 
 def deploy(
-    directory: Path, config: StackConfig, clients: Clients, created: Created = lambda *_: None
+    directory: Path, config: StackConfig, clients: Clients, on_created: OnCreated = lambda *_: None
 ) -> dict[str, Any]:
-    """Run `__main__.py` of `directory`; the stack's outputs."""
-    monitor = Monitor(Provider(clients, created))
+    """Run `__main__.py` of the directory and return the stack's outputs."""
+    monitor = Monitor(Provider(clients, on_created))
     with program_environment(directory):
         return asyncio.run(run_program(directory / "__main__.py", config, monitor))
 
 
 async def run_program(program: Path, config: StackConfig, monitor: Monitor) -> dict[str, Any]:
-    # Pulumi keeps its settings in context variables, so those made in here end with this task.
-    # All of it must run in one loop: else Pulumi waits for ever for what another one does.
+    """Run the program in this event loop; Pulumi waits forever for work in another one."""
+    # Pulumi keeps its settings in context variables: they end with this task.
     quiet = logging.getLogger("local.pulumi")
     quiet.addHandler(logging.NullHandler())
     quiet.propagate = False
     settings.reset_options()
     mocks.set_mocks(monitor.mocks, config.project, config.stack, logger=quiet, monitor=monitor)
     pulumi.runtime.set_all_config(dict(config.values))
-    # After a failure Pulumi leaves the futures of all that waited; the cause is told once.
+    # After a failure every dependent future repeats the error that Pulumi raises below.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-    await stack.run_pulumi_func(lambda: run_file(program))
+
+    def run_file() -> None:
+        runpy.run_path(str(program))
+
+    await stack.run_pulumi_func(run_file)
     root = settings.get_root_resource()
     assert isinstance(root, stack.Stack)
     return dict(await pulumi.Output.from_input(root.outputs).future() or {})
-
-
-def run_file(program: Path) -> None:
-    runpy.run_path(str(program))

@@ -1,83 +1,104 @@
-"""A resource's inputs on the way from Pulumi's spelling to boto3's, with none left unread."""
+"""A resource's inputs, converted from Pulumi's spelling to boto3's."""
 
 import io
 import secrets
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from local import LocalError
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
 
-# Zip archives know no earlier time; one time for all files gives the same bytes each run.
+# The earliest time of a zip file; one time for all files gives the same bytes in each run.
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+Outputs = dict[str, Any]
+"""What the provider adds to a resource's inputs; always has `id`."""
 
 
 class Inputs:
-    """What the program asks of one resource; a creator takes each key, see `check`."""
+    """Inputs of one resource; a creator has to use each of them."""
 
     def __init__(self, type_: str, logical_name: str, values: Mapping[str, Any]) -> None:
         self.type = type_
         self.logical_name = logical_name
-        self._left = {key: whole(value) for key, value in values.items() if value is not None}
+        self._unused = {
+            key: with_integers(value) for key, value in values.items() if value is not None
+        }
 
     def take(self, key: str, default: Any = None) -> Any:
-        return self._left.pop(key, default)
+        """Return one input and mark it as used."""
+        return self._unused.pop(key, default)
 
     def name(self, key: str = "name") -> str:
-        """The physical name: the given one, or as Pulumi makes it."""
+        """Return the physical name: the configured one, or one generated as Pulumi does."""
         return str(self.take(key) or f"{self.logical_name}-{secrets.token_hex(4)[:7]}")
 
     def tags(self) -> list[dict[str, str]]:
-        return [{"Key": key, "Value": value} for key, value in self.take("tags", {}).items()]
+        """Return the tags as a list of keys and values."""
+        return tag_list(self.take("tags", {}))
 
-    def rest(self, **renamed: str) -> dict[str, Any]:
-        """All that is left, in boto3's spelling: boto3 itself refuses what it does not know."""
-        left, self._left = self._left, {}
-        converted = pascal(left, **renamed)
-        assert isinstance(converted, dict)
+    def remaining(self, **renamed: str) -> dict[str, Any]:
+        """Return all unused inputs in boto3's spelling; boto3 rejects unknown ones."""
+        unused, self._unused = self._unused, {}
+        converted: dict[str, Any] = pascal_case(unused, **renamed)
         return converted
 
-    def check(self) -> None:
-        """Fail on a key that no creator has taken: it would silently do nothing here."""
-        if self._left:
-            raise LocalError(
-                f"The embedded AWS does not know {', '.join(sorted(self._left))} of {self.type} "
-                f"({self.logical_name}). Take it up in the creator of that type in "
-                "local/resources_*.py, or leave it out of the program."
+    def require_all_used(self) -> None:
+        """Raise CommandError for an unused input, which would have no effect here."""
+        if self._unused:
+            unused = sorted(self._unused)
+            raise CommandError(
+                f"The embedded AWS does not support {', '.join(unused)} of {self.type} "
+                f"({self.logical_name}). Add it to the type's creator in "
+                "local/deploy/*_creators.py.",
+                code="unknown-inputs",
+                type=self.type,
+                name=self.logical_name,
+                inputs=unused,
             )
 
 
-def pascal(value: Any, **renamed: str) -> Any:
-    """Keys with a capital, all the way down; `renamed` gives those that differ in more.
+Creator = Callable[[Clients, Inputs], Outputs]
+"""Creates a resource of one Pulumi type."""
 
-    A map of free keys (Glue's and a SerDe's `parameters`) stays as it is.
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Convert a map of tags to the list that most services take."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def pascal_case(value: Any, **renamed: str) -> Any:
+    """Capitalize all keys of nested data; `renamed` has the irregular ones.
+
+    The map below `parameters` (of Glue tables and SerDes) has free keys and stays unchanged.
     """
     if isinstance(value, list):
-        return [pascal(item, **renamed) for item in value]
+        return [pascal_case(item, **renamed) for item in value]
     if not isinstance(value, Mapping):
         return value
     result = {}
     for key, item in value.items():
-        new = renamed.get(key, key[:1].upper() + key[1:])
-        free = key == "parameters" and isinstance(item, Mapping)
-        result[new] = dict(item) if free else pascal(item, **renamed)
+        new_key = renamed.get(key, key[:1].upper() + key[1:])
+        has_free_keys = key == "parameters" and isinstance(item, Mapping)
+        result[new_key] = dict(item) if has_free_keys else pascal_case(item, **renamed)
     return result
 
 
-def whole(value: Any) -> Any:
-    """Pulumi's wire knows no integers: 30 arrives as 30.0, which boto3 refuses."""
+def with_integers(value: Any) -> Any:
+    """Convert 30.0 to 30 in nested data: Pulumi's protocol has no integers."""
     if isinstance(value, list):
-        return [whole(item) for item in value]
+        return [with_integers(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: whole(item) for key, item in value.items()}
+        return {key: with_integers(item) for key, item in value.items()}
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def zipped(archive: pulumi.Archive) -> bytes:
-    """The archive as the provider uploads it."""
+    """Return the archive as a zip file."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
         for path, data in sorted(files_of(archive).items()):
@@ -86,10 +107,12 @@ def zipped(archive: pulumi.Archive) -> bytes:
 
 
 def files_of(archive: pulumi.Asset | pulumi.Archive) -> dict[str, bytes]:
-    """Path to content. An archive that names its files is the only kind that components make."""
+    """Return content by path."""
     if not isinstance(archive, pulumi.AssetArchive):
-        raise LocalError(
-            f"The embedded AWS takes code as a pulumi.AssetArchive, not {type(archive).__name__}."
+        raise CommandError(
+            f"A function's code must be a pulumi.AssetArchive (got {type(archive).__name__}).",
+            code="unsupported-archive",
+            archive=type(archive).__name__,
         )
     files = {}
     for path, asset in archive.assets.items():

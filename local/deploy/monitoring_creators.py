@@ -1,18 +1,14 @@
-"""Creators of what watches: alarms, dashboards, topics, event rules."""
+"""Creators of alarms, dashboards, topics and event rules."""
 
-from typing import Any
-
-from local import LocalError
-from local.deploy.creators import Outputs, creates
-from local.deploy.inputs import Inputs, pascal
+from local.deploy.inputs import Creator, Inputs, Outputs, pascal_case
 from local.emulator.process import ACCOUNT
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
 
 
-@creates("aws:cloudwatch/logMetricFilter:LogMetricFilter")
-def log_metric_filter(clients: Clients, given: Inputs) -> Outputs:
-    name = given.name()
-    transformation = dict(given.take("metricTransformation"))
+def log_metric_filter(clients: Clients, inputs: Inputs) -> Outputs:
+    name = inputs.name()
+    transformation = dict(inputs.take("metricTransformation"))
     metric = {
         "metricName": transformation.pop("name"),
         "metricNamespace": transformation.pop("namespace"),
@@ -21,104 +17,115 @@ def log_metric_filter(clients: Clients, given: Inputs) -> Outputs:
     }
     clients("logs").put_metric_filter(
         filterName=name,
-        logGroupName=given.take("logGroupName"),
-        filterPattern=given.take("pattern"),
+        logGroupName=inputs.take("logGroupName"),
+        filterPattern=inputs.take("pattern"),
         metricTransformations=[metric],
     )
     return {"id": name, "name": name}
 
 
-@creates("aws:cloudwatch/metricAlarm:MetricAlarm")
-def metric_alarm(clients: Clients, given: Inputs) -> Outputs:
-    name, tags = given.name(), given.tags()
-    dimensions = given.take("dimensions", {})
-    # It delays an alarm's first look, and nothing here ever looks.
-    given.take("warmUpConfiguration")
+def metric_alarm(clients: Clients, inputs: Inputs) -> Outputs:
+    name, tags = inputs.name(), inputs.tags()
+    dimensions = inputs.take("dimensions", {})
+    # Delays an alarm's first evaluation; ministack evaluates none.
+    inputs.take("warmUpConfiguration")
     clients("cloudwatch").put_metric_alarm(
         AlarmName=name,
         Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
         Tags=tags,
-        **given.rest(okActions="OKActions"),
+        **inputs.remaining(okActions="OKActions"),
     )
     arn = f"arn:aws:cloudwatch:{clients.region}:{ACCOUNT}:alarm:{name}"
     return {"id": name, "name": name, "arn": arn}
 
 
-@creates("aws:sns/topic:Topic")
-def topic(clients: Clients, given: Inputs) -> Outputs:
-    name, tags = given.name(), given.tags()
-    made = clients("sns").create_topic(Name=name, Attributes=given.rest(), Tags=tags)
-    return {"id": made["TopicArn"], "name": name, "arn": made["TopicArn"]}
+def topic(clients: Clients, inputs: Inputs) -> Outputs:
+    name, tags = inputs.name(), inputs.tags()
+    created = clients("sns").create_topic(Name=name, Attributes=inputs.remaining(), Tags=tags)
+    return {"id": created["TopicArn"], "name": name, "arn": created["TopicArn"]}
 
 
-@creates("aws:sns/topicPolicy:TopicPolicy")
-def topic_policy(clients: Clients, given: Inputs) -> Outputs:
-    arn, policy = given.take("arn"), given.take("policy")
+def topic_policy(clients: Clients, inputs: Inputs) -> Outputs:
+    arn, policy = inputs.take("arn"), inputs.take("policy")
     clients("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
     return {"id": arn, "owner": ACCOUNT}
 
 
-@creates("aws:sns/topicSubscription:TopicSubscription")
-def topic_subscription(clients: Clients, given: Inputs) -> Outputs:
-    made = clients("sns").subscribe(
-        TopicArn=given.take("topic"),
-        Protocol=given.take("protocol"),
-        Endpoint=given.take("endpoint"),
+def topic_subscription(clients: Clients, inputs: Inputs) -> Outputs:
+    created = clients("sns").subscribe(
+        TopicArn=inputs.take("topic"),
+        Protocol=inputs.take("protocol"),
+        Endpoint=inputs.take("endpoint"),
         ReturnSubscriptionArn=True,
     )
-    return {"id": made["SubscriptionArn"], "arn": made["SubscriptionArn"]}
+    return {"id": created["SubscriptionArn"], "arn": created["SubscriptionArn"]}
 
 
-@creates("aws:cloudwatch/dashboard:Dashboard")
-def dashboard(clients: Clients, given: Inputs) -> Outputs:
-    name = given.take("dashboardName")
-    answer = clients("cloudwatch").put_dashboard(
-        DashboardName=name, DashboardBody=given.take("dashboardBody")
+def dashboard(clients: Clients, inputs: Inputs) -> Outputs:
+    name = inputs.take("dashboardName")
+    response = clients("cloudwatch").put_dashboard(
+        DashboardName=name, DashboardBody=inputs.take("dashboardBody")
     )
-    if messages := answer["DashboardValidationMessages"]:
-        raise LocalError(f"CloudWatch warns of the dashboard {name}: {messages}")
+    if messages := response["DashboardValidationMessages"]:
+        raise CommandError(
+            f"CloudWatch reports problems of the dashboard {name}: {messages}",
+            code="invalid-dashboard",
+            messages=messages,
+        )
     arn = f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/{name}"
     return {"id": name, "dashboardName": name, "dashboardArn": arn}
 
 
-@creates("aws:cloudwatch/eventRule:EventRule")
-def event_rule(clients: Clients, given: Inputs) -> Outputs:
-    name, tags = given.name(), given.tags()
-    made = clients("events").put_rule(Name=name, Tags=tags, **given.rest())
-    return {"id": name, "name": name, "arn": made["RuleArn"]}
+def event_rule(clients: Clients, inputs: Inputs) -> Outputs:
+    name, tags = inputs.name(), inputs.tags()
+    created = clients("events").put_rule(Name=name, Tags=tags, **inputs.remaining())
+    return {"id": name, "name": name, "arn": created["RuleArn"]}
 
 
-@creates("aws:cloudwatch/eventTarget:EventTarget")
-def event_target(clients: Clients, given: Inputs) -> Outputs:
-    rule, target = given.take("rule"), given.logical_name
-    transformer = given.take("inputTransformer")
-    retries = pascal(given.take("retryPolicy"))
-    answer = clients("events").put_targets(
+def event_target(clients: Clients, inputs: Inputs) -> Outputs:
+    rule, target = inputs.take("rule"), inputs.logical_name
+    transformer = inputs.take("inputTransformer")
+    retry_policy = pascal_case(inputs.take("retryPolicy"))
+    response = clients("events").put_targets(
         Rule=rule,
         Targets=[
             {
                 "Id": target,
-                "Arn": given.take("arn"),
+                "Arn": inputs.take("arn"),
                 "InputTransformer": {
                     "InputPathsMap": transformer["inputPaths"],
                     "InputTemplate": transformer["inputTemplate"],
                 },
-                "RetryPolicy": retries,
+                "RetryPolicy": retry_policy,
             }
         ],
     )
-    if refused := answer["FailedEntries"]:
-        raise LocalError(f"EventBridge refuses the target: {refused}")
+    if failures := response["FailedEntries"]:
+        raise CommandError(
+            f"EventBridge rejects the target {target}: {failures}",
+            code="invalid-event-target",
+            failures=failures,
+        )
     return {"id": f"{rule}-{target}", "targetId": target}
 
 
-@creates("aws:s3/bucketNotification:BucketNotification")
-def bucket_notification(clients: Clients, given: Inputs) -> Outputs:
-    name = given.take("bucket")
-    configuration: dict[str, Any] = {}
-    if given.take("eventbridge"):
-        configuration["EventBridgeConfiguration"] = {}
+def bucket_notification(clients: Clients, inputs: Inputs) -> Outputs:
+    name = inputs.take("bucket")
+    configuration = {"EventBridgeConfiguration": {}} if inputs.take("eventbridge") else {}
     clients("s3").put_bucket_notification_configuration(
         Bucket=name, NotificationConfiguration=configuration
     )
     return {"id": name}
+
+
+CREATORS: dict[str, Creator] = {
+    "aws:cloudwatch/dashboard:Dashboard": dashboard,
+    "aws:cloudwatch/eventRule:EventRule": event_rule,
+    "aws:cloudwatch/eventTarget:EventTarget": event_target,
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": log_metric_filter,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": metric_alarm,
+    "aws:s3/bucketNotification:BucketNotification": bucket_notification,
+    "aws:sns/topic:Topic": topic,
+    "aws:sns/topicPolicy:TopicPolicy": topic_policy,
+    "aws:sns/topicSubscription:TopicSubscription": topic_subscription,
+}

@@ -1,10 +1,10 @@
-"""Runs a query on the embedded Athena and waits for its rows."""
+"""Run queries on the embedded Athena."""
 
 import time
 from dataclasses import dataclass
 
-from local import LocalError
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
 
 QUERY_SECONDS = 60.0
 POLL_SECONDS = 0.02
@@ -13,33 +13,39 @@ Row = dict[str, str | None]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Column names in order, and rows as Athena gives them: text, or None for NULL."""
+class QueryResult:
+    """Column names in order, and rows as Athena returns them: text, None for NULL."""
 
     columns: list[str]
     rows: list[Row]
 
 
-def query(clients: Clients, sql: str, workgroup: str, database: str) -> Answer:
-    """Run one statement in a workgroup; raises LocalError with Athena's reason if it fails."""
+def query(clients: Clients, sql: str, workgroup: str, database: str) -> QueryResult:
+    """Run one statement; raises CommandError with Athena's reason when it fails."""
     athena = clients("athena")
     execution = athena.start_query_execution(
         QueryString=sql, WorkGroup=workgroup, QueryExecutionContext={"Database": database}
     )["QueryExecutionId"]
     deadline = time.monotonic() + QUERY_SECONDS
     while True:
-        described = athena.get_query_execution(QueryExecutionId=execution)
-        status = described["QueryExecution"]["Status"]
+        execution_state = athena.get_query_execution(QueryExecutionId=execution)
+        status = execution_state["QueryExecution"]["Status"]
         if status["State"] == "SUCCEEDED":
             return fetch(clients, execution)
         if status["State"] in ("FAILED", "CANCELLED"):
-            raise LocalError(f"Athena refuses the query: {status.get('StateChangeReason', '')}")
+            reason = status.get("StateChangeReason", "")
+            raise CommandError(f"The query failed: {reason}", code="query-failed", reason=reason)
         if time.monotonic() > deadline:
-            raise LocalError(f"Athena took more than {QUERY_SECONDS:.0f} seconds for: {sql}")
+            raise CommandError(
+                f"The query did not end within {QUERY_SECONDS:.0f} seconds: {sql}",
+                code="query-timeout",
+                sql=sql,
+            )
         time.sleep(POLL_SECONDS)
 
 
-def fetch(clients: Clients, execution: str) -> Answer:
+def fetch(clients: Clients, execution: str) -> QueryResult:
+    """Read all pages of a query's result."""
     columns: list[str] = []
     rows: list[Row] = []
     pages = clients("athena").get_paginator("get_query_results")
@@ -47,14 +53,14 @@ def fetch(clients: Clients, execution: str) -> Answer:
         result = page["ResultSet"]
         if number == 0:
             columns = [column["Name"] for column in result["ResultSetMetadata"]["ColumnInfo"]]
-        # The first page of a SELECT begins with the column names.
+        # The first row of the first page has the column names.
         for row in result["Rows"][1 if number == 0 else 0 :]:
             values = [datum.get("VarCharValue") for datum in row["Data"]]
             rows.append(dict(zip(columns, values, strict=True)))
-    return Answer(columns, rows)
+    return QueryResult(columns, rows)
 
 
 def saved_query(clients: Clients, query_id: str) -> str:
-    """The SQL of a saved query."""
-    named = clients("athena").get_named_query(NamedQueryId=query_id)["NamedQuery"]
-    return str(named["QueryString"])
+    """Return the SQL of a saved query."""
+    named_query = clients("athena").get_named_query(NamedQueryId=query_id)["NamedQuery"]
+    return str(named_query["QueryString"])

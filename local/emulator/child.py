@@ -1,4 +1,4 @@
-"""The child process: ministack, some parts of it ours, alive no longer than its parent."""
+"""Entry point of ministack's process: applies the patches, ends with its parent."""
 
 import os
 import shutil
@@ -13,10 +13,9 @@ from local.ministack_patches.firehose import intake as firehose
 
 
 def end_with_parent(directory: str) -> None:
-    """Wait until the parent's end of the pipe closes, then end the whole process group.
+    """Wait until the parent's end of the pipe closes, then kill the process group.
 
-    The parent may go without a word (SIGKILL, a closed terminal), so its temporary directory
-    is removed here too.
+    A killed parent cannot remove its temporary directory, so it is removed here as well.
     """
     os.read(sys.stdin.fileno(), 1)
     shutil.rmtree(directory, ignore_errors=True)
@@ -24,11 +23,11 @@ def end_with_parent(directory: str) -> None:
 
 
 def main() -> None:
+    """Patch and run ministack."""
     directory = os.environ.get(DIRECTORY_VARIABLE)
     if directory is None:
-        raise SystemExit("This module is started by local/emulator/process.py: use `make local`.")
-    watcher = threading.Thread(target=end_with_parent, args=[directory], daemon=True)
-    watcher.start()
+        raise SystemExit("local/emulator/process.py starts this module. Run `make local`.")
+    threading.Thread(target=end_with_parent, args=[directory], daemon=True).start()
     export.install()
     firehose.install()
     event_source_mapping.install()

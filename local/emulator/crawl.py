@@ -1,14 +1,13 @@
-"""Crawls, which ministack's crawler does not: it only changes its state.
+"""Glue crawls: ministack's crawler changes its state and does not crawl.
 
-A crawler of a catalog table adds the partitions whose folders are there. A crawler of an S3
-path does the same, and makes the table where there is none yet, with the columns that it
-finds in the JSON lines.
+A crawler of a catalog table adds missing partitions. A crawler of an S3 path also creates the
+table, with the columns of its JSON lines, if it does not exist.
 """
 
 import gzip
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlparse
 
@@ -16,7 +15,7 @@ from streaming_etl.stack.clients import Clients
 
 # https://docs.aws.amazon.com/glue/latest/webapi/API_BatchCreatePartition.html
 PARTITIONS_PER_CALL = 100
-# How many objects of a new table are read for its columns.
+# Objects that are read to find the columns of a new table.
 SAMPLED_OBJECTS = 20
 
 JSON_STORAGE = {
@@ -25,9 +24,12 @@ JSON_STORAGE = {
     "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
 }
 
+Shape = None | str | dict[str, Any] | list[Any]
+"""A Hive type's name, {field: shape} of a struct, [shape] of an array; None of NULL."""
+
 
 def crawl(clients: Clients, crawler_name: str) -> int:
-    """Run one crawler to its end; how many partitions it has added."""
+    """Run one crawler to its end; return the number of added partitions."""
     crawler = clients("glue").get_crawler(Name=crawler_name)["Crawler"]
     added = 0
     for target in crawler["Targets"].get("CatalogTargets", []):
@@ -35,28 +37,27 @@ def crawl(clients: Clients, crawler_name: str) -> int:
             added += add_partitions(clients, target["DatabaseName"], table)
     for target in crawler["Targets"].get("S3Targets", []):
         name = crawler.get("TablePrefix", "") + target["Path"].rstrip("/").rpartition("/")[2]
-        if make_table(clients, crawler["DatabaseName"], name, target["Path"]):
+        if ensure_table(clients, crawler["DatabaseName"], name, target["Path"]):
             added += add_partitions(clients, crawler["DatabaseName"], name)
     return added
 
 
 def add_partitions(clients: Clients, database: str, table_name: str) -> int:
-    """Add the table's missing partitions, values in the order of its keys."""
+    """Add the table's missing partitions and return their number."""
     glue = clients("glue")
     table = glue.get_table(DatabaseName=database, Name=table_name)["Table"]
-    storage = table["StorageDescriptor"]
-    keys = [key["Name"] for key in table["PartitionKeys"]]
+    storage, keys = table["StorageDescriptor"], [key["Name"] for key in table["PartitionKeys"]]
     pages = glue.get_paginator("get_partitions").paginate(
         DatabaseName=database, TableName=table_name
     )
     known = {tuple(partition["Values"]) for page in pages for partition in page["Partitions"]}
     missing = []
-    for folder in folders_below(clients, storage["Location"]):
-        names, values = split_folder(folder)
+    for prefix in partition_prefixes(clients, storage["Location"]):
+        names, values = keys_and_values(prefix)
         if names == keys and tuple(values) not in known:
-            location = f"{storage['Location'].rstrip('/')}/{folder}/"
-            placed = {**storage, "Location": location}
-            missing.append({"Values": values, "StorageDescriptor": placed})
+            location = f"{storage['Location'].rstrip('/')}/{prefix}/"
+            descriptor = {**storage, "Location": location}
+            missing.append({"Values": values, "StorageDescriptor": descriptor})
     for start in range(0, len(missing), PARTITIONS_PER_CALL):
         glue.batch_create_partition(
             DatabaseName=database,
@@ -66,20 +67,20 @@ def add_partitions(clients: Clients, database: str, table_name: str) -> int:
     return len(missing)
 
 
-def make_table(clients: Clients, database: str, name: str, path: str) -> bool:
-    """Make the table of an S3 path out of what lies there; whether it stands now."""
+def ensure_table(clients: Clients, database: str, name: str, path: str) -> bool:
+    """Create the table of an S3 path if it is missing; return whether it exists now."""
     glue = clients("glue")
     try:
         glue.get_table(DatabaseName=database, Name=name)
         return True
     except glue.exceptions.EntityNotFoundException:
         pass
-    folders = folders_below(clients, path)
-    if not folders:
+    prefixes = partition_prefixes(clients, path)
+    if not prefixes:
         return False
-    keys, _ = split_folder(folders[0])
-    shape = merge_all(json.loads(line) for line in sample_lines(clients, path))
-    columns = [{"Name": column, "Type": hive(kind)} for column, kind in shape.items()]
+    keys, _ = keys_and_values(prefixes[0])
+    columns = column_shapes(json.loads(line) for line in sample_lines(clients, path))
+    described = [{"Name": column, "Type": hive_type(shape)} for column, shape in columns.items()]
     glue.create_table(
         DatabaseName=database,
         TableInput={
@@ -87,63 +88,60 @@ def make_table(clients: Clients, database: str, name: str, path: str) -> bool:
             "TableType": "EXTERNAL_TABLE",
             "Parameters": {"classification": "json"},
             "PartitionKeys": [{"Name": key, "Type": "string"} for key in keys],
-            "StorageDescriptor": {"Location": path, "Columns": columns, **JSON_STORAGE},
+            "StorageDescriptor": {"Location": path, "Columns": described, **JSON_STORAGE},
         },
     )
     return True
 
 
-def split_folder(folder: str) -> tuple[list[str], list[str]]:
-    """`year=2026/month=11` as keys and values."""
-    pairs = [part.partition("=") for part in folder.split("/")]
-    return [key for key, _, _ in pairs], [value for _, _, value in pairs]
-
-
-def keys_below(clients: Clients, location: str) -> tuple[str, str, list[str]]:
-    """Bucket, prefix and object keys of a location."""
-    parsed = urlparse(location)
-    prefix = parsed.path.lstrip("/").rstrip("/") + "/"
+def list_objects(clients: Clients, location: str) -> dict[str, int]:
+    """Return size by key of all objects below an S3 location."""
+    url = urlparse(location)
     pages = clients("s3").get_paginator("list_objects_v2")
-    found = pages.paginate(Bucket=parsed.netloc, Prefix=prefix)
-    return (
-        parsed.netloc,
-        prefix,
-        [item["Key"] for page in found for item in page.get("Contents", [])],
-    )
+    listed = pages.paginate(Bucket=url.netloc, Prefix=url.path.strip("/") + "/")
+    return {item["Key"]: item["Size"] for page in listed for item in page.get("Contents", [])}
 
 
-def folders_below(clients: Clients, location: str) -> list[str]:
-    """The Hive folders that hold objects, relative to the location."""
-    _, prefix, keys = keys_below(clients, location)
-    return sorted({hive_folder(key[len(prefix) :]) for key in keys} - {""})
+def partition_prefix(location: str, key: str) -> str:
+    """Return the `name=value` folders of a key below a table's location.
 
-
-def hive_folder(key: str) -> str:
-    """The `name=value` folders that a key begins with.
-
-    More folders may follow: Firehose appends the hour to a prefix without a timestamp.
+    Other folders may follow: Firehose appends the hour to a prefix without a timestamp.
     https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
     """
-    folders = key.split("/")[:-1]
+    folders = key.removeprefix(urlparse(location).path.strip("/") + "/").split("/")[:-1]
     return "/".join(itertools.takewhile(lambda folder: "=" in folder, folders))
 
 
-def sample_lines(clients: Clients, location: str) -> Iterable[bytes]:
-    bucket, _, keys = keys_below(clients, location)
-    for key in keys[:SAMPLED_OBJECTS]:
+def partition_prefixes(clients: Clients, location: str) -> list[str]:
+    """List the partition prefixes that hold objects."""
+    keys = list_objects(clients, location)
+    return sorted({partition_prefix(location, key) for key in keys} - {""})
+
+
+def keys_and_values(prefix: str) -> tuple[list[str], list[str]]:
+    """Split `year=2026/month=11` into keys and values."""
+    pairs = [folder.partition("=") for folder in prefix.split("/")]
+    return [key for key, _, _ in pairs], [value for _, _, value in pairs]
+
+
+def sample_lines(clients: Clients, location: str) -> Iterator[bytes]:
+    """Read the lines of the first objects."""
+    bucket = urlparse(location).netloc
+    for key in itertools.islice(list_objects(clients, location), SAMPLED_OBJECTS):
         body = clients("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         yield from (gzip.decompress(body) if key.endswith(".gz") else body).splitlines()
 
 
-def merge_all(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The shape of all rows together: a Hive type's name, {field: shape} or [shape]."""
-    shape: dict[str, Any] = {}
+def column_shapes(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the shape of each column, which fits all rows."""
+    columns: Any = {}
     for row in rows:
-        shape = merge(shape, shape_of(row))
-    return shape
+        columns = common_shape(columns, shape_of(row))
+    return dict(columns)
 
 
-def shape_of(value: Any) -> Any:
+def shape_of(value: Any) -> Shape:
+    """Return the shape of one JSON value."""
     match value:
         case None:
             return None
@@ -156,30 +154,30 @@ def shape_of(value: Any) -> Any:
         case dict():
             return {key.lower(): shape_of(item) for key, item in value.items()}
         case list():
-            item = None
+            item: Shape = None
             for member in value:
-                item = merge(item, shape_of(member))
+                item = common_shape(item, shape_of(member))
             return [item]
     return "string"
 
 
-def merge(one: Any, other: Any) -> Any:
-    """The shape that holds both; text holds whatever does not go together."""
+def common_shape(one: Shape, other: Shape) -> Shape:
+    """Return the shape that holds both; a string holds incompatible ones."""
     if one is None or other is None or one == other:
         return other if one is None else one
     if isinstance(one, dict) and isinstance(other, dict):
-        return {key: merge(one.get(key), other.get(key)) for key in {**one, **other}}
+        return {key: common_shape(one.get(key), other.get(key)) for key in {**one, **other}}
     if isinstance(one, list) and isinstance(other, list):
-        return [merge(one[0], other[0])]
-    numbers = {"bigint", "double"}
-    together = isinstance(one, str) and isinstance(other, str) and {one, other} == numbers
-    return "double" if together else "string"
+        return [common_shape(one[0], other[0])]
+    numbers = ("bigint", "double")
+    return "double" if one in numbers and other in numbers else "string"
 
 
-def hive(shape: Any) -> str:
-    """A shape as a Hive type; what was NULL everywhere is text."""
+def hive_type(shape: Shape) -> str:
+    """Return a shape as a Hive type; a column of NULLs is a string."""
     if isinstance(shape, dict):
-        return f"struct<{','.join(f'{name}:{hive(kind)}' for name, kind in shape.items())}>"
+        fields = ",".join(f"{name}:{hive_type(field)}" for name, field in shape.items())
+        return f"struct<{fields}>"
     if isinstance(shape, list):
-        return f"array<{hive(shape[0])}>"
+        return f"array<{hive_type(shape[0])}>"
     return shape or "string"

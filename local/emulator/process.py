@@ -1,4 +1,4 @@
-"""Starts and stops the embedded AWS: ministack in a child process, on the loopback only."""
+"""Start and stop ministack in a child process that listens on the loopback only."""
 
 import contextlib
 import os
@@ -13,8 +13,9 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
-from local import DIRECTORY_VARIABLE, LocalError
+from local import DIRECTORY_VARIABLE
 from streaming_etl.stack.clients import DUMMY_KEY, Clients
+from streaming_etl.stack.errors import CommandError
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
@@ -25,7 +26,7 @@ LOG_LINES = 15
 
 
 class Emulator:
-    """ministack as a context manager; leaving it ends its processes and removes its files."""
+    """Context manager of a ministack; its exit ends all processes and removes all files."""
 
     def __init__(self, region: str, port: int | None = None) -> None:
         self.region = region
@@ -38,7 +39,7 @@ class Emulator:
 
     def __enter__(self) -> "Emulator":
         with contextlib.ExitStack() as stack:
-            # The child removes it too, in case this process is killed: no error if it is gone.
+            # The child removes the directory too, in case this process is killed.
             directory = tempfile.TemporaryDirectory(
                 prefix="streaming-etl-local-", ignore_cleanup_errors=True
             )
@@ -56,7 +57,7 @@ class Emulator:
     ) -> None:
         with self._cleanup:
             if isinstance(error, Exception):
-                # Whatever went wrong, a dead ministack is the better answer.
+                # If ministack died, its log explains the error.
                 self.check()
 
     @property
@@ -64,12 +65,15 @@ class Emulator:
         return self._process.pid if self._process else None
 
     def check(self) -> None:
-        """Raises LocalError, with the end of its log, if ministack has died."""
+        """Raise CommandError with the end of the log if ministack has died."""
         status = self._process.poll() if self._process else None
         if status is not None:
-            raise LocalError(
-                f"The embedded AWS stopped by itself (exit status {status}). "
-                f"The end of its log:\n{self.log_tail()}"
+            raise CommandError(
+                f"The embedded AWS ended unexpectedly (exit status {status}). "
+                f"The end of its log:\n{self.log_tail()}",
+                code="emulator-died",
+                status=status,
+                log=self.log_tail(),
             )
 
     def log_tail(self) -> str:
@@ -79,9 +83,11 @@ class Emulator:
 
     def _start(self) -> None:
         if not is_free(self.port):
-            raise LocalError(
-                f"Port {self.port} on {HOST} is taken by another program. "
-                "Leave --port out, and a free one is chosen."
+            raise CommandError(
+                f"--port must be a free port of {HOST} (got {self.port}). Omit --port to use any "
+                "free port.",
+                code="port-in-use",
+                port=self.port,
             )
         with (self.directory / "ministack.log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -91,16 +97,18 @@ class Emulator:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # A group of its own: it ends as a whole, and Ctrl-C reaches the parent alone.
+                # A separate group: it is killed as one, and Ctrl-C reaches only the parent.
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
         while not is_ready(self.endpoint):
             self.check()
             if time.monotonic() > deadline:
-                raise LocalError(
-                    f"The embedded AWS gave no answer on {self.endpoint} in {START_SECONDS:.0f} "
-                    f"seconds. The end of its log:\n{self.log_tail()}"
+                raise CommandError(
+                    f"The embedded AWS did not start within {START_SECONDS:.0f} seconds. "
+                    f"The end of its log:\n{self.log_tail()}",
+                    code="emulator-timeout",
+                    log=self.log_tail(),
                 )
             time.sleep(0.05)
 
@@ -109,7 +117,7 @@ class Emulator:
         if process is None:
             return
         assert process.stdin is not None
-        # The child ends its whole group when this pipe closes, see server.py.
+        # The child kills its process group when this pipe closes.
         process.stdin.close()
         try:
             process.wait(STOP_SECONDS)
@@ -120,7 +128,7 @@ class Emulator:
 
 
 def child_environment(directory: Path, region: str, port: int) -> dict[str, str]:
-    """All that ministack, and the Lambda functions it runs, see of this machine."""
+    """Environment of ministack and of the functions it runs; inherits almost nothing."""
     environment = {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
@@ -135,10 +143,10 @@ def child_environment(directory: Path, region: str, port: int) -> dict[str, str]
         "S3_DATA_DIR": str(directory / "s3"),
         "STATE_DIR": str(directory / "state"),
         DIRECTORY_VARIABLE: str(directory),
-        # Nobody waits an hour for an export here: its state is asked for twice a second.
+        # Shorten the state machine's waits and the duration of an export.
         "SFN_WAIT_SCALE": "0.01",
         "MINISTACK_DDB_EXPORT_COMPLETE_AFTER_SEC": "0.5",
-        # Given a Docker socket, ministack removes the containers of other ministacks.
+        # With a Docker socket, ministack removes the containers of other ministacks.
         "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
         "AWS_ACCESS_KEY_ID": DUMMY_KEY,
         "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
@@ -147,7 +155,7 @@ def child_environment(directory: Path, region: str, port: int) -> dict[str, str]
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "*",
     }
-    # Some Python builds find their own shared library only through this.
+    # Some Python builds need this variable to find libpython.
     if "LD_LIBRARY_PATH" in os.environ:
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     return environment

@@ -1,19 +1,27 @@
-"""ministack's private parts in use here: one that lacks some is refused before it starts."""
+"""Check that the installed ministack has the private API that the patches use."""
 
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 
 
-def refuse_lacking(borrowed: Mapping[ModuleType, Iterable[str]], user: str) -> None:
-    """Raise SystemExit naming what `user`, a file of this project, would not find."""
-    lacking = [
+class IncompatibleMinistackError(SystemExit):
+    """The installed ministack lacks some of the private API in use."""
+
+    def __init__(self, missing: list[str]) -> None:
+        self.missing = missing
+        super().__init__(
+            f"This version of ministack has no {', '.join(missing)}. "
+            "Install the version pinned in requirements-dev.txt."
+        )
+
+
+def require_private_api(private_api: Mapping[ModuleType, Iterable[str]]) -> None:
+    """Raise IncompatibleMinistackError for names that their module lacks."""
+    missing = [
         f"{module.__name__}.{name}"
-        for module, names in borrowed.items()
+        for module, names in private_api.items()
         for name in names
         if not hasattr(module, name)
     ]
-    if lacking:
-        raise SystemExit(
-            f"This ministack has no {', '.join(lacking)}, so {user} does not fit it. "
-            "Install the version pinned in requirements-dev.txt."
-        )
+    if missing:
+        raise IncompatibleMinistackError(missing)

@@ -1,37 +1,48 @@
-"""DynamoDB's export to S3 and Step Functions' ResultWriter as on AWS: ministack writes no files."""
+"""Files of DynamoDB exports and Step Functions map results, which ministack does not write."""
 
 import gzip
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from ministack.core.responses import error_response_json, new_uuid
 from ministack.services import dynamodb, s3, stepfunctions
 
-from local.ministack_patches.compat import refuse_lacking
+from local.ministack_patches.compat import require_private_api
 
-# On AWS there is one or more for each partition of the table, however few items it has.
+# On AWS an export has at least one file per partition of the table.
 FILES = 4
+EXECUTION_FIELDS = ("executionArn", "input", "name", "output", "status", "error", "cause")
 
-# ministack's private parts in use here.
-BORROWED = {
+# Private names of ministack that this module uses.
+PRIVATE_API = {
     dynamodb: (
-        *("_export_table_to_point_in_time", "_exports", "_tables", "_pitr_settings", "_lock"),
+        "_export_table_to_point_in_time",
+        "_exports",
+        "_lock",
+        "_pitr_settings",
         "_table_name_from_arn",
+        "_tables",
     ),
     s3: ("_put_object",),
     stepfunctions: (
-        *("_run_distributed_map", "_map_runs", "_executions", "_resolve_params_obj"),
-        *("_apply_result_selector", "_apply_result_path", "_apply_output_path", "_next_or_end"),
+        "_apply_output_path",
+        "_apply_result_path",
+        "_apply_result_selector",
+        "_executions",
+        "_map_runs",
+        "_next_or_end",
+        "_resolve_params_obj",
+        "_run_distributed_map",
     ),
 }
 
 
 def install() -> None:
-    """Put both in the place of ministack's own; refuses a ministack they do not fit."""
-    refuse_lacking(BORROWED, "local/export.py")
+    """Replace ministack's exports and its distributed maps."""
+    require_private_api(PRIVATE_API)
     export, run_map = dynamodb._export_table_to_point_in_time, stepfunctions._run_distributed_map
 
     def export_with_files(request: dict[str, Any]) -> Any:
@@ -43,37 +54,42 @@ def install() -> None:
                 400,
             )
         known = set(dynamodb._exports)
-        # DynamoDB tells the moment when it was asked for none.
-        answer = export({"ExportTime": time.time(), **request})
+        # As on AWS, the response has the time of an export requested without one.
+        response = export({"ExportTime": time.time(), **request})
         for arn in set(dynamodb._exports) - known:
             write_export(dynamodb._exports[arn], dynamodb._tables[name])
-        return answer
+        return response
 
     def map_with_results(
-        state: dict[str, Any], given: Any, effective: Any, processor: Any, execution: Any, ctx: Any
+        state: dict[str, Any],
+        raw_input: Any,
+        effective_input: Any,
+        processor: Any,
+        execution: Any,
+        context: Any,
     ) -> Any:
         if "ResultWriter" not in state:
-            return run_map(state, given, effective, processor, execution, ctx)
-        shaping = ("ResultSelector", "ResultPath", "OutputPath")
-        bare = {key: value for key, value in state.items() if key not in shaping}
+            return run_map(state, raw_input, effective_input, processor, execution, context)
+        output_fields = ("ResultSelector", "ResultPath", "OutputPath")
+        bare = {key: value for key, value in state.items() if key not in output_fields}
         writer = stepfunctions._resolve_params_obj(
-            state["ResultWriter"]["Parameters"], effective, ctx
+            state["ResultWriter"]["Parameters"], effective_input, context
         )
         try:
-            run_map(bare, given, effective, processor, execution, ctx)
+            run_map(bare, raw_input, effective_input, processor, execution, context)
         finally:
             written = write_results(writer, execution["executionArn"])
         result = stepfunctions._apply_result_selector(state, written)
-        output = stepfunctions._apply_result_path(state, given, result)
-        output = stepfunctions._apply_output_path(state, output, ctx)
+        output = stepfunctions._apply_result_path(state, raw_input, result)
+        output = stepfunctions._apply_output_path(state, output, context)
         return output, stepfunctions._next_or_end(state)
 
     dynamodb._export_table_to_point_in_time = export_with_files
     stepfunctions._run_distributed_map = map_with_results
 
 
-def write_export(description: dict[str, Any], table: Mapping[str, Any]) -> None:
-    """Write the export's files as the table is now; the export itself completes a little later.
+def write_export(description: Mapping[str, Any], table: Mapping[str, Any]) -> None:
+    """Write the files of an export with the table's current items.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.Output.html
     """
@@ -81,7 +97,11 @@ def write_export(description: dict[str, Any], table: Mapping[str, Any]) -> None:
     export_id = description["ExportArn"].rpartition("/")[2]
     folder = f"{prefix}/AWSDynamoDB/{export_id}" if prefix else f"AWSDynamoDB/{export_id}"
     with dynamodb._lock:
-        items = [json.dumps({"Item": item}) for item in items_of(table)]
+        items = [
+            json.dumps({"Item": item})
+            for partition in table["items"].values()
+            for item in partition.values()
+        ]
     files = []
     for number in range(FILES):
         lines = items[number::FILES]
@@ -103,45 +123,41 @@ def write_export(description: dict[str, Any], table: Mapping[str, Any]) -> None:
     put(bucket, f"{folder}/manifest-summary.json", json.dumps(summary))
 
 
-def items_of(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for items in table["items"].values():
-        yield from items.values()
-
-
 def write_results(writer: Mapping[str, str], execution_arn: str) -> dict[str, Any]:
-    """Write what each child execution of the latest Map Run came to; the Map's output on AWS.
+    """Write the child executions of the latest Map Run; return the Map's output.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
     """
     runs = stepfunctions._map_runs.values()
     arns = [run["mapRunArn"] for run in runs if run["executionArn"] == execution_arn]
     if not arns:
-        # The manifest could not be read.
+        # The Map failed before its run, for example on an unreadable manifest.
         return {}
     arn = arns[-1]
     folder = f"{writer['Prefix']}/{arn.rpartition(':')[2]}"
-    children = [each for each in stepfunctions._executions.values() if each.get("mapRunArn") == arn]
-    files: dict[str, list[dict[str, Any]]] = {}
-    for status in ("FAILED", "PENDING", "SUCCEEDED"):
-        found = [told(child) for child in children if child["status"] == status]
-        files[status] = []
-        if found:
-            content, key = json.dumps(found), f"{folder}/{status}_0.json"
+    children = [one for one in stepfunctions._executions.values() if one.get("mapRunArn") == arn]
+    files: dict[str, list[dict[str, Any]]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
+    for status, listed in files.items():
+        results = [execution_result(child) for child in children if child["status"] == status]
+        if results:
+            content, key = json.dumps(results), f"{folder}/{status}_0.json"
             put(writer["Bucket"], key, content)
-            files[status].append({"Key": key, "Size": len(content)})
+            listed.append({"Key": key, "Size": len(content)})
     manifest = {"DestinationBucket": writer["Bucket"], "MapRunArn": arn, "ResultFiles": files}
     put(writer["Bucket"], f"{folder}/manifest.json", json.dumps(manifest))
     details = {"Bucket": writer["Bucket"], "Key": f"{folder}/manifest.json"}
     return {"MapRunArn": arn, "ResultWriterDetails": details}
 
 
-def told(child: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("executionArn", "input", "name", "output", "status", "error", "cause")
-    return {f"{name[0].upper()}{name[1:]}": child[name] for name in names if child.get(name)}
+def execution_result(child: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe one child execution as a result file does."""
+    fields = {name: child[name] for name in EXECUTION_FIELDS if child.get(name)}
+    return {f"{name[0].upper()}{name[1:]}": value for name, value in fields.items()}
 
 
 def put(bucket: str, key: str, content: str | bytes) -> None:
+    """Write one object."""
     body = content.encode() if isinstance(content, str) else content
     status, *_ = s3._put_object(bucket, key, body, {})
     if status >= 300:
-        raise RuntimeError(f"S3 says {status} to {key}")
+        raise RuntimeError(f"S3 returned {status} for {key}")

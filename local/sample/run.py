@@ -1,4 +1,4 @@
-"""Drives the sample through the deployed stack, waits for it, and checks what came of it."""
+"""Write the sample, wait for its delivery, and compare lake and source table."""
 
 import time
 from collections import Counter
@@ -6,34 +6,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.emulator import crawl
 from local.emulator.athena import Row
-from local.sample.lake import Lake, Refused
+from local.emulator.crawl import crawl
+from local.sample.lake import FailedChange, Lake
 from local.sample.writes import Item, Sample, Write, differences, from_dynamodb, to_dynamodb
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.outputs import Pipeline
 
-# Longer without any change arriving, and it is taken for lost.
-PATIENCE_SECONDS = 30.0
+# Without progress for so long, the missing changes count as lost.
+DELIVERY_SECONDS = 30.0
 POLL_SECONDS = 0.2
 
-Advance = Callable[[str, int, int], None]
-"""Is told the pipeline, how many of its changes have arrived, and how many there are."""
-
 
 @dataclass(frozen=True)
-class Arrival:
-    """How many changes a table has had, and which of them have arrived nowhere."""
+class Partition:
+    """One partition prefix: objects and bytes from S3, rows from Athena."""
 
-    changes: int
-    missing: set[str]
-
-
-@dataclass(frozen=True)
-class Folder:
-    """One folder of the lake, as S3 and as Athena see it."""
-
-    path: str
+    prefix: str
     objects: int
     size: int
     rows: int
@@ -41,64 +30,62 @@ class Folder:
 
 @dataclass(frozen=True)
 class TableReport:
-    """What became of one table's changes."""
+    """Results for one table."""
 
     pipeline: Pipeline
     location: str
-    compared: tuple[str, ...]
+    compared_columns: tuple[str, ...]
     changes: int
     missing: int
-    folders: list[Folder]
+    """Changes that are neither a row nor in an error record."""
+    partitions: list[Partition]
     items: int
-    state: list[Row]
-    differing: list[str]
-    refused: list[Refused]
-    refusals_expected: int
-    refusal_log: Mapping[str, str | None]
+    current_state: list[Row]
+    different_ids: list[str]
+    failed_changes: list[FailedChange]
+    expected_failures: int
+    failure_logs: Mapping[str, str | None]
+    """The transform's log line, by event id of the failed change."""
 
     @property
-    def problems(self) -> list[str]:
-        """What is wrong, in words; empty when the pipeline did what it should."""
-        name = self.pipeline.name
-        found = []
+    def problems(self) -> dict[str, str]:
+        """Deviations from the expected result: code to sentence."""
+        name, failed = self.pipeline.name, len(self.failed_changes)
+        problems = {}
         if self.missing:
-            found.append(f"{name}: {self.missing} of {self.changes} changes arrived nowhere.")
-        if self.differing:
-            ids = ", ".join(self.differing[:5])
-            found.append(f"{name}: table and current state differ in {ids}.")
-        if len(self.refused) != self.refusals_expected:
-            count = len(self.refused)
-            found.append(f"{name}: {count} changes were refused, not {self.refusals_expected}.")
-        found += [
-            f"{name}: Athena sees no row in {folder.path}."
-            for folder in self.folders
-            if not folder.rows
-        ]
-        found += [
-            f"{name}: the transform's log says nothing of the refused change {event_id}."
-            for event_id, line in self.refusal_log.items()
-            if line is None
-        ]
-        return found
+            problems["missing-changes"] = (
+                f"{name}: {self.missing} of {self.changes} changes were not delivered."
+            )
+        if self.different_ids:
+            ids = ", ".join(self.different_ids[:5])
+            problems["different-items"] = f"{name}: source table and current state differ in {ids}."
+        if failed != self.expected_failures:
+            problems["failed-changes"] = (
+                f"{name}: {failed} changes failed instead of {self.expected_failures}."
+            )
+        if empty := [partition.prefix for partition in self.partitions if not partition.rows]:
+            problems["empty-partitions"] = f"{name}: Athena finds no rows in {', '.join(empty)}."
+        if unlogged := [id_ for id_, line in self.failure_logs.items() if line is None]:
+            problems["unlogged-failures"] = (
+                f"{name}: the transform has no log line for the failed change {unlogged[0]}."
+            )
+        return problems
 
 
 def write(clients: Clients, pipeline: Pipeline, writes: tuple[Write, ...]) -> Counter[str]:
-    """Do the writes in their order; how many of each kind."""
-    dynamodb = clients("dynamodb")
+    """Write to the source table in order; return the number of writes by kind."""
+    dynamodb, table = clients("dynamodb"), pipeline.source_table
     for one in writes:
         if one.item is None:
-            key = to_dynamodb({"id": one.id})
-            dynamodb.delete_item(TableName=pipeline.source_table, Key=key)
+            dynamodb.delete_item(TableName=table, Key=to_dynamodb({"id": one.id}))
         else:
-            item = to_dynamodb(one.item)
-            dynamodb.put_item(TableName=pipeline.source_table, Item=item)
+            dynamodb.put_item(TableName=table, Item=to_dynamodb(one.item))
     return Counter(one.kind for one in writes)
 
 
 def change_ids(clients: Clients, pipeline: Pipeline) -> set[str]:
-    """Every change on the table's stream, by event id."""
-    streams = clients("dynamodbstreams")
-    stream = pipeline.source_stream_arn
+    """Return the event ids of all changes in the source table's stream."""
+    streams, stream = clients("dynamodbstreams"), pipeline.source_stream_arn
     ids: set[str] = set()
     for shard in streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
         iterator = streams.get_shard_iterator(
@@ -111,70 +98,69 @@ def change_ids(clients: Clients, pipeline: Pipeline) -> set[str]:
     return ids
 
 
-def arrived(lake: Lake) -> set[str]:
-    """The changes that are rows of the lake or lie in its error prefix."""
-    return lake.event_ids() | {refused.event_id for refused in lake.refused()}
+def wait_for_delivery(
+    lakes: list[Lake],
+    expected: Mapping[str, set[str]],
+    advance: Callable[[float], None],
+    check: Callable[[], None],
+) -> dict[str, set[str]]:
+    """Wait until all expected changes are delivered or dead-lettered; return missing ones.
 
-
-def wait_until_arrived(
-    clients: Clients, lakes: list[Lake], advance: Advance, check: Callable[[], None]
-) -> dict[str, Arrival]:
-    """Wait until every change has arrived, or none arrives any more; pipeline to its arrival."""
-    missing = {lake.pipeline.name: change_ids(clients, lake.pipeline) for lake in lakes}
-    totals = {name: len(ids) for name, ids in missing.items()}
-    for name, total in totals.items():
-        advance(name, 0, total)
+    expected, and the result: event ids by pipeline. advance: receives each number of new arrivals.
+    """
+    missing = dict(expected)
     last_progress = time.monotonic()
-    while any(missing.values()) and time.monotonic() - last_progress < PATIENCE_SECONDS:
+    while any(missing.values()) and time.monotonic() - last_progress < DELIVERY_SECONDS:
         check()
         for lake in lakes:
             name = lake.pipeline.name
-            left = missing[name] - arrived(lake)
-            if len(left) < len(missing[name]):
+            failed = {change.event_id for change in lake.failed_changes()}
+            remaining = missing[name] - lake.event_ids() - failed
+            if arrived := len(missing[name]) - len(remaining):
                 last_progress = time.monotonic()
-            missing[name] = left
-            advance(name, totals[name] - len(left), totals[name])
+                missing[name] = remaining
+                advance(arrived)
         time.sleep(POLL_SECONDS)
-    return {name: Arrival(total, missing[name]) for name, total in totals.items()}
+    return missing
 
 
 def crawl_all(clients: Clients, pipelines: list[Pipeline]) -> dict[str, int]:
-    """Run every crawler that stands; pipeline to added partitions."""
+    """Run every crawler; return the number of added partitions by pipeline."""
     return {
-        pipeline.name: crawl.crawl(clients, pipeline.crawler)
+        pipeline.name: crawl(clients, pipeline.crawler)
         for pipeline in pipelines
         if pipeline.crawler
     }
 
 
 def table_items(clients: Clients, pipeline: Pipeline) -> dict[str, Item]:
-    """The table itself, as the web service sees it."""
+    """Return the source table's items by id."""
     pages = clients("dynamodb").get_paginator("scan").paginate(TableName=pipeline.source_table)
     items = [from_dynamodb(item) for page in pages for item in page["Items"]]
     return {item["id"]: item for item in items}
 
 
-def report(clients: Clients, lake: Lake, sample: Sample, arrival: Arrival) -> TableReport:
-    """Ask S3, Athena, DynamoDB and the log what became of one table's changes."""
-    rows = lake.rows_per_folder()
-    state = lake.current_state().rows
-    items = table_items(clients, lake.pipeline)
-    refused = lake.refused()
-    by_id: dict[str, Any] = {str(row["id"]): row for row in state}
+def report(
+    clients: Clients, lake: Lake, sample: Sample, changes: set[str], missing: set[str]
+) -> TableReport:
+    """Compare the lake of one table with the table."""
+    rows, current_state = lake.rows_per_partition(), lake.current_state().rows
+    items, failed_changes = table_items(clients, lake.pipeline), lake.failed_changes()
+    by_id: dict[str, Any] = {str(row["id"]): row for row in current_state}
     return TableReport(
         pipeline=lake.pipeline,
         location=lake.location(),
-        compared=sample.compared,
-        changes=arrival.changes,
-        missing=len(arrival.missing),
-        folders=[
-            Folder(path, objects, size, rows.get(path, 0))
-            for path, (objects, size) in lake.folders().items()
+        compared_columns=sample.compared_columns,
+        changes=len(changes),
+        missing=len(missing),
+        partitions=[
+            Partition(prefix, len(sizes), sum(sizes), rows.get(prefix, 0))
+            for prefix, sizes in lake.object_sizes().items()
         ],
         items=len(items),
-        state=state,
-        differing=differences(items, by_id, sample.compared),
-        refused=refused,
-        refusals_expected=sample.refusals,
-        refusal_log={one.event_id: lake.refusal_log(one.event_id) for one in refused},
+        current_state=current_state,
+        different_ids=differences(items, by_id, sample.compared_columns),
+        failed_changes=failed_changes,
+        expected_failures=sample.expected_failures,
+        failure_logs={one.event_id: lake.failure_log(one.event_id) for one in failed_changes},
     )

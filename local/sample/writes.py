@@ -1,4 +1,4 @@
-"""Sample writes for the two tables of the dev stack, the same in every run, and their check."""
+"""Sample writes for the tables of the dev stack, the same in every run."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -19,12 +19,12 @@ CARRIERS = ("yamato", "sagawa", "japanpost")
 STATUSES = ("packed", "in transit", "out for delivery", "delivered")
 
 Item = dict[str, Any]
-"""An item as plain Python values, as the DynamoDB resource of boto3 has it."""
+"""An item as plain Python values, as in boto3's DynamoDB resource."""
 
 
 @dataclass(frozen=True)
 class Write:
-    """One write: an item, or None to delete the item with this id."""
+    """One write to a table; without an item, a delete."""
 
     kind: str
     id: str
@@ -33,46 +33,47 @@ class Write:
 
 @dataclass(frozen=True)
 class Sample:
-    """The writes for one table, and which attributes its lake table shows unchanged."""
+    """The writes for one table, and what the lake is expected to contain."""
 
     writes: tuple[Write, ...]
-    compared: tuple[str, ...]
-    refusals: int
-    """How many of the writes the transform is to refuse."""
+    compared_columns: tuple[str, ...]
+    """Attributes that the transform keeps unchanged."""
+    expected_failures: int
+    """Writes whose change fails in the transform."""
 
 
 def samples() -> dict[str, Sample]:
-    """The samples by pipeline, for the example stack of Pulumi.dev.yaml."""
-    orders = tuple(life(new_order, changed_order, "o", inserts=130, changes=90, deletes=25))
-    shipments = tuple(
-        life(new_shipment, changed_shipment, "s", inserts=80, changes=110, deletes=10)
+    """Return the samples of the stack in Pulumi.dev.yaml, by pipeline."""
+    orders = random_writes(new_order, changed_order, "o", inserts=130, updates=90, deletes=25)
+    shipments = random_writes(
+        new_shipment, changed_shipment, "s", inserts=80, updates=110, deletes=10
     )
     return {
         "orders": Sample(
-            writes=with_broken_write(orders),
-            compared=("user_id", "store_id", "created", "updated_at"),
-            refusals=1,
+            writes=with_invalid_write(tuple(orders)),
+            compared_columns=("user_id", "store_id", "created", "updated_at"),
+            expected_failures=1,
         ),
         "shipments": Sample(
-            writes=shipments,
-            compared=("carrier", "status", "weight_kg", "updated_at"),
-            refusals=0,
+            writes=tuple(shipments),
+            compared_columns=("carrier", "status", "weight_kg", "updated_at"),
+            expected_failures=0,
         ),
     }
 
 
-def life(
+def random_writes(
     new: Callable[[random.Random, str, str], Item],
     changed: Callable[[random.Random, Item, str], Item],
     letter: str,
     *,
     inserts: int,
-    changes: int,
+    updates: int,
     deletes: int,
 ) -> Iterator[Write]:
-    """Inserts, changes and deletes of a table's items, in a random but repeatable order."""
+    """Generate writes in an order that is random and repeatable."""
     dice = random.Random(SEED)
-    kinds = ["insert"] * inserts + ["update"] * changes + ["delete"] * deletes
+    kinds = ["insert"] * inserts + ["update"] * updates + ["delete"] * deletes
     dice.shuffle(kinds)
     items: dict[str, Item] = {}
     for number, kind in enumerate(["insert", *kinds]):
@@ -105,17 +106,16 @@ def changed_order(dice: random.Random, order: Item, now: str) -> Item:
     return {**order, "store_id": dice.choice(STORES), "updated_at": now}
 
 
-def with_broken_write(writes: tuple[Write, ...]) -> tuple[Write, ...]:
-    """The same writes, one of which first went out without a field that the transform needs.
+def with_invalid_write(writes: tuple[Write, ...]) -> tuple[Write, ...]:
+    """Insert one item first without an attribute that the transform requires.
 
-    The correct write follows at once: so the table and the lake agree in the end, and the
-    refused change still lies in the error prefix.
+    The next write corrects the item, so table and lake are equal in the end.
     """
-    last = max(place for place, write in enumerate(writes) if write.kind == "insert")
-    good = writes[last].item or {}
-    broken = {key: value for key, value in good.items() if key != "store_id"}
-    mended = Write("update", writes[last].id, good)
-    return (*writes[:last], Write("insert", writes[last].id, broken), mended, *writes[last + 1 :])
+    last = max(index for index, write in enumerate(writes) if write.kind == "insert")
+    id_, item = writes[last].id, writes[last].item or {}
+    invalid = {key: value for key, value in item.items() if key != "store_id"}
+    pair = (Write("insert", id_, invalid), Write("update", id_, item))
+    return (*writes[:last], *pair, *writes[last + 1 :])
 
 
 def new_shipment(dice: random.Random, id_: str, now: str) -> Item:
@@ -152,23 +152,23 @@ def from_dynamodb(item: Mapping[str, Any]) -> Item:
 
 
 def differences(
-    items: Mapping[str, Item], rows: Mapping[str, Row], compared: tuple[str, ...]
+    items: Mapping[str, Item], rows: Mapping[str, Row], columns: tuple[str, ...]
 ) -> list[str]:
-    """The ids that the table and the current state do not tell alike."""
+    """Return the ids that differ between table and current state."""
     return [
         id_
         for id_ in sorted({*items, *rows})
         if id_ not in items
         or id_ not in rows
-        or any(not same(items[id_].get(name), rows[id_].get(name)) for name in compared)
+        or any(not is_equal(items[id_].get(name), rows[id_].get(name)) for name in columns)
     ]
 
 
-def same(value: Any, shown: str | None) -> bool:
-    """Whether Athena shows this value of an item."""
-    if value is None or shown is None:
-        return value is None and shown is None
+def is_equal(value: Any, text: str | None) -> bool:
+    """Compare an item's value with Athena's text."""
+    if value is None or text is None:
+        return value is None and text is None
     if isinstance(value, Decimal):
-        return value == Decimal(shown)
-    # The transforms of the example stack write timestamps in SQL's form.
-    return str(value).replace("T", " ") == shown.replace("T", " ")
+        return value == Decimal(text)
+    # The transforms of the dev stack convert timestamps to SQL's format.
+    return str(value).replace("T", " ") == text.replace("T", " ")

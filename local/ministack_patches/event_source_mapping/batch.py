@@ -1,8 +1,7 @@
-"""The event source mapping, second part: what becomes of a batch after each answer, as on AWS.
+"""What happens to a batch after each invocation, as on AWS.
 
-AWS's pages are silent on a function that reports the very first record of its batch: here that
-is a retry of the whole batch, and only an error of the function halves it.
-https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+AWS does not document a function that reports the first record of its batch: here the batch is
+retried, and only an error of the function bisects it.
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
 """
 
@@ -15,45 +14,43 @@ from typing import Any, NamedTuple
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 
-EXHAUSTED = "RetryAttemptsExhausted"
-TOO_OLD = "RecordAgeExceeded"
+UNLIMITED = -1
 
 Change = dict[str, Any]
-"""A stream record, as the function's event holds it."""
+"""A stream record, as in the function's event."""
 
 
 class Settings(NamedTuple):
-    """What a mapping asks for; -1 is without end, as in Lambda's API."""
+    """Settings of a mapping; UNLIMITED as in Lambda's API."""
 
     batch_size: int
     window_seconds: float
-    retries: int
-    age_seconds: int
-    halves: bool
-    """BisectBatchOnFunctionError."""
-    reports: bool
-    """ReportBatchItemFailures."""
+    maximum_retry_attempts: int
+    maximum_record_age_seconds: int
+    bisect_on_error: bool
+    report_item_failures: bool
+
+    @classmethod
+    def of(cls, mapping: Mapping[str, Any]) -> "Settings":
+        """Read the API's description of a mapping."""
+        return cls(
+            mapping["BatchSize"],
+            mapping.get("MaximumBatchingWindowInSeconds", 0),
+            mapping.get("MaximumRetryAttempts", UNLIMITED),
+            mapping.get("MaximumRecordAgeInSeconds", UNLIMITED),
+            mapping.get("BisectBatchOnFunctionError", False),
+            "ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
+        )
 
 
-def settings_of(mapping: Mapping[str, Any]) -> Settings:
-    return Settings(
-        batch_size=mapping["BatchSize"],
-        window_seconds=mapping.get("MaximumBatchingWindowInSeconds", 0),
-        retries=mapping.get("MaximumRetryAttempts", -1),
-        age_seconds=mapping.get("MaximumRecordAgeInSeconds", -1),
-        halves=mapping.get("BisectBatchOnFunctionError", False),
-        reports="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
-    )
-
-
-class Answer(NamedTuple):
-    """What came of one invocation."""
+class InvocationResult(NamedTuple):
+    """Result of one invocation."""
 
     response: Any = None
     error: str = ""
-    """Why the function failed; a time-out is an error too."""
+    """Type of the function's error; a timeout is an error too."""
     invoked: bool = True
-    """False where Lambda did not get as far as the function: that uses up no retries."""
+    """False if Lambda did not invoke the function; this uses no retry."""
 
 
 @dataclass(frozen=True)
@@ -62,68 +59,71 @@ class Batch:
 
     changes: list[Change]
     retries: int = 0
-    calls: int = 0
-    """Invocations so far, those of the batch that this one was halved from among them."""
-    pauses: int = 0
-    """Failures since it took this form: the pause before the next call grows with them."""
+    invocations: int = 0
+    """Includes those of the batch that this one is a half of."""
+    failures: int = 0
+    """Consecutive failures of exactly these records; the pause grows with them."""
 
 
-class Settled(NamedTuple):
-    """What is left of a batch, in order, and whether its first part is given up."""
+class BatchOutcome(NamedTuple):
+    """Batches to send next, in order, and the batch whose retries are exhausted."""
 
-    left: list[Batch]
-    given_up: Batch | None = None
+    remaining: list[Batch]
+    exhausted: Batch | None = None
 
 
-def settle(batch: Batch, answer: Answer, settings: Settings) -> Settled:
-    """Do with the batch what the answer asks for."""
-    if not answer.invoked:
-        return Settled([replace(batch, pauses=batch.pauses + 1)])
-    batch = replace(batch, calls=batch.calls + 1)
-    first = failed_at(batch.changes, answer, settings)
+def process_result(batch: Batch, result: InvocationResult, settings: Settings) -> BatchOutcome:
+    """Apply the result of an invocation to its batch."""
+    if not result.invoked:
+        return BatchOutcome([replace(batch, failures=batch.failures + 1)])
+    batch = replace(batch, invocations=batch.invocations + 1)
+    first = first_failure(batch.changes, result, settings)
     if first is None:
-        return Settled([])
+        return BatchOutcome([])
     if first > 0:
-        # Only the rest is sent again.
-        return Settled([replace(batch, changes=batch.changes[first:], pauses=0)])
-    if answer.error and settings.halves and len(batch.changes) > 1:
+        return BatchOutcome([replace(batch, changes=batch.changes[first:], failures=0)])
+    if result.error and settings.bisect_on_error and len(batch.changes) > 1:
         middle = len(batch.changes) // 2
         halves = batch.changes[:middle], batch.changes[middle:]
-        return Settled([replace(batch, changes=half, pauses=0) for half in halves])
-    if settings.retries == -1 or batch.retries < settings.retries:
-        return Settled([replace(batch, retries=batch.retries + 1, pauses=batch.pauses + 1)])
-    return Settled([], batch)
+        return BatchOutcome([replace(batch, changes=half, failures=0) for half in halves])
+    limit = settings.maximum_retry_attempts
+    if limit != UNLIMITED and batch.retries >= limit:
+        return BatchOutcome([], batch)
+    return BatchOutcome([replace(batch, retries=batch.retries + 1, failures=batch.failures + 1)])
 
 
-def failed_at(changes: list[Change], answer: Answer, settings: Settings) -> int | None:
-    """The index of the first record to send again; None where all went well."""
-    if answer.error:
+def first_failure(
+    changes: list[Change], result: InvocationResult, settings: Settings
+) -> int | None:
+    """Return the index of the first record to send again, None after a success."""
+    if result.error:
         return 0
-    return first_reported(changes, answer.response) if settings.reports else None
+    return first_reported(changes, result.response) if settings.report_item_failures else None
 
 
 def first_reported(changes: list[Change], response: Any) -> int | None:
-    """The lowest index that the response reports; None for success, 0 for what is malformed."""
+    """Return the lowest index in the response: None for none, 0 if it is malformed."""
     failures = response.get("batchItemFailures") if isinstance(response, dict) else response
     if not failures:
         return None
     if not isinstance(failures, list):
         return 0
-    places = {change["dynamodb"]["SequenceNumber"]: i for i, change in enumerate(changes)}
-    named = [item.get("itemIdentifier") if isinstance(item, dict) else None for item in failures]
-    return min(places.get(name, 0) if isinstance(name, str) else 0 for name in named)
+    indexes = {change["dynamodb"]["SequenceNumber"]: i for i, change in enumerate(changes)}
+    ids = [item.get("itemIdentifier") if isinstance(item, dict) else None for item in failures]
+    return min(indexes.get(id_, 0) if isinstance(id_, str) else 0 for id_ in ids)
 
 
-def without_old(batch: Batch, oldest: float) -> tuple[list[Change], Batch]:
-    """The records created before `oldest`, in epoch seconds, and the batch without them."""
-    created = [change["dynamodb"]["ApproximateCreationDateTime"] for change in batch.changes]
-    old = [change for change, at in zip(batch.changes, created, strict=True) if at < oldest]
-    young = [change for change, at in zip(batch.changes, created, strict=True) if at >= oldest]
-    return old, replace(batch, changes=young)
+def split_expired(batch: Batch, oldest: float) -> tuple[list[Change], Batch]:
+    """Separate the records created before `oldest`, in epoch seconds."""
+    expired, remaining = [], []
+    for change in batch.changes:
+        created = change["dynamodb"]["ApproximateCreationDateTime"]
+        (expired if created < oldest else remaining).append(change)
+    return expired, replace(batch, changes=remaining)
 
 
-def fitting(changes: list[Change]) -> int:
-    """How many of the records, from the first on, one event holds; at least one."""
+def count_in_one_event(changes: list[Change]) -> int:
+    """Count the leading records that fit one event, at least one."""
     size = len('{"Records": []}')
     for count, change in enumerate(changes):
         size += len(json.dumps(change)) + len(", ")

@@ -1,4 +1,4 @@
-"""The event source mapping, third part: a batch given up becomes an object in S3."""
+"""Failed batches as objects in S3, as Lambda writes them."""
 
 import datetime
 import json
@@ -9,41 +9,46 @@ from typing import Any
 from ministack.core.responses import new_uuid
 from ministack.services import dynamodb_streams, s3
 
-from local.ministack_patches.event_source_mapping.batch import EXHAUSTED, Answer, Change
+from local.ministack_patches.event_source_mapping.batch import Change, InvocationResult
 
+RETRIES_EXHAUSTED = "RetryAttemptsExhausted"
+RECORD_AGE_EXCEEDED = "RecordAgeExceeded"
 S3_ARN = "arn:aws:s3:::"
 
-logger = logging.getLogger("local.ministack_patches.event_source_mapping.poller")
+logger = logging.getLogger(__name__)
 
 
-def set_aside(
-    mapping: Mapping[str, Any], changes: list[Change], condition: str, calls: int, answer: Answer
+def dead_letter(
+    mapping: Mapping[str, Any],
+    changes: list[Change],
+    condition: str,
+    invocations: int,
+    result: InvocationResult,
 ) -> None:
-    """Write the records to the mapping's on-failure destination.
+    """Write the records to the mapping's failure destination.
 
-    Without one they are dropped, as on AWS; so they are with one that is no bucket, or none that
-    stands. Only the log tells then.
+    As on AWS, they are lost without a destination or with a bucket that does not exist.
     """
     destination = (mapping.get("DestinationConfig") or {}).get("OnFailure") or {}
     arn = destination.get("Destination") or ""
     uuid = mapping["UUID"]
     if not arn.startswith(S3_ARN):
-        logger.error("%s: %d records are dropped: no bucket for them", uuid, len(changes))
+        logger.error("%s: %d records are lost: no bucket as destination", uuid, len(changes))
         return
     now = datetime.datetime.now(datetime.UTC)
-    record = invocation_record(mapping, changes, condition, calls, answer, now)
+    record = invocation_record(mapping, changes, condition, invocations, result, now)
     headers = {"content-type": "application/json"}
     status, *_ = s3._put_object(
-        arn.removeprefix(S3_ARN), key_of(uuid, now), json.dumps(record).encode(), headers
+        arn.removeprefix(S3_ARN), object_key(uuid, now), json.dumps(record).encode(), headers
     )
     if status >= 300:
-        logger.error("%s: %d records are dropped: S3 says %d", uuid, len(changes), status)
+        logger.error("%s: %d records are lost: S3 returned %d", uuid, len(changes), status)
     else:
-        logger.warning("%s: %d records are set aside: %s", uuid, len(changes), condition)
+        logger.warning("%s: %d records are dead-lettered: %s", uuid, len(changes), condition)
 
 
-def key_of(uuid: str, now: datetime.datetime) -> str:
-    """Where Lambda puts the object.
+def object_key(uuid: str, now: datetime.datetime) -> str:
+    """Build the key that Lambda uses.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
@@ -55,11 +60,11 @@ def invocation_record(
     mapping: Mapping[str, Any],
     changes: list[Change],
     condition: str,
-    calls: int,
-    answer: Answer,
+    invocations: int,
+    result: InvocationResult,
     now: datetime.datetime,
 ) -> dict[str, Any]:
-    """What the object tells; S3 alone among the destinations receives the event, as JSON text.
+    """Build the object's content; only S3 destinations receive the event, as JSON text.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
@@ -67,25 +72,25 @@ def invocation_record(
     response = {
         "statusCode": 200,
         "executedVersion": mapping.get("Qualifier") or "$LATEST",
-        "functionError": "Unhandled" if answer.error else None,
+        "functionError": "Unhandled" if result.error else None,
     }
     return {
         "requestContext": {
             "requestId": new_uuid(),
             "functionArn": mapping["FunctionArn"],
             "condition": condition,
-            "approximateInvokeCount": calls,
+            "approximateInvokeCount": invocations,
         },
-        # What is too old was discarded without asking the function.
-        **({"responseContext": response} if condition == EXHAUSTED else {}),
+        # Expired records are discarded without an invocation.
+        **({"responseContext": response} if condition == RETRIES_EXHAUSTED else {}),
         "version": "1.0",
         "timestamp": f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z",
         "DDBStreamBatchInfo": {
             "shardId": dynamodb_streams._DEFAULT_SHARD_ID,
             "startSequenceNumber": first["SequenceNumber"],
             "endSequenceNumber": last["SequenceNumber"],
-            "approximateArrivalOfFirstRecord": whole_seconds(first["ApproximateCreationDateTime"]),
-            "approximateArrivalOfLastRecord": whole_seconds(last["ApproximateCreationDateTime"]),
+            "approximateArrivalOfFirstRecord": iso_time(first["ApproximateCreationDateTime"]),
+            "approximateArrivalOfLastRecord": iso_time(last["ApproximateCreationDateTime"]),
             "batchSize": len(changes),
             "streamArn": mapping["EventSourceArn"],
         },
@@ -93,5 +98,6 @@ def invocation_record(
     }
 
 
-def whole_seconds(epoch: float) -> str:
-    return f"{datetime.datetime.fromtimestamp(epoch, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
+def iso_time(epoch_seconds: float) -> str:
+    """Format epoch seconds without their fraction."""
+    return f"{datetime.datetime.fromtimestamp(epoch_seconds, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"

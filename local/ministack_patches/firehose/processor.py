@@ -1,4 +1,4 @@
-"""Firehose, second part: records through the transform Lambda, its answer checked as on AWS."""
+"""Invoke the transform function and check its response as Firehose does."""
 
 import base64
 import json
@@ -16,63 +16,64 @@ RETRY_SECONDS = 0.1
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 
-# Firehose's own defaults.
+# Defaults of Firehose.
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_ProcessorParameter.html
 DEFAULT_BUFFER_MB = 1
 DEFAULT_RETRIES = 3
 
 
 class Record(NamedTuple):
-    """One record as it came in."""
+    """A record of a PutRecord call, or a part of one."""
 
     id: str
     data: bytes
     arrived: float
+    """Epoch seconds."""
 
 
-class Good(NamedTuple):
-    """What the transform made of a record, with the partition keys that it gave."""
+class TransformedRecord(NamedTuple):
+    """A record with the data and partition keys that the transform returned."""
 
     record: Record
     data: bytes
-    keys: Mapping[str, str]
+    partition_keys: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A record on its way to the error prefix; `extra` are more fields of its error object."""
+class FailedRecord:
+    """A record that becomes an error record; `fields` are added to its JSON."""
 
     record: Record
     code: str
     message: str
-    kind: str = "processing-failed"
+    error_output_type: str = "processing-failed"
     attempts: int = 1
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
-Outcome = tuple[list[Good], list[Failure]]
+Results = tuple[list[TransformedRecord], list[FailedRecord]]
 
 
 def parameters_of(config: Mapping[str, Any], processor: str) -> dict[str, str]:
-    """The parameters of the destination's processor of this type; empty without one."""
+    """Return the parameters of the processor of this type, empty without one."""
     processing = config.get("ProcessingConfiguration") or {}
     if not processing.get("Enabled"):
         return {}
     for candidate in processing.get("Processors", []):
         if candidate["Type"] == processor:
-            given = candidate["Parameters"]
-            return {item["ParameterName"]: item["ParameterValue"] for item in given}
+            pairs = candidate["Parameters"]
+            return {pair["ParameterName"]: pair["ParameterValue"] for pair in pairs}
     return {}
 
 
 def batches(records: list[Record], config: Mapping[str, Any]) -> Iterator[list[Record]]:
-    """Cut records where the processor's buffer is full."""
+    """Split records into batches of the processor's buffer size."""
     parameters = parameters_of(config, "Lambda")
-    megabytes = float(parameters.get("BufferSizeInMBs", DEFAULT_BUFFER_MB))
+    max_bytes = float(parameters.get("BufferSizeInMBs", DEFAULT_BUFFER_MB)) * 1024 * 1024
     batch: list[Record] = []
     size = 0
     for record in records:
-        if batch and size + len(record.data) > megabytes * 1024 * 1024:
+        if batch and size + len(record.data) > max_bytes:
             yield batch
             batch, size = [], 0
         batch.append(record)
@@ -81,30 +82,30 @@ def batches(records: list[Record], config: Mapping[str, Any]) -> Iterator[list[R
         yield batch
 
 
-def transform(stream_arn: str, config: Mapping[str, Any], batch: list[Record]) -> Outcome:
-    """Invoke the processor, again after an error; an answer, right or wrong, is final."""
+def transform(stream_arn: str, config: Mapping[str, Any], batch: list[Record]) -> Results:
+    """Invoke the transform; retries errors, and never an invalid response."""
     parameters = parameters_of(config, "Lambda")
     if not parameters:
-        return [Good(record, record.data, {}) for record in batch], []
+        return [TransformedRecord(record, record.data, {}) for record in batch], []
     arn = parameters["LambdaArn"]
     attempts = 1 + int(parameters.get("NumberOfRetries", DEFAULT_RETRIES))
-    event = event_of(stream_arn, batch)
+    event = build_event(stream_arn, batch)
     for attempt in range(1, attempts + 1):
-        answer, problem = invoke(arn, event)
-        if not problem:
-            good, failures = check_answer(batch, answer)
+        response, error = invoke(arn, event)
+        if not error:
+            rows, failures = check_response(batch, response)
             break
         if attempt < attempts:
             time.sleep(RETRY_SECONDS * attempt)
     else:
-        good = []
-        failures = [Failure(record, "Lambda.FunctionError", problem) for record in batch]
-    extra = {"lambdaARN": arn}
-    return good, [replace(failure, attempts=attempt, extra=extra) for failure in failures]
+        rows = []
+        failures = [FailedRecord(record, "Lambda.FunctionError", error) for record in batch]
+    fields = {"lambdaARN": arn}
+    return rows, [replace(failure, attempts=attempt, fields=fields) for failure in failures]
 
 
-def event_of(stream_arn: str, batch: list[Record]) -> dict[str, Any]:
-    """The event that the processor receives.
+def build_event(stream_arn: str, batch: list[Record]) -> dict[str, Any]:
+    """Build the transform's event.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesisfirehose.html
     """
@@ -124,7 +125,7 @@ def event_of(stream_arn: str, batch: list[Record]) -> dict[str, Any]:
 
 
 def invoke(arn: str, event: dict[str, Any]) -> tuple[Any, str]:
-    """The function's answer, and what went wrong (empty when nothing did)."""
+    """Return the function's response, and Firehose's error message or an empty one."""
     name, qualifier = lambda_svc._resolve_name_and_qualifier(arn)
     function, _ = lambda_svc._get_func_record_for_qualifier(name, qualifier)
     if function is None:
@@ -132,49 +133,53 @@ def invoke(arn: str, event: dict[str, Any]) -> tuple[Any, str]:
     result = lambda_svc._execute_function(function, event)
     if result.get("error") or result.get("throttle"):
         return None, "The Lambda function was successfully invoked but it returned an error result."
-    answer = result.get("body")
-    if len(json.dumps(answer)) > MAX_RESPONSE_BYTES:
+    response = result.get("body")
+    if len(json.dumps(response)) > MAX_RESPONSE_BYTES:
         return None, "The Lambda function's response is larger than 6 MB."
-    return answer, ""
+    return response, ""
 
 
-def check_answer(batch: list[Record], answer: Any) -> Outcome:
-    """Sort the records by what the answer says of each."""
-    answers = defaultdict(list)
-    listed = answer.get("records") if isinstance(answer, dict) else None
-    for item in listed if isinstance(listed, list) else []:
+def check_response(batch: list[Record], response: Any) -> Results:
+    """Check the response of each record."""
+    by_id = defaultdict(list)
+    records = response.get("records") if isinstance(response, dict) else None
+    for item in records if isinstance(records, list) else []:
         if isinstance(item, dict):
-            answers[item.get("recordId")].append(item)
-    outcomes = [check_one(record, answers[record.id]) for record in batch]
+            by_id[item.get("recordId")].append(item)
+    results = [check_record(record, by_id[record.id]) for record in batch]
     return (
-        [outcome for outcome in outcomes if isinstance(outcome, Good)],
-        [outcome for outcome in outcomes if isinstance(outcome, Failure)],
+        [result for result in results if isinstance(result, TransformedRecord)],
+        [result for result in results if isinstance(result, FailedRecord)],
     )
 
 
-def check_one(record: Record, answers: list[dict[str, Any]]) -> Good | Failure | None:
-    """What becomes of one record; None when the transform leaves it out."""
-    if not answers:
-        return Failure(record, "Lambda.MissingRecordId", "The answer lacks this recordId.")
-    if len(answers) > 1:
-        return Failure(record, "Lambda.DuplicatedRecordId", "The answer repeats this recordId.")
-    [item] = answers
-    match item.get("result"):
+def check_record(
+    record: Record, responses: list[dict[str, Any]]
+) -> TransformedRecord | FailedRecord | None:
+    """Return the result of one record, None for a dropped one."""
+    if not responses:
+        return FailedRecord(record, "Lambda.MissingRecordId", "The response lacks this recordId.")
+    if len(responses) > 1:
+        message = "The response repeats this recordId."
+        return FailedRecord(record, "Lambda.DuplicatedRecordId", message)
+    [response] = responses
+    match response.get("result"):
         case "Dropped":
             return None
         case "ProcessingFailed":
             message = "ProcessingFailed status set for record"
-            return Failure(record, "Lambda.ProcessingFailedStatus", message)
+            return FailedRecord(record, "Lambda.ProcessingFailedStatus", message)
         case "Ok":
-            return check_ok(record, item)
+            return check_ok(record, response)
         case _:
-            return Failure(record, "Lambda.JsonProcessingException", "The result is unknown.")
+            return FailedRecord(record, "Lambda.JsonProcessingException", "The result is unknown.")
 
 
-def check_ok(record: Record, item: Mapping[str, Any]) -> Good | Failure:
+def check_ok(record: Record, response: Mapping[str, Any]) -> TransformedRecord | FailedRecord:
+    """Decode the data and the partition keys of an Ok."""
     try:
-        data = base64.b64decode(item["data"], validate=True)
+        data = base64.b64decode(response["data"], validate=True)
     except (KeyError, TypeError, ValueError):
-        return Failure(record, "Lambda.JsonProcessingException", "An Ok needs base64 data.")
-    keys = (item.get("metadata") or {}).get("partitionKeys") or {}
-    return Good(record, data, {str(key): str(value) for key, value in keys.items()})
+        return FailedRecord(record, "Lambda.JsonProcessingException", "Ok requires base64 data.")
+    keys = (response.get("metadata") or {}).get("partitionKeys") or {}
+    return TransformedRecord(record, data, {str(key): str(value) for key, value in keys.items()})
