@@ -14,9 +14,10 @@ from local.sample import run
 from local.sample.lake import Lake
 from local.sample.writes import Sample, samples
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.config import read_config
 from streaming_etl.stack.console import progress
 from streaming_etl.stack.errors import CommandError
-from streaming_etl.stack.outputs import Pipeline, pipelines_of, read_config
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
 
 
 def demo() -> bool:
@@ -24,8 +25,8 @@ def demo() -> bool:
     start = time.monotonic()
     console.print_line("From DynamoDB to Athena on this machine, without an AWS account.\n", "bold")
     with started(read_config(ROOT).region) as emulator:
-        pipelines = deploy_stack(emulator)
-        reports = run_sample(emulator, pipelines)
+        stack = deploy_stack(emulator)
+        reports = run_sample(emulator, stack.pipelines)
         console.print_reports(reports)
         if any(report.missing for report in reports):
             console.print_log(emulator.log_tail())
@@ -45,19 +46,19 @@ def started(region: str, port: int | None = None) -> Iterator[Emulator]:
         yield emulator
 
 
-def deploy_stack(emulator: Emulator) -> list[Pipeline]:
+def deploy_stack(emulator: Emulator) -> DeployedStack:
     """Run the stack's program on the embedded AWS."""
     config = read_config(ROOT)
     created: Counter[str] = Counter()
     with console.step("Deploying the stack", "Deployed") as step:
         exports = deploy(ROOT, config, emulator.clients, lambda type_, _: created.update([type_]))
-        pipelines = pipelines_of(exports)
-        names = " and ".join(pipeline.name for pipeline in pipelines)
-        step.result = f"stack {config.stack}: {created.total()} resources for {names}"
-    return pipelines
+        stack = DeployedStack(config.stack, exports, emulator.endpoint)
+        names = " and ".join(pipeline.name for pipeline in stack.pipelines)
+        step.result = f"stack {stack.name}: {created.total()} resources for {names}"
+    return stack
 
 
-def run_sample(emulator: Emulator, pipelines: list[Pipeline]) -> list[run.TableReport]:
+def run_sample(emulator: Emulator, pipelines: list[DeployedPipeline]) -> list[run.TableReport]:
     """Write the sample, wait for its delivery, crawl, and report on each table."""
     clients, known = emulator.clients, samples()
     lakes = [Lake(clients, pipeline) for pipeline in pipelines if pipeline.name in known]
@@ -93,7 +94,7 @@ def run_sample(emulator: Emulator, pipelines: list[Pipeline]) -> list[run.TableR
     return reports
 
 
-def write_all(clients: Clients, pairs: list[tuple[Pipeline, Sample]]) -> str:
+def write_all(clients: Clients, pairs: list[tuple[DeployedPipeline, Sample]]) -> str:
     """Write to all tables in parallel; return the result of the step."""
     with ThreadPoolExecutor() as pool:
         counts = pool.map(lambda pair: run.write(clients, pair[0], pair[1].writes), pairs)

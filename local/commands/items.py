@@ -12,7 +12,6 @@ from local.emulator.athena import query, saved_query
 from local.emulator.state import load_running
 from local.sample.writes import to_dynamodb
 from streaming_etl.stack.errors import CommandError
-from streaming_etl.stack.outputs import Pipeline
 
 
 def python_path() -> str:
@@ -33,10 +32,11 @@ def put_item(name: str, text: str) -> None:
         raise CommandError(
             'ITEM must be a JSON object such as {"id": "1"}.', code="item-not-an-object"
         )
-    clients, pipelines = load_running()
-    table = find_pipeline(pipelines, name).source_table
+    stack = load_running()
+    pipeline = stack.pipeline(name)
+    dynamodb = stack.clients(pipeline)("dynamodb")
     try:
-        clients("dynamodb").put_item(TableName=table, Item=to_dynamodb(item))
+        dynamodb.put_item(TableName=pipeline.source_table, Item=to_dynamodb(item))
     except ClientError as error:
         reason = error.response["Error"]["Message"]
         raise CommandError(
@@ -49,9 +49,10 @@ def put_item(name: str, text: str) -> None:
 
 def delete_item(name: str, id_: str) -> None:
     """Delete the item with this id."""
-    clients, pipelines = load_running()
-    table = find_pipeline(pipelines, name).source_table
-    clients("dynamodb").delete_item(TableName=table, Key=to_dynamodb({"id": id_}))
+    stack = load_running()
+    pipeline = stack.pipeline(name)
+    dynamodb = stack.clients(pipeline)("dynamodb")
+    dynamodb.delete_item(TableName=pipeline.source_table, Key=to_dynamodb({"id": id_}))
     console.print_line(
         "Deleted. The lake keeps the delete as a row; the current state has no such item."
     )
@@ -59,25 +60,12 @@ def delete_item(name: str, id_: str) -> None:
 
 def run_query(text: str) -> None:
     """Run SQL, or the current-state query of the pipeline with this name."""
-    clients, pipelines = load_running()
+    stack = load_running()
+    pipelines = {pipeline.name: pipeline for pipeline in stack.pipelines}
     if not pipelines:
         raise CommandError("The stack has no pipeline to query.", code="no-pipeline")
-    pipeline, sql = pipelines[0], text
-    if text in [one.name for one in pipelines]:
-        pipeline = find_pipeline(pipelines, text)
-        sql = saved_query(clients, pipeline.current_state_query_id)
+    pipeline = pipelines.get(text) or next(iter(pipelines.values()))
+    clients = stack.clients(pipeline)
+    is_name = text in pipelines
+    sql = saved_query(clients, pipeline.current_state_query_id) if is_name else text
     console.print_query_result(query(clients, sql, pipeline.workgroup, pipeline.database))
-
-
-def find_pipeline(pipelines: list[Pipeline], name: str) -> Pipeline:
-    """Return the pipeline with this name; raises CommandError without one."""
-    for pipeline in pipelines:
-        if pipeline.name == name:
-            return pipeline
-    known = [pipeline.name for pipeline in pipelines]
-    raise CommandError(
-        f"The stack has no pipeline {name}; its pipelines are {', '.join(known)}.",
-        code="unknown-pipeline",
-        pipeline=name,
-        known=known,
-    )

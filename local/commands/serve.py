@@ -12,7 +12,8 @@ from local.emulator.state import ensure_none_running, state_file
 from local.sample.run import crawl_all
 from local.sample.writes import Item, samples
 from streaming_etl.stack.clients import DUMMY_KEY
-from streaming_etl.stack.outputs import Pipeline, read_config
+from streaming_etl.stack.config import read_config
+from streaming_etl.stack.outputs import DeployedPipeline
 
 CRAWL_SECONDS = 5.0
 
@@ -21,8 +22,9 @@ def serve(port: int | None) -> None:
     """Deploy the stack, print commands to try, and run every crawler repeatedly."""
     ensure_none_running()
     with started(read_config(ROOT).region, port) as emulator:
-        pipelines = deploy_stack(emulator)
-        with state_file(emulator, pipelines):
+        stack = deploy_stack(emulator)
+        pipelines = stack.pipelines
+        with state_file(stack):
             print_commands(emulator, pipelines)
             while True:
                 emulator.check()
@@ -33,7 +35,7 @@ def serve(port: int | None) -> None:
                 time.sleep(CRAWL_SECONDS)
 
 
-def print_commands(emulator: Emulator, pipelines: list[Pipeline]) -> None:
+def print_commands(emulator: Emulator, pipelines: list[DeployedPipeline]) -> None:
     """Print commands that work when copied."""
     for pipeline in pipelines:
         item = example_item(pipeline.name)

@@ -14,8 +14,8 @@ from pulumi.runtime import mocks, settings, stack
 from local.deploy.creators import create
 from local.emulator.process import ACCOUNT
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.errors import CommandError
-from streaming_etl.stack.outputs import StackConfig
 from streaming_etl.stack.program import program_environment
 
 OnCreated = Callable[[str, str], None]

@@ -109,22 +109,12 @@ def event_target(clients: Clients, inputs: Inputs) -> Outputs:
     return {"id": f"{rule}-{target}", "targetId": target}
 
 
-def bucket_notification(clients: Clients, inputs: Inputs) -> Outputs:
-    name = inputs.take("bucket")
-    configuration = {"EventBridgeConfiguration": {}} if inputs.take("eventbridge") else {}
-    clients("s3").put_bucket_notification_configuration(
-        Bucket=name, NotificationConfiguration=configuration
-    )
-    return {"id": name}
-
-
 CREATORS: dict[str, Creator] = {
     "aws:cloudwatch/dashboard:Dashboard": dashboard,
     "aws:cloudwatch/eventRule:EventRule": event_rule,
     "aws:cloudwatch/eventTarget:EventTarget": event_target,
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": log_metric_filter,
     "aws:cloudwatch/metricAlarm:MetricAlarm": metric_alarm,
-    "aws:s3/bucketNotification:BucketNotification": bucket_notification,
     "aws:sns/topic:Topic": topic,
     "aws:sns/topicPolicy:TopicPolicy": topic_policy,
     "aws:sns/topicSubscription:TopicSubscription": topic_subscription,

@@ -1,5 +1,6 @@
 """Creators of DynamoDB, S3, Glue and Athena resources."""
 
+from collections.abc import Callable
 from typing import Any
 
 from local.deploy.inputs import Creator, Inputs, Outputs, pascal_case
@@ -55,52 +56,48 @@ def bucket(clients: Clients, inputs: Inputs) -> Outputs:
     return {"id": name, "bucket": name, "arn": f"arn:aws:s3:::{name}"}
 
 
-def bucket_public_access_block(clients: Clients, inputs: Inputs) -> Outputs:
-    name = inputs.take("bucket")
-    clients("s3").put_public_access_block(
-        Bucket=name, PublicAccessBlockConfiguration=inputs.remaining()
-    )
-    return {"id": name}
+def bucket_setting(
+    method: str, argument: str, value_of: Callable[[Inputs], Any] = Inputs.remaining
+) -> Creator:
+    """Build the creator of a resource that sets one property of a bucket."""
+
+    def create(clients: Clients, inputs: Inputs) -> Outputs:
+        name = inputs.take("bucket")
+        getattr(clients("s3"), method)(Bucket=name, **{argument: value_of(inputs)})
+        return {"id": name}
+
+    return create
 
 
-def bucket_ownership_controls(clients: Clients, inputs: Inputs) -> Outputs:
-    name = inputs.take("bucket")
-    controls = {"Rules": [pascal_case(inputs.take("rule"))]}
-    clients("s3").put_bucket_ownership_controls(Bucket=name, OwnershipControls=controls)
-    return {"id": name}
-
-
-def bucket_encryption(clients: Clients, inputs: Inputs) -> Outputs:
-    name = inputs.take("bucket")
-    clients("s3").put_bucket_encryption(
-        Bucket=name,
-        ServerSideEncryptionConfiguration=inputs.remaining(
-            sseAlgorithm="SSEAlgorithm", kmsMasterKeyId="KMSMasterKeyID"
-        ),
-    )
-    return {"id": name}
-
-
-def bucket_versioning(clients: Clients, inputs: Inputs) -> Outputs:
-    name = inputs.take("bucket")
-    configuration = pascal_case(inputs.take("versioningConfiguration"))
-    clients("s3").put_bucket_versioning(Bucket=name, VersioningConfiguration=configuration)
-    return {"id": name}
-
-
-def bucket_lifecycle(clients: Clients, inputs: Inputs) -> Outputs:
-    name = inputs.take("bucket")
-    configuration = inputs.remaining(id="ID")
-    clients("s3").put_bucket_lifecycle_configuration(
-        Bucket=name, LifecycleConfiguration=configuration
-    )
-    return {"id": name}
-
-
-def bucket_policy(clients: Clients, inputs: Inputs) -> Outputs:
-    name = inputs.take("bucket")
-    clients("s3").put_bucket_policy(Bucket=name, Policy=inputs.take("policy"))
-    return {"id": name}
+bucket_encryption = bucket_setting(
+    "put_bucket_encryption",
+    "ServerSideEncryptionConfiguration",
+    lambda inputs: inputs.remaining(sseAlgorithm="SSEAlgorithm", kmsMasterKeyId="KMSMasterKeyID"),
+)
+bucket_lifecycle = bucket_setting(
+    "put_bucket_lifecycle_configuration",
+    "LifecycleConfiguration",
+    lambda inputs: inputs.remaining(id="ID"),
+)
+bucket_notification = bucket_setting(
+    "put_bucket_notification_configuration",
+    "NotificationConfiguration",
+    lambda inputs: {"EventBridgeConfiguration": {}} if inputs.take("eventbridge") else {},
+)
+bucket_ownership_controls = bucket_setting(
+    "put_bucket_ownership_controls",
+    "OwnershipControls",
+    lambda inputs: {"Rules": [pascal_case(inputs.take("rule"))]},
+)
+bucket_policy = bucket_setting("put_bucket_policy", "Policy", lambda inputs: inputs.take("policy"))
+bucket_public_access_block = bucket_setting(
+    "put_public_access_block", "PublicAccessBlockConfiguration"
+)
+bucket_versioning = bucket_setting(
+    "put_bucket_versioning",
+    "VersioningConfiguration",
+    lambda inputs: pascal_case(inputs.take("versioningConfiguration")),
+)
 
 
 def catalog_database(clients: Clients, inputs: Inputs) -> Outputs:
@@ -161,6 +158,7 @@ CREATORS: dict[str, Creator] = {
     "aws:glue/crawler:Crawler": crawler,
     "aws:s3/bucket:Bucket": bucket,
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": bucket_lifecycle,
+    "aws:s3/bucketNotification:BucketNotification": bucket_notification,
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": bucket_ownership_controls,
     "aws:s3/bucketPolicy:BucketPolicy": bucket_policy,
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": bucket_public_access_block,

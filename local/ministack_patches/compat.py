@@ -1,6 +1,6 @@
 """Check that the installed ministack has the private API that the patches use."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 
 
@@ -15,12 +15,12 @@ class IncompatibleMinistackError(SystemExit):
         )
 
 
-def require_private_api(private_api: Mapping[ModuleType, Iterable[str]]) -> None:
-    """Raise IncompatibleMinistackError for names that their module lacks."""
+def require_private_api(private_api: Mapping[ModuleType, str]) -> None:
+    """Raise IncompatibleMinistackError if a module lacks one of its space-separated names."""
     missing = [
         f"{module.__name__}.{name}"
         for module, names in private_api.items()
-        for name in names
+        for name in names.split()
         if not hasattr(module, name)
     ]
     if missing:

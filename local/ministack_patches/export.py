@@ -19,23 +19,12 @@ EXECUTION_FIELDS = ("executionArn", "input", "name", "output", "status", "error"
 # Private names of ministack that this module uses.
 PRIVATE_API = {
     dynamodb: (
-        "_export_table_to_point_in_time",
-        "_exports",
-        "_lock",
-        "_pitr_settings",
-        "_table_name_from_arn",
-        "_tables",
+        "_export_table_to_point_in_time _exports _lock _pitr_settings _table_name_from_arn _tables"
     ),
-    s3: ("_put_object",),
+    s3: "_put_object",
     stepfunctions: (
-        "_apply_output_path",
-        "_apply_result_path",
-        "_apply_result_selector",
-        "_executions",
-        "_map_runs",
-        "_next_or_end",
-        "_resolve_params_obj",
-        "_run_distributed_map",
+        "_apply_output_path _apply_result_path _apply_result_selector _executions "
+        "_map_runs _next_or_end _resolve_params_obj _run_distributed_map"
     ),
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 from local.emulator.athena import QueryResult, query, saved_query
 from local.emulator.crawl import list_objects, partition_prefix
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.outputs import Pipeline
+from streaming_etl.stack.outputs import DeployedPipeline
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class FailedChange:
 class Lake:
     """The data of one pipeline."""
 
-    def __init__(self, clients: Clients, pipeline: Pipeline) -> None:
+    def __init__(self, clients: Clients, pipeline: DeployedPipeline) -> None:
         self._clients = clients
         self.pipeline = pipeline
 

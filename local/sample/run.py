@@ -11,7 +11,7 @@ from local.emulator.crawl import crawl
 from local.sample.lake import FailedChange, Lake
 from local.sample.writes import Item, Sample, Write, differences, from_dynamodb, to_dynamodb
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.outputs import Pipeline
+from streaming_etl.stack.outputs import DeployedPipeline
 
 # Without progress for so long, the missing changes count as lost.
 DELIVERY_SECONDS = 30.0
@@ -32,7 +32,7 @@ class Partition:
 class TableReport:
     """Results for one table."""
 
-    pipeline: Pipeline
+    pipeline: DeployedPipeline
     location: str
     compared_columns: tuple[str, ...]
     changes: int
@@ -72,7 +72,7 @@ class TableReport:
         return problems
 
 
-def write(clients: Clients, pipeline: Pipeline, writes: tuple[Write, ...]) -> Counter[str]:
+def write(clients: Clients, pipeline: DeployedPipeline, writes: tuple[Write, ...]) -> Counter[str]:
     """Write to the source table in order; return the number of writes by kind."""
     dynamodb, table = clients("dynamodb"), pipeline.source_table
     for one in writes:
@@ -83,7 +83,7 @@ def write(clients: Clients, pipeline: Pipeline, writes: tuple[Write, ...]) -> Co
     return Counter(one.kind for one in writes)
 
 
-def change_ids(clients: Clients, pipeline: Pipeline) -> set[str]:
+def change_ids(clients: Clients, pipeline: DeployedPipeline) -> set[str]:
     """Return the event ids of all changes in the source table's stream."""
     streams, stream = clients("dynamodbstreams"), pipeline.source_stream_arn
     ids: set[str] = set()
@@ -124,7 +124,7 @@ def wait_for_delivery(
     return missing
 
 
-def crawl_all(clients: Clients, pipelines: list[Pipeline]) -> dict[str, int]:
+def crawl_all(clients: Clients, pipelines: list[DeployedPipeline]) -> dict[str, int]:
     """Run every crawler; return the number of added partitions by pipeline."""
     return {
         pipeline.name: crawl(clients, pipeline.crawler)
@@ -133,7 +133,7 @@ def crawl_all(clients: Clients, pipelines: list[Pipeline]) -> dict[str, int]:
     }
 
 
-def table_items(clients: Clients, pipeline: Pipeline) -> dict[str, Item]:
+def table_items(clients: Clients, pipeline: DeployedPipeline) -> dict[str, Item]:
     """Return the source table's items by id."""
     pages = clients("dynamodb").get_paginator("scan").paginate(TableName=pipeline.source_table)
     items = [from_dynamodb(item) for page in pages for item in page["Items"]]

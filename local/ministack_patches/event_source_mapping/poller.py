@@ -46,19 +46,14 @@ IDLE_SECONDS = 1.0
 # Private names of ministack that this package uses.
 PRIVATE_API = {
     lambda_svc: (
-        "_apply_filter_criteria",
-        "_dynamodb_stream_positions",
-        "_dynamodb_stream_table_from_arn_spec",
-        "_esms",
-        "_execute_function",
-        "_get_func_record_for_qualifier",
-        "_init_stream_position",
-        "_iter_all_esms",
-        "_poll_dynamodb_streams",
+        "_apply_filter_criteria _dynamodb_stream_positions "
+        "_dynamodb_stream_table_from_arn_spec _esms _execute_function "
+        "_get_func_record_for_qualifier _init_stream_position _iter_all_esms "
+        "_poll_dynamodb_streams"
     ),
-    dynamodb: ("_tables", "stream_records_since", "stream_start_position"),
-    dynamodb_streams: ("_DEFAULT_SHARD_ID",),
-    s3: ("_put_object",),
+    dynamodb: "_tables stream_records_since stream_start_position",
+    dynamodb_streams: "_DEFAULT_SHARD_ID",
+    s3: "_put_object",
 }
 
 logger = logging.getLogger(__name__)

@@ -27,23 +27,11 @@ MAX_RECORD_BYTES = 1000 * 1024
 # Private names of ministack that this package uses.
 PRIVATE_API = {
     firehose: (
-        "_DeliveryError",
-        "_HANDLERS",
-        "_convert_to_parquet",
-        "_evaluate_prefix",
-        "_invalid",
-        "_java_time",
-        "_not_found",
-        "_record_id",
-        "_s3_bucket_from_arn",
-        "_streams",
+        "_DeliveryError _HANDLERS _convert_to_parquet _evaluate_prefix _invalid "
+        "_java_time _not_found _record_id _s3_bucket_from_arn _streams"
     ),
-    lambda_svc: (
-        "_execute_function",
-        "_get_func_record_for_qualifier",
-        "_resolve_name_and_qualifier",
-    ),
-    s3: ("_put_object",),
+    lambda_svc: "_execute_function _get_func_record_for_qualifier _resolve_name_and_qualifier",
+    s3: "_put_object",
 }
 
 logger = logging.getLogger(__name__)
