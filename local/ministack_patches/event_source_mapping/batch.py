@@ -115,7 +115,8 @@ def first_reported(changes: list[Change], response: Any) -> int | None:
 
 def split_expired(batch: Batch, oldest: float) -> tuple[list[Change], Batch]:
     """Separate the records created before `oldest`, in epoch seconds."""
-    expired, remaining = [], []
+    expired: list[Change] = []
+    remaining: list[Change] = []
     for change in batch.changes:
         created = change["dynamodb"]["ApproximateCreationDateTime"]
         (expired if created < oldest else remaining).append(change)

@@ -11,7 +11,7 @@ from local.ministack_patches.firehose.processor import FailedRecord, Record, par
 # https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
 MAX_OBJECTS = 500
 
-WHITESPACE = re.compile(r"\s*")
+VISIBLE = re.compile(r"\S")
 
 
 def deaggregate(
@@ -53,10 +53,9 @@ def split_record(record: Record) -> list[Record]:
 def json_objects(text: str) -> Iterator[str]:
     """Yield consecutive JSON objects, with or without line breaks between them."""
     decoder = json.JSONDecoder()
-    begin = WHITESPACE.match(text).end()
-    while begin < len(text):
-        value, end = decoder.raw_decode(text, begin)
-        if not isinstance(value, dict) or "\n" in text[begin:end]:
+    end = 0
+    while start := VISIBLE.search(text, end):
+        value, end = decoder.raw_decode(text, start.start())
+        if not isinstance(value, dict) or "\n" in text[start.start() : end]:
             raise ValueError("AWS requires JSON objects of one line each")
-        yield text[begin:end]
-        begin = WHITESPACE.match(text, end).end()
+        yield text[start.start() : end]

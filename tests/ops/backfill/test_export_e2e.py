@@ -18,7 +18,7 @@ from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.errors import EXIT_PARTIAL
 from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
 from tests.local.conftest import REGION
-from tests.local.processes import wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.e2e
 

@@ -21,7 +21,7 @@ from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
 from tests.local.conftest import REGION
-from tests.local.processes import end, wait_until
+from tests.support.processes import end, wait_until
 from tools.project import ROOT
 
 pytestmark = pytest.mark.e2e

@@ -124,7 +124,7 @@ class Deployed:
 
     def rows(self, name: str) -> int:
         """Number of rows in the lake table."""
-        return sum(Lake(self.aws, self.pipelines[name]).rows_per_folder().values())
+        return sum(Lake(self.aws, self.pipelines[name]).rows_per_partition().values())
 
     @contextlib.contextmanager
     def broken_schema(self, name: str) -> Iterator[None]:

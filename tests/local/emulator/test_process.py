@@ -15,7 +15,7 @@ from local.emulator.process import HOST, ROOT, Emulator, child_environment
 from streaming_etl.stack.clients import Clients, isolated
 from tests.local.conftest import REGION
 from tests.local.delivery_streams import Stream
-from tests.local.processes import end, environment, listening_addresses, members, wait_until
+from tests.support.processes import end, environment, listening_addresses, members, wait_until
 
 pytestmark = [
     pytest.mark.e2e,

@@ -1,4 +1,4 @@
-"""The event source mapping of the embedded AWS, from a table's stream to the failed batches."""
+"""Event source mappings of the embedded AWS, from a stream to failed batches."""
 
 import datetime
 import json
@@ -6,25 +6,23 @@ import re
 from typing import Any
 
 import pytest
-from ministack.services import lambda_svc
 
-from local.ministack_patches.event_source_mapping import poller as mapping
 from streaming_etl.stack.clients import Clients
-from tests.local.mappings import Source, ids_of
+from tests.local.ministack_patches.event_source_mapping.sources import Source, ids_of
 
 pytestmark = pytest.mark.e2e
 
 
-def test_a_change_that_fails_its_function_is_found_by_halving_and_set_aside_alone(
+def test_bisection_dead_letters_only_the_change_that_fails(
     aws: Clients,
 ) -> None:
     source = Source(aws)
     source.write("a", "b", ("bad", "raise"), "c", "d")
     source.map()
 
-    calls = source.calls("d")
+    invocations = source.invocations("d")
 
-    assert calls == [
+    assert invocations == [
         (["a", "b", "bad", "c", "d"], 0),
         (["a", "b"], 2),
         (["bad", "c", "d"], 0),
@@ -32,15 +30,15 @@ def test_a_change_that_fails_its_function_is_found_by_halving_and_set_aside_alon
         (["bad"], 0),
         (["c", "d"], 2),
     ]
-    assert [ids_of(record) for record in source.set_aside().values()] == [["bad"]]
+    assert [ids_of(record) for record in source.failed_batches().values()] == [["bad"]]
 
 
-def test_a_failed_batch_lies_whole_in_the_bucket_as_lambda_writes_it(aws: Clients) -> None:
+def test_a_failed_batch_is_a_complete_object_as_lambda_writes_it(aws: Clients) -> None:
     source = Source(aws, BisectBatchOnFunctionError=False)
     source.write("a", ("bad", "raise"))
     source.map()
 
-    [(key, record)] = source.set_aside().items()
+    [(key, record)] = source.failed_batches().items()
     first, last = source.stream()
     request_id, timestamp = record["requestContext"].pop("requestId"), record.pop("timestamp")
     changes = json.loads(record.pop("payload"))["Records"]
@@ -83,37 +81,39 @@ def arrival(change: dict[str, Any]) -> str:
     return f"{created:%Y-%m-%dT%H:%M:%SZ}"
 
 
-@pytest.mark.parametrize("wish", ["raise", "malformed", "sleep", "die"])
-def test_a_function_that_always_fails_is_given_up_after_its_retries_and_the_stream_moves_on(
-    aws: Clients, wish: str
+@pytest.mark.parametrize("action", ["raise", "malformed", "sleep", "exit"])
+def test_after_its_retries_a_batch_is_dead_lettered_and_the_next_one_is_sent(
+    aws: Clients, action: str
 ) -> None:
     source = Source(aws, timeout=1, BatchSize=2, BisectBatchOnFunctionError=False)
-    source.write("a", ("bad", wish), "b", "c")
+    source.write("a", ("bad", action), "b", "c")
     source.map()
 
-    calls = source.calls("c")
+    invocations = source.invocations("c")
 
-    assert calls == [(["a", "bad"], 0), (["a", "bad"], 0), (["b", "c"], 2)]
-    assert [ids_of(record) for record in source.set_aside().values()] == [["a", "bad"]]
+    assert invocations == [(["a", "bad"], 0), (["a", "bad"], 0), (["b", "c"], 2)]
+    assert [ids_of(record) for record in source.failed_batches().values()] == [["a", "bad"]]
 
 
-def test_only_what_follows_the_checkpoint_is_sent_again(aws: Clients) -> None:
+def test_retries_only_from_the_reported_record(aws: Clients) -> None:
     source = Source(aws)
     source.write("a", "b", ("bad", "report", 2), "c")
     source.map()
 
-    assert source.calls("c") == [(["a", "b", "bad", "c"], 2), (["bad", "c"], 2)]
-    assert source.set_aside(0) == {}
+    assert source.invocations("c") == [(["a", "b", "bad", "c"], 2), (["bad", "c"], 2)]
+    assert source.failed_batches(0) == {}
 
 
-def test_what_a_function_reports_for_ever_is_set_aside_with_what_follows_it(aws: Clients) -> None:
+def test_a_record_reported_until_retries_are_exhausted_is_dead_lettered_with_those_after_it(
+    aws: Clients,
+) -> None:
     source = Source(aws)
     source.write("a", ("bad", "report"), "b")
     source.map()
-    [record] = source.set_aside().values()
+    [record] = source.failed_batches().values()
     source.write("c")
 
-    assert source.calls("c") == [
+    assert source.invocations("c") == [
         (["a", "bad", "b"], 1),
         (["bad", "b"], 0),
         (["bad", "b"], 0),
@@ -123,30 +123,30 @@ def test_what_a_function_reports_for_ever_is_set_aside_with_what_follows_it(aws:
     assert record["responseContext"]["functionError"] is None
 
 
-def test_a_report_is_nothing_to_a_mapping_that_does_not_ask_for_it(aws: Clients) -> None:
+def test_ignores_reported_failures_without_the_response_type(aws: Clients) -> None:
     source = Source(aws, BatchSize=1, FunctionResponseTypes=[])
     source.write(("bad", "report"), "a")
     source.map()
 
-    assert source.calls("a") == [(["bad"], 0), (["a"], 1)]
-    assert source.set_aside(0) == {}
+    assert source.invocations("a") == [(["bad"], 0), (["a"], 1)]
+    assert source.failed_batches(0) == {}
 
 
-def test_a_change_too_old_is_set_aside_though_it_has_retries_left(aws: Clients) -> None:
+def test_dead_letters_an_expired_record_that_has_retries_left(aws: Clients) -> None:
     source = Source(aws, MaximumRetryAttempts=-1, MaximumRecordAgeInSeconds=1)
     source.write(("bad", "raise"))
     source.map()
 
-    [record] = source.set_aside().values()
+    [record] = source.failed_batches().values()
 
     assert ids_of(record) == ["bad"]
     assert record["requestContext"]["condition"] == "RecordAgeExceeded"
     assert "responseContext" not in record
     source.write("a")
-    assert source.calls("a")[-1] == (["a"], 1)
+    assert source.invocations("a")[-1] == (["a"], 1)
 
 
-def test_a_change_that_no_filter_lets_through_is_left_out_and_holds_up_no_other(
+def test_does_not_send_filtered_records(
     aws: Clients,
 ) -> None:
     pattern = json.dumps({"dynamodb": {"Keys": {"id": {"S": [{"prefix": "a"}]}}}})
@@ -154,66 +154,55 @@ def test_a_change_that_no_filter_lets_through_is_left_out_and_holds_up_no_other(
     source.write("b1", "b2", "a1", "b3", "a2")
     source.map()
 
-    assert source.calls("a2") == [(["a1"], 1), (["a2"], 1)]
+    assert source.invocations("a2") == [(["a1"], 1), (["a2"], 1)]
 
 
-def test_nothing_is_lost_and_each_items_changes_keep_their_order(aws: Clients) -> None:
+def test_loses_no_change_and_keeps_the_order_of_each_item(aws: Clients) -> None:
     source = Source(aws, BatchSize=7, MaximumRetryAttempts=0)
-    bad = {4: "raise", 11: "report", 12: "report", 21: "malformed", 34: "die"}
+    bad = {4: "raise", 11: "report", 12: "report", 21: "malformed", 34: "exit"}
     source.map()
-    source.write(*((f"{n % 5}-{n}", bad.get(n, "well")) for n in range(40)))
+    source.write(*((f"{n % 5}-{n}", bad.get(n, "succeed")) for n in range(40)))
     source.write("end")
 
-    calls = source.calls("end")
+    invocations = source.invocations("end")
 
-    done = [id_ for ids, count in calls for id_ in ids[:count]]
-    aside = [id_ for record in source.set_aside().values() for id_ in ids_of(record)]
+    done = [id_ for ids, count in invocations for id_ in ids[:count]]
+    failed = [id_ for record in source.failed_batches().values() for id_ in ids_of(record)]
     written = [change["dynamodb"]["Keys"]["id"]["S"] for change in source.stream()]
-    order = {id_: place for place, id_ in enumerate(written)}
-    assert sorted(done + aside, key=order.__getitem__) == written
+    order = {id_: index for index, id_ in enumerate(written)}
+    assert sorted(done + failed, key=order.__getitem__) == written
     assert done == sorted(done, key=order.__getitem__)
-    assert {f"{n % 5}-{n}" for n in bad} <= set(aside)
+    assert {f"{n % 5}-{n}" for n in bad} <= set(failed)
 
 
-def test_a_mapping_that_is_disabled_rests_and_goes_on_where_it_was(aws: Clients) -> None:
+def test_a_disabled_mapping_continues_at_its_position_when_enabled(aws: Clients) -> None:
     source = Source(aws, Enabled=False)
     source.map()
     source.write("a")
     other = Source(aws)
     other.map()
     other.write("x")
-    other.calls("x")
-    assert source._calls() == []
+    other.invocations("x")
+    assert source.invocations_so_far() == []
 
     aws("lambda").update_event_source_mapping(UUID=source.uuid, Enabled=True)
 
-    assert source.calls("a") == [(["a"], 1)]
+    assert source.invocations("a") == [(["a"], 1)]
 
 
-def test_a_mapping_does_not_read_the_stream_that_took_the_place_of_its_own(aws: Clients) -> None:
+def test_does_not_read_a_stream_that_replaced_its_own(aws: Clients) -> None:
     source, other = Source(aws), Source(aws)
     for each in source, other:
         each.map()
         each.write("a")
-        each.calls("a")
+        each.invocations("a")
     images = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     for stream in {"StreamEnabled": False}, images:
         aws("dynamodb").update_table(TableName=source.name, StreamSpecification=stream)
 
-    # More than the position at which the mapping stood in its own stream.
+    # More records than the mapping's position in its first stream.
     source.write("b", "c", "d")
     other.write("b")
-    other.calls("b")
+    other.invocations("b")
 
-    assert source._calls() == [(["a"], 1)]
-
-
-def test_a_ministack_that_lacks_a_borrowed_part_of_the_mapping_is_refused_at_the_start(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delattr(lambda_svc, "_apply_filter_criteria")
-
-    with pytest.raises(
-        SystemExit, match=r"lambda_svc\._apply_filter_criteria.*mapping\.py.*pinned"
-    ):
-        mapping.install()
+    assert source.invocations_so_far() == [(["a"], 1)]

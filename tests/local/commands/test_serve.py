@@ -15,7 +15,7 @@ from rich.console import Console
 from local import console as screen
 from local.emulator.athena import Answer
 from local.emulator.process import ROOT
-from tests.local.processes import end, members, wait_until
+from tests.support.processes import end, members, wait_until
 
 pytestmark = pytest.mark.e2e
 

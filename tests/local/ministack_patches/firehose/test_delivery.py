@@ -1,3 +1,5 @@
+"""Delivery streams of the embedded AWS, from a put to objects and error records."""
+
 import datetime
 import re
 import time
@@ -8,21 +10,15 @@ from typing import Any
 import duckdb
 import pytest
 from botocore.exceptions import ClientError
-from ministack.services import firehose as ministack_firehose
 
-from local.ministack_patches.firehose import intake as firehose
 from streaming_etl.stack.clients import Clients
-from tests.local.delivery_streams import ROLE, Stream, raw
+from tests.local.builders import ROLE
+from tests.local.ministack_patches.firehose.streams import DYNAMIC, Stream, raw_data
 
 pytestmark = pytest.mark.e2e
 
-DYNAMIC = {
-    "Prefix": "data/carrier=!{partitionKeyFromLambda:carrier}/!{timestamp:yyyy}/",
-    "DynamicPartitioningConfiguration": {"Enabled": True},
-}
 
-
-def test_a_record_marked_failed_becomes_an_error_object_that_holds_it_whole(aws: Clients) -> None:
+def test_a_record_with_processing_failed_becomes_a_complete_error_record(aws: Clients) -> None:
     stream = Stream(aws)
     before = int(time.time() * 1000)
     good, bad = stream.put({"do": "ok", "text": "row\n"}, {"do": "fail", "text": "secret"})
@@ -31,7 +27,7 @@ def test_a_record_marked_failed_becomes_an_error_object_that_holds_it_whole(aws:
     [error] = stream.errors()
     stamps = [error.pop("arrivalTimestamp"), error.pop("attemptEndingTimestamp")]
 
-    assert raw(error) == bad != good
+    assert raw_data(error) == bad != good
     del error["rawData"]
     assert error == {
         "attemptsMade": 1,
@@ -42,20 +38,20 @@ def test_a_record_marked_failed_becomes_an_error_object_that_holds_it_whole(aws:
     assert before <= stamps[0] <= stamps[1] <= time.time() * 1000
     today = f"{datetime.datetime.now(datetime.UTC):%Y/%m/%d/%H}"
     assert re.fullmatch(rf"errors/processing-failed/{today}/{stream.name}-1-.*", key)
-    assert list(stream.objects("data/").values()) == [b"row\n"]
+    assert stream.rows() == [b"row\n"]
 
 
-def test_a_transform_that_puts_records_back_while_it_runs_does_not_wait_for_itself(
+def test_a_transform_that_requeues_records_does_not_wait_for_itself(
     aws: Clients,
 ) -> None:
     stream = Stream(aws)
 
-    stream.put({"do": "put back", "text": "second try\n"}, {"do": "ok", "text": "first try\n"})
+    stream.put({"do": "requeue", "text": "second try\n"}, {"do": "ok", "text": "first try\n"})
 
-    assert sorted(stream.objects("data/", 2).values()) == [b"first try\n", b"second try\n"]
+    assert sorted(stream.rows(2)) == [b"first try\n", b"second try\n"]
 
 
-def test_the_records_of_one_call_share_one_object_compressed_and_named_as_asked(
+def test_the_records_of_one_call_share_one_compressed_object(
     aws: Clients,
 ) -> None:
     stream = Stream(aws, CompressionFormat="GZIP", FileExtension=".csv.gz")
@@ -68,7 +64,7 @@ def test_the_records_of_one_call_share_one_object_compressed_and_named_as_asked(
     assert stream.invocations() == 1
 
 
-def test_what_the_transform_drops_is_nowhere(aws: Clients) -> None:
+def test_a_dropped_record_is_not_delivered(aws: Clients) -> None:
     stream = Stream(aws)
 
     stream.put({"do": "drop"}, {"do": "ok", "text": "kept\n"})
@@ -76,7 +72,7 @@ def test_what_the_transform_drops_is_nowhere(aws: Clients) -> None:
     assert list(stream.objects("").values()) == [b"kept\n"]
 
 
-def test_folders_follow_the_time_of_arrival_in_the_streams_own_zone(aws: Clients) -> None:
+def test_prefixes_have_the_ingestion_time_in_the_streams_time_zone(aws: Clients) -> None:
     zone = "Pacific/Kiritimati"  # 14 hours ahead: the day differs from UTC's most of the time.
     prefix = "data/day=!{timestamp:yyyy-MM-dd}/hour=!{timestamp:HH}/"
     stream = Stream(aws, Prefix=prefix, CustomTimeZone=zone)
@@ -90,7 +86,7 @@ def test_folders_follow_the_time_of_arrival_in_the_streams_own_zone(aws: Clients
     assert key.rpartition("/")[0] in folders
 
 
-def test_rows_go_to_the_folder_of_their_partition_keys(aws: Clients) -> None:
+def test_rows_go_to_the_prefix_of_their_partition_keys(aws: Clients) -> None:
     stream = Stream(aws, **DYNAMIC)
 
     stream.put(
@@ -99,24 +95,20 @@ def test_rows_go_to_the_folder_of_their_partition_keys(aws: Clients) -> None:
         {"do": "keys", "keys": {"carrier": "yamato"}, "text": "3\n"},
     )
 
-    found = stream.objects("data/", 2)
-    assert {key.split("/")[1]: body for key, body in found.items()} == {
-        "carrier=yamato": b"1\n3\n",
-        "carrier=sagawa": b"2\n",
-    }
+    assert stream.rows_by_carrier() == {"carrier=yamato": b"1\n3\n", "carrier=sagawa": b"2\n"}
 
 
-def test_a_row_without_its_partition_key_goes_to_the_error_prefix(aws: Clients) -> None:
+def test_a_row_without_its_partition_key_becomes_an_error_record(aws: Clients) -> None:
     stream = Stream(aws, **DYNAMIC)
 
     stream.put({"do": "keys", "keys": {"other": "x"}, "text": "lost?\n"})
 
     [error] = stream.errors()
     assert error["errorCode"] == "DynamicPartitioning.MetadataExtractionFailed"
-    assert raw(error) == b"lost?\n"
+    assert raw_data(error) == b"lost?\n"
 
 
-def test_a_failing_transform_is_tried_four_times_then_the_whole_batch_is_set_aside(
+def test_a_failing_transform_is_invoked_four_times_before_its_batch_is_dead_lettered(
     aws: Clients,
 ) -> None:
     stream = Stream(aws)
@@ -124,7 +116,7 @@ def test_a_failing_transform_is_tried_four_times_then_the_whole_batch_is_set_asi
     batch = stream.put({"do": "ok", "text": "innocent"}, {"do": "raise"})
 
     errors = stream.errors()
-    assert [raw(error) for error in errors] == batch
+    assert [raw_data(error) for error in errors] == batch
     assert {(error["errorCode"], error["attemptsMade"]) for error in errors} == {
         ("Lambda.FunctionError", 4)
     }
@@ -132,39 +124,38 @@ def test_a_failing_transform_is_tried_four_times_then_the_whole_batch_is_set_asi
 
 
 @pytest.mark.parametrize(
-    ("wish", "code"),
+    ("action", "code"),
     [
-        ("forget", "Lambda.MissingRecordId"),
+        ("omit", "Lambda.MissingRecordId"),
         ("repeat", "Lambda.DuplicatedRecordId"),
-        ("unknown", "Lambda.JsonProcessingException"),
+        ("unknown result", "Lambda.JsonProcessingException"),
         ("no data", "Lambda.JsonProcessingException"),
-        ("bad data", "Lambda.JsonProcessingException"),
+        ("invalid data", "Lambda.JsonProcessingException"),
     ],
 )
-def test_a_wrong_answer_is_final_for_its_record_and_harms_no_other(
-    aws: Clients, wish: str, code: str
+def test_an_invalid_response_is_final_for_its_record_and_affects_no_other(
+    aws: Clients, action: str, code: str
 ) -> None:
     stream = Stream(aws)
 
-    bad, _ = stream.put({"do": wish, "text": "row\n"}, {"do": "ok", "text": "other\n"})
+    bad, _ = stream.put({"do": action, "text": "row\n"}, {"do": "ok", "text": "other\n"})
 
     [error] = stream.errors()
-    assert (error["errorCode"], raw(error)) == (code, bad)
-    assert list(stream.objects("data/").values()) == [b"other\n"]
+    assert (error["errorCode"], raw_data(error)) == (code, bad)
+    assert stream.rows() == [b"other\n"]
     assert stream.invocations() == 1
 
 
-def test_an_answer_over_six_megabytes_fails_as_the_lambda_service_fails_it(aws: Clients) -> None:
+def test_a_response_over_six_megabytes_is_a_function_error(aws: Clients) -> None:
     stream = Stream(aws)
 
-    stream.put({"do": "many"})
+    stream.put({"do": "large"})
 
     [error] = stream.errors()
     assert error["errorCode"] == "Lambda.FunctionError"
-    assert "6 MB" in error["errorMessage"]
 
 
-def test_rows_become_parquet_and_one_that_fits_no_column_is_set_aside_alone(
+def test_converts_rows_to_parquet_and_dead_letters_only_those_that_do_not_fit(
     aws: Clients, tmp_path: Path
 ) -> None:
     aws("glue").create_database(DatabaseInput={"Name": "parquet"})
@@ -194,7 +185,7 @@ def test_rows_become_parquet_and_one_that_fits_no_column_is_set_aside_alone(
     assert error_key.startswith("errors/format-conversion-failed/")
     assert error["errorCode"] == "DataFormatConversion.MalformedData"
     assert error["dataCatalogTable"]["tableName"] == "rows"
-    assert raw(error) == b'{"n": "many"}\n'
+    assert raw_data(error) == b'{"n": "many"}\n'
 
 
 def to_parquet(database: str, table: str) -> dict[str, Any]:
@@ -213,26 +204,17 @@ def to_parquet(database: str, table: str) -> dict[str, Any]:
         pytest.param([b"x" * 1_000_000] * 5, id="a call over 4 MiB"),
     ],
 )
-def test_a_put_over_the_limits_of_aws_is_refused(aws: Clients, records: list[bytes]) -> None:
+def test_rejects_a_put_over_the_limits_of_aws(aws: Clients, records: list[bytes]) -> None:
     stream = Stream(aws)
 
-    with pytest.raises(ClientError) as refused:
+    with pytest.raises(ClientError) as rejected:
         aws("firehose").put_record_batch(
             DeliveryStreamName=stream.name, Records=[{"Data": data} for data in records]
         )
 
-    assert refused.value.response["Error"]["Code"] == "InvalidArgumentException"
+    assert rejected.value.response["Error"]["Code"] == "InvalidArgumentException"
 
 
-def test_a_put_on_a_stream_that_is_not_there_says_so(aws: Clients) -> None:
+def test_rejects_a_put_to_an_unknown_stream(aws: Clients) -> None:
     with pytest.raises(aws("firehose").exceptions.ResourceNotFoundException):
-        aws("firehose").put_record(DeliveryStreamName="nobody", Record={"Data": b"x"})
-
-
-def test_a_ministack_that_lacks_a_borrowed_part_is_refused_at_the_start(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delattr(ministack_firehose, "_convert_to_parquet")
-
-    with pytest.raises(SystemExit, match=r"firehose\._convert_to_parquet.*pinned"):
-        firehose.install()
+        aws("firehose").put_record(DeliveryStreamName="unknown", Record={"Data": b"x"})
