@@ -23,6 +23,6 @@ def aws(emulator: Emulator) -> Clients:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heard_interrupts() -> None:
-    """A test run in a script's background ignores SIGINT, and so would every child it starts."""
+def default_interrupts() -> None:
+    """Handle SIGINT: a run in the background ignores it, as its children would."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""What /proc tells of a process group: its members, their environment, what they listen on."""
+"""Members, environments and sockets of a process group, from /proc."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ LISTENING = "0A"
 
 
 def members(group: int) -> list[int]:
-    """The processes of a group."""
+    """Return the processes of a group."""
     pids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -21,9 +21,9 @@ def members(group: int) -> list[int]:
                 stat = (entry / "stat").read_text()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            # The name in parentheses may hold blanks; state, parent and group follow it.
-            state, _, its_group = stat.rpartition(")")[2].split()[:3]
-            if int(its_group) == group and state != "Z":
+            # The name in parentheses may have spaces; state, parent and group follow.
+            state, _, group_of_pid = stat.rpartition(")")[2].split()[:3]
+            if int(group_of_pid) == group and state != "Z":
                 pids.append(int(entry.name))
     return pids
 
@@ -34,7 +34,7 @@ def environment(pid: int) -> dict[str, str]:
 
 
 def listening_addresses(group: int) -> set[str]:
-    """The addresses on which a group listens, by TCP of either version, or receives, by UDP."""
+    """Return the addresses on which a group listens by TCP or receives by UDP."""
     inodes = {inode for pid in members(group) for inode in sockets(pid)}
     addresses = set()
     for table in ("tcp", "tcp6", "udp", "udp6"):
@@ -47,19 +47,19 @@ def listening_addresses(group: int) -> set[str]:
 
 
 def sockets(pid: int) -> set[str]:
-    found = set()
+    inodes = set()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         try:
             target = os.readlink(entry)
         except FileNotFoundError:
             continue
         if target.startswith("socket:["):
-            found.add(target[len("socket:[") : -1])
-    return found
+            inodes.add(target[len("socket:[") : -1])
+    return inodes
 
 
 def readable(address: str) -> str:
-    """The kernel writes an address as words in the machine's own byte order."""
+    """Format an address that the kernel writes as words in the machine's byte order."""
     words = [int(address[start : start + 8], 16) for start in range(0, len(address), 8)]
     family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
     return socket.inet_ntop(family, b"".join(struct.pack("=I", word) for word in words))
@@ -75,7 +75,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 
 def end(process: subprocess.Popen[str], signal_: signal.Signals = signal.SIGKILL) -> None:
-    """End a process that a test has started, whatever state the test left it in."""
+    """End a process that a test has started."""
     if process.poll() is None:
         process.send_signal(signal_)
         process.wait(20)

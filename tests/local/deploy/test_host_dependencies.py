@@ -1,4 +1,4 @@
-"""The embedded AWS runs functions in this Python: their wheels are this machine's."""
+"""Functions of the embedded AWS run in this Python, with its wheels."""
 
 import importlib.machinery
 import json
@@ -19,11 +19,11 @@ from streaming_etl.components.packaging.fetch import Target, host_target
 from streaming_etl.components.packaging.pins import Pin
 from streaming_etl.components.packaging.wheels import BUILD, carried_packages
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.outputs import StackConfig
+from streaming_etl.stack.config import StackConfig
 from tests.components.wheelhouse import CARRIED
 
 SUFFIX = importlib.machinery.EXTENSION_SUFFIXES[0]
-MINE = {f"{module}{SUFFIX}" for module in CARRIED.values()}
+HOST_MODULES = {f"{module}{SUFFIX}" for module in CARRIED.values()}
 
 PROGRAM = """
 import pulumi
@@ -54,22 +54,20 @@ pulumi.export("function", function.name)
 
 
 @pytest.mark.e2e
-def test_a_deployed_function_runs_with_this_machines_build_of_its_wheels(
-    aws: Clients, tmp_path: Path
-) -> None:
+def test_a_deployed_function_imports_this_machines_wheels(aws: Clients, tmp_path: Path) -> None:
     (tmp_path / "__main__.py").write_text(textwrap.dedent(PROGRAM))
     name = deploy(tmp_path, StackConfig("project", "dev", {}), aws)["function"]
 
-    answer = aws("lambda").invoke(FunctionName=name, Payload=json.dumps({"id": 1}))
-    text, *extensions = json.loads(answer["Payload"].read())
+    response = aws("lambda").invoke(FunctionName=name, Payload=json.dumps({"id": 1}))
+    text, *extensions = json.loads(response["Payload"].read())
 
     assert text == "eyJpZCI6MX0="
-    assert {"/".join(Path(path).parts[-2:]) for path in extensions} == MINE
-    # Out of its own archive, not out of this Python's packages.
+    assert {"/".join(Path(path).parts[-2:]) for path in extensions} == HOST_MODULES
+    # From its archive, not from this Python's packages.
     assert not any("site-packages" in path for path in extensions)
 
 
-def test_an_archive_keeps_all_but_its_wheels_which_become_this_machines() -> None:
+def test_replaces_only_the_wheels_of_an_archive() -> None:
     for_lambda = carried_packages("python3.14", "arm64", None).forwarder
     assets = {
         **{name: pulumi.FileAsset(str(path)) for name, path in for_lambda.items()},
@@ -79,22 +77,22 @@ def test_an_archive_keeps_all_but_its_wheels_which_become_this_machines() -> Non
 
     files = files_of(on_this_machine(pulumi.AssetArchive(assets)))
 
-    assert {name for name in files if name.endswith(SUFFIX.rpartition(".")[2])} == MINE
+    assert {name for name in files if name.endswith(SUFFIX.rpartition(".")[2])} == HOST_MODULES
     assert files["handlers/log.py"] == Path(__file__).read_bytes()
     assert files["transform.json"] == b"{}"
     assert set(files) == {
         *(name for name in for_lambda if not name.endswith(".so")),
         *("handlers/log.py", "transform.json"),
-        *MINE,
+        *HOST_MODULES,
     }
 
 
-def test_an_archive_without_wheels_stays_as_it_is() -> None:
+def test_an_archive_without_wheels_stays_unchanged() -> None:
     archive = pulumi.AssetArchive({"main.py": pulumi.StringAsset("pass\n")})
     assert files_of(on_this_machine(archive)) == {"main.py": b"pass\n"}
 
 
-def test_functions_made_side_by_side_build_their_wheels_once(
+def test_functions_created_in_parallel_build_their_wheels_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for_lambda = carried_packages("python3.13", "arm64", None).forwarder

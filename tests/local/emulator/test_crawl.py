@@ -1,3 +1,5 @@
+"""Crawlers of catalog tables and of S3 paths."""
+
 import gzip
 import itertools
 import json
@@ -6,19 +8,17 @@ from typing import Any
 import pytest
 
 from local.emulator.athena import query
-from local.emulator.crawl import crawl, hive, merge_all
+from local.emulator.crawl import column_shapes, crawl, hive_type
 from streaming_etl.stack.clients import Clients
+from tests.local.builders import ROLE, create_bucket
 
-ROLE = "arn:aws:iam::000000000000:role/any"
 NUMBERS = itertools.count(1)
 
 e2e = pytest.mark.e2e
 
 
 def bucket_with(aws: Clients, *keys: str, body: bytes = b"{}") -> str:
-    name = f"crawled-{next(NUMBERS)}"
-    location = {"LocationConstraint": aws.region}
-    aws("s3").create_bucket(Bucket=name, CreateBucketConfiguration=location)
+    name = create_bucket(aws, f"crawled-{next(NUMBERS)}")
     for key in keys:
         aws("s3").put_object(Bucket=name, Key=key, Body=body)
     return name
@@ -32,7 +32,7 @@ def crawler_of(aws: Clients, database: str, targets: dict[str, Any]) -> str:
 
 
 @e2e
-def test_a_crawler_adds_each_folder_once_with_its_values_in_the_order_of_the_keys(
+def test_a_crawler_adds_each_partition_once_with_its_values_in_key_order(
     aws: Clients,
 ) -> None:
     bucket = bucket_with(
@@ -70,7 +70,7 @@ def test_a_crawler_adds_each_folder_once_with_its_values_in_the_order_of_the_key
 
 
 @e2e
-def test_a_crawler_of_a_path_makes_the_table_that_athena_then_reads(aws: Clients) -> None:
+def test_a_crawler_of_a_path_creates_a_table_that_athena_reads(aws: Clients) -> None:
     rows = [{"id": "a", "total": 1, "Tags": ["x"]}, {"id": "b", "total": 2.5, "note": None}]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     body = gzip.compress(lines.encode())
@@ -90,12 +90,12 @@ def test_a_crawler_of_a_path_makes_the_table_that_athena_then_reads(aws: Clients
     assert table["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
     results = {"ResultConfiguration": {"OutputLocation": f"s3://{bucket}/results/"}}
     aws("athena").create_work_group(Name="finds", Configuration=results)
-    answer = query(aws, 'SELECT "id", "dt" FROM "finds"."events" ORDER BY 1', "finds", "finds")
-    assert answer.rows == [{"id": "a", "dt": "2026-11-23"}, {"id": "b", "dt": "2026-11-23"}]
+    result = query(aws, 'SELECT "id", "dt" FROM "finds"."events" ORDER BY 1', "finds", "finds")
+    assert result.rows == [{"id": "a", "dt": "2026-11-23"}, {"id": "b", "dt": "2026-11-23"}]
 
 
 @e2e
-def test_a_crawler_of_an_empty_path_makes_nothing(aws: Clients) -> None:
+def test_a_crawler_of_an_empty_path_creates_no_table(aws: Clients) -> None:
     targets = {"S3Targets": [{"Path": f"s3://{bucket_with(aws)}/data/d/events/"}]}
 
     assert crawl(aws, crawler_of(aws, "empty", targets)) == 0
@@ -118,5 +118,5 @@ def test_a_crawler_of_an_empty_path_makes_nothing(aws: Clients) -> None:
         ([{"a": 1}, [1]], "string"),
     ],
 )
-def test_a_column_holds_whatever_its_values_have_in_common(values: list[Any], type_: str) -> None:
-    assert hive(merge_all({"column": value} for value in values)["column"]) == type_
+def test_the_type_of_a_column_fits_all_its_values(values: list[Any], type_: str) -> None:
+    assert hive_type(column_shapes({"column": value} for value in values)["column"]) == type_

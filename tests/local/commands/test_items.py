@@ -1,0 +1,57 @@
+"""Invalid arguments of `put`, `delete` and `query`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local.commands.items import delete_item, put_item, run_query
+from local.emulator import state
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.outputs import DeployedStack
+
+
+@pytest.fixture(autouse=True)
+def state_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "local.json"
+    monkeypatch.setattr(state, "STATE_FILE", path)
+    return path
+
+
+def code_of(command: Callable[..., None], *arguments: str) -> str:
+    with pytest.raises(CommandError) as raised:
+        command(*arguments)
+    return raised.value.code
+
+
+@pytest.mark.parametrize(
+    ("item", "code"), [("{id: 1}", "invalid-json"), ("[]", "item-not-an-object")]
+)
+def test_an_item_must_be_a_json_object(item: str, code: str) -> None:
+    assert code_of(put_item, "orders", item) == code
+
+
+def test_every_command_requires_a_running_emulator() -> None:
+    codes = [
+        code_of(put_item, "orders", "{}"),
+        code_of(delete_item, "orders", "1"),
+        code_of(run_query, "orders"),
+    ]
+
+    assert codes == ["not-running"] * 3
+
+
+@pytest.mark.e2e
+def test_a_pipeline_must_be_in_the_stack(aws: Clients) -> None:
+    with state.state_file(DeployedStack("dev", {}, aws.endpoint)):
+        assert code_of(put_item, "unknown", "{}") == "unknown-pipeline"
+        assert code_of(run_query, "SELECT 1") == "no-pipeline"
+
+
+@pytest.mark.e2e
+def test_a_second_server_is_rejected(aws: Clients, state_file: Path) -> None:
+    with state.state_file(DeployedStack("dev", {}, aws.endpoint)):
+        assert code_of(state.ensure_none_running) == "already-running"
+    assert not state_file.exists()
+    state.ensure_none_running()

@@ -1,0 +1,206 @@
+"""Errors and output of `make demo` and `make local`."""
+
+import dataclasses
+import io
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import MagicMock, Mock, patch
+
+from botocore.exceptions import ClientError
+from pulumi.runtime.mocks import MockMonitor
+from rich.console import Console
+
+from local import console
+from local.commands import demo, items, serve
+from local.deploy import compute_creators, creators, inputs, monitoring_creators
+from local.deploy.deploy import Monitor, Provider
+from local.emulator import athena, process, state
+from local.ministack_patches.compat import IncompatibleMinistackError
+from local.sample import run
+from local.sample.lake import FailedChange
+from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.outputs import DeployedStack
+from tools.messages.commands import OUTPUTS, PIPELINE
+
+ENDPOINT = "http://127.0.0.1:4566"
+STACK = DeployedStack("dev", {"orders": OUTPUTS}, ENDPOINT)
+REPORT = run.TableReport(
+    pipeline=PIPELINE,
+    location="s3://lake/data/shop/orders/",
+    compared_columns=("store_id",),
+    changes=3,
+    missing=0,
+    partitions=[run.Partition("day=23", 1, 1000, 2)],
+    items=1,
+    current_state=[{"id": "o-1", "store_id": "tokyo"}],
+    different_ids=[],
+    failed_changes=[FailedChange("event-1", "Lambda.ProcessingFailedStatus", "errors/orders/key")],
+    expected_failures=1,
+    failure_logs={"event-1": '{"message": "change failed", "event_id": "event-1"}'},
+)
+DEVIATING = dataclasses.replace(
+    REPORT,
+    missing=1,
+    different_ids=["o-1"],
+    partitions=[run.Partition("day=24", 1, 1000, 0)],
+    failed_changes=[],
+    failure_logs={"event-1": None},
+)
+
+
+def messages() -> dict[str, str]:
+    """Return every message by its code or name."""
+    return {**_deploy_errors(), **_emulator_errors(), **_item_messages(), **_output()}
+
+
+def _deploy_errors() -> dict[str, str]:
+    unused = inputs.Inputs("aws:s3/bucket:Bucket", "lake", {"acl": "private"})
+    provider = Provider(Mock(), Mock())
+    rule = inputs.Inputs("rule", "target", {"inputTransformer": MagicMock()})
+    dashboard = inputs.Inputs("dashboard", "orders", {"dashboardName": "orders-dev"})
+    problems = {"DashboardValidationMessages": ["no widget"]}
+    processors = {"Processors": [{"Type": "MetadataExtraction", "Parameters": []}]}
+    deaggregation = {"ParameterName": "SubRecordType", "ParameterValue": "JSON"}
+    unpartitioned = {"Processors": [{"Type": "RecordDeAggregation", "Parameters": [deaggregation]}]}
+    check = compute_creators.require_supported_processors
+    monitor = Monitor(provider)
+    request = SimpleNamespace(parent="", type="aws:s3/bucket:Bucket", name="lake")
+    with patch.object(MockMonitor, "RegisterResource"):
+        monitor.RegisterResource(request)
+        duplicate = _error(monitor.RegisterResource, request)
+    destination = inputs.Inputs("stream", "orders", {"name": "orders", "destination": "redshift"})
+    failing = Mock(side_effect=RuntimeError("NoSuchBucket"))
+    with patch.dict(creators.CREATORS, {"aws:s3/bucket:Bucket": failing}):
+        failed = _error(creators.create, Mock(), "aws:s3/bucket:Bucket", "lake", {})
+    return {
+        "creation-failed": failed,
+        "unknown-resource-type": _error(creators.create, Mock(), "aws:sqs/queue:Queue", "q", {}),
+        "unknown-inputs": _error(unused.require_all_used),
+        "unknown-call": _error(provider.call, Mock(token="aws:index/getPartitions")),
+        "duplicate-resource": duplicate,
+        "unsupported-destination": _error(compute_creators.delivery_stream, Mock(), destination),
+        "unsupported-processor": _error(check, {"ProcessingConfiguration": processors}),
+        "deaggregation-without-partitioning": _error(
+            check, {"ProcessingConfiguration": unpartitioned}
+        ),
+        "invalid-dashboard": _error(
+            monitoring_creators.dashboard, _clients(put_dashboard=problems), dashboard
+        ),
+        "invalid-event-target": _error(
+            monitoring_creators.event_target,
+            _clients(put_targets={"FailedEntries": ["no such rule"]}),
+            rule,
+        ),
+    }
+
+
+def _emulator_errors() -> dict[str, str]:
+    def query(status: str) -> str:
+        execution = {"Status": {"State": status, "StateChangeReason": "no such table"}}
+        clients = _clients(get_query_execution={"QueryExecution": execution})
+        return _error(athena.query, clients, "SELECT 1", "orders", "shop")
+
+    emulator = process.Emulator("eu-west-1", 4566)
+    emulator._process = Mock(poll=lambda: 1)
+    died = _error(emulator.check)
+    with socket.create_server((process.HOST, 0)) as server:
+        port = server.getsockname()[1]
+        in_use = _error(process.Emulator("eu-west-1", port).__enter__)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        patch.object(subprocess, "Popen", return_value=Mock(poll=lambda: None)),
+        patch.multiple(process, START_SECONDS=0.0, is_ready=lambda _: False),
+        patch.multiple(emulator, directory=Path(directory)),
+    ):
+        slow = _error(emulator._start)
+    with patch.object(athena, "QUERY_SECONDS", 0.0):
+        timeout = query("RUNNING")
+    with patch.object(state, "load_running", return_value=STACK):
+        second = _error(state.ensure_none_running)
+    with patch.object(state, "STATE_FILE", Mock(exists=lambda: False)):
+        none = _error(state.load_running)
+    return {
+        "already-running": second,
+        "emulator-died": died,
+        "emulator-timeout": slow,
+        "incompatible-ministack": str(IncompatibleMinistackError(["ministack.services.s3._put"])),
+        "not-running": none,
+        "port-in-use": in_use.replace(str(port), "4566"),
+        "query-failed": query("FAILED"),
+        "query-timeout": timeout,
+    }
+
+
+def _item_messages() -> dict[str, str]:
+    details = {"Error": {"Code": "ValidationException", "Message": "The key must be a string"}}
+    rejecting = Mock(put_item=Mock(side_effect=ClientError(details, "PutItem")))
+    with (
+        patch.object(items, "load_running", return_value=STACK),
+        patch.object(items, "python_path", return_value="python"),
+        patch.object(DeployedStack, "clients", return_value=Mock()),
+    ):
+        written = _printed(items.put_item, "orders", '{"id": "1"}')
+        deleted = _printed(items.delete_item, "orders", "1")
+    with (
+        patch.object(items, "load_running", return_value=STACK),
+        patch.object(DeployedStack, "clients", return_value=lambda _: rejecting),
+    ):
+        rejected = _error(items.put_item, "orders", '{"id": 1}')
+    with patch.object(items, "load_running", return_value=DeployedStack("dev", {}, ENDPOINT)):
+        empty = _error(items.run_query, "SELECT 1")
+    return {
+        "deleted": deleted,
+        "invalid-json": _error(items.put_item, "orders", "{id: 1}"),
+        "item-not-an-object": _error(items.put_item, "orders", "[]"),
+        "item-rejected": rejected,
+        "no-pipeline": empty,
+        "written": written,
+    }
+
+
+def _output() -> dict[str, str]:
+    result = athena.QueryResult(["id", "text"], [{"id": "1", "text": "x" * 90}])
+    emulator = Mock(endpoint=ENDPOINT, region="eu-west-1")
+    with patch.object(serve, "python_path", return_value="python"):
+        commands = _printed(serve.print_commands, emulator, [PIPELINE])
+    return {
+        "commands": commands,
+        "crawl-result": demo.crawl_result(["orders", "shipments"], {"orders": 2}),
+        "no-sample": _error(demo.run_sample, emulator, []),
+        "query-result": _printed(console.print_query_result, result),
+        "report": _printed(console.print_reports, [REPORT]),
+        "summary": _printed(console.print_summary, [], 4.0),
+        "summary-of-problems": _printed(
+            console.print_summary, list(DEVIATING.problems.values()), 4.0
+        ),
+    }
+
+
+def _clients(**responses: Any) -> Any:
+    """Clients whose only service returns these responses."""
+    methods = {name: Mock(return_value=response) for name, response in responses.items()}
+    return lambda _: MagicMock(**methods)
+
+
+def _error(function: Callable[..., Any], *arguments: Any) -> str:
+    try:
+        function(*arguments)
+    except CommandError as error:
+        return error.message
+    raise AssertionError(f"{function} raised no CommandError")
+
+
+def _printed(function: Callable[..., Any], *arguments: Any) -> str:
+    output = io.StringIO()
+    with (
+        patch.object(sys, "stdout", output),
+        patch.object(console, "console", Console(width=80, highlight=False)),
+    ):
+        function(*arguments)
+    return output.getvalue().strip("\n")
