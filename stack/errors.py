@@ -26,7 +26,7 @@ class CommandError(click.ClickException):
 
     exit_code = EXIT_FAILURE
 
-    def __init__(self, message: str, *, code: str = "", **details: Any) -> None:
+    def __init__(self, message: str, *, code: str, **details: Any) -> None:
         super().__init__(message)
         self.code = code
         self.details = details

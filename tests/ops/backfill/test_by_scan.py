@@ -235,7 +235,9 @@ class FailingScan:
         return 1
 
 
-@pytest.mark.parametrize("error", [CommandError("Failed."), KeyboardInterrupt()], ids=type)
+@pytest.mark.parametrize(
+    "error", [CommandError("Failed.", code="failed"), KeyboardInterrupt()], ids=type
+)
 def test_an_error_in_one_segment_ends_the_others_between_two_pages(error: BaseException) -> None:
     checkpoint = checkpoint_of(Segment(), Segment())
     scan: Any = FailingScan(checkpoint, error)
