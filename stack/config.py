@@ -40,8 +40,6 @@ class StackConfig:
             # The settings report text where they need a map.
             return text
 
-    given = section
-
     @property
     def pipelines(self) -> "dict[str, StreamingEtlPipelineArgs]":
         """The settings of each pipeline, validated as the program validates them."""

@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar
 import click
 
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.config import StackConfig as StackConfig
-from streaming_etl.stack.config import read_config as read_config
-from streaming_etl.stack.config import stacks_in as stacks_in
 from streaming_etl.stack.errors import CommandError
 
 if TYPE_CHECKING:
@@ -231,12 +228,3 @@ def _json_object(text: str, source: str) -> dict[str, Any]:
             f"{source} must be a JSON object of outputs.", code="outputs-not-json", source=source
         )
     return value
-
-
-# Former names, until every folder uses the new ones.
-Pipeline = DeployedPipeline
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def refused(what: str, error: Any) -> str:
-    return f"{what}: {error}"

@@ -19,9 +19,10 @@ from streaming_etl import (
     StreamingEtlPipelineArgs,
 )
 from streaming_etl.components.settings.validation import Problem
-from streaming_etl.stack.outputs import ROOT, read_config
+from streaming_etl.stack.config import read_config
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import ACCOUNT_ID, REGION, Graph, build
+from tools.project import ROOT
 
 TRANSFORM = "def transform(change):\n    return change.new\n"
 TYPED = (
