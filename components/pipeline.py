@@ -9,7 +9,7 @@ import pulumi
 from pulumi.provider.experimental.util import camel_case
 
 from streaming_etl.components.monitoring.monitoring import MonitoredResources, Monitoring
-from streaming_etl.components.packaging.wheels import carried_packages
+from streaming_etl.components.packaging.dependencies import Target, ensure_dependencies
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stack_config import args_from_config
 from streaming_etl.components.settings.validation import SettingsError, invalid
@@ -91,8 +91,9 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             raise SettingsError(invalid("args", args, "type", kind="StreamingEtlPipelineArgs(...)"))
         module, table = resolve(name, args)
         # Last, because missing packages are downloaded.
-        packages = carried_packages(args.runtime, args.architecture, args.transform.requirements)
-        require_imports(args.transform_module, packages.transform)
+        target = Target.lambda_(args.runtime, args.architecture)
+        packages = ensure_dependencies(target, args.transform.requirements)
+        require_imports(args.transform_module, packages.transform.files)
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 
         child = pulumi.ResourceOptions(parent=self)

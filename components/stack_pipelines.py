@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from streaming_etl.components.packaging.wheels import carried_packages
+from streaming_etl.components.packaging.dependencies import Target, ensure_dependencies
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stack_config import PipelineConfig, merged, read_stack
 from streaming_etl.components.settings.validation import (
@@ -37,9 +37,9 @@ def module_errors(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
         args = config.args
         try:
             resolve(name, args)
-            requirements = args.transform.requirements
-            packages = carried_packages(args.runtime, args.architecture, requirements)
-            require_imports(args.transform_module, packages.transform)
+            target = Target.lambda_(args.runtime, args.architecture)
+            packages = ensure_dependencies(target, args.transform.requirements)
+            require_imports(args.transform_module, packages.transform.files)
         except SettingsError as error:
             yield from map(config.located, error.problems)
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -27,8 +29,8 @@ OPTIONS = ("protect", "retainOnDelete", "replaceOnChanges", "ignoreChanges", "de
 class Node:
     """One registered resource.
 
-    inputs: as the provider receives them (camelCase), as plain data; an archive is a dict of its
-    files, each {"file": path} or {"text": text}.
+    inputs: as the provider receives them (camelCase), as plain data; a zip file is
+    {"archive": path}, see `archive_files`.
     """
 
     type: str
@@ -85,6 +87,9 @@ def plain(value: Any) -> Any:
         return {"file": str(value.path)}
     if isinstance(value, pulumi.AssetArchive):
         return plain(value.assets)
+    if isinstance(value, pulumi.FileArchive):
+        # Absolute: a program may run in another directory than the reader of its graph.
+        return {"archive": str(Path(value.path).absolute())}
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -92,6 +97,12 @@ def plain(value: Any) -> Any:
     if value is not None and not isinstance(value, (str, bool, int, float)):
         raise TypeError(f"{value!r} is not plain data: name every file of an archive")
     return value
+
+
+def archive_files(archive: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the content of each file of a recorded archive by its path there."""
+    with zipfile.ZipFile(archive["archive"]) as content:
+        return {name: content.read(name) for name in content.namelist()}
 
 
 # AWS's ARNs, so that tests compare entire policies with literals. Other types have none.

@@ -1,70 +1,105 @@
-"""Lambda code as archives that name every file: the same bytes on every machine."""
+"""Lambda code as zip files with the same bytes on every machine."""
 
+import hashlib
 import json
+import os
+import tempfile
+import zipfile
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pulumi
 
-HANDLERS = Path(__file__).resolve().parents[2] / "handlers"
-PACKAGE = Path(__file__).resolve().parents[2] / "streaming_etl" / "__init__.py"
+from streaming_etl.components.packaging.dependencies import (
+    LIMITS,
+    ROOT,
+    Dependencies,
+    not_writable,
+)
+
+HANDLERS = ROOT / "handlers"
+
+# Below the program's folder: Pulumi records the path, which is then the same on every machine.
+FOLDER = Path(".build", "archives")
+
+# Increase it when the same files would give other bytes.
+FORMAT = 1
+
+# No zip file holds an earlier time.
+TIME = (1980, 1, 1, 0, 0, 0)
+# What Lambda needs to read a file. https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
+MODE = 0o100644
 
 
-@cache
-def handler_files() -> tuple[Path, ...]:
-    # A directory archive would pick up __pycache__ and change at every run of the tests.
-    return tuple(sorted(HANDLERS.rglob("*.py")))
-
-
-def archive_path(path: Path) -> str:
-    """The path in an archive of one of the project's own files."""
-    if path == PACKAGE:
-        return "streaming_etl/__init__.py"
-    return f"streaming_etl/handlers/{path.relative_to(HANDLERS).as_posix()}"
-
-
-def forwarder_archive(packages: Mapping[str, Path]) -> pulumi.AssetArchive:
-    """The forwarder's code: handlers and `packages`, the files of wheels by their path.
-
-    One archive for all functions that carry the same.
-    """
-    return _archive(tuple(packages.items()))
+def forwarder_archive(dependencies: Dependencies) -> pulumi.FileArchive:
+    """Return the code of the forwarder and of the backfill: handlers and dependencies."""
+    return _archive("forwarder", dependencies, {})
 
 
 def transform_archive(
-    packages: Mapping[str, Path],
+    dependencies: Dependencies,
     transform_module: Path,
-    settings: Mapping[str, Any],
-    time_zone: str | None,
-) -> pulumi.AssetArchive:
-    """The transform's code: handlers, the user's module, `transform.json` and one time zone.
+    config: Mapping[str, Any],
+    time_zone: Optional[str],
+) -> pulumi.FileArchive:
+    """Return the transform's code: handlers, dependencies, the user's module and its config.
 
-    `packages` are the files of wheels by their path; `settings` is what stands in transform.json;
-    `time_zone` is an IANA name when the transform must tell local time itself (Lambda's image has
-    no time zones), else None.
+    `config` becomes transform.json. `time_zone` is an IANA name when the transform computes local
+    time itself, because Lambda's image has no time zones; otherwise None.
     """
-    files = _handlers(packages)
-    files["transform_module.py"] = pulumi.FileAsset(str(transform_module))
-    files["transform.json"] = pulumi.StringAsset(json.dumps(settings, indent=1) + "\n")
+    own = {
+        "transform_module.py": transform_module.read_bytes(),
+        "transform.json": (json.dumps(config, indent=1) + "\n").encode(),
+    }
     if time_zone is not None:
         zone = resources.files("tzdata").joinpath("zoneinfo", *time_zone.split("/"))
-        files[f"zoneinfo/{time_zone}"] = pulumi.FileAsset(str(zone))
-    return pulumi.AssetArchive(files)
+        own[f"zoneinfo/{time_zone}"] = zone.read_bytes()
+    return _archive("transform", dependencies, own)
 
 
 @cache
-def _archive(packages: tuple[tuple[str, Path], ...]) -> pulumi.AssetArchive:
-    return pulumi.AssetArchive(_handlers(dict(packages)))
+def handler_files() -> Mapping[str, bytes]:
+    """Return the handlers' source files by their path in an archive."""
+    in_checkout = ROOT / "streaming_etl" / "__init__.py"
+    init = in_checkout if in_checkout.is_file() else ROOT / "__init__.py"
+    files = {"streaming_etl/__init__.py": init.read_bytes()}
+    for path in HANDLERS.rglob("*.py"):
+        name = f"streaming_etl/handlers/{path.relative_to(HANDLERS).as_posix()}"
+        files[name] = path.read_bytes()
+    return files
 
 
-def _handlers(packages: Mapping[str, Path]) -> dict[str, pulumi.Asset | pulumi.Archive]:
-    own = {archive_path(path): path for path in (PACKAGE, *handler_files())}
-    return {name: _file(path) for name, path in {**packages, **own}.items()}
+def _archive(name: str, dependencies: Dependencies, own: Mapping[str, bytes]) -> pulumi.FileArchive:
+    """Return the zip file of these files, named after their content; written unless it exists."""
+    own = {**handler_files(), **own}
+    hashes = {path: file.sha256 for path, file in dependencies.files.items()}
+    hashes |= {path: hashlib.sha256(data).hexdigest() for path, data in own.items()}
+    content = json.dumps([FORMAT, sorted(hashes.items())])
+    path = FOLDER / f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.zip"
+    if not path.is_file():
+        try:
+            _write(path, dependencies, own)
+        except OSError as error:
+            raise not_writable("archive folder", FOLDER.absolute(), error) from None
+    return pulumi.FileArchive(path.as_posix())
 
 
-@cache
-def _file(path: Path) -> pulumi.FileAsset:
-    return pulumi.FileAsset(str(path))
+def _write(path: Path, dependencies: Dependencies, own: Mapping[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (path.parent / ".gitignore").write_text("*\n")
+    size = sum(file.unzipped for file in dependencies.files.values()) + sum(map(len, own.values()))
+    # Not compressed unless Lambda's limit requires it: zlib's output differs between machines.
+    large = size > LIMITS["zipped"] - 2**20
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="incomplete-") as temporary:
+        made = Path(temporary, path.name)
+        with zipfile.ZipFile(made, "w") as archive:
+            for name in sorted({*dependencies.files, *own}):
+                entry = zipfile.ZipInfo(name, TIME)
+                entry.compress_type = zipfile.ZIP_DEFLATED if large else zipfile.ZIP_STORED
+                entry.create_system = 3  # Unix, on every machine.
+                entry.external_attr = MODE << 16
+                archive.writestr(entry, own[name] if name in own else dependencies.read(name))
+        os.replace(made, path)

@@ -162,7 +162,37 @@ MESSAGES: Mapping[str, str] = {
         "{name} must not give column {column} a nested type with `format: csv` (got {value}). Use"
         ' "string", which is written as JSON text, or another format.'
     ),
-    "text": "{text}",
+    # Rules of the packages that functions carry.
+    "lock-missing": (
+        "{name} must be a lock file (got {value}, which does not exist below {directory}). Write it"
+        " with `uv pip compile --universal --generate-hashes`."
+    ),
+    "lock-encoding": (
+        "{name} must be UTF-8 text (got {value}: {reason}). Write it with"
+        " `uv pip compile --universal --generate-hashes`."
+    ),
+    "lock-empty": "{name} must pin at least one package (got {value}). Remove the setting.",
+    "lock-unpinned": (
+        "{name} must hold nothing but packages, each with == and --hash (got {entry} in {value})."
+        " Write it with `uv pip compile --universal --generate-hashes`."
+    ),
+    "packages-not-installable": (
+        "{name} must be installable for {target} (got {value}; uv reports: {reason}). Use versions"
+        " with a wheel, lock the file again, or fix uv's configuration."
+    ),
+    "packages-conflict": (
+        "{name} must not pin packages with different files of one name (got {file} of {packages} in"
+        " {value}). Remove one of them."
+    ),
+    "package-reserved-file": (
+        "{name} must not pin a package with a file of a reserved name (got {file} of {package} in"
+        " {value}). Remove the package."
+    ),
+    "packages-too-large": (
+        "{name} must have at most {limit} bytes {kind} for {target} (got {size} in {value}). Remove"
+        " packages: the largest are {largest}."
+    ),
+    "not-writable": "{name} must be writable (got {value}: {reason}). Change its permissions.",
 }
 
 

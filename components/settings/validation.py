@@ -69,9 +69,7 @@ class SettingsError(pulumi.RunError, ValueError):
 
     problems: list[Problem]
 
-    def __init__(self, problems: Union[Problem, str, Iterable[Problem]]) -> None:
-        if isinstance(problems, str):
-            problems = invalid("requirements", problems, "text", path="transform", text=problems)
+    def __init__(self, problems: Union[Problem, Iterable[Problem]]) -> None:
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         lines = [str(problem) for problem in self.problems]
         head = [f"{len(lines)} settings are invalid:"] if len(lines) > 1 else []

@@ -14,7 +14,7 @@ def create_function(
     name: str,
     pipeline: PipelineContext,
     *,
-    archive: pulumi.AssetArchive,
+    archive: pulumi.FileArchive,
     handler: str,
     timeout_seconds: int,
     memory_mib: int,

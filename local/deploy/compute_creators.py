@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.deploy.host_dependencies import on_this_machine
 from local.deploy.inputs import Creator, Inputs, Outputs, pascal_case, zipped
 from local.emulator.process import ACCOUNT
 from streaming_etl.stack.clients import Clients
@@ -28,7 +27,7 @@ def role_policy(clients: Clients, inputs: Inputs) -> Outputs:
 
 def function(clients: Clients, inputs: Inputs) -> Outputs:
     name, tags = inputs.name(), inputs.take("tags", {})
-    code = zipped(on_this_machine(inputs.take("code")))
+    code = zipped(inputs.take("code"))
     variables = (inputs.take("environment") or {}).get("variables", {})
     created = clients("lambda").create_function(
         FunctionName=name,

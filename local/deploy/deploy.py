@@ -13,6 +13,7 @@ from pulumi.runtime import mocks, settings, stack
 
 from local.deploy.creators import create
 from local.emulator.process import ACCOUNT
+from streaming_etl.components.packaging.dependencies import Target, install_for
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.errors import CommandError
@@ -114,7 +115,8 @@ def deploy(
 ) -> dict[str, Any]:
     """Run `__main__.py` of the directory and return the stack's outputs."""
     monitor = Monitor(Provider(clients, on_created))
-    with program_environment(directory):
+    # The functions run in this Python.
+    with program_environment(directory), install_for(Target.host()):
         return asyncio.run(run_program(directory / "__main__.py", config, monitor))
 
 

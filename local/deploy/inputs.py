@@ -1,8 +1,6 @@
 """A resource's inputs, converted from Pulumi's spelling to boto3's."""
 
-import io
 import secrets
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,6 @@ import pulumi
 
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
-
-# The earliest time of a zip file; one time for all files gives the same bytes in each run.
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 Outputs = dict[str, Any]
 """What the provider adds to a resource's inputs; always has `id`."""
@@ -98,29 +93,11 @@ def with_integers(value: Any) -> Any:
 
 
 def zipped(archive: pulumi.Archive) -> bytes:
-    """Return the archive as a zip file."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
-        for path, data in sorted(files_of(archive).items()):
-            file.writestr(zipfile.ZipInfo(path, ZIP_EPOCH), data)
-    return content.getvalue()
-
-
-def files_of(archive: pulumi.Asset | pulumi.Archive) -> dict[str, bytes]:
-    """Return content by path."""
-    if not isinstance(archive, pulumi.AssetArchive):
+    """Return the content of the zip file that a component wrote."""
+    if not isinstance(archive, pulumi.FileArchive):
         raise CommandError(
-            f"A function's code must be a pulumi.AssetArchive (got {type(archive).__name__}).",
+            f"A function's code must be a pulumi.FileArchive (got {type(archive).__name__}).",
             code="unsupported-archive",
             archive=type(archive).__name__,
         )
-    files = {}
-    for path, asset in archive.assets.items():
-        if isinstance(asset, pulumi.FileAsset):
-            files[path] = Path(asset.path).read_bytes()
-        elif isinstance(asset, pulumi.StringAsset):
-            files[path] = asset.text.encode()
-        else:
-            nested = files_of(asset)
-            files |= {f"{path}/{below}": data for below, data in nested.items()}
-    return files
+    return Path(archive.path).read_bytes()

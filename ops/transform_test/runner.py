@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 from zoneinfo import ZoneInfo
 
-from streaming_etl.components.packaging.wheels import carried_packages
+from streaming_etl.components.packaging.dependencies import Target, ensure_dependencies
 from streaming_etl.components.settings.validation import SettingsError
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.module_imports import require_imports, resolve_imports
@@ -123,8 +123,9 @@ def _require_imports(args: "StreamingEtlPipelineArgs", file: Path) -> None:
     """Raise SettingsError for imports that fail in Lambda."""
     # Only modules that import third-party packages need the archive's.
     if resolve_imports(file.read_bytes()):
-        packages = carried_packages(args.runtime, args.architecture, args.transform.requirements)
-        require_imports(str(file), packages.transform)
+        target = Target.lambda_(args.runtime, args.architecture)
+        packages = ensure_dependencies(target, args.transform.requirements)
+        require_imports(str(file), packages.transform.files)
 
 
 def partition_prefix(table: LakeTable, partition: Mapping[str, str]) -> str:

@@ -4,13 +4,12 @@ import copy
 from typing import Any
 
 from streaming_etl import BackfillArgs
-from streaming_etl.components.packaging.archive import handler_files
 from tests.components.alarm_cases import TAGS, added
 from tests.components.backfill_machine import BUCKET, DEFINITION, FUNCTION_ARN, PATH, TABLE_ARN
 from tests.components.setting_cases import Case
 from tests.components.stage_cases import RESULTS, rules
 from tests.components.test_minimal_policies import DELIVERY, allow, document, write_logs
-from tests.components.wheelhouse import CARRIED
+from tests.support.wheelhouse import CARRIED
 
 OBJECTS = f"arn:aws:s3:::{BUCKET}"
 STATES = "arn:aws:states:ap-northeast-1:123456789012"
@@ -38,7 +37,6 @@ MADE: dict[str, dict[str, Any]] = {
     "log-policy": policy("role", write_logs("shop-backfill-logs")),
     "function": {
         "code": {
-            **{f"handlers/{path.name}": f"file handlers/{path.name}" for path in handler_files()},
             "wheels": dict.fromkeys(CARRIED, "cp313 aarch64"),
         },
         "handler": "streaming_etl.handlers.backfill.lambda_handler",

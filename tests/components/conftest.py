@@ -1,14 +1,13 @@
 """What the component tests share: pipelines built once in a session, and wheels made by hand."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from streaming_etl.components.packaging import wheels
+from streaming_etl.components.packaging import dependencies
 from streaming_etl.stack.recorder import Graph
 from tests.components.pipelines import Pipelines
-from tests.components.wheelhouse import Wheelhouse
+from tests.support.wheelhouse import Wheelhouse
 
 
 @pytest.fixture(scope="session")
@@ -24,15 +23,16 @@ def minimal(pipelines: Pipelines) -> Graph:
 
 @pytest.fixture
 def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheelhouse:
-    """All the wheels that pip finds, a build folder of its own, and handlers that need `core`."""
+    """All wheels that uv finds, an empty cache, and handlers that need only `core`."""
     made = Wheelhouse(tmp_path / "wheelhouse")
     made.folder.mkdir()
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(made.folder))
-    monkeypatch.setattr(wheels, "BUILD", tmp_path / "build" / "wheels")
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(made.folder))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    monkeypatch.setattr(dependencies, "cache_folder", lambda: tmp_path / "cache")
     core = made.line("core", made.wheel("core"))
-    monkeypatch.setattr(wheels, "HANDLERS_LOCK", made.lock(core, name="handlers.txt"))
+    monkeypatch.setattr(dependencies, "HANDLERS_LOCK", made.lock(core, name="handlers.txt"))
     return made
 
 

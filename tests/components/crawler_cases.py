@@ -141,6 +141,7 @@ CASES = [
             "-shop-catalog-table": None,
             "-shop-query-view": None,
             f"{SETTINGS}.columns": None,
+            "shop-transform-function.code.transform_module.py": TRANSFORM,
             "shop-query-current-state.query": "\n".join(["SELECT *", *CURRENT.splitlines()[1:]]),
             **crawler(
                 *PARTITION_ACTIONS,

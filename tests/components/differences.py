@@ -1,4 +1,4 @@
-"""Graphs as plain data: texts opened, paths shortened, and what differs between two of them."""
+"""Graphs as plain data: texts and archives opened, and what differs between two of them."""
 
 import base64
 import hashlib
@@ -7,8 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from streaming_etl.components.packaging.wheels import folder_of
-from streaming_etl.stack.recorder import Graph
+from streaming_etl.stack.recorder import Graph, archive_files
 
 State = dict[str, Any]
 """The opened inputs of every custom resource by its logical name."""
@@ -18,37 +17,36 @@ VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
 DIST_INFO = re.compile(r"([^/]+)-[^-/]+\.dist-info/WHEEL")
 
 
-def is_of_a_wheel(asset: Any) -> bool:
-    """Whether a file of an archive lies in a build folder of wheels."""
-    return (
-        isinstance(asset, dict) and "file" in asset and folder_of(Path(asset["file"])) is not None
+def opened_archive(archive: dict[str, str]) -> dict[str, Any]:
+    """The files that are one function's, and what its dependencies were built for, by package:
+    `cp313 aarch64`, or `py3 any`."""
+    files = archive_files(archive)
+    wheels = {
+        match[1]: wheel_of(data.decode())
+        for path, data in files.items()
+        if (match := DIST_INFO.fullmatch(path))
+    }
+    own = {
+        path: opened(data.decode())
+        for path, data in files.items()
+        if path in ("transform_module.py", "transform.json")
+    }
+    zones = {path: "a time zone" for path in files if path.startswith("zoneinfo/")}
+    return {"wheels": wheels, **own, **zones}
+
+
+def wheel_of(text: str) -> str:
+    [(python, machine)] = set(
+        re.findall(r"^Tag: (\w+)-\w+-(?:\w+?_)??(any|aarch64|x86_64)$", text, re.MULTILINE)
     )
-
-
-def wheels_told(code: dict[str, Any]) -> dict[str, str]:
-    """What the wheels in an archive were built for, by package: `cp313 aarch64`, or `py3 any`."""
-    told = {}
-    for name, asset in code.items():
-        if is_of_a_wheel(asset) and (package := DIST_INFO.fullmatch(name)):
-            text = Path(asset["file"]).read_text()
-            [(python, machine)] = set(
-                re.findall(r"^Tag: (\w+)-\w+-(?:\w+?_)??(any|aarch64|x86_64)$", text, re.MULTILINE)
-            )
-            told[package[1]] = f"{python} {machine}"
-    return told
+    return f"{python} {machine}"
 
 
 def opened(value: Any) -> Any:
-    """The value with JSON texts and views parsed, and files told by the end of their path; those of
-    wheels together, as `wheels`."""
-    if isinstance(value, dict) and any(is_of_a_wheel(asset) for asset in value.values()):
-        rest = {name: asset for name, asset in value.items() if not is_of_a_wheel(asset)}
-        return {**opened(rest), "wheels": wheels_told(value)}
+    """The value with JSON texts, views and archives parsed."""
     if isinstance(value, dict):
-        if set(value) == {"file"}:
-            return f"file {'/'.join(Path(value['file']).parts[-2:])}"
-        if set(value) == {"text"}:
-            return opened(value["text"])
+        if set(value) == {"archive"}:
+            return opened_archive(value)
         return {key: opened(item) for key, item in value.items()}
     if isinstance(value, list):
         return [opened(item) for item in value]
@@ -100,11 +98,11 @@ def _compare(path: str, before: Any, after: Any, found: dict[str, Any]) -> None:
 
 
 def fingerprint(graph: Graph) -> dict[str, Any]:
-    """Every resource with its inputs; each file of an archive as the hash of its content."""
+    """Every resource with its inputs; an archive as the hash of its content."""
 
     def hashed(value: Any) -> Any:
-        if isinstance(value, dict) and set(value) == {"file"}:
-            return hashlib.sha256(Path(value["file"]).read_bytes()).hexdigest()
+        if isinstance(value, dict) and set(value) == {"archive"}:
+            return hashlib.sha256(Path(value["archive"]).read_bytes()).hexdigest()
         if isinstance(value, dict):
             return {key: hashed(item) for key, item in value.items()}
         if isinstance(value, list):

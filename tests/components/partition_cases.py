@@ -158,7 +158,7 @@ CASES = [
             f"{S3}.customTimeZone": "Asia/Tokyo",
             f"{SETTINGS}.time_keys": ["year", "month", "day"],
             f"{SETTINGS}.time_zone": "Asia/Tokyo",
-            "shop-transform-function.code.zoneinfo/Asia/Tokyo": "file Asia/Tokyo",
+            "shop-transform-function.code.zoneinfo/Asia/Tokyo": "a time zone",
         },
     ),
     Case(

@@ -9,6 +9,7 @@ from tests.components.alarm_cases import (
     headed,
 )
 from tests.components.differences import GONE
+from tests.components.pipelines import TYPED
 from tests.components.setting_cases import (
     ENTRY,
     PARAMETERS,
@@ -19,7 +20,7 @@ from tests.components.setting_cases import (
 )
 from tests.support.expected_sql import CURRENT
 from tests.components.test_minimal_policies import POLICIES, allow
-from tests.components.wheelhouse import CARRIED
+from tests.support.wheelhouse import CARRIED
 
 TAGGED = (
     *("source-table", "lake-bucket", "catalog-database", "query-workgroup"),
@@ -65,7 +66,8 @@ CASES = [
     Case(
         setting="transform_module",
         module_name="other.py",
-        changes={"shop-transform-function.code.transform_module.py": "file modules/other.py"},
+        module=f"{TYPED}# Changed.\n",
+        changes={"shop-transform-function.code.transform_module.py": f"{TYPED}# Changed.\n"},
     ),
     Case(
         setting="format",

@@ -14,7 +14,7 @@ from streaming_etl.components.table.column_types import METADATA
 from streaming_etl.handlers import structured_log as log
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.wire.change_line import OLD_IMAGE_KINDS
-from streaming_etl.stack.recorder import Node
+from streaming_etl.stack.recorder import Node, archive_files
 from tests.components.pipelines import ROOT, Pipelines
 
 HANDLERS = sorted((ROOT / "handlers").rglob("*.py"))
@@ -62,5 +62,5 @@ def test_a_function_gets_the_environment_that_its_handler_reads(
 def test_a_functions_handler_stands_in_its_archive(functions: dict[str, Node], module: str) -> None:
     inputs = functions[module].inputs
     path, _, name = inputs["handler"].rpartition(".")
-    assert f"{path.replace('.', '/')}.py" in inputs["code"]
+    assert f"{path.replace('.', '/')}.py" in archive_files(inputs["code"])
     assert callable(getattr(importlib.import_module(path), name))

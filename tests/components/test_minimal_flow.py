@@ -14,17 +14,13 @@ from tests.components import (
 )
 from tests.components.alarm_cases import MINIMAL, asked
 from tests.components.differences import state
-from tests.components.pipelines import ROOT
-from tests.components.wheelhouse import CARRIED
+from tests.components.pipelines import TYPED
+from tests.support.wheelhouse import CARRIED
 
 TAGS = {"streaming-etl:pipeline": "shop"}
 BUCKET = "shop-lake-bucket-0000000"
 FUNCTION = "arn:aws:lambda:ap-northeast-1:123456789012:function"
 STREAM = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/2026-11-23T00:00:00.000"
-HANDLERS = {
-    f"handlers/{path.name}": f"file handlers/{path.name}"
-    for path in (ROOT / "handlers").glob("*.py")
-}
 WHEELS = {"wheels": dict.fromkeys(CARRIED, "cp313 aarch64")}
 
 INPUTS: dict[str, dict[str, Any]] = {
@@ -37,9 +33,8 @@ INPUTS: dict[str, dict[str, Any]] = {
     },
     "shop-transform-function": {
         "code": {
-            **HANDLERS,
             **WHEELS,
-            "transform_module.py": "file modules/shop.py",
+            "transform_module.py": TYPED,
             "transform.json": {
                 "format": "json",
                 "columns": [
@@ -107,7 +102,7 @@ INPUTS: dict[str, dict[str, Any]] = {
         "tags": TAGS,
     },
     "shop-forwarder-function": {
-        "code": {**HANDLERS, **WHEELS},
+        "code": WHEELS,
         "handler": "streaming_etl.handlers.forwarder.lambda_handler",
         "runtime": "python3.13",
         "architectures": ["arm64"],

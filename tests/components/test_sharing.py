@@ -11,9 +11,7 @@ import pulumi_aws as aws
 import pytest
 
 from streaming_etl import LakeArgs, MonitoringArgs, StreamingEtlPipeline
-from streaming_etl.components.packaging import wheels
-from streaming_etl.components.packaging.archive import forwarder_archive
-from streaming_etl.components.packaging.wheels import carried_packages
+from streaming_etl.components.packaging import dependencies
 from streaming_etl.stack.recorder import Graph, Node, build, provider_outputs
 from tests.components.pipelines import Pipelines
 from tests.components.test_dev_stack_rules import pipeline_of
@@ -149,22 +147,21 @@ def test_a_pipeline_of_another_region_asks_and_builds_through_its_own_provider(
     assert provider.split("::")[-2:] == ["osaka", "osaka-id"]
 
 
-def test_wheels_are_looked_at_once_and_archives_built_once_for_all_that_carry_the_same(
+def test_pipelines_share_the_check_of_dependencies_and_the_archive(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_at: list[Path] = []
-    standing = wheels.standing
+    checked: list[Path] = []
+    load_if_intact = dependencies.load_if_intact
 
-    def counted(folder: Path, lock: str) -> object:
-        looked_at.append(folder)
-        return standing(folder, lock)
+    def counted(folder: Path) -> object:
+        checked.append(folder)
+        return load_if_intact(folder)
 
-    monkeypatch.setattr(wheels, "standing", counted)
-    wheels.unpacked_once.cache_clear()
-    build_all(pipelines)
+    monkeypatch.setattr(dependencies, "load_if_intact", counted)
+    dependencies._install_once.cache_clear()
+    graph = build_all(pipelines)
     build_all(pipelines, architecture="x86_64")
-    assert len(looked_at) == len(set(looked_at)) == 2
-    arm = carried_packages("python3.13", "arm64", None).forwarder
-    intel = carried_packages("python3.13", "x86_64", None).forwarder
-    assert forwarder_archive(arm) is forwarder_archive(dict(arm))
-    assert forwarder_archive(arm) is not forwarder_archive(intel)
+    assert len(checked) == len(set(checked)) == 2
+    codes = [node.inputs["code"]["archive"] for node in graph.of("Function")]
+    forwarders = {code for code in codes if "forwarder-" in code}
+    assert len(forwarders) == 1

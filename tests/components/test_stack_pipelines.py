@@ -8,6 +8,11 @@ import pytest
 
 from streaming_etl import StreamingEtlPipeline, pipelines_from_config
 from streaming_etl.components import stack_pipelines
+from streaming_etl.components.packaging.dependencies import (
+    Packages,
+    Target,
+    ensure_dependencies,
+)
 from streaming_etl.components.settings.validation import SettingsError, invalid
 from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.program import program_graph
@@ -24,15 +29,16 @@ TABLE: dict[str, Any] = {
 
 @pytest.fixture
 def packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No installation of packages; one lock file is invalid."""
+    """A lock file of the transform is invalid."""
 
-    def carried(_runtime: str, _architecture: str, requirements: str | None) -> None:
+    def ensure(target: Target, requirements: str | None) -> Packages:
         if requirements is not None:
             raise SettingsError(
                 invalid("requirements", requirements, "known-value", path="transform")
             )
+        return ensure_dependencies(target, None)
 
-    monkeypatch.setattr(stack_pipelines, "carried_packages", carried)
+    monkeypatch.setattr(stack_pipelines, "ensure_dependencies", ensure)
 
 
 @pytest.mark.usefixtures("packages")

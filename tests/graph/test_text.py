@@ -52,8 +52,8 @@ def changed_lines(before: Graph, after: Graph) -> list[str]:
 
 def variants(value: Any) -> Iterator[tuple[str, Any]]:
     """Plain data with one value changed or left out, and where."""
-    if isinstance(value, dict) and set(value) == {"file"}:
-        yield "", {"file": __file__}
+    if isinstance(value, dict) and set(value) == {"archive"}:
+        yield "", {"archive": __file__}
     elif isinstance(value, dict):
         for key, item in value.items():
             for path, variant in variants(item):

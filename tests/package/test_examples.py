@@ -7,6 +7,7 @@ import runpy
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -91,6 +92,9 @@ def graph_in(example: str, program: Callable[[], None]) -> Graph:
     with contextlib.chdir(EXAMPLES / example):
         graph = build(program)
     graph.nodes.sort(key=lambda node: (node.type, node.name))
+    for node in graph.of("Function"):
+        # Named after its content; the folder is the example's.
+        node.inputs["code"] = Path(node.inputs["code"]["archive"]).name
     return graph
 
 

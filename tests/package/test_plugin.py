@@ -24,7 +24,7 @@ from streaming_etl import (
     args_from_config,
 )
 from streaming_etl.components.settings.validation import Problem, invalid
-from streaming_etl.stack.recorder import UNKNOWN, Graph, build
+from streaming_etl.stack.recorder import UNKNOWN, Graph, archive_files, build
 from tests.components.pipelines import TYPED, existing_table
 from tests.package.engine import Plugin, output, running_plugin
 from tests.package.test_schema import VERSION
@@ -75,7 +75,11 @@ def test_accepts_outputs(plugin: Plugin) -> None:
     assert plugin.stub.Configure(provider_pb2.ConfigureRequest()).acceptOutputs
 
 
-def test_creates_the_resources_of_a_python_program(plugin: Plugin, program: Path) -> None:
+def test_creates_the_resources_of_a_python_program(
+    plugin: Plugin, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Paths of archives are relative to the program's directory.
+    monkeypatch.chdir(program)
     state = plugin.construct(
         "shop",
         {
@@ -110,7 +114,8 @@ def test_creates_the_resources_of_a_python_program(plugin: Plugin, program: Path
         graph = build(lambda: exports.update(StreamingEtlPipeline("shop", settings).outputs))
     assert nodes(plugin.graph) == nodes(graph)
     code = plugin.graph["shop-transform-function"].inputs["code"]
-    assert code["transform_module.py"] == {"file": "transforms/x.py"}
+    module = (program / "transforms" / "x.py").read_bytes()
+    assert archive_files(code)["transform_module.py"] == module
     assert {camel_case(name) for name, value in exports.items() if value is not None} == set(state)
     assert state["currentStateQueryId"] == "shop-query-current-state-id"
     assert state["view"] == "orders_current"

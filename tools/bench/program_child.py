@@ -73,19 +73,12 @@ def arguments(node: Node) -> dict[str, Any]:
         return {}
     names = _types.input_type_py_to_pulumi_names(arguments_class(node.type))
     return {
-        written: archive(node.inputs[name]) if name == "code" else node.inputs[name]
+        written: pulumi.FileArchive(node.inputs[name]["archive"])
+        if name == "code"
+        else node.inputs[name]
         for written, name in names.items()
         if name in node.inputs
     }
-
-
-def archive(files: dict[str, dict[str, str]]) -> pulumi.AssetArchive:
-    return pulumi.AssetArchive(
-        {
-            path: pulumi.FileAsset(it["file"]) if "file" in it else pulumi.StringAsset(it["text"])
-            for path, it in files.items()
-        }
-    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Inputs in boto3's spelling, and archives as zip files."""
 
-import io
-import zipfile
 from pathlib import Path
 
 import pulumi
+import pytest
 
 from local.deploy.inputs import Inputs, pascal_case, zipped
+from streaming_etl.stack.errors import CommandError
 
 
 def test_capitalizes_keys_but_not_those_below_parameters() -> None:
@@ -25,18 +25,9 @@ def test_integers_arrive_as_integers() -> None:
     assert repr(inputs.remaining()) == repr({"Days": 30, "Share": 0.5, "Rules": [{"Days": 7}]})
 
 
-def test_an_archive_becomes_the_same_zip_file_each_time(tmp_path: Path) -> None:
-    (tmp_path / "file.py").write_text("pass\n")
-    archive = pulumi.AssetArchive(
-        {
-            "handlers/file.py": pulumi.FileAsset(str(tmp_path / "file.py")),
-            "nested": pulumi.AssetArchive({"transform.json": pulumi.StringAsset("{}")}),
-        }
-    )
-
-    code = zipped(archive)
-
-    with zipfile.ZipFile(io.BytesIO(code)) as file:
-        contents = {name: file.read(name) for name in file.namelist()}
-    assert contents == {"handlers/file.py": b"pass\n", "nested/transform.json": b"{}"}
-    assert zipped(archive) == code
+def test_the_code_is_the_zip_file_of_the_component(tmp_path: Path) -> None:
+    (tmp_path / "code.zip").write_bytes(b"zip")
+    assert zipped(pulumi.FileArchive(str(tmp_path / "code.zip"))) == b"zip"
+    with pytest.raises(CommandError) as error:
+        zipped(pulumi.AssetArchive({}))
+    assert error.value.code == "unsupported-archive"

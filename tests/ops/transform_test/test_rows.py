@@ -4,12 +4,14 @@ import os
 import sys
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from streaming_etl import TransformError, rows_of
+from streaming_etl.components.packaging.dependencies import Dependencies, File, Packages
 from streaming_etl.ops.transform_test import runner
 from streaming_etl.stack.errors import CommandError
 from tests.ops.transform_test.conftest import RETURN_ITEM, Program
@@ -77,10 +79,9 @@ def test_rejects_imports_that_fail_in_lambda(program: Program) -> None:
 def test_a_package_of_the_transforms_lock_file_can_be_imported(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Packages:
-        transform = ("yaml/__init__.py",)
-
-    monkeypatch.setattr(runner, "carried_packages", lambda *_: Packages)
+    installed = Dependencies(Path(), {"yaml/__init__.py": File("pyyaml==1.0", "", 0, 0)})
+    packages = Packages(forwarder=installed, transform=installed)
+    monkeypatch.setattr(runner, "ensure_dependencies", lambda *_: packages)
     assert rows_of(program.module(f"import yaml\n\n\n{RETURN_ITEM}"), ITEM) == [ITEM]
 
 

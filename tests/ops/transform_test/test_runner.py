@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from streaming_etl.components.packaging.dependencies import Target, install_for
 from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.transform_test.runner import TransformRunner, partition_prefix
 from streaming_etl.ops.transform_test.sample_formats import SampleSource, samples_of
 from streaming_etl.ops.transform_test.sample_records import stream_record
 from streaming_etl.ops.transform_test.selection import select_transform
-from tests.components.pipelines import ROOT, dev_stack
-from tests.components.test_archives import rows as rows_in
-from tests.components.test_archives import run
+from streaming_etl.stack.program import stack_graph
+from tests.components.pipelines import ROOT
 from tests.ops.transform_test.conftest import Program
+from tests.support.functions import rows_of, run_transform
 
 
 @pytest.mark.parametrize("name", ["orders", "shipments"])
@@ -25,10 +26,12 @@ def test_rows_and_partition_keys_are_those_of_the_archive(name: str, tmp_path: P
     results = [runner.run(line) for line in lines]
 
     data = [b64encode(line).decode() for line in lines]
-    answers, _ = run(dev_stack()[f"{name}-transform-function"], tmp_path, *data)
+    with install_for(Target.host()):
+        function = stack_graph("dev")[f"{name}-transform-function"]
+    answers, _ = run_transform(function, tmp_path, *data)
 
     assert ["".join(f"{line}\n" for line in result.lines) for result in results] == [
-        rows_in(answer) for answer in answers
+        rows_of(answer) for answer in answers
     ]
     assert [result.partition for result in results] == [
         answer.get("metadata", {}).get("partitionKeys", {}) for answer in answers

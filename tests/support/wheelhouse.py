@@ -1,6 +1,9 @@
-"""Wheels and lock files made by hand, which pip finds in a folder: no network."""
+"""Wheels and lock files made by hand, which uv finds in a folder: no network."""
 
+import base64
+import csv
 import hashlib
+import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,7 @@ CARRIED = {
 
 @dataclass
 class Wheelhouse:
-    """Makes wheels in `folder`, and lock files beside it."""
+    """Makes wheels in `folder`, and lock files next to it."""
 
     folder: Path
 
@@ -26,28 +29,30 @@ class Wheelhouse:
         name: str,
         files: dict[str, str] | None = None,
         *,
-        version: str = "1.0",
         tag: str = ANY,
+        version: str = "1.0",
     ) -> Path:
-        """A wheel of this tag; `files` beside those that every wheel has."""
+        """Make a wheel with this tag from `files`; by default a module that holds the tag."""
         info = f"{name}-{version}.dist-info"
-        metadata = {
+        contents = {
+            **(files or {f"{name}.py": tag}),
+            # A lock file names everything: dependencies are not resolved.
             f"{info}/METADATA": (
-                f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-                # A lock file names all that is wanted: nothing else is looked for.
-                "Requires-Dist: nowhere\n"
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Dist: nowhere\n"
             ),
             f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
-            f"{info}/RECORD": "",
         }
+        record = io.StringIO()
+        rows = [[path, record_hash(text), len(text)] for path, text in contents.items()]
+        csv.writer(record).writerows([*rows, [f"{info}/RECORD", "", ""]])
         path = self.folder / f"{name}-{version}-{tag}.whl"
         with zipfile.ZipFile(path, "w") as archive:
-            for file, text in {**(files or {f"{name}.py": tag}), **metadata}.items():
-                archive.writestr(zipfile.ZipInfo(file), text, zipfile.ZIP_DEFLATED)
+            for file, text in {**contents, f"{info}/RECORD": record.getvalue()}.items():
+                archive.writestr(zipfile.ZipInfo(file), text)
         return path
 
     def line(self, name: str, *wheels: Path, version: str = "1.0", marker: str = "") -> str:
-        """A package's line in a lock file, with the hashes of these files."""
+        """Return a package's line in a lock file, with the hashes of these files."""
         hashes = [f"--hash=sha256:{sha256(path)}" for path in wheels]
         return " \\\n    ".join([f"{name}=={version}{marker}", *hashes]) + "\n"
 
@@ -55,6 +60,15 @@ class Wheelhouse:
         path = self.folder.parent / name
         path.write_text("".join(lines))
         return path
+
+    def locked(self, name: str, files: dict[str, str] | None = None, *, tag: str = ANY) -> Path:
+        """Make a wheel and a lock file that pins it alone."""
+        return self.lock(self.line(name, self.wheel(name, files, tag=tag)), name=f"{name}.txt")
+
+
+def record_hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 def sha256(path: Path) -> str:
