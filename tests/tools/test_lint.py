@@ -1,19 +1,19 @@
-"""The language check: words that are never right, and first lines of docstrings."""
+"""The check of words and of first lines of docstrings."""
 
 import pytest
 
 from tools.lint.__main__ import docstring_findings, patterns, word_findings
 
 # Spelled in two parts, because the check reads this file too.
-TOLD, REFUSED = "to" + "ld", "refu" + "sed"
+FIRST, SECOND = "to" + "ld", "refu" + "sed"
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        f"The caller is {TOLD}.",
-        f"is_{REFUSED} = True",
-        f"const was{REFUSED.title()} = 1",
+        f"The caller is {FIRST}.",
+        f"is_{SECOND} = True",
+        f"const was{SECOND.title()} = 1",
         "It is set a" + "side.",
         "A setting of it" + "s own.",
     ],

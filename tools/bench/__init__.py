@@ -1,1 +1,1 @@
-"""A benchmark of both handlers against a floor and against handlers written without care."""
+"""Benchmark of both functions and of the program."""

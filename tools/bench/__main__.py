@@ -1,156 +1,175 @@
-"""The command: `python -m tools.bench [transform] [forwarder] [memory] [program] [--quick] ...`."""
+"""`python -m tools.bench`: measure functions and program, and compare in one run."""
 
 import argparse
 import os
+import platform
+import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
-from unittest.mock import patch
+import tempfile
+from collections.abc import Iterable, Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
 
-from rich.console import Console
-from rich.progress import track
+import pyperf
 
-from tools.bench import (
-    forwarder_bench,
-    machine,
-    memory,
-    program_bench,
-    report,
-    screen,
-    stub,
-    timing,
-    transform_bench,
-)
+from tools.bench import handlers_bench, memory, program_bench
 from tools.bench.events import SHAPES
-from tools.bench.report import Table
-from tools.bench.tables import BLOCKS
+from tools.bench.handlers_bench import INPUT_FORMS, Case, event_of
+from tools.docs.marked_blocks import replace_blocks
+from tools.project import ROOT
 
-PARTS = [part for parts in BLOCKS.values() for part in parts]
+PAGE = ROOT / "docs" / "performance.md"
+PARTS = ("handlers", "memory", "program")
+FORMATS = {"csv": "CSV", "json": "JSON lines"}
 
-ROUNDS, QUICK_ROUNDS = 15, 3
-# A forwarder's event is soon done; its ratio needs more samples to settle.
-FORWARDER_TURNS = 2
-
-PROGRESS = Console(stderr=True, highlight=False)
-
-Step = TypeVar("Step")
+Times = dict[Case, float]
+"""Median CPU seconds per change of each benchmark."""
 
 
-def main() -> int:
+def main() -> None:
+    """Measure the requested parts, and print or write their tables."""
     arguments = parse()
-    console = Console(highlight=False)
-    # A pipe has no width: leave the lines whole.
-    console.width = max(console.width, 120)
-    began = time.monotonic()
-    tables: dict[str, list[Table]] = {}
-    try:
-        # Before any client of boto3 is made: they are made once, and must never reach for AWS.
-        with stub.running() as firehose, patch.dict(os.environ, firehose.environment()):
-            for part, found in measured(arguments, firehose):
-                tables[part] = found
-                if not arguments.markdown:
-                    screen.show(console, found)
-    except ValueError as error:
-        print(f"bench: nothing to compare: {error}", file=sys.stderr)
-        return 1
-    end = f"{time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f}"
-    about = f"{described(arguments, tables)}, {end}"
-    print(f"{about}\n\n{told(tables, PARTS)}" if arguments.markdown else about)
+    blocks = {}
+    for part in arguments.parts or PARTS:
+        tables = {"handlers": handlers, "memory": memory_tables, "program": program}[part]
+        blocks[part] = f"{machine()}\n\n" + "\n\n".join(tables(arguments.quick))
+        sys.stdout.write(f"{blocks[part]}\n\n")
     if arguments.write:
-        page = screen.PAGE.read_text()
-        for block, parts in BLOCKS.items():
-            if set(parts) <= set(tables):
-                about = f"{described(arguments, parts)}, {end}"
-                page = screen.written(page, block, f"{about}\n\n{told(tables, parts)}")
-        screen.PAGE.write_text(page)
-    return 0
-
-
-def told(tables: Mapping[str, list[Table]], parts: Iterable[str]) -> str:
-    """The tables of these parts in Markdown, one after the other."""
-    return screen.markdown(table for part in parts for table in tables.get(part, ()))
-
-
-def described(arguments: argparse.Namespace, parts: Iterable[str]) -> str:
-    """The machine, and how often was measured on it."""
-    counts = sorted({rounds(arguments, part) for part in parts})
-    return f"{machine.description()}; {' and '.join(map(str, counts))} rounds"
-
-
-def rounds(arguments: argparse.Namespace, part: str) -> int:
-    # A stack of a hundred tables takes its time, and is not disturbed by a moment.
-    few = arguments.quick or part == "program"
-    return arguments.rounds or (QUICK_ROUNDS if few else ROUNDS)
-
-
-def measured(
-    arguments: argparse.Namespace, firehose: stub.Stub
-) -> Iterator[tuple[str, list[Table]]]:
-    """The tables of each part that was asked for, as soon as they are known."""
-    shapes = [shape for shape in SHAPES if shape.name in (arguments.shape or shape.name)]
-    parts = arguments.parts or PARTS
-    PROGRESS.print("Making the events, and checking that all contenders do the same work ...")
-    if "transform" in parts:
-        size = arguments.event_bytes or transform_bench.EVENT_BYTES
-        transforms = transform_bench.transform_cases(shapes, size)
-        cases = [found.case for found in transforms]
-        count = rounds(arguments, "transform")
-        steps = timing.measure(transform_bench.contenders, cases, count, 1)
-        gone_through("transform", steps, count)
-        yield "transform", report.transform_tables(transforms)
-    if "forwarder" in parts:
-        size = arguments.event_bytes or forwarder_bench.EVENT_BYTES
-        forwarders = forwarder_bench.forwarder_cases(firehose, shapes, size)
-        cases = [found.case for found in forwarders]
-        count = rounds(arguments, "forwarder")
-        steps = timing.measure(forwarder_bench.contenders, cases, count, FORWARDER_TURNS)
-        gone_through("forwarder", steps, count)
-        yield "forwarder", report.forwarder_tables(forwarders)
-    if "memory" in parts:
-        size = arguments.event_bytes or memory.EVENT_BYTES
-        peaks = memory.memory_cases(shapes, size)
-        found = gone_through("memory", peaks, memory.case_count(shapes))
-        yield "memory", report.memory_tables(found)
-    if "program" in parts:
-        stacks = program_bench.measure(program_bench.TABLES, rounds(arguments, "program"))
-        found = gone_through("program", stacks, len(program_bench.TABLES))
-        yield "program", report.program_tables(found)
-
-
-def gone_through(part: str, steps: Iterable[Step], total: int) -> list[Step]:
-    """Take all steps, with a bar on standard error."""
-    return list(track(steps, part, total=total, console=PROGRESS))
+        page = PAGE.read_text()
+        PAGE.write_text(replace_blocks(page, {name: text.__str__ for name, text in blocks.items()}))
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.bench",
-        description="Measure handlers and program. Times differ by machine: read the ratios.",
-    )
-    parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; by default all"
-    )
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds, not {ROUNDS}")
-    parser.add_argument("--rounds", type=int, help="so many rounds")
-    parser.add_argument(
-        "--shape", action="append", choices=[shape.name for shape in SHAPES], help="only this one"
-    )
-    parser.add_argument("--event-bytes", type=int, help="events of this size: to try the harness")
-    parser.add_argument("--markdown", action="store_true", help="print the tables in Markdown")
-    parser.add_argument("--write", action="store_true", help="put them into docs/performance.md")
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--quick", action="store_true", help="fewer values: try the benchmark")
+    parser.add_argument("--write", action="store_true", help="write the tables into the page")
     arguments = parser.parse_args()
-    if unknown := [part for part in arguments.parts if part not in PARTS]:
-        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    whole = any(set(parts) <= set(arguments.parts or PARTS) for parts in BLOCKS.values())
-    partial = arguments.shape or arguments.quick or arguments.event_bytes
-    if arguments.write and (partial or not whole):
-        parser.error(
-            "--write takes all shapes, not --quick, and the parts of a block of the page: "
-            + ", or ".join(" ".join(parts) for parts in BLOCKS.values())
-        )
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"unknown part {', '.join(unknown)}; use {', '.join(PARTS)}")
+    if arguments.write and arguments.quick:
+        parser.error("--write does not accept --quick, whose values vary")
     return arguments
 
 
+def machine() -> str:
+    """Processor, Python, packages and day."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("msgspec", "orjson", "boto3"))
+    return (
+        f"{pyperf_metadata()}, {os.cpu_count()} cores; Python {platform.python_version()},"
+        f" {packages}; {date.today().isoformat()}."
+    )
+
+
+def pyperf_metadata() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def handlers(quick: bool) -> list[str]:
+    """Tables of transform and forwarder."""
+    for case in handlers_bench.cases():
+        if case.implementation == "floor":
+            handlers_bench.check(case, 50_000)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "result.json"
+        options = ["--processes=1", "--values=1"] if quick else []
+        command = [sys.executable, "-m", "tools.bench.handlers_bench", "--quiet", "-o", str(path)]
+        subprocess.run([*command, *options], check=True, stdout=sys.stderr)
+        suite = pyperf.BenchmarkSuite.load(str(path))
+    times = {}
+    for benchmark in suite:
+        case = Case(*benchmark.get_name().split("|"))
+        times[case] = median(benchmark.get_values()) / event_of(case).changes
+    return [transform_table(times), forwarder_table(times)]
+
+
+def transform_table(times: Times) -> str:
+    """Both formats against floor and baseline."""
+    rows = []
+    for form in INPUT_FORMS:
+        for kind, name in FORMATS.items():
+            for records in ("single", "aggregated"):
+                for shape in SHAPES:
+
+                    def of(
+                        implementation: str, key: tuple[str, ...] = (shape, form, records)
+                    ) -> float:
+                        return times[Case("transform", *key, implementation)]
+
+                    ours = of(f"candidate {kind}")
+                    simple, floor = of(f"baseline {kind}"), of("floor")
+                    figures = [*micros(floor, simple, ours), *ratios(ours, simple, floor)]
+                    rows.append([form, name, records, shape, *figures])
+    head = ["input", "rows", "records", "item", "floor", "baseline", "transform"]
+    head += ["of baseline", "of floor"]
+    return table("Transform: CPU µs per change", head, rows)
+
+
+def forwarder_table(times: Times) -> str:
+    """The forwarder against one record per change."""
+    rows = []
+    for shape in SHAPES:
+        simple, ours = (
+            times[Case("forwarder", shape, "stream", "", name)]
+            for name in ("baseline", "candidate")
+        )
+        rows.append([shape, *micros(simple, ours), *ratios(ours, simple)])
+    head = ["item", "baseline", "forwarder", "of baseline"]
+    return table("Forwarder with boto3: CPU µs per change", head, rows)
+
+
+def micros(*seconds: float) -> list[str]:
+    return [f"{value * 1e6:.1f}" for value in seconds]
+
+
+def ratios(value: float, *bases: float) -> list[str]:
+    return [f"{value / base:.2f}" for base in bases]
+
+
+def memory_tables(quick: bool) -> list[str]:
+    """Peak memory by work and item."""
+    peaks = {
+        (work, shape): mebibytes
+        for work, shape, mebibytes in memory.measure(600_000 if quick else memory.EVENT_BYTES)
+    }
+    rows = []
+    for work in dict.fromkeys(work for work, _ in peaks):
+        cells = [peaks.get((work, shape)) or peaks.get((work, "")) for shape in SHAPES]
+        rows.append([work, *(f"{cell:.0f}" for cell in cells if cell)])
+    return [table("Peak memory over an event of 6 MB: MiB", ["process", *SHAPES], rows)]
+
+
+def program(quick: bool) -> list[str]:
+    """The program against bare Pulumi, by number of tables."""
+    sizes, rounds = (program_bench.TABLES[:2], 1) if quick else (program_bench.TABLES, 3)
+    rows = []
+    for result in program_bench.measure(sizes, rounds):
+        bare, ours = (result.seconds(name) for name in program_bench.IMPLEMENTATIONS)
+        resources = result.runs["program"][0].resources
+        rows.append(
+            [
+                str(result.tables),
+                f"{resources:,}",
+                *(f"{value:.2f}" for value in (bare, ours, ours / bare)),
+                f"{ours / result.tables:.3f}",
+                *(f"{result.mebibytes(name):,.0f}" for name in program_bench.IMPLEMENTATIONS),
+            ]
+        )
+    head = ["tables", "resources", "bare Pulumi", "program", "of bare Pulumi", "per table"]
+    head += ["bare Pulumi, MiB", "program, MiB"]
+    return [table("The program under Pulumi's mocks: CPU seconds, peak memory", head, rows)]
+
+
+def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A titled Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join([f"**{title}**", "", *(f"| {' | '.join(cells)} |" for cells in lines)])
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""A user's transform: every attribute of each item, for JSON lines."""
+"""A transform that returns all attributes, for JSON lines."""
 
 from typing import Any
 

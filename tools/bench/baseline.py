@@ -1,4 +1,4 @@
-"""Both handlers as one writes them in an afternoon: json, base64, csv, TypeDeserializer, boto3."""
+"""Simple handlers with json, csv, TypeDeserializer and boto3."""
 
 import base64
 import csv
@@ -42,7 +42,7 @@ def csv_transform(event: dict[str, Any]) -> dict[str, Any]:
                     updated_at.strftime("%Y-%m-%d %H:%M:%S"),
                 ]
             )
-        output.append(answer(record, rows.getvalue()))
+        output.append(output_record(record, rows.getvalue()))
     return {"records": output}
 
 
@@ -56,7 +56,7 @@ def json_transform(event: dict[str, Any]) -> dict[str, Any]:
             change = json.loads(line)
             row = item_of(change) | dict(zip(names, metadata_of(change), strict=True))
             rows.append(json.dumps(row, default=str) + "\n")
-        output.append(answer(record, "".join(rows)))
+        output.append(output_record(record, "".join(rows)))
     return {"records": output}
 
 
@@ -77,7 +77,7 @@ def metadata_of(change: dict[str, Any]) -> list[str]:
     ]
 
 
-def answer(record: dict[str, Any], data: str) -> dict[str, str]:
+def output_record(record: dict[str, Any], data: str) -> dict[str, str]:
     return {
         "recordId": record["recordId"],
         "result": "Ok",
@@ -86,7 +86,7 @@ def answer(record: dict[str, Any], data: str) -> dict[str, str]:
 
 
 def forward(event: dict[str, Any]) -> dict[str, Any]:
-    """Each change as a Firehose record of its own."""
+    """Send each change as a single-change record."""
     records = [{"Data": (json.dumps(record) + "\n").encode()} for record in event["Records"]]
     for batch in batches(records):
         pending = batch
@@ -97,8 +97,8 @@ def forward(event: dict[str, Any]) -> dict[str, Any]:
             )
             if not response["FailedPutCount"]:
                 break
-            answers = zip(pending, response["RequestResponses"], strict=True)
-            pending = [record for record, result in answers if "ErrorCode" in result]
+            results = zip(pending, response["RequestResponses"], strict=True)
+            pending = [record for record, result in results if "ErrorCode" in result]
         else:
             raise RuntimeError(f"Failed to put {len(pending)} records")
     return {"batchItemFailures": []}
@@ -106,7 +106,7 @@ def forward(event: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def client() -> Any:
-    # As handlers/put.py makes its own, so that the two differ only in what they send.
+    # The same configuration as the candidate, so that only the records differ.
     config = Config(
         connect_timeout=2, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 1}
     )

@@ -1,6 +1,6 @@
-"""The project's own handlers as the benchmark calls them: the one place that knows their insides.
+"""The project's handlers as the benchmark calls them.
 
-Imports nothing that Lambda would not, so that memory can be measured through it.
+Imports nothing that Lambda does not import, so that memory can be measured.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tools.bench import all_attributes, five_columns
 Handler = Callable[[dict[str, Any]], Any]
 
 FORMATS = ("csv", "json")
-"""What a transform makes: CSV of five columns, JSON lines of all attributes."""
+"""CSV of five columns, JSON lines of all attributes."""
 
 FORWARDER_ENVIRONMENT = {
     "DELIVERY_STREAM": "orders-1a2b3c4",
@@ -21,27 +21,27 @@ FORWARDER_ENVIRONMENT = {
     "MAX_RECORD_KIB": "256",
     "OLD_IMAGE": "on_remove",
 }
-"""The forwarder's environment as a pipeline has it by default."""
+"""The forwarder's environment with default settings."""
 
 
 class Context:
-    """Lambda's context, as far as handlers read it."""
+    """The part of Lambda's context that handlers read."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """The whole of the default time-out."""
+        """The default timeout."""
         return 60_000
 
 
 def transform(kind: str) -> Handler:
-    """The transform with a user's module."""
+    """The transform with a user module."""
     from streaming_etl.handlers.transform import transform_records
 
     pipeline = _pipeline(kind)
-    return lambda event: transform_records(event["records"], pipeline, _put_back)
+    return lambda event: transform_records(event["records"], pipeline, _requeue)
 
 
 def _pipeline(kind: str) -> Any:
-    """What a cold start builds from transform.json and the user's module."""
+    """What a cold start builds from transform.json and the user module."""
     from streaming_etl.handlers.rows.encoder import RowEncoder
     from streaming_etl.handlers.transform import TransformRuntime
 
@@ -51,7 +51,7 @@ def _pipeline(kind: str) -> Any:
 
 
 def pipeline_settings(kind: str) -> dict[str, Any]:
-    """What the component writes into transform.json."""
+    """The content of transform.json."""
     types = {"decimal(10,2)": {"decimal": [10, 2]}}
     columns = [
         {"name": name, "type": types.get(type_, type_)}
@@ -67,19 +67,19 @@ def pipeline_settings(kind: str) -> dict[str, Any]:
     }
 
 
-def _put_back(records: list[bytes]) -> list[int]:
-    raise ValueError(f"{len(records)} records would go back: refused, or no room in the response")
+def _requeue(records: list[bytes]) -> list[int]:
+    raise ValueError(f"{len(records)} records are requeued: failed, or too large for a response")
 
 
 def forwarder() -> Handler:
-    """The forwarder, its client included; call it with FORWARDER_ENVIRONMENT set."""
+    """The forwarder and its client; needs FORWARDER_ENVIRONMENT."""
     from streaming_etl.handlers.forwarder import lambda_handler
 
     return lambda event: lambda_handler(event, Context())
 
 
 def forwarded_line(record: dict[str, Any]) -> bytes:
-    """What our forwarder makes of a stream record by default: an old image only with a REMOVE."""
+    """The line of a stream record with default settings."""
     from streaming_etl.handlers.wire.change_line import change_line
 
     return change_line(record, FORWARDER_ENVIRONMENT["OLD_IMAGE"])

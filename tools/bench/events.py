@@ -1,4 +1,4 @@
-"""The events of the benchmark, as Lambda receives them: of the stream and of Firehose."""
+"""Events of the stream and of Firehose, as Lambda receives them."""
 
 import json
 from base64 import b64encode
@@ -11,11 +11,11 @@ from tools.bench import images
 
 StreamRecord = dict[str, Any]
 
-# What the forwarder puts into one Firehose record at most.
-PACK_CHANGES = 500
-PACK_BYTES = 256 * 1024
+# The forwarder's default limits of an aggregated record.
+MAX_CHANGES = 500
+MAX_BYTES = 256 * 1024
 
-# Of twenty changes; shuffled, so that the mix is exact in every stretch.
+# Of twenty changes, shuffled, so that every stretch has the same mix.
 _MIX = ["MODIFY"] * 12 + ["INSERT"] * 5 + ["REMOVE"] * 3
 
 _STREAM_ARN = (
@@ -25,35 +25,35 @@ _DELIVERY_ARN = "arn:aws:firehose:ap-northeast-1:123456789012:deliverystream/ord
 
 
 class Shape(NamedTuple):
-    """A kind of item: how to make an image, and its size in compact DynamoDB JSON."""
+    """A kind of item and the bytes of its compact image."""
 
     name: str
     image: Callable[[Random, int], images.Image]
     image_bytes: int
 
 
-SHAPES = (
-    Shape("small", images.small, 266),
-    Shape("medium", images.medium, 1_500),
-    Shape("nested", images.nested, 4_100),
-)
+SHAPES = {
+    "small": Shape("small", images.small, 266),
+    "medium": Shape("medium", images.medium, 1_500),
+    "nested": Shape("nested", images.nested, 4_100),
+}
 
 
 class Event(NamedTuple):
-    """An event as the text that Lambda hands to a runtime, and how many changes it holds."""
+    """The text that a Lambda runtime receives, and its number of changes."""
 
     text: str
     changes: int
 
     def parsed(self) -> dict[str, Any]:
-        """The event as a handler receives it; each time a new one."""
-        # From bytes, as the runtime does it: such blocks, freed, decide how malloc treats the next.
+        """A new event as a handler receives it."""
+        # From bytes, like the runtime: freed blocks affect how malloc treats the next ones.
         event: dict[str, Any] = json.loads(self.text.encode())
         return event
 
 
 def stream_records(shape: Shape) -> Iterator[StreamRecord]:
-    """Changes without end, always the same ones, as a stream with both images gives them."""
+    """Endless changes with both images, the same in every run."""
     random = Random(shape.name)
     mix = list(_MIX)
     for number in count():
@@ -64,11 +64,11 @@ def stream_records(shape: Shape) -> Iterator[StreamRecord]:
 
 def _stream_record(random: Random, shape: Shape, number: int, name: str) -> StreamRecord:
     image = shape.image(random, shape.image_bytes)
-    found = {}
+    item_images = {}
     if name != "REMOVE":
-        found["NewImage"] = image
+        item_images["NewImage"] = image
     if name != "INSERT":
-        found["OldImage"] = images.changed(random, image) if name == "MODIFY" else image
+        item_images["OldImage"] = images.changed(random, image) if name == "MODIFY" else image
     return {
         "eventID": f"{random.getrandbits(128):032x}",
         "eventName": name,
@@ -78,9 +78,9 @@ def _stream_record(random: Random, shape: Shape, number: int, name: str) -> Stre
         "dynamodb": {
             "ApproximateCreationDateTime": 1795426200 + number // 50,
             "Keys": {"id": image["id"]},
-            **found,
+            **item_images,
             "SequenceNumber": str(4421584500000000017450439091 + 7 * number),
-            "SizeBytes": len(found) * shape.image_bytes * 4 // 5,
+            "SizeBytes": len(item_images) * shape.image_bytes * 4 // 5,
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },
         "eventSourceARN": _STREAM_ARN,
@@ -88,12 +88,12 @@ def _stream_record(random: Random, shape: Shape, number: int, name: str) -> Stre
 
 
 def streamed_line(record: StreamRecord) -> bytes:
-    """The whole stream record, as a pipeline made by hand puts it on Firehose."""
+    """The complete stream record as one line."""
     return images.compact(record).encode() + b"\n"
 
 
 def stream_event(shape: Shape, max_bytes: int, max_changes: int) -> Event:
-    """An event source mapping's event of so many changes, or as many as fit."""
+    """An event of an event source mapping, limited in bytes and changes."""
     texts: list[str] = []
     size = len('{"Records":[]}')
     for record in stream_records(shape):
@@ -102,7 +102,7 @@ def stream_event(shape: Shape, max_bytes: int, max_changes: int) -> Event:
         if texts and (size > max_bytes or len(texts) == max_changes):
             return Event(f'{{"Records":[{",".join(texts)}]}}', len(texts))
         texts.append(text)
-    raise AssertionError("the stream has no end")
+    raise AssertionError("the stream is endless")
 
 
 def firehose_event(
@@ -110,7 +110,7 @@ def firehose_event(
     line: Callable[[StreamRecord], bytes],
     max_bytes: int,
     *,
-    packed: bool,
+    aggregated: bool,
 ) -> Event:
     """A transform's event with `max_bytes` of record data before base64."""
     lines: list[bytes] = []
@@ -127,7 +127,7 @@ def firehose_event(
             "approximateArrivalTimestamp": 1795426201000 + number,
             "data": b64encode(content).decode(),
         }
-        for number, content in enumerate(_packs(lines) if packed else lines)
+        for number, content in enumerate(_aggregated(lines) if aggregated else lines)
     ]
     event = {
         "invocationId": "2b4d1ad9-2f48-94bd-a088-767c317e994a",
@@ -138,13 +138,13 @@ def firehose_event(
     return Event(json.dumps(event, separators=(",", ":")), len(lines))
 
 
-def _packs(lines: Iterable[bytes]) -> Iterator[bytes]:
-    pack: list[bytes] = []
+def _aggregated(lines: Iterable[bytes]) -> Iterator[bytes]:
+    batch: list[bytes] = []
     size = 0
     for line in lines:
-        if pack and (len(pack) == PACK_CHANGES or size + len(line) > PACK_BYTES):
-            yield b"".join(pack)
-            pack, size = [], 0
-        pack.append(line)
+        if batch and (len(batch) == MAX_CHANGES or size + len(line) > MAX_BYTES):
+            yield b"".join(batch)
+            batch, size = [], 0
+        batch.append(line)
         size += len(line)
-    yield b"".join(pack)
+    yield b"".join(batch)

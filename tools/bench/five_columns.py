@@ -1,4 +1,4 @@
-"""A user's transform: five columns of each item, for CSV."""
+"""A transform that returns five columns, for CSV."""
 
 from typing import Any
 

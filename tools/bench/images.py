@@ -1,4 +1,4 @@
-"""The items of the benchmark in DynamoDB JSON: made up from a seed, each of a given size."""
+"""Random items in DynamoDB JSON, each of a fixed size."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -16,14 +16,14 @@ _VOCABULARY = (
     "saddle silver spice steel stone table teapot timber travel velvet walnut window winter"
 )
 _WORDS = _VOCABULARY.split()
-# One text in ten holds what JSON or CSV must escape, or letters beyond ASCII.
+# One text in ten has characters that JSON or CSV must escape, or non-ASCII letters.
 _HARD_TEXTS = ('the "large" one, ', "Größe 42, ", "東京都新宿区 ", "first line\nsecond line, ")
 _STATES = ("placed", "paid", "packed", "shipped", "delivered", "returned")
 _CITIES = ("Sapporo", "Sendai", "Nagoya", "Kyoto", "Osaka", "Fukuoka", "München", "São Paulo")
 
 
 def compact(value: Any) -> str:
-    """The value as JSON without blanks."""
+    """The value as compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -33,7 +33,7 @@ def small(random: Random, size: int) -> Image:
 
 
 def medium(random: Random, size: int) -> Image:
-    """Thirty attributes: texts, numbers, flags, a NULL now and then, dates, two longer texts."""
+    """Thirty attributes of scalar types."""
     image = _head(random) | {
         "created_at": _time(random),
         "delivery_date": _text((_START + timedelta(days=random.randrange(60))).date().isoformat()),
@@ -65,7 +65,7 @@ def medium(random: Random, size: int) -> Image:
 
 
 def nested(random: Random, size: int) -> Image:
-    """An order as a document: maps, lists of maps, a set; as many lines as fit."""
+    """An order document with maps, lists of maps and a set."""
     image = _head(random) | {
         "status": _text(random.choice(_STATES)),
         "customer": _map(
@@ -95,7 +95,7 @@ def nested(random: Random, size: int) -> Image:
 
 
 def changed(random: Random, image: Image) -> Image:
-    """The item as it was before: other times and another total, the rest the same."""
+    """The old image: another total and another time."""
     return image | {"total": _price(random, 90_000), "updated_at": _time(random)}
 
 
@@ -131,10 +131,10 @@ def _address(random: Random) -> dict[str, Any]:
 
 
 def _filled(random: Random, image: Image, name: str, size: int) -> Image:
-    """The image with a text under `name` that makes it `size` bytes, give or take a few."""
+    """The image, filled to about `size` bytes by a text under `name`."""
     image[name] = _text("")
     image[name] = _words(random, size + random.randint(-12, 12) - _size(image))
-    # DynamoDB tells attributes in an order of its own, not in that of the table's readers.
+    # DynamoDB returns attributes in an arbitrary order.
     return dict(sorted(image.items(), key=lambda attribute: crc32(attribute[0].encode())))
 
 
@@ -167,7 +167,7 @@ def _number(number: float) -> dict[str, Any]:
 
 
 def _price(random: Random, most: int) -> dict[str, Any]:
-    # DynamoDB keeps no trailing zeros, and neither does `g`.
+    # DynamoDB stores no trailing zeros.
     return {"N": f"{random.randrange(most) / 100:g}"}
 
 

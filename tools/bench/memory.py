@@ -1,75 +1,84 @@
-"""Peak memory of both handlers over events at Lambda's limit, each in a process of its own."""
+"""Peak memory of both functions, each in a separate process.
 
+`python -m tools.bench.memory WORK [EVENT_FILE]` is the child: it does once what Lambda does for an
+invocation and prints its peak in bytes.
+"""
+
+import contextlib
+import json
+import os
+import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from tools.bench.candidate import FORMATS
-from tools.bench.events import SHAPES, Shape, firehose_event, stream_event
-from tools.bench.transform_bench import READINGS
+from tools.bench import stub
+from tools.bench.events import SHAPES, firehose_event, stream_event
 
 EVENT_BYTES = 6_000_000
-
-AT_MOST_MIB = 128
-
-
-class MemoryCase(NamedTuple):
-    """The peak of one process: `work` says what it did, `shape` is None where there is no event."""
-
-    work: str
-    shape: str | None
-    mebibytes: float
+# The text of an event is longer than its data: base64 and ids.
+DATA_BYTES = EVENT_BYTES * 7 // 10
 
 
-def memory_cases(shapes: Sequence[Shape], event_bytes: int = EVENT_BYTES) -> Iterator[MemoryCase]:
-    """The interpreter alone, each handler loaded, each handler over each event.
+def measure(event_bytes: int = EVENT_BYTES) -> Iterator[tuple[str, str, float]]:
+    """Work, shape (empty without an event) and peak in MiB."""
+    from tools.bench import candidate
 
-    The stub's environment must be set.
-    """
-    with tempfile.TemporaryDirectory() as folder:
+    yield "interpreter", "", peak("interpreter")
+    with stub.running() as firehose, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "event.json"
-        yield MemoryCase("interpreter", None, peak("interpreter"))
-        yield MemoryCase("transform loaded", None, peak("transform csv"))
-        # Its client is made by its first event.
-        path.write_text(stream_event(SHAPES[0], event_bytes, 1).text, encoding="utf-8")
-        yield MemoryCase("forwarder loaded", None, peak("forwarder", path))
-        for shape in shapes:
+        for name, shape in SHAPES.items():
             path.write_text(stream_event(shape, event_bytes, 10_000).text, encoding="utf-8")
-            # What the runtime takes before any handler of the forwarder's event is called.
-            yield MemoryCase("stream event, parsed only", shape.name, peak("parse", path))
-            yield MemoryCase("forwarder", shape.name, peak("forwarder", path))
-            for reading in READINGS:
-                for packed in (False, True):
-                    text = transform_event(shape, reading, event_bytes, packed=packed)
-                    path.write_text(text, encoding="utf-8")
-                    for kind in FORMATS:
-                        work = f"{kind}, {'packed' if packed else 'one change a record'}"
-                        mebibytes = peak(f"transform {kind}", path)
-                        yield MemoryCase(f"{work}, {reading}", shape.name, mebibytes)
+            # The runtime parses the event before it calls a function.
+            yield "stream event, parsed only", name, peak("parse", path)
+            yield "forwarder", name, peak("forwarder", path, firehose.environment())
+            data = event_bytes * 7 // 10
+            event = firehose_event(shape, candidate.forwarded_line, data, aggregated=True)
+            path.write_text(event.text, encoding="utf-8")
+            for kind in candidate.FORMATS:
+                yield f"transform {kind}", name, peak(f"transform {kind}", path)
 
 
-def case_count(shapes: Sequence[Shape]) -> int:
-    """How many cases there will be."""
-    return 3 + len(shapes) * (2 + len(READINGS) * 2 * len(FORMATS))
+def peak(work: str, path: Path | None = None, environment: dict[str, str] | None = None) -> float:
+    """The peak in MiB of a new interpreter that does `work`."""
+    command = [sys.executable, "-m", "tools.bench.memory", work, *([str(path)] if path else [])]
+    variables = {**os.environ, **(environment or {})}
+    output = subprocess.run(command, check=True, capture_output=True, text=True, env=variables)
+    return int(output.stdout) / 2**20
 
 
-def peak(work: str, *paths: Path) -> float:
-    """The peak in MiB of a new interpreter that does `work` over the events at `paths`."""
-    command = [sys.executable, "-m", "tools.bench.memory_child", work, *map(str, paths)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        last = done.stderr.strip().rpartition("\n")[2]
-        raise ValueError(f"{work} failed: {last}")
-    return int(done.stdout) / 2**20
+def run(work: str, path: str) -> None:
+    """Parse the event, call the function and serialise its response."""
+    # The runtime keeps the text until the response is sent.
+    text = Path(path).read_bytes()
+    event = json.loads(text)
+    if work == "parse":
+        return
+    from tools.bench import candidate
+
+    handler = candidate.forwarder() if work == "forwarder" else candidate.transform(work.split()[1])
+    response = handler(event)
+    json.dumps(response, ensure_ascii=False).encode()
+    results = {record["result"] for record in response.get("records", ())} - {"Ok"}
+    if results or response.get("batchItemFailures"):
+        raise SystemExit(f"{work} fails: {results}")
 
 
-def transform_event(shape: Shape, reading: str, text_bytes: int, *, packed: bool) -> str:
-    """A transform's event whose text, base64 and ids included, is about so long."""
-    line = READINGS[reading]
-    sample_bytes = text_bytes // 4
-    sample = firehose_event(shape, line, sample_bytes, packed=packed).text
-    record_bytes = sample_bytes * text_bytes // len(sample)
-    return firehose_event(shape, line, record_bytes, packed=packed).text
+def peak_bytes() -> int:
+    """The peak memory of this process."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # On Linux a child's ru_maxrss starts at its parent's; this does not.
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return usage if sys.platform == "darwin" else usage * 1024
+
+
+if __name__ == "__main__":
+    with open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink):
+        if len(sys.argv) > 2:
+            run(sys.argv[1], sys.argv[2])
+    sys.stdout.write(str(peak_bytes()))

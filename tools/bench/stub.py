@@ -1,4 +1,4 @@
-"""Firehose on the loopback, in a process of its own: answers PutRecordBatch at once, and counts."""
+"""A stand-in for Firehose on the loopback that accepts every record."""
 
 import contextlib
 import json
@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from tools.bench.candidate import FORWARDER_ENVIRONMENT
 
-# Ingestion is billed by the record, each rounded up to 5 KB.
+# Firehose bills each record rounded up to 5 KB.
 # https://aws.amazon.com/firehose/pricing/
 BILLED_STEP = 5_120
 
 
 class Tally(NamedTuple):
-    """What the stub has received since it was started."""
+    """What the stub has received."""
 
     calls: int
     records: int
@@ -28,23 +28,23 @@ class Tally(NamedTuple):
     billed_bytes: int
 
     def since(self, earlier: "Tally") -> "Tally":
-        """What came after an earlier tally."""
+        """The difference to an earlier tally."""
         return Tally(*(now - then for now, then in zip(self, earlier, strict=True)))
 
 
 class Stub:
-    """A running stub, seen from the process that started it."""
+    """A running stub."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
 
     def tally(self) -> Tally:
-        """What the stub has received; of what was put before, all."""
+        """What the stub has received so far."""
         with urllib.request.urlopen(self.url, timeout=30) as response:
             return Tally(*json.load(response))
 
     def environment(self) -> dict[str, str]:
-        """The forwarder's, and what sends boto3 here whatever else is configured on the machine."""
+        """The forwarder's environment, with boto3 directed to the stub."""
         return {
             **FORWARDER_ENVIRONMENT,
             "AWS_ENDPOINT_URL_FIREHOSE": self.url,
@@ -59,7 +59,7 @@ class Stub:
 
 @contextlib.contextmanager
 def running() -> Iterator[Stub]:
-    """Start a stub; it ends with the block, or with this process whatever becomes of it."""
+    """Start a stub that ends with the block or with this process."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.bench.stub"],
         stdin=subprocess.PIPE,
@@ -88,7 +88,7 @@ class _Connection(BaseHTTPRequestHandler):
         records = json.loads(body)["Records"]
         answers = [{"RecordId": f"{number:056}"} for number in range(len(records))]
         answer = {"FailedPutCount": 0, "Encrypted": False, "RequestResponses": answers}
-        # The lock before the answer: a tally asked for after it waits for this count.
+        # Locked before the response, so that a later tally includes this call.
         with self.server.lock:
             self._answer(json.dumps(answer).encode(), "application/x-amz-json-1.1")
             contents = [b64decode(record["Data"]) for record in records]
@@ -118,7 +118,7 @@ def main() -> None:
     server = _Server(("127.0.0.1", 0), _Connection)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
-    # Ends when the other process closes the pipe, or is no more.
+    # Ends when the parent closes the pipe or exits.
     sys.stdin.read()
 
 

@@ -1,0 +1,96 @@
+"""The benchmark runs and compares equal work; no test looks at its times."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
+from streaming_etl.components.table.lake_table import transform_config
+from streaming_etl.components.table.transform_module import read_transform_module
+from tools.bench import __main__ as bench
+from tools.bench import candidate, five_columns, handlers_bench, images, memory, program_bench
+from tools.bench.events import SHAPES, stream_event, stream_records
+from tools.bench.handlers_bench import Case
+
+
+def test_items_have_the_documented_sizes() -> None:
+    for shape in SHAPES.values():
+        stream = [record["dynamodb"] for record in islice(stream_records(shape), 40)]
+        items = [it.get("NewImage") or it["OldImage"] for it in stream]
+        sizes = [len(images.compact(item).encode()) for item in items]
+        assert sum(sizes) / len(sizes) == pytest.approx(shape.image_bytes, rel=0.02)
+
+
+def test_each_run_has_the_same_changes_in_the_documented_mix() -> None:
+    event, again = (stream_event(SHAPES["small"], 6_000_000, 40) for _ in range(2))
+    assert event == again
+    kinds = [record["eventName"] for record in event.parsed()["Records"]]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"MODIFY": 24, "INSERT": 10, "REMOVE": 6}
+
+
+@pytest.mark.parametrize(
+    "case", [it for it in handlers_bench.cases() if it.implementation == "floor"]
+)
+def test_all_implementations_return_the_same_rows(case: Case) -> None:
+    handlers_bench.check(case, 20_000)
+
+
+def test_rejects_an_implementation_that_loses_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = handlers_bench.cases()[0]
+    transform = candidate.transform("csv")
+
+    def losing(event: dict[str, Any]) -> Any:
+        response = transform(event)
+        response["records"].pop()
+        return response
+
+    monkeypatch.setitem(
+        handlers_bench.IMPLEMENTATIONS["transform"], "candidate csv", lambda: losing
+    )
+    with pytest.raises(ValueError, match="csv"):
+        handlers_bench.check(case, 20_000)
+
+
+def test_the_measured_configuration_is_the_deployed_one() -> None:
+    module = read_transform_module(five_columns.__file__)
+    args = StreamingEtlPipelineArgs(
+        table_name="orders",
+        transform_module=five_columns.__file__,
+        format="csv",
+        partitions=PartitionArgs(),
+    )
+    assert candidate.pipeline_settings("csv") == transform_config(args, module)
+
+
+def test_measures_each_function() -> None:
+    for case in (handlers_bench.cases()[1], handlers_bench.cases()[-1]):
+        assert handlers_bench.cpu_time(1, case) > 0
+
+
+def test_tables_have_a_row_per_comparison() -> None:
+    times = dict.fromkeys(handlers_bench.cases(), 1e-06)
+    assert len(bench.transform_table(times).splitlines()) == 4 + 2 * 2 * 2 * len(SHAPES)
+    assert len(bench.forwarder_table(times).splitlines()) == 4 + len(SHAPES)
+
+
+def test_memory_is_that_of_a_process_with_the_event(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(stream_event(SHAPES["small"], 2_000_000, 10_000).text, encoding="utf-8")
+    assert memory.peak("interpreter") + 4 < memory.peak("parse", path)
+
+
+def test_the_program_registers_the_same_resources_as_bare_pulumi() -> None:
+    program = program_bench.program(2)
+    bare = program_bench.bare_pulumi(program)(2)
+    assert {(node.type, node.name) for node in bare.nodes} == {
+        (node.type, node.name) for node in program.nodes
+    }
+
+
+def test_rejects_a_program_with_different_resources(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = iter([72, 71])
+    monkeypatch.setattr(program_bench, "run", lambda *_: program_bench.Run(1.0, 1.0, next(counts)))
+    with pytest.raises(ValueError, match="1 tables"):
+        list(program_bench.measure([1], rounds=1))
