@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from streaming_etl.ops.backfill.export_run import EXPORT_STATE
+from streaming_etl.ops.backfill.export_runs import EXPORT_STATE
 
 from streaming_etl import BackfillArgs, LakeArgs, SourceArgs
 from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL
