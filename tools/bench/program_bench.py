@@ -110,7 +110,7 @@ def arguments(node: Any) -> dict[str, Any]:
     names = _types.input_type_py_to_pulumi_names(arguments_class(node.type))
     inputs = {key: node.inputs[name] for key, name in names.items() if name in node.inputs}
     if isinstance(inputs.get("code"), dict):
-        inputs["code"] = pulumi.AssetArchive({"empty": pulumi.StringAsset("")})
+        inputs["code"] = pulumi.FileArchive(inputs["code"]["archive"])
     return inputs
 
 
