@@ -1,4 +1,4 @@
-# The ways in. Needs Python 3.11 or newer and make; everything else goes into .venv/.
+# Needs Python 3.11 or newer and make; everything else is installed into .venv/.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -11,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(INSTALLED) ## Run the example stack on the embedded AWS, drive data through it, query it
+demo: $(INSTALLED) ## Run the example stack on the embedded AWS with sample data, and query it
 	@$(BIN)/python -m local demo
 
 local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until Ctrl-C
@@ -21,13 +21,13 @@ test-transform: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=t
 	@test -n "$(TRANSFORM)" || { echo "make: TRANSFORM must be the path of a transform or a pipeline of the dev stack, such as make test-transform TRANSFORM=transforms/orders.py" >&2; exit 2; }
 	@$(BIN)/streaming-etl test-transform $(TRANSFORM) $(CHANGES) $(ARGS)
 
-test: $(INSTALLED) ## All tests, those on the embedded AWS included
+test: $(INSTALLED) ## All tests, including those on the embedded AWS
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 quick: $(INSTALLED) ## Tests of the handlers and the settings only, in seconds
 	@$(BIN)/pytest tests/handlers tests/components/settings
 
-simulate: $(INSTALLED) ## Run the handlers in SEEDS=2000 simulated worlds full of faults, then broken on purpose
+simulate: $(INSTALLED) ## Run the handlers in SEEDS=2000 simulated worlds with faults and mutations
 	@$(BIN)/python -m tests.simulation $(SEEDS)
 
 check: lint types test ## Format, lint, types and all tests
@@ -35,12 +35,13 @@ check: lint types test ## Format, lint, types and all tests
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python -m tools.lint
 	$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
 
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-graph: $(INSTALLED) ## What a stack would create, as text to compare; all stacks, or STACK=dev
+graph: $(INSTALLED) ## Print the resource graph of all stacks, or of STACK=dev
 	@$(BIN)/python -m tools.graph $(STACK)
 
 docs: $(INSTALLED) ## Write the generated parts of docs/ from the code
@@ -49,10 +50,10 @@ docs: $(INSTALLED) ## Write the generated parts of docs/ from the code
 golden: $(INSTALLED) ## Write tests/golden/ from the messages of the code
 	@$(BIN)/python -m tools.messages
 
-bench: $(INSTALLED) ## Measure both handlers and the program, about 5 minutes; ARGS=--help for less
+bench: $(INSTALLED) ## Measure both handlers and the program, about ten minutes; ARGS=--help for less
 	@$(BIN)/python -m tools.bench $(ARGS)
 
-lock: $(INSTALLED) ## Resolve the requirements*.in anew into the pinned requirements*.txt
+lock: $(INSTALLED) ## Resolve requirements*.in into the pinned requirements*.txt
 	$(COMPILE) handlers/requirements.in -o handlers/requirements.txt
 	$(COMPILE) requirements.in -c handlers/requirements.txt -o requirements.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -c handlers/requirements.txt -o requirements-dev.txt

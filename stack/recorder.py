@@ -100,7 +100,7 @@ def plain(value: Any) -> Any:
 
 
 def archive_files(archive: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the content of each file of a recorded archive by its path there."""
+    """Return the content of each file of a recorded archive."""
     with zipfile.ZipFile(archive["archive"]) as content:
         return {name: content.read(name) for name in content.namelist()}
 

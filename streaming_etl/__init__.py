@@ -1,4 +1,4 @@
-"""DynamoDB tables as Athena tables: the component for Pulumi and `Change` for transform modules.
+"""The Pulumi component `StreamingEtlPipeline`, and `Change` for transform modules.
 
 Names are resolved on first access, so that a Lambda function that imports this package loads
 neither Pulumi nor anything else that the handlers do not need.

@@ -1,4 +1,4 @@
-"""Every sentence for users is in a golden file, so that a review sees what a change rewords."""
+"""Golden files contain every sentence that users see."""
 
 import pytest
 

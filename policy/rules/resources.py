@@ -35,7 +35,7 @@ class Resource:
         return self.urn.split("::")[0].removeprefix("urn:pulumi:")
 
     def get(self, *path: str) -> Any:
-        """The value at a path; None if not set, UNKNOWN before the update."""
+        """The value at a path: None if not set, or UNKNOWN."""
         value: Any = self.props
         for key in path:
             if value is UNKNOWN:
@@ -44,7 +44,7 @@ class Resource:
         return value
 
     def refers_to(self, key: str, other: "Resource", *identities: str) -> bool:
-        """Whether `key` contains an identity of the other resource, or depends on it."""
+        """Whether `key` contains the other resource's identity or depends on it."""
         value = self.get(key)
         known = [other.get(identity) for identity in identities]
         known = [identity for identity in known if isinstance(identity, str)]

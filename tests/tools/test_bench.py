@@ -1,4 +1,4 @@
-"""The benchmark runs and compares equal work; no test looks at its times."""
+"""The benchmark compares equal work. No test checks its times."""
 
 from itertools import islice
 from pathlib import Path

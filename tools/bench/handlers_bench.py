@@ -110,7 +110,7 @@ def event_of(case: Case, size: int = TRANSFORM_BYTES) -> Event:
 
 
 def cpu_time(loops: int, case: Case) -> float:
-    """CPU seconds of `loops` calls, each with a newly parsed event as in Lambda's runtime."""
+    """CPU seconds of `loops` calls, each with a newly parsed event."""
     event = event_of(case)
     if case.function == "forwarder":
         start_firehose()
@@ -128,7 +128,7 @@ def cpu_time(loops: int, case: Case) -> float:
 
 @cache
 def start_firehose() -> None:
-    """Start a Firehose on the loopback for this process; the clients keep its address."""
+    """Start a Firehose on the loopback for this process."""
     running = contextlib.ExitStack()
     os.environ |= running.enter_context(stub.running()).environment()
     atexit.register(running.close)

@@ -1,1 +1,1 @@
-"""The resource graph of a stack as text, recorded under Pulumi's mocks without an account."""
+"""The resource graph of a stack as text, without an account."""

@@ -1,4 +1,4 @@
-"""Symbolic references in place of the ARNs, names and ids that AWS would assign."""
+"""Symbolic references for ARNs, names and ids that AWS assigns."""
 
 import re
 from typing import Any
@@ -40,7 +40,7 @@ class References:
 
 
 def _generated(node: Node) -> list[tuple[str, str]]:
-    """Each value that AWS or Pulumi generates for a resource, with its reference."""
+    """Each generated value of a resource, with its reference."""
     inputs = {value for value in node.inputs.values() if isinstance(value, str)}
     outputs = provider_outputs(node.type, node.name, node.inputs)
     pairs = [(f"{node.name}-id", f"{{{node.name}.id}}")]

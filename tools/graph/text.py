@@ -1,4 +1,4 @@
-"""A stack's resource graph as text for `diff`: one block of sorted JSON per resource."""
+"""A stack's resource graph as sorted JSON per resource, for `diff`."""
 
 import base64
 import hashlib
@@ -71,7 +71,7 @@ def content(node: Node, references: References, root: Path) -> dict[str, Any]:
 
 
 def block(heading: str, value: Any) -> str:
-    """A heading and the value as JSON; `git diff` shows the heading above each change."""
+    """A heading and the value as JSON."""
     return f"{heading}\n{json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)}\n"
 
 
@@ -84,7 +84,7 @@ def short_type(node: Node) -> str:
 
 
 def plain(value: Any, references: References, root: Path) -> Any:
-    """The value with symbolic references, JSON texts parsed, and digests of archives and files."""
+    """The value with references, parsed JSON texts, and digests of archives."""
     if is_archive(value):
         return f"archive, digest {archive_digest(value, root)}"
     if is_asset(value):
@@ -107,7 +107,7 @@ def plain(value: Any, references: References, root: Path) -> Any:
 
 
 def parsed(text: str) -> Any:
-    """The data that a JSON text holds; the text itself when it is not JSON."""
+    """The data of a JSON text, or the text if it is not JSON."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`python -m tools.lint`: words that the project does not use, and first lines of docstrings."""
+"""`python -m tools.lint`: check words and first lines of docstrings."""
 
 import ast
 import re
@@ -39,7 +39,7 @@ def patterns() -> list[tuple[re.Pattern[str], str]]:
 def word_findings(name: str, text: str) -> Iterator[str]:
     """One line per use of a word in words.txt."""
     for number, line in enumerate(text.splitlines(), 1):
-        # An underscore or a capital joins words in names: `is_told`, `isTold`.
+        # An underscore or a capital joins words in names.
         words = re.sub(r"_|(?<=[a-z])(?=[A-Z])", " ", line)
         for pattern, use in patterns():
             if match := pattern.search(words):

@@ -16,7 +16,7 @@ def kinds() -> list[str]:
 
 
 def rendered(kind: str) -> str:
-    """The text of a golden file: name and message, in the order of names."""
+    """The text of a golden file, in the order of names."""
     messages = importlib.import_module(f"tools.messages.{kind}").messages()
     return "".join(f"[{name}]\n{text}\n\n" for name, text in sorted(messages.items()))
 

@@ -26,7 +26,7 @@ SETTINGS = {
 
 
 def messages() -> dict[str, str]:
-    """Return the texts by resource name; alarms of shipments only where orders has none."""
+    """Return the text of each kind of alarm by resource name."""
     graph = build(lambda: [StreamingEtlPipeline(name, args) for name, args in SETTINGS.items()])
     texts: dict[str, str] = {}
     known: set[str] = set()

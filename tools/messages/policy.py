@@ -9,7 +9,7 @@ from tests.policy.engine import as_resources, registered
 
 
 def messages() -> dict[str, str]:
-    """The message of each violation in a careless production stack, by rule and resource."""
+    """The message of each violation in a careless production stack."""
     resources = as_resources(registered(lambda: build(careless, stack="prod")))
     result = {}
     for rule in RULES:
