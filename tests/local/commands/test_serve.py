@@ -134,7 +134,7 @@ def test_a_failure_is_one_message_without_a_traceback(server: Server, arguments:
     completed = server.run(*arguments)
 
     assert completed.returncode == 1
-    assert completed.stderr.startswith("✗ ")
+    assert completed.stderr.startswith("Error: ")
     assert "Traceback" not in completed.stderr
 
 

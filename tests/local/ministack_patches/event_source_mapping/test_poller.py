@@ -1,4 +1,4 @@
-"""Event source mappings of the embedded AWS, from a stream to failed batches."""
+"""Event source mappings, from a stream to failed batches."""
 
 import datetime
 import json

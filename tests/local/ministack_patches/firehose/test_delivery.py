@@ -1,4 +1,4 @@
-"""Delivery streams of the embedded AWS, from a put to objects and error records."""
+"""Delivery streams, from a put to objects and error records."""
 
 import datetime
 import re
