@@ -13,7 +13,7 @@ MESSAGES: Mapping[str, str] = {
     # Rules of one setting.
     "type": "{name} must be {kind} (got {value}).",
     "pattern": "{name} must be {kind} (got {value}).",
-    "range": "{name} must be {low} to {high} (got {value}). {reason}.",
+    "range": "{name} must be from {low} to {high} (got {value}). {reason}.",
     "choice": "{name} must be one of {choices} (got {value}).",
     "required": "{name} must be set.",
     "known-value": (
