@@ -39,7 +39,7 @@ DYNAMIC = {
 
 
 def partitioned_by(*keys: str) -> dict[str, Any]:
-    """What other partition keys change in the Glue table, the queries and the view."""
+    """Changes of table, queries and view with other partition keys."""
     listed = ", ".join(f'"{key}"' for key in keys)
     current = CURRENT.replace('"year", "month", "day"', listed)
 
@@ -69,7 +69,7 @@ def partitioned_by(*keys: str) -> dict[str, Any]:
 
 
 def asking_for_store() -> dict[str, Any]:
-    """What a row key with any value changes in the queries; a view cannot ask."""
+    """Changes of the queries with an injected key; a view cannot exist."""
     table, where = 'FROM "shop_test"."orders"', "WHERE \"store_id\" = '<store_id>'"
     found = partitioned_by("store_id", "year", "month", "day")
     for query in ("shop-query-current-state.query", "shop-query-rows-per-partition.query"):

@@ -1,4 +1,4 @@
-"""Graphs of pipelines for the tests: a minimal one, its variations, and problems.
+"""Graphs of a minimal pipeline and its variations, and problems.
 
 The pipeline is `shop` and its table `orders`, so that names differ by their origin.
 """
@@ -33,7 +33,7 @@ Tables = dict[str, dict[str, Any]]
 
 
 def existing_table(view: str | None = "NEW_AND_OLD_IMAGES", name: str = "orders") -> Tables:
-    """AWS's description of an existing table; with `view` None its stream is disabled."""
+    """AWS's description of an existing table; without `view` it has no stream."""
     arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}"
     described = {"name": name, "arn": arn, "streamEnabled": view is not None}
     if view is not None:
@@ -44,7 +44,7 @@ def existing_table(view: str | None = "NEW_AND_OLD_IMAGES", name: str = "orders"
 
 @dataclass
 class Pipelines:
-    """Builds pipelines, each only once in a session; `folder` holds their transform modules."""
+    """Builder of pipelines, each once per session; `folder` has their modules."""
 
     folder: Path
     built: dict[str, Graph] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Pipelines:
         return error.value.problems
 
     def refusal(self, name: str = "shop", *, tables: Tables | None = None, **settings: Any) -> str:
-        """The text of these problems."""
+        """Text of the problems."""
         return str(SettingsError(self.problems(name, tables=tables, **settings)))
 
 

@@ -1,6 +1,6 @@
-"""The form in which a case tells what a setting changes in the graph, and nothing else.
+"""Cases of settings with all their changes to the graph.
 
-The paths are those of differences.changes; what is not named stays as the minimal pipeline has it.
+Paths are those of `differences.changes`; all other inputs equal the minimal pipeline's.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from tests.components.pipelines import TYPED, Tables
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`given` beside the three settings that must be given; `changes` to the minimal pipeline."""
+    """Settings besides the required ones, and their changes to the minimal pipeline."""
 
     setting: str
     given: dict[str, Any] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)
     renames: Sequence[tuple[str, str]] = ()
-    """Names that are replaced wherever they stand; `changes` tells what differs after that."""
+    """Names that are replaced everywhere first; `changes` are the differences after that."""
     module: str = TYPED
     module_name: str = "shop.py"
     tables: Tables | None = None
@@ -30,7 +30,7 @@ S3 = "shop-delivery-stream.extendedS3Configuration"
 SETTINGS = "shop-transform-function.code.transform.json"
 PARAMETERS = "shop-catalog-table.parameters"
 STORAGE = "shop-catalog-table.storageDescriptor"
-# What a Glue permission on the table must name.
+# Resources of a Glue permission on the table.
 GLUE = "arn:aws:glue:ap-northeast-1:123456789012"
 ENTRY = (f"{GLUE}:catalog", f"{GLUE}:database/shop_test", f"{GLUE}:table/shop_test/orders")
 

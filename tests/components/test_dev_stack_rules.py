@@ -1,11 +1,9 @@
-"""Rules over the whole graph of the example stack, for every node of it."""
+"""Rules over all resources of the example stack."""
 
 import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from streaming_etl.stack.recorder import Graph, Node
 from tests.components.pipelines import dev_stack
@@ -16,22 +14,24 @@ STAGES = {
     for stage in ("Source", "Lake", "Catalog", "Delivery", "Forwarder", "Query", "Monitoring")
 }
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
-PIPELINES = ("orders", "shipments")
+PIPELINES = {"orders", "shipments"}
+BLOCK_PUBLIC_ACCESS = dict.fromkeys(
+    ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
+)
+BUCKET_SETTINGS: dict[str, dict[str, Any]] = {
+    "BucketPublicAccessBlock": BLOCK_PUBLIC_ACCESS,
+    "BucketOwnershipControls": {"rule": {"objectOwnership": "BucketOwnerEnforced"}},
+    "BucketServerSideEncryptionConfiguration": {
+        "rules": [
+            {
+                "applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"},
+                "bucketKeyEnabled": False,
+            }
+        ]
+    },
+}
 
 GRAPH = dev_stack()
-# Threads register resources in any order, but the test runner wants the same one everywhere.
-NODES = sorted(GRAPH.nodes, key=lambda node: (node.name, node.type))
-
-
-def named(nodes: list[Node]) -> dict[str, Any]:
-    return {"argvalues": nodes, "ids": [f"{node.name}:{node.type}" for node in nodes]}
-
-
-def of(kind: str) -> dict[str, Any]:
-    return named([node for node in NODES if node.type.endswith(f":{kind}")])
-
-
-CUSTOM = named([node for node in NODES if node.custom])
 
 
 def pipeline_of(node: Node, graph: Graph = GRAPH) -> str:
@@ -45,6 +45,14 @@ def pipeline_of(node: Node, graph: Graph = GRAPH) -> str:
     return stage.parent
 
 
+def of_bucket(kind: str, bucket: Node) -> list[Node]:
+    return [node for node in GRAPH.of(kind) if node.inputs["bucket"] == physical(bucket)]
+
+
+def physical(node: Node) -> str:
+    return f"{node.name}-0000000"
+
+
 def statements(node: Node) -> Iterator[dict[str, Any]]:
     for key in ("policy", "assumeRolePolicy"):
         if key in node.inputs:
@@ -55,142 +63,108 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-@pytest.mark.parametrize("node", **CUSTOM)
-def test_a_resource_has_a_stage_for_its_parent(node: Node) -> None:
-    assert node.parent_type in STAGES
-    assert node.name.startswith(f"{pipeline_of(node)}-")
+def test_resources_belong_to_stages_and_stages_to_pipelines() -> None:
+    parents = {PIPELINE: {"pulumi:pulumi:Stack"}, **{stage: {PIPELINE} for stage in STAGES}}
+    wrong = [
+        node.name
+        for node in GRAPH.nodes
+        if node.parent_type not in (STAGES if node.custom else parents[node.type])
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("node", **named([node for node in NODES if not node.custom]))
-def test_a_stage_has_its_pipeline_for_a_parent_and_a_pipeline_the_stack(node: Node) -> None:
-    if node.type == PIPELINE:
-        assert node.parent_type == "pulumi:pulumi:Stack"
-    else:
-        assert node.type in STAGES
-        assert node.parent_type == PIPELINE
-        assert node.name.startswith(f"{node.parent}-")
+def test_names_begin_with_the_name_of_the_pipeline() -> None:
+    stages = [node for node in GRAPH.nodes if node.type in STAGES]
+    named = [(node, node.parent) for node in stages]
+    named += [(node, pipeline_of(node)) for node in GRAPH.custom]
+    assert [node.name for node, name in named if not node.name.startswith(f"{name}-")] == []
 
 
-@pytest.mark.parametrize("node", **CUSTOM)
-def test_what_takes_tags_carries_the_pipelines_name(node: Node) -> None:
-    taggable = "tags" in arguments_of(node.type)
-    wanted = {"streaming-etl:pipeline": pipeline_of(node)} if taggable else None
-    assert node.inputs.get("tags") == wanted
+def test_resources_with_tags_have_the_pipelines_name() -> None:
+    expected = {
+        node.name: {"streaming-etl:pipeline": pipeline_of(node)}
+        if "tags" in arguments_of(node.type)
+        else None
+        for node in GRAPH.custom
+    }
+    assert {node.name: node.inputs.get("tags") for node in GRAPH.custom} == expected
 
 
-def test_no_type_and_name_stand_twice() -> None:
-    names = Counter((node.type, node.name) for node in NODES)
+def test_type_and_name_are_unique() -> None:
+    names = Counter((node.type, node.name) for node in GRAPH.nodes)
     assert [name for name, count in names.items() if count > 1] == []
 
 
-@pytest.mark.parametrize("bucket", **of("Bucket"))
-@pytest.mark.parametrize(
-    ("kind", "closed"),
-    [
-        (
-            "BucketPublicAccessBlock",
-            {
-                "blockPublicAcls": True,
-                "blockPublicPolicy": True,
-                "ignorePublicAcls": True,
-                "restrictPublicBuckets": True,
-            },
-        ),
-        ("BucketOwnershipControls", {"rule": {"objectOwnership": "BucketOwnerEnforced"}}),
-        (
-            "BucketServerSideEncryptionConfiguration",
-            {
-                "rules": [
-                    {
-                        "applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"},
-                        "bucketKeyEnabled": False,
-                    }
-                ]
-            },
-        ),
-    ],
-)
-def test_a_bucket_is_closed(bucket: Node, kind: str, closed: dict[str, Any]) -> None:
-    physical = f"{bucket.name}-0000000"
-    found = [node.inputs for node in GRAPH.of(kind) if node.inputs["bucket"] == physical]
-    assert found == [{"bucket": physical, **closed}]
+def test_buckets_are_private_and_encrypted() -> None:
+    for bucket in GRAPH.of("Bucket"):
+        for kind, settings in BUCKET_SETTINGS.items():
+            [node] = of_bucket(kind, bucket)
+            assert node.inputs == {"bucket": physical(bucket), **settings}
 
 
-@pytest.mark.parametrize("bucket", **of("Bucket"))
-def test_a_bucket_takes_nothing_without_tls(bucket: Node) -> None:
-    physical = f"{bucket.name}-0000000"
-    [policy] = [node for node in GRAPH.of("BucketPolicy") if node.inputs["bucket"] == physical]
-    assert policy.policy()["Statement"] == [
-        {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [f"arn:aws:s3:::{physical}", f"arn:aws:s3:::{physical}/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+def test_buckets_reject_requests_without_tls() -> None:
+    for bucket in GRAPH.of("Bucket"):
+        [policy] = of_bucket("BucketPolicy", bucket)
+        arn = f"arn:aws:s3:::{physical(bucket)}"
+        assert policy.policy()["Statement"] == [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [arn, f"{arn}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ]
+
+
+def test_roles_trust_one_service_acting_for_this_account() -> None:
+    for role in GRAPH.of("Role"):
+        [trust] = role.policy("assumeRolePolicy")["Statement"]
+        assert set(trust) == {"Effect", "Principal", "Action", "Condition"}
+        assert list(trust["Principal"]) == ["Service"]
+        assert isinstance(trust["Principal"]["Service"], str)
+        assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+def test_every_role_has_policies_of_its_stage() -> None:
+    for role in GRAPH.of("Role"):
+        policies = [
+            node for node in GRAPH.of("RolePolicy") if node.inputs["role"] == physical(role)
+        ]
+        assert {node.parent for node in policies} == {role.parent}
+
+
+def test_only_the_list_of_streams_is_allowed_on_all_resources() -> None:
+    allowed = [
+        (node.name, as_list(statement["Action"]), as_list(statement.get("Resource", [])))
+        for node in GRAPH.nodes
+        for statement in statements(node)
+        if statement["Effect"] == "Allow"
+    ]
+    assert allowed
+    assert [name for name, actions, _ in allowed if "*" in "".join(actions)] == []
+    on_all = [actions for _, actions, resources in allowed if "*" in resources]
+    # ListStreams does not support resources.
+    assert [actions for actions in on_all if actions != ["dynamodb:ListStreams"]] == []
+
+
+def test_functions_write_to_log_groups_with_retention() -> None:
+    assert {group.inputs["retentionInDays"] for group in GRAPH.of("LogGroup")} == {30}
+    groups = {physical(group) for group in GRAPH.of("LogGroup")}
+    used = [function.inputs["loggingConfig"]["logGroup"] for function in GRAPH.of("Function")]
+    assert used
+    assert set(used) - groups == set()
+
+
+def test_no_resource_refers_to_another_pipeline() -> None:
+    # All names of these pipelines contain the pipeline's name, so every text has one.
+    references = {
+        node.name: {
+            name for name in PIPELINES if name in json.dumps([node.inputs, node.depends_on])
         }
-    ]
-
-
-@pytest.mark.parametrize("role", **of("Role"))
-def test_a_role_trusts_one_service_acting_for_this_account(role: Node) -> None:
-    [trust] = role.policy("assumeRolePolicy")["Statement"]
-    assert set(trust) == {"Effect", "Principal", "Action", "Condition"}
-    assert list(trust["Principal"]) == ["Service"]
-    assert isinstance(trust["Principal"]["Service"], str)
-    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-
-
-@pytest.mark.parametrize("role", **of("Role"))
-def test_a_role_has_policies_of_its_own(role: Node) -> None:
-    policies = [
-        node for node in GRAPH.of("RolePolicy") if node.inputs["role"] == f"{role.name}-0000000"
-    ]
-    assert policies
-    assert {node.parent for node in policies} == {role.parent}
-
-
-@pytest.mark.parametrize(
-    "node",
-    **named([node for node in NODES if {"policy", "assumeRolePolicy"} & node.inputs.keys()]),
-)
-def test_nothing_is_allowed_on_everything_but_the_listing_of_streams(node: Node) -> None:
-    for statement in statements(node):
-        if statement["Effect"] == "Allow":
-            actions = as_list(statement["Action"])
-            assert not [action for action in actions if "*" in action]
-            if "*" in as_list(statement.get("Resource", [])):
-                # ListStreams knows no resource.
-                assert actions == ["dynamodb:ListStreams"]
-
-
-@pytest.mark.parametrize("group", **of("LogGroup"))
-def test_a_log_group_has_an_end(group: Node) -> None:
-    assert group.inputs["retentionInDays"] == 30
-
-
-@pytest.mark.parametrize("function", **of("Function"))
-def test_a_function_writes_to_a_log_group_that_has_an_end(function: Node) -> None:
-    group = function.inputs["loggingConfig"]["logGroup"]
-    assert group in {f"{node.name}-0000000" for node in GRAPH.of("LogGroup")}
-
-
-@pytest.mark.parametrize("node", **CUSTOM)
-def test_a_resource_tells_nothing_of_the_other_pipeline(node: Node) -> None:
-    own = pipeline_of(node)
-    [other] = set(PIPELINES) - {own}
-    # Table, Glue names and every physical name of these pipelines hold the pipeline's own.
-    text = json.dumps([node.inputs, node.depends_on])
-    assert other not in text
-
-
-def test_the_search_for_the_other_pipeline_would_find_it() -> None:
-    # What tells not even its own pipeline's name could not give the other's away.
-    silent = [
-        node.name
-        for node in NODES
-        if node.custom and pipeline_of(node) not in json.dumps([node.inputs, node.depends_on])
-    ]
-    assert silent == []
+        for node in GRAPH.custom
+    }
+    assert references == {node.name: {pipeline_of(node)} for node in GRAPH.custom}
 
 
 def outputs_of(pipeline: str, crawler: str | None) -> dict[str, Any]:
@@ -220,11 +194,15 @@ def outputs_of(pipeline: str, crawler: str | None) -> dict[str, Any]:
         "crawler": crawler,
         "backfill_state_machine_arn": None,
         "backfill_location": None,
+        "region": "ap-northeast-1",
     }
 
 
-def test_the_stack_exports_every_output_of_every_table() -> None:
-    assert GRAPH.exports == {
+def test_the_stack_exports_every_output_of_every_pipeline() -> None:
+    exports = {name: dict(outputs) for name, outputs in GRAPH.exports.items()}
+    tables = {name: outputs.pop("settings")["table_name"] for name, outputs in exports.items()}
+    assert tables == {"orders": "orders", "shipments": "shipments"}
+    assert exports == {
         "orders": outputs_of("orders", "orders-catalog-crawler-0000000"),
         "shipments": outputs_of("shipments", None),
     }

@@ -1,4 +1,4 @@
-"""Names derived from any valid table and pipeline name are legal in AWS."""
+"""Names derived from valid table and pipeline names are legal."""
 
 import re
 
@@ -59,7 +59,7 @@ LONGEST = "a" * 35
 
 
 def illegal_names(graph: Graph) -> list[str]:
-    """Resources whose name AWS rejects; KeyError for a type without a known limit."""
+    """Resources whose name AWS rejects."""
     illegal = []
     for node in graph.custom:
         if "name" in node.inputs:

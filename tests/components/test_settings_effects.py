@@ -1,4 +1,4 @@
-"""Every setting changes exactly the inputs that it is about, and there is none without effect."""
+"""Every setting changes exactly its inputs."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -53,7 +53,7 @@ def nodes(graph: Graph) -> list[Any]:
 
 
 def message(plugin: Plugin, arguments: dict[str, Any], name: str = "shop") -> str:
-    """The error that the engine shows for an invalid pipeline, which creates no resource."""
+    """The error that the engine shows; no resource is created."""
     with pytest.raises(grpc.RpcError) as error:
         plugin.construct(name, arguments)
     assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT

@@ -1,4 +1,4 @@
-"""Problems of settings, transform modules and a stack's config, one for each rule."""
+"""Problems of settings, modules and stack configs, one for each rule."""
 
 import contextlib
 import tempfile
@@ -113,7 +113,7 @@ def module_errors() -> Iterator[Callable[[], object]]:
 
 
 def messages() -> dict[str, str]:
-    """Every rule with its first problem, and a reason for each invalid column type."""
+    """The first problem of every rule, and reasons of invalid column types."""
     texts: dict[str, str] = {}
     with (
         tempfile.TemporaryDirectory() as directory,

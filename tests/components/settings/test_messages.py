@@ -1,4 +1,4 @@
-"""Every rule has a message, and the golden file has an example of it."""
+"""Every rule has a message and an example in the golden file."""
 
 import ast
 

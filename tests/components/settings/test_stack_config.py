@@ -1,4 +1,4 @@
-"""Settings from a stack's config: defaults, paths and problems of all tables together."""
+"""Settings from a stack's config, with defaults, paths and all problems."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ TABLE: dict[str, Any] = {
 
 
 def settings(table: dict[str, Any], defaults: Any) -> StreamingEtlPipelineArgs:
-    """The settings of one table with these of its own and these defaults."""
+    """Settings of one table with defaults."""
     return settings_from_config({"shop": {**TABLE, **table}}, defaults)["shop"]
 
 
