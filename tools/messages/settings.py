@@ -3,12 +3,14 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from streaming_etl import ForwarderArgs, PartitionArgs, SettingsError, StreamingEtlPipelineArgs
+from streaming_etl.components.packaging.dependencies import Lock, Target, read_lock
 from streaming_etl.components.settings.pipeline import pipeline_name_problems
 from streaming_etl.components.settings.stack_config import read_stack, settings_from_config
 from streaming_etl.components.settings.validation import invalid, known_value, raise_if_any
@@ -112,6 +114,25 @@ def module_errors() -> Iterator[Callable[[], object]]:
     yield lambda: require_imports("imports.py", [])
 
 
+def package_errors() -> Iterator[Callable[[], object]]:
+    """Calls that raise the problems of lock files and of the packages in them."""
+    yield lambda: read_lock(Path("missing.txt"), "missing.txt")
+    for content in (b"\xff", b"# nothing\n", b"numpy>=2\n"):
+        path = f"lock{content[0]}.txt"
+        Path(path).write_bytes(content)
+        yield lambda path=path: read_lock(Path(path), path)
+    target = Target.lambda_("python3.13", "arm64").name
+    size = {"kind": "unzipped", "limit": 250_000_000, "size": 300_000_000}
+    for rule, details in {
+        "packages-not-installable": {"target": target, "reason": "no wheel"},
+        "packages-conflict": {"packages": ("a==1", "b==1"), "file": "shared.py"},
+        "package-reserved-file": {"package": "a==1", "file": "streaming_etl/x.py"},
+        "packages-too-large": {"target": target, "largest": ("a==1", "b==1"), **size},
+    }.items():
+        yield partial(raise_if_any, Lock("lock.txt", "").problem(rule, **details).problems)
+    yield lambda: raise_if_any([invalid("cache", "/cache", "not-writable", reason="read-only")])
+
+
 def messages() -> dict[str, str]:
     """The first problem of every rule, and reasons of invalid column types."""
     texts: dict[str, str] = {}
@@ -120,7 +141,7 @@ def messages() -> dict[str, str]:
         contextlib.chdir(directory),
         mock.patch("pulumi.get_stack", return_value="s" * 99),
     ):
-        for call in (*config_errors(), *pipeline_errors(), *module_errors()):
+        for call in (*config_errors(), *pipeline_errors(), *module_errors(), *package_errors()):
             try:
                 call()
             except SettingsError as error:
