@@ -134,7 +134,7 @@ def test_shows_values_as_athena_does(program: Program) -> None:
     )
     [_, _, *rows, _, _] = lines_of(run(path, "-", stdin='{"id": {"B": "AP8="}}').stdout)
     cells = [row.rpartition("  ")[0].strip().split(maxsplit=1) for row in rows]
-    assert {name: value for name, value in cells} == {
+    assert dict(cells) == {
         "at": "2026-11-23 09:30:00",
         "on": "2026-11-23",
         "n": "0.5",
