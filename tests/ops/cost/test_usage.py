@@ -1,6 +1,5 @@
 """Monthly usage, compared with counts computed by hand."""
 
-import re
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -8,12 +7,11 @@ from typing import Any
 import pytest
 
 from streaming_etl.handlers.wire.change_line import change_line
-from streaming_etl.ops.cost.assumptions import FORWARDER, SIZES, TRANSFORM, Assumptions, cpu_us
+from streaming_etl.ops.cost.assumptions import SIZES, Assumptions, cpu_us
 from streaming_etl.ops.cost.usage import rounded_up, runs_per_month, usage_of
 from streaming_etl.stack.errors import CommandError
 from tests.ops.cost.cases import FOUR_SHARDS, PLAIN, SECONDS, settings, traffic
 from tools.bench.events import SHAPES, stream_records
-from tools.project import ROOT
 
 DEFAULT = settings()
 
@@ -217,35 +215,9 @@ def test_rejects_an_invalid_cron_expression(fields: str) -> None:
     assert rejected.value.details == {"schedule": f"cron({fields})"}
 
 
-def test_cpu_times_are_those_of_the_performance_page() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text()
-    tables = dict(re.findall(r"### (.+)\n\n((?:\|.*\n)+)", page))
-    assert tuple(shape.image_bytes for shape in SHAPES) == SIZES
-
-    def column(table: str, index: int, *begins: str) -> tuple[float, ...]:
-        lines = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines()]
-        matches = [line for line in lines if tuple(line[: len(begins)]) == begins]
-        return tuple(float(line[index]) for line in matches)
-
-    transform = tables["Transform, changes as our forwarder sends them: CPU µs a change"]
-    assert {
-        ("csv", "aggregated"): column(transform, 5, "CSV", "packed"),
-        ("csv", "single"): column(transform, 5, "CSV", "one change"),
-        ("json", "aggregated"): column(transform, 5, "JSON lines", "packed"),
-        ("json", "single"): column(transform, 5, "JSON lines", "one change"),
-    } == TRANSFORM
-    forwarder = tables["Forwarder with boto3: CPU µs a change"]
-    names = [shape.name for shape in SHAPES]
-    measured = {
-        "single": tuple(column(forwarder, 2, name)[0] for name in names),
-        "aggregated": tuple(column(forwarder, 3, name)[0] for name in names),
-    }
-    assert measured == FORWARDER
-
-
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_the_assumed_size_of_a_change_is_that_of_the_forwarder(shape: Any) -> None:
-    records = list(islice(stream_records(shape), 400))
-    mean = sum(len(change_line(record, "on_remove")) for record in records) / len(records)
-
-    assert Assumptions().line_bytes == pytest.approx(mean - shape.image_bytes, abs=10)
+def test_assumed_sizes_are_those_of_the_benchmark_and_the_forwarder() -> None:
+    assert tuple(shape.image_bytes for shape in SHAPES.values()) == SIZES
+    for shape in SHAPES.values():
+        records = list(islice(stream_records(shape), 400))
+        mean = sum(len(change_line(record, "on_remove")) for record in records) / len(records)
+        assert Assumptions().line_bytes == pytest.approx(mean - shape.image_bytes, abs=10)
