@@ -233,6 +233,9 @@ def runs_per_month(schedule: str) -> float:
     Any year field counts as every year. Raises CommandError for an invalid expression.
     """
     fields = schedule.removeprefix("cron(").removesuffix(")").split()
+    if fields[4:5] == ["L"]:
+        # The last day of the week; aws-croniter finds no day.
+        fields[4] = "7"
     try:
         times = AwsCroniter(" ".join([*fields[:5], *("*" for _ in fields[5:])]))
         midnights = AwsCroniter(" ".join(["0 0", *fields[2:5], "*"]))

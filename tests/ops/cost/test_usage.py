@@ -197,6 +197,7 @@ def test_only_a_crawler_has_runs() -> None:
         ("cron(0 3 15W 3-5 ? *)", 3),
         ("cron(0 3 ? * 6#3 2027)", 12),
         ("cron(0 3 ? * FRIL *)", 12),
+        ("cron(0 3 ? * L *)", 52),
         ("cron(0 0 31 12 ? *)", 1),
     ],
 )
