@@ -21,7 +21,7 @@ from pulumi.runtime.proto import (
 
 from local.deploy.deploy import loop_of_this_thread
 from streaming_etl.stack.recorder import STACK, Graph, Recorder, RecordingMonitor, plain
-from tests.components.pipelines import Tables
+from tests.support.pipelines import Tables
 from tools.project import ROOT
 
 PROJECT = "streaming-etl"

@@ -25,9 +25,9 @@ from streaming_etl import (
 )
 from streaming_etl.components.settings.validation import Problem, invalid
 from streaming_etl.stack.recorder import UNKNOWN, Graph, archive_files, build
-from tests.components.pipelines import TYPED, existing_table
 from tests.package.engine import Plugin, output, running_plugin
 from tests.package.test_schema import VERSION
+from tests.support.pipelines import TYPED, existing_table
 from tests.support.problems import problems_of
 
 GIVEN = {"tableName": "orders", "transformModule": "transforms/x.py", "partitions": {}}

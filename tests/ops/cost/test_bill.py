@@ -10,8 +10,8 @@ from streaming_etl.ops.cost.bill import Bill, bill_of
 from streaming_etl.ops.cost.prices import read_prices
 from streaming_etl.ops.cost.usage import Traffic
 from streaming_etl.stack.config import read_config
-from tests.components.pipelines import dev_stack
 from tests.ops.cost.cases import PLAIN, settings, traffic
+from tests.support.pipelines import dev_stack
 from tools.project import ROOT
 
 VIRGINIA = read_prices("us-east-1")

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streaming_etl.ops.__main__ import commands, main
-from tests.components.pipelines import ROOT
 from tests.ops.transform_test.conftest import Program
+from tests.support.pipelines import ROOT
 
 ONE_OF_EACH = """
 COLUMNS = {"id": "string", "total": "decimal(10,2)", "gone": "int"}

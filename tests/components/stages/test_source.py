@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from streaming_etl import ForwarderArgs, SourceArgs
-from tests.components.pipelines import Pipelines, existing_table
+from tests.support.pipelines import Pipelines, existing_table
 from tests.support.problems import places
 
 EXISTING = SourceArgs(use_existing=True)
