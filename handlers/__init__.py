@@ -1,1 +1,1 @@
-"""What runs in Lambda: the forwarder (stream to Firehose) and the transform (change to rows)."""
+"""Code that runs in Lambda: forwarder, transform and backfill."""

@@ -1,4 +1,4 @@
-"""Large tables: the items in a file of the table's export, as changes of kind SNAPSHOT."""
+"""Backfill function: items of an export file as SNAPSHOT changes."""
 
 import json
 import os
@@ -16,7 +16,12 @@ from botocore.config import Config
 from pybase64 import b64encode_as_string
 
 from streaming_etl.handlers.export.file_reader import export_file
-from streaming_etl.handlers.export.progress import FileForwarder, Progress, Refused, read_batches
+from streaming_etl.handlers.export.progress import (
+    FileForwarder,
+    InvalidLine,
+    Progress,
+    read_batches,
+)
 from streaming_etl.handlers.firehose.put_records import (
     MAX_CALL_BYTES,
     deadline_of,
@@ -28,42 +33,44 @@ from streaming_etl.handlers.structured_log import log
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
 from streaming_etl.handlers.wire.snapshot import snapshot_record
 
-# A call that begins before the deadline ends before it, too.
+# A batch has what the rate allows in this time, so a call that begins before the deadline also
+# ends before it.
 BATCH_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the function's environment says."""
+    """Settings from the function's environment."""
 
     stream: str
     """The delivery stream."""
     max_changes: int
-    """What goes into one Firehose record, as the forwarder packs."""
+    """Changes in one Firehose record, as in the forwarder."""
     max_bytes: int
+    """Bytes of one Firehose record."""
     key_names: Sequence[str]
     """The table's key attributes."""
     kib_per_second: float
-    """This file's share of what may be put."""
+    """This file's part of the backfill's rate."""
     errors_path: str
-    """The key prefix of lines that cannot go on."""
+    """The key prefix of dead-lettered lines."""
 
 
 class NoProgressError(Exception):
-    """Nothing went on in a whole invocation: Step Functions tries again, and counts."""
+    """The invocation forwarded nothing; Step Functions counts and retries it."""
 
 
 def to_change(content: bytes, key_names: Sequence[str], taken_at_ms: int) -> bytes:
-    """A line of the export as the forwarder would send its item.
+    """Encode an export line's item like the forwarder encodes a change.
 
-    Raises ChangeTooLargeError, or any error for a line that tells no item.
+    Raises ChangeTooLargeError, or any other error for a line without an item.
     """
     item = orjson.loads(content)["Item"]
     return change_line(snapshot_record(item, key_names, taken_at_ms))
 
 
-def error_lines(refused: Sequence[Refused], now_ms: int) -> bytes:
-    """The refused lines, whole, in the form in which Firehose keeps what it refuses.
+def error_records(invalid: Sequence[InvalidLine], now_ms: int) -> bytes:
+    """Encode invalid lines, complete, in the form of Firehose's error records.
 
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
     """
@@ -73,17 +80,17 @@ def error_lines(refused: Sequence[Refused], now_ms: int) -> bytes:
                 "attemptsMade": 1,
                 "arrivalTimestamp": now_ms,
                 "errorCode": each.code,
-                "errorMessage": f"{each.error} at line {each.line} of the export's file",
+                "errorMessage": f"{each.error} at line {each.line} of the export file",
                 "attemptEndingTimestamp": now_ms,
                 "rawData": b64encode_as_string(each.content),
             },
             option=orjson.OPT_APPEND_NEWLINE,
         )
-        for each in refused
+        for each in invalid
     )
 
 
-def pass_file(
+def forward_file(
     state: dict[str, Any],
     settings: Settings,
     bucket_client: Any,
@@ -93,46 +100,47 @@ def pass_file(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
-    """Pass a file on from where `state` stands, until it ends or time does.
+    """Forward the rest of an export file, until the deadline.
 
-    state: `bucket`, `key`, `export_time` (ISO 8601, from DescribeExport) and what Progress holds.
-    Returns it with how far the file is passed on, and whether that is `done`.
-    What gets further returns, whatever stops it; what does not raises. So the state machine's loop
-    ends, and a retry begins where the last success ended.
+    state: `bucket`, `key`, `export_time` (ISO 8601, from DescribeExport) and Progress's fields.
+    Returns the state with the new progress, and with `done` at the end of the file.
+    An invocation with progress returns, whatever stops it; one without raises. So the state
+    machine's loop ends, and a retry begins after the last progress.
     """
     if not settings.key_names:
-        raise ValueError("KEY_NAMES is empty: all items would be one")
+        raise ValueError("KEY_NAMES is empty: all items would have the same key")
     start = Progress(*(state[name] for name in Progress.__dataclass_fields__))
     taken_at = datetime.fromisoformat(state["export_time"])
     limiter = RateLimiter(settings.kib_per_second * 1024, clock=clock, sleep=sleep)
     put = partial(put_records, firehose_client, settings.stream, deadline=deadline)
-    passage = FileForwarder(
+    forwarder = FileForwarder(
         start,
         max_changes=settings.max_changes,
         max_bytes=settings.max_bytes,
         put=partial(put, clock=clock, sleep=sleep),
         dead_letter=partial(dead_letter, bucket_client, settings.errors_path, state, taken_at),
-        turn=partial(limiter.take, deadline=deadline),
+        wait_for_capacity=partial(limiter.take, deadline=deadline),
     )
     taken_at_ms = int(taken_at.timestamp() * 1000)
     to_line = partial(to_change, key_names=settings.key_names, taken_at_ms=taken_at_ms)
     done, error = False, None
     try:
         file = export_file(bucket_client, state["bucket"], state["key"])
-        done = passage.run(read_batches(file, start, to_line, batch_bytes(settings.kib_per_second)))
+        max_bytes = batch_bytes(settings.kib_per_second)
+        done = forwarder.run(read_batches(file, start, to_line, max_bytes))
     except Exception as failure:
-        if passage.reached == start:
+        if forwarder.progress == start:
             raise
         error = type(failure).__name__
-    reached = asdict(passage.reached)
-    log("ERROR" if error else "INFO", "backfilled", done=done, error=error, **reached)
-    if not done and passage.reached == start:
-        raise NoProgressError("Firehose took nothing, or the time was up before anything went")
-    return {**state, **reached, "done": done}
+    progress = asdict(forwarder.progress)
+    log("ERROR" if error else "INFO", "export file forwarded", done=done, error=error, **progress)
+    if not done and forwarder.progress == start:
+        raise NoProgressError("Firehose accepted no record before the deadline")
+    return {**state, **progress, "done": done}
 
 
 def batch_bytes(kib_per_second: float) -> int:
-    """Return how much of a file is put at a time, at most what the rate allows in BATCH_SECONDS."""
+    """Return the bytes of a batch: what BATCH_SECONDS and one call allow."""
     return min(MAX_CALL_BYTES, int(kib_per_second * 1024 * BATCH_SECONDS))
 
 
@@ -141,38 +149,32 @@ def dead_letter(
     errors_path: str,
     state: dict[str, Any],
     taken_at: datetime,
-    refused: Sequence[Refused],
+    invalid: Sequence[InvalidLine],
 ) -> None:
-    """Write them below the error prefix, by the file's name and the first one's line.
+    """Write invalid lines to the error prefix.
 
-    The same lines again have the same key.
+    A retry writes the same lines under the same key.
     """
     file = PurePosixPath(state["key"]).name.partition(".")[0]
     client.put_object(
         Bucket=state["bucket"],
-        Key=f"{errors_path}{taken_at:%Y/%m/%d}/{file}-{refused[0].line}.json",
-        Body=error_lines(refused, time.time_ns() // 1_000_000),
+        Key=f"{errors_path}{taken_at:%Y/%m/%d}/{file}-{invalid[0].line}.json",
+        Body=error_records(invalid, time.time_ns() // 1_000_000),
     )
-    for each in refused:
-        log(
-            "ERROR",
-            "item dead-lettered",
-            file=file,
-            line=each.line,
-            code=each.code,
-            error=each.error,
-        )
+    for each in invalid:
+        fields = {"line": each.line, "code": each.code, "error": each.error}
+        log("ERROR", "item dead-lettered", file=file, **fields)
 
 
 @cache
 def s3() -> Any:
-    """The container's S3 client."""
+    """Return the container's S3 client."""
     config = Config(connect_timeout=2, read_timeout=20, retries={"mode": "standard"})
     return boto3.client("s3", config=config)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Step Functions' entry: environment and clients around `pass_file`."""
+    """Forward the file of a Step Functions event."""
     settings = Settings(
         stream=os.environ["DELIVERY_STREAM"],
         max_changes=int(os.environ["MAX_CHANGES_PER_RECORD"]),
@@ -181,4 +183,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         kib_per_second=float(os.environ["KIB_PER_SECOND"]),
         errors_path=os.environ["ERRORS_PATH"],
     )
-    return pass_file(event, settings, s3(), firehose(), deadline_of(context))
+    return forward_file(event, settings, s3(), firehose(), deadline_of(context))

@@ -1,4 +1,4 @@
-"""Stage 1: the changes of a stream batch, packed into records for the Firehose stream."""
+"""Forwarder function: the changes of a stream batch as aggregated Firehose records."""
 
 import os
 from collections.abc import Callable, Collection
@@ -16,18 +16,18 @@ from streaming_etl.handlers.wire.change_line import (
 
 
 class BisectBatchError(Exception):
-    """The batch begins with a change that cannot go on, and has others behind it."""
+    """Lambda must bisect the batch: its first change can never be forwarded."""
 
 
 class Packing(NamedTuple):
-    """What goes into one Firehose record, which is billed by 5 KB begun."""
+    """Content of one Firehose record; Firehose bills every 5 KB, rounded up."""
 
     max_changes: int
-    """1 sends every change in a record of its own."""
+    """1 sends every change as a single-change record."""
     max_bytes: int
-    """A larger change is a record alone."""
+    """A larger change is a single-change record."""
     old_image: str
-    """Whose old image travels: a key of `line.OLD_IMAGE_KINDS`."""
+    """The changes that carry the old image: a key of OLD_IMAGE_KINDS."""
 
 
 def forward(
@@ -36,43 +36,43 @@ def forward(
     packing: Packing,
     put: Callable[[list[bytes]], list[int]],
 ) -> dict[str, Any]:
-    """Send the stream records whose event is wanted; tell Lambda the first that did not go.
+    """Forward matching records; report the first failure to Lambda.
 
-    `put` takes Firehose records and returns the indexes of those it could not put. Lambda sends
-    again everything from the one failure reported, so naming more would add nothing.
-    BisectBatchError asks it to halve the batch: reported as the first of many, a change that can
-    never go on would take the others along to the failed batches.
+    put: sends Firehose records and returns the indexes of those that it did not accept.
+    Lambda sends all records from the first reported failure again, so one failure is enough.
+    Raises BisectBatchError when the first of several changes can never be forwarded: reported as
+    a failure, it would take the other changes to the failed batches.
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
     """
-    wanted = [record for record in records if record["eventName"] in event_names]
-    lines = _lines(wanted, packing.old_image)
-    if wanted and not lines and wanted[0] is records[0] and len(records) > 1:
-        raise BisectBatchError("halved, the batch loses its first change alone")
+    matching = [record for record in records if record["eventName"] in event_names]
+    lines = _lines(matching, packing.old_image)
+    if matching and not lines and matching[0] is records[0] and len(records) > 1:
+        raise BisectBatchError("the first change of the batch can never be forwarded")
     packs = list(groups(lines, packing.max_changes, packing.max_bytes))
-    unsent = put([b"".join(lines[pack.start : pack.stop]) for pack in packs])
-    first = min((packs[index].start for index in unsent), default=len(lines))
-    sent = len(lines) - sum(len(packs[index]) for index in unsent)
+    failed = put([b"".join(lines[pack.start : pack.stop]) for pack in packs])
+    first = min((packs[index].start for index in failed), default=len(lines))
+    forwarded = len(lines) - sum(len(packs[index]) for index in failed)
     log(
         "INFO",
         "forwarded",
-        records=len(packs) - len(unsent),
+        records=len(packs) - len(failed),
         changes=len(records),
-        filtered=len(records) - len(wanted),
-        failed=len(wanted) - sent,
+        filtered=len(records) - len(matching),
+        failed=len(matching) - forwarded,
     )
-    if first == len(wanted):
+    if first == len(matching):
         return {"batchItemFailures": []}
-    return {"batchItemFailures": [{"itemIdentifier": _sequence_number(wanted[first])}]}
+    return {"batchItemFailures": [{"itemIdentifier": _sequence_number(matching[first])}]}
 
 
 def _lines(records: list[dict[str, Any]], old_image: str) -> list[bytes]:
-    """A line for each record, up to the first that cannot be one."""
+    """Return a line per record, up to the first that fails."""
     lines: list[bytes] = []
     for record in records:
         try:
             lines.append(change_line(record, old_image))
         except Exception as error:
-            # It stops the batch here; what follows comes again, in a batch that begins with it.
+            # Lambda sends this change and those after it again, in a batch that begins with it.
             large = isinstance(error, ChangeTooLargeError)
             log(
                 "ERROR",
@@ -91,7 +91,7 @@ def _sequence_number(record: dict[str, Any]) -> str:
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The event source mapping's entry: environment and client around `forward`."""
+    """Forward the batch of an event source mapping."""
     packing = Packing(
         max_changes=int(os.environ["MAX_CHANGES_PER_RECORD"]),
         max_bytes=min(int(os.environ["MAX_RECORD_KIB"]) * 1024, MAX_RECORD_BYTES),

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 
 
 class RateLimiter:
-    """Budget of units per second; unused time is not saved up. Threads may share it."""
+    """Budget of units per second, which threads may share.
+
+    Unused time is not saved up.
+    """
 
     def __init__(
         self,
@@ -38,7 +41,7 @@ class RateLimiter:
         return True
 
     def correct(self, units: float) -> None:
-        """Take more units, or return some, once the cost of a request is known."""
+        """Take more units, or return some, once the cost is known."""
         with self._lock:
             self._free_at += units / self._units_per_second
 

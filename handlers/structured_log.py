@@ -1,4 +1,4 @@
-"""Log lines as JSON objects: counts, ids and error types, never the content of a change."""
+"""Log lines as JSON objects, without the content of changes."""
 
 import json
 import time
@@ -8,12 +8,12 @@ METRIC_NAMESPACE = "StreamingEtl"
 
 
 def log(level: str, message: str, **fields: Any) -> None:
-    """Print one line; `message` is fixed text that metric filters match, the rest are fields."""
+    """Print one line; `message` is constant text, which metric filters match."""
     print(json.dumps({"level": level, "message": message, **fields}))
 
 
 def count(message: str, function_name: str, **metrics: int) -> None:
-    """Print one line that CloudWatch turns into counts of the function, summed per minute.
+    """Print one line that CloudWatch also counts as metrics of the function.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     """

@@ -1,4 +1,4 @@
-"""The transform's side of the wire: lines as changes, decoded no further than `transform` asks."""
+"""Firehose records as changes, decoded only as far as `transform` uses them."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -13,10 +13,11 @@ from streaming_etl.handlers.change.change import Change, Item
 from streaming_etl.handlers.change.lazy_item import LazyItem
 from streaming_etl.handlers.wire.attributes import Attribute, Attributes, plain_item
 
-# With more names than these it is cheaper to decode all there are.
-_MOST_NAMES = 64
+# With more names than these, decoding all attributes is faster.
+_MAX_NAMES = 64
 
-_PART_BYTES = 20_480
+# Of lines that are decoded together, small enough for the processor's cache.
+_CHUNK_BYTES = 20_480
 
 _COMPRESSED = b'{"gzip"'
 
@@ -35,7 +36,7 @@ class _Compressed(msgspec.Struct):
 
 
 def _record_decoder(image: Any) -> "msgspec.json.Decoder[Any]":
-    """Decodes a stream record, its new image as `image`, the old one not yet."""
+    """Build a decoder of stream records; image: the type of NewImage."""
     stream: list[Any] = [
         ("SequenceNumber", str),
         ("Keys", Attributes),
@@ -53,114 +54,119 @@ def _record_decoder(image: Any) -> "msgspec.json.Decoder[Any]":
 
 
 def _some_attributes(names: Iterable[str]) -> Any:
-    """The type of an image of which only these attributes are decoded, where it has them."""
-    kinds: Any = dict.fromkeys(names, Attribute)
-    return TypedDict("image", kinds, total=False)  # type: ignore[operator]
+    """Return the type of an image with only these attributes."""
+    types: Any = dict.fromkeys(names, Attribute)
+    return TypedDict("image", types, total=False)  # type: ignore[operator]
 
 
-_compressed = msgspec.json.Decoder(_Compressed).decode
-_documents = msgspec.json.Decoder(msgspec.Raw).decode_lines
-_whole_image = msgspec.json.Decoder(Attributes).decode
-_whole_record = _record_decoder(Attributes).decode
+_decode_compressed = msgspec.json.Decoder(_Compressed).decode
+_split_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
+_decode_entire_image = msgspec.json.Decoder(Attributes).decode
+_decode_entire_record = _record_decoder(Attributes).decode
 
 
 @lru_cache(maxsize=4096)
-def _moment(seconds: float) -> datetime:
+def _time(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
 class RecordReader:
-    """Reads Firehose records, and learns what `transform` asks of an image: only that is decoded.
+    """Reads Firehose records, and notes which attributes `transform` uses.
 
-    With `lazy` False every image is whole, and a plain dict.
+    Later records are decoded to these attributes only; the others are decoded on first access.
     """
 
     def __init__(self, *, lazy: bool = True) -> None:
-        self.asked: set[str] = set()
-        """The attributes that were asked for so far."""
-        self.asked_all = not lazy
-        """Whether the whole of an image was asked for."""
-        self._view = Decoder(self)
+        """Start without requested attributes; lazy=False decodes entire items."""
+        self.requested_attributes: set[str] = set()
+        self.whole_item_requested = not lazy
+        self._decoder = Decoder(self)
 
     def read(self, content: bytes) -> "list[Chunk]":
-        """The changes of one record, one to a line, in order; blank lines do not count."""
-        view = self._view
-        if len(self.asked) > len(view.known) or self.asked_all is not view.whole:
-            view = self._view = Decoder(self)
-        if len(content) <= _PART_BYTES:
-            return [Chunk(view, content)]
-        return [Chunk(view, part) for part in _cut(content)]
+        """Return a record's lines in order, without blank lines, as chunks."""
+        decoder = self._decoder
+        if (
+            len(self.requested_attributes) > len(decoder.names)
+            or self.whole_item_requested is not decoder.entire
+        ):
+            decoder = self._decoder = Decoder(self)
+        if len(content) <= _CHUNK_BYTES:
+            return [Chunk(decoder, content)]
+        return [Chunk(decoder, lines) for lines in _cut(content)]
 
 
 class Decoder:
-    """Decodes changes by what was known when it was made; images come back to it for the rest."""
+    """Decodes the attributes requested so far; items request the others."""
 
     def __init__(self, reader: RecordReader) -> None:
         self._reader = reader
-        self.known = frozenset(reader.asked)
-        reader.asked_all |= len(self.known) > _MOST_NAMES
-        self.whole = reader.asked_all
-        kind = Attributes if self.whole else _some_attributes(self.known)
-        self.records = _record_decoder(kind)
-        self.image = msgspec.json.Decoder(kind).decode
+        self.names = frozenset(reader.requested_attributes)
+        reader.whole_item_requested |= len(self.names) > _MAX_NAMES
+        self.entire = reader.whole_item_requested
+        image = Attributes if self.entire else _some_attributes(self.names)
+        self.records = _record_decoder(image)
+        self.image = msgspec.json.Decoder(image).decode
 
-    def asked(self, name: object) -> bool:
-        """Learn the name; one that was known at decoding stands in no rest either."""
-        if name in self.known or not isinstance(name, str):
+    def request(self, name: object) -> bool:
+        """Note a requested attribute; return False if it was decoded before.
+
+        Also False for a name that is not a string.
+        """
+        if name in self.names or not isinstance(name, str):
             return False
         if name.isascii():
-            self._reader.asked.add(name)
+            self._reader.requested_attributes.add(name)
         else:
             # msgspec 0.22 finds no field of a TypedDict by a name beyond ASCII.
-            self._reader.asked_all = True
+            self._reader.whole_item_requested = True
         return True
 
-    def asked_all(self) -> None:
-        """Learn that images are wanted whole."""
-        self._reader.asked_all = True
+    def request_all(self) -> None:
+        """Note that entire items are requested."""
+        self._reader.whole_item_requested = True
 
-    def item(self, at: "msgspec.Raw | tuple[Chunk, int]") -> Item:
-        """The whole item: the old image that `at` is, or the new one in a line of a part."""
-        if isinstance(at, msgspec.Raw):
-            return plain_item(_whole_image(at))
-        part, index = at
-        return plain_item(_whole_record(_plain(part.lines[index])).dynamodb.NewImage)
+    def item(self, location: "msgspec.Raw | tuple[Chunk, int]") -> Item:
+        """Decode an entire image: an encoded one, or a line's new image."""
+        if isinstance(location, msgspec.Raw):
+            return plain_item(_decode_entire_image(location))
+        chunk, index = location
+        line = _decompressed(chunk.lines[index])
+        return plain_item(_decode_entire_record(line).dynamodb.NewImage)
 
 
 class Chunk:
-    """Whole lines of a record, so few that what is decoded of them stays in the cache."""
+    """Complete lines of a record, decoded together; decodes their changes."""
 
-    def __init__(self, view: Decoder, content: bytes) -> None:
-        self._view = view
+    def __init__(self, decoder: Decoder, content: bytes) -> None:
+        self._decoder = decoder
         self._content = content
-        self._by_line = False
-        """Whether something in it is no change."""
+        self._has_invalid_lines = False
 
     def records(self) -> list[Any]:
-        """A stream record for each line, or the error that decoding met; see `change`."""
+        """Return a stream record, or a decoding error, for each line."""
         try:
-            records: list[Any] = self._view.records.decode_lines(self._content)
+            records: list[Any] = self._decoder.records.decode_lines(self._content)
         except Exception:
-            # Line by line, so that a bad one costs no other.
-            self._by_line = True
+            # One by one, so that an invalid line does not fail the others.
+            self._has_invalid_lines = True
             return [self._record(line) for line in self.lines]
         return records
 
     def _record(self, line: bytes) -> Any:
         try:
-            return self._view.records.decode(_plain(line))
+            return self._decoder.records.decode(_decompressed(line))
         except Exception as error:
             return error
 
     @cached_property
     def lines(self) -> list[bytes]:
-        """Each change as it came, without its line break; for after `records`."""
-        if self._by_line:
+        """The lines as received, without line breaks; available after `records`."""
+        if self._has_invalid_lines:
             return [line for line in self._content.split(b"\n") if line.strip()]
-        return list(map(bytes, _documents(self._content)))
+        return list(map(bytes, _split_lines(self._content)))
 
     def change(self, record: Any, index: int) -> Change:
-        """The change of the record at `index`; raises the error that stands in its place."""
+        """Return the change of `record`; raise it if it is an error."""
         if isinstance(record, Exception):
             raise record
         sequence_number = record.dynamodb.SequenceNumber
@@ -173,49 +179,46 @@ class Chunk:
         attributes = record.dynamodb.NewImage
         if attributes is None:
             return None
-        item = plain_item(attributes)
-        return item if self._view.whole else self._image(item, record, (self, index))
+        item, decoder = plain_item(attributes), self._decoder
+        if decoder.entire:
+            return item
+        return LazyItem(item or self.keys(record), decoder, (self, index))
 
     def old(self, record: Any) -> Optional[Item]:
-        raw, view = record.dynamodb.OldImage, self._view
-        if not raw:
+        image, decoder = record.dynamodb.OldImage, self._decoder
+        if not image:
             return None
         if record.dynamodb.NewImage is not None:
-            # Few ask for it beside the new one, so nothing is learned.
-            return plain_item(_whole_image(raw))
-        item = plain_item(view.image(raw))
-        return item if view.whole else self._image(item, record, raw)
-
-    def _image(self, item: Item, record: Any, at: Any) -> Item:
-        # Never empty: Python's own json asks an empty dict for nothing more.
-        image = LazyItem(item or self.keys(record))
-        # Not through an `__init__`, whose call would cost as much as all the rest of this.
-        image._view, image._at = self._view, at
-        return image
+            # Few modules use both images, so the names are not noted.
+            return plain_item(_decode_entire_image(image))
+        item = plain_item(decoder.image(image))
+        if decoder.entire:
+            return item
+        return LazyItem(item or self.keys(record), decoder, image)
 
     def changed_at(self, record: Any) -> datetime:
-        return _moment(record.dynamodb.ApproximateCreationDateTime)
+        return _time(record.dynamodb.ApproximateCreationDateTime)
 
     def is_ttl_delete(self, record: Any) -> bool:
         return bool(record.userIdentity == _TTL_IDENTITY)
 
 
-def lines_of(parts: Iterable[Chunk]) -> list[bytes]:
-    """Each change of a record as it came."""
-    return [line for part in parts for line in part.lines]
+def lines_of(chunks: Iterable[Chunk]) -> list[bytes]:
+    """Return the lines of a record as received."""
+    return [line for chunk in chunks for line in chunk.lines]
 
 
 def _cut(content: bytes) -> list[bytes]:
-    """The content in parts of whole lines, so small that what is decoded stays in the cache."""
+    """Cut the content into complete lines of about _CHUNK_BYTES."""
     parts, start = [], 0
-    while end := content.find(b"\n", start + _PART_BYTES) + 1:
+    while end := content.find(b"\n", start + _CHUNK_BYTES) + 1:
         parts.append(content[start:end])
         start = end
     return [*parts, content[start:]]
 
 
-def _plain(line: bytes) -> bytes:
-    """The line, or what it holds gzip-compressed."""
+def _decompressed(line: bytes) -> bytes:
+    """Return the line, decompressed if it is compressed."""
     if not line.startswith(_COMPRESSED):
         return line
-    return decompress(b64decode(_compressed(line).gzip, validate=True))
+    return decompress(b64decode(_decode_compressed(line).gzip, validate=True))

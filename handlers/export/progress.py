@@ -1,4 +1,4 @@
-"""Large tables: how a file of the export is read in batches, and how far it has been passed on."""
+"""Batches of an export file, and how far the file is forwarded."""
 
 import io
 from collections.abc import Callable, Iterable, Iterator
@@ -10,55 +10,58 @@ from streaming_etl.handlers.wire.change_line import ChangeTooLargeError
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a file has been passed on: what one invocation hands to the next."""
+    """Part of a file that is done."""
 
     offset: int
-    """Bytes of the file, decompressed, that are dealt with."""
+    """Bytes of the decompressed file."""
     line: int
-    """Lines of it."""
+    """Lines of the file."""
     changes: int
-    """Items of it that Firehose has taken."""
+    """Items that Firehose accepted."""
     dead_lettered: int
-    """Lines of it that lie in the error prefix."""
+    """Lines that are in the error prefix."""
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A line of the file that cannot go on."""
+class InvalidLine:
+    """Line of the file that cannot be forwarded."""
 
     line: int
     content: bytes
     code: str
     error: str
+    """The type of the error, as its text may quote the item."""
 
 
 @dataclass
 class Batch:
-    """Lines of the file that are dealt with together."""
+    """Consecutive lines of the file."""
 
     offset: int
-    """Where in the file the batch ends, in bytes."""
+    """The position in the file after the batch, in bytes."""
     line: int
     """The same in lines."""
     changes: list[bytes] = field(default_factory=list)
-    """The lines that go on, each with its line break."""
+    """The lines to forward, each with its line break."""
     ends: list[tuple[int, int]] = field(default_factory=list)
-    """Where in the file each of them ends: offset and line."""
-    refused: list[Refused] = field(default_factory=list)
+    """The position after each of `changes`: offset and line."""
+    invalid: list[InvalidLine] = field(default_factory=list)
     size: int = 0
 
-    def reached(self, before: Progress, count: int) -> Progress:
-        """How far the file is passed on once the first `count` changes, at least one, have gone."""
-        whole = count == len(self.changes)
-        offset, line = (self.offset, self.line) if whole else self.ends[count - 1]
-        refused = sum(each.line <= line for each in self.refused)
-        return Progress(offset, line, before.changes + count, before.dead_lettered + refused)
+    def progress(self, before: Progress, count: int) -> Progress:
+        """Return the progress after `count` changes, at least one or all."""
+        if count == len(self.changes):
+            offset, line = self.offset, self.line
+        else:
+            offset, line = self.ends[count - 1]
+        invalid = sum(each.line <= line for each in self.invalid)
+        return Progress(offset, line, before.changes + count, before.dead_lettered + invalid)
 
 
 def read_batches(
     file: io.BufferedIOBase, start: Progress, to_change: Callable[[bytes], bytes], max_bytes: int
 ) -> Iterator[Batch]:
-    """The file's lines from `start` on; a batch ends once it has `max_bytes`."""
+    """Read the file from `start` on, in batches of about `max_bytes`."""
     file.seek(start.offset)
     batch = Batch(start.offset, start.line)
     for content in file:
@@ -70,9 +73,8 @@ def read_batches(
             change = to_change(content)
         except Exception as error:
             code = "ItemTooLarge" if isinstance(error, ChangeTooLargeError) else "LineUnreadable"
-            # The error's type, not its text, which may quote the item.
-            refused = Refused(batch.line, content, f"Backfill.{code}", type(error).__name__)
-            batch.refused.append(refused)
+            invalid = InvalidLine(batch.line, content, f"Backfill.{code}", type(error).__name__)
+            batch.invalid.append(invalid)
             batch.size += len(content)
         else:
             batch.changes.append(change)
@@ -86,40 +88,43 @@ def read_batches(
 
 
 class FileForwarder:
-    """Passes a file's batches on; `reached` tells how far, after an error too.
-
-    max_changes, max_bytes: what goes into one Firehose record, as the forwarder packs.
-    put: takes Firehose records and returns the indexes of those that it could not put.
-    dead_letter: stores the batch's refused lines.
-    turn: waits until so many bytes may go; False when that is too late.
-    """
+    """Forwards a file's batches; `progress` is current after an error too."""
 
     def __init__(
         self,
-        reached: Progress,
+        progress: Progress,
         *,
         max_changes: int,
         max_bytes: int,
         put: Callable[[list[bytes]], list[int]],
-        dead_letter: Callable[[list[Refused]], None],
-        turn: Callable[[int], bool],
+        dead_letter: Callable[[list[InvalidLine]], None],
+        wait_for_capacity: Callable[[int], bool],
     ) -> None:
-        self.reached = reached
+        """Begin at `progress`.
+
+        max_changes, max_bytes: content of one Firehose record.
+        put: sends Firehose records and returns the indexes of those that it did not accept.
+        dead_letter: stores a batch's invalid lines.
+        wait_for_capacity: waits until the rate allows so many bytes; False if the deadline is
+        earlier.
+        """
+        self.progress = progress
         self._max_changes, self._max_bytes = max_changes, max_bytes
-        self._put, self._dead_letter, self._turn = put, dead_letter, turn
+        self._put, self._dead_letter = put, dead_letter
+        self._wait_for_capacity = wait_for_capacity
 
     def run(self, batches: Iterable[Batch]) -> bool:
-        """Whether all of them have gone; not when time is up, or Firehose takes no more."""
+        """Forward the batches; return whether all of them are forwarded."""
         for batch in batches:
-            if not self._turn(batch.size):
+            if not self._wait_for_capacity(batch.size):
                 return False
-            if batch.refused:
-                self._dead_letter(batch.refused)
+            if batch.invalid:
+                self._dead_letter(batch.invalid)
             packs = list(groups(batch.changes, self._max_changes, self._max_bytes))
-            unsent = self._put([b"".join(batch.changes[pack.start : pack.stop]) for pack in packs])
-            count = packs[min(unsent)].start if unsent else len(batch.changes)
-            if count or not unsent:
-                self.reached = batch.reached(self.reached, count)
-            if unsent:
+            failed = self._put([b"".join(batch.changes[pack.start : pack.stop]) for pack in packs])
+            count = packs[min(failed)].start if failed else len(batch.changes)
+            if count or not failed:
+                self.progress = batch.progress(self.progress, count)
+            if failed:
                 return False
         return True

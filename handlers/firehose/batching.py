@@ -1,12 +1,12 @@
-"""How much goes together: lines into a Firehose record, records into one call."""
+"""Grouping of lines into Firehose records, and of records into calls."""
 
 from collections.abc import Iterator, Sequence
 
 
 def groups(contents: Sequence[bytes], max_count: int, max_bytes: int) -> Iterator[range]:
-    """The contents' indexes in order, cut where a group is full; what is larger stands alone."""
+    """Yield the indexes of each group; a larger content is alone."""
     if 0 < len(contents) <= max_count and sum(map(len, contents)) <= max_bytes:
-        # All in one, as most batches are: told without a look at each.
+        # Most batches are one group, which needs no loop.
         yield range(len(contents))
         return
     start = size = 0

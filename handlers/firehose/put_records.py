@@ -1,4 +1,4 @@
-"""Records onto a Firehose stream, for the forwarder and for what the transform puts back."""
+"""PutRecordBatch within its limits, with retries until a deadline."""
 
 import random
 import time
@@ -18,15 +18,15 @@ from streaming_etl.handlers.structured_log import log
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
 
-# A call takes 500 records and 4 MiB; boto3 holds its content four times over, so it gets less.
+# A call may have 500 records and 4 MiB. It gets less, as boto3 holds its content four times.
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html
 MAX_CALL_RECORDS = 500
 MAX_CALL_BYTES = 1_048_576
 
-# What the same call would only meet again: errors of its arguments, its permissions or the stream.
+# Errors that a retry cannot fix: of the call's arguments, its permissions or the stream.
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html#API_PutRecordBatch_Errors
 # https://docs.aws.amazon.com/firehose/latest/APIReference/CommonErrors.html
-_NEVER_SUCCEEDS = {
+_NOT_RETRYABLE = {
     "AccessDeniedException",
     "ExpiredTokenException",
     "InvalidArgumentException",
@@ -43,13 +43,13 @@ _LONGEST_PAUSE_SECONDS = 5.0
 
 _CONNECT_SECONDS = 2
 _READ_SECONDS = 8
-# A call begun just before the deadline still ends, and the handler still answers.
+# A call that begins just before the deadline ends before Lambda's time-out.
 _MARGIN_SECONDS = _CONNECT_SECONDS + _READ_SECONDS + 2
 
 
 @cache
 def firehose() -> "FirehoseClient":
-    """The container's Firehose client; botocore does not retry, `put_records` does."""
+    """Return the container's Firehose client, without botocore's retries."""
     return boto3.client(
         "firehose",
         config=Config(
@@ -61,7 +61,7 @@ def firehose() -> "FirehoseClient":
 
 
 def deadline_of(context: Any) -> float:
-    """The last moment, on `time.monotonic`, at which this invocation may begin a call."""
+    """Return the last time, on `time.monotonic`, to begin a call."""
     remaining_ms: int = context.get_remaining_time_in_millis()
     return time.monotonic() + remaining_ms / 1000 - _MARGIN_SECONDS
 
@@ -77,19 +77,21 @@ def put_records(
     jitter: Callable[[], float] = random.random,
     report: Callable[..., None] = log,
 ) -> list[int]:
-    """Put the records, in as few calls as the limits allow; return the indexes not put, ascending.
+    """Send the records; return the indexes of those not accepted, ascending.
 
-    What fails is sent again, alone, until `deadline`. Behind records that failed for good no more
-    are sent: both handlers have all that follows delivered again, so it would only be written
-    twice. `report` is called like `log`, with the number of records and the last error.
+    Rejected records are sent again, without the others, until `deadline`. After a record that
+    Firehose does not accept, later calls are not made: both handlers receive all later changes
+    again, so they would be written twice.
+    report: called like `log`, with the number of records not accepted and the last error.
     """
     called, error = False, None
     for group in groups(records, MAX_CALL_RECORDS, MAX_CALL_BYTES):
         pending = list(group)
         for pause in chain([0.0], backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, jitter)):
-            if called and (error in _NEVER_SUCCEEDS or clock() + pause >= deadline):
+            if called and (error in _NOT_RETRYABLE or clock() + pause >= deadline):
                 pending += range(group.stop, len(records))
-                report("ERROR", "put given up", records=len(pending), error=error or "out of time")
+                error = error or "out of time"
+                report("ERROR", "records not accepted", records=len(pending), error=error)
                 return pending
             if pause:
                 sleep(pause)
@@ -103,7 +105,7 @@ def put_records(
 def _call(
     client: "FirehoseClient", stream: str, records: Sequence[bytes], indexes: list[int]
 ) -> tuple[list[int], str | None]:
-    """The indexes that this one call did not put, and the error code of the last of them."""
+    """Make one call; return the indexes not accepted and the last error."""
     try:
         response = client.put_record_batch(
             DeliveryStreamName=stream, Records=[{"Data": records[index]} for index in indexes]
@@ -112,7 +114,7 @@ def _call(
         return indexes, error.response["Error"]["Code"]
     except BotoCoreError as error:
         return indexes, type(error).__name__
-    # 200 OK with failed records is normal under throttling; the answers stand in request order.
-    answers = zip(indexes, response["RequestResponses"], strict=True)
-    failed = {index: answer["ErrorCode"] for index, answer in answers if answer.get("ErrorCode")}
+    # Under throttling a call succeeds with failed records. The results have the request's order.
+    results = zip(indexes, response["RequestResponses"], strict=True)
+    failed = {index: result["ErrorCode"] for index, result in results if result.get("ErrorCode")}
     return list(failed), next(reversed(failed.values()), None)

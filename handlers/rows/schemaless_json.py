@@ -1,4 +1,4 @@
-"""A row without COLUMNS as a JSON object: names and order as the row gives them."""
+"""Rows without COLUMNS as JSON objects."""
 
 from collections.abc import Callable, Collection
 from decimal import Decimal
@@ -6,51 +6,50 @@ from typing import Any
 
 import orjson
 
-from streaming_etl.handlers.rows.text_forms import RowError, json_of, quote
+from streaming_etl.handlers.rows.row_error import RowError
+from streaming_etl.handlers.rows.text_forms import json_of, quote
 
-# What orjson would write in a form of its own goes to `default`; it refuses odd keys by itself.
+# orjson passes the types that it would write in another form to `_as_fragment`.
 _OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
-_ONLY_TEXTS = frozenset({str})
-_MOST_KNOWN = 1024
+_ONLY_STRINGS = frozenset({str})
+_MAX_KNOWN_NAMES = 1024
 
 
-def natural_json(
-    reserved: Collection[str], left_out: Collection[str]
+def schemaless_json(
+    reserved: Collection[str], dynamic_partition_keys: Collection[str]
 ) -> Callable[[dict[str, Any]], bytes]:
-    """An encoder of rows, without the columns `left_out` and the NULLs.
+    """Build the encoder of a row.
 
-    It raises RowError for a name that is no text or reserved, and where JSON has no form.
+    It keeps names and order, without partition keys and NULLs. It raises RowError for a name that
+    is reserved or not a string, and for a value that JSON cannot hold.
     """
-
     known: set[tuple[Any, ...]] = set()
 
-    def refuse_names(names: tuple[Any, ...]) -> None:
-        if not _ONLY_TEXTS.issuperset(map(type, names)) or not set(names).isdisjoint(reserved):
-            raise RowError(
-                f"a column's name must be a text other than {', '.join(reserved)}; rename it"
-            )
-        if len(known) < _MOST_KNOWN:
+    def check_names(names: tuple[Any, ...]) -> None:
+        if not _ONLY_STRINGS.issuperset(map(type, names)) or not set(names).isdisjoint(reserved):
+            raise RowError("column-name", expected=", ".join(reserved))
+        if len(known) < _MAX_KNOWN_NAMES:
             known.add(names)
 
     def encode(row: dict[str, Any]) -> bytes:
         absent = [name for name, value in row.items() if value is None]
-        if absent or left_out or type(row) is not dict:
+        if absent or dynamic_partition_keys or type(row) is not dict:
             row = dict(row)
-            for name in (*absent, *left_out):
+            for name in (*absent, *dynamic_partition_keys):
                 row.pop(name, None)
-        # Most rows have the names of some other row.
+        # Most rows have the same names as an earlier row.
         if (names := tuple(row)) not in known:
-            refuse_names(names)
+            check_names(names)
         try:
             encoded = orjson.dumps(row, _as_fragment, _OPTIONS)
         except TypeError:
-            return _carefully(row)
-        # A null inside may be a NaN, which must not pass for one.
-        return _carefully(row) if b"null" in encoded else encoded
+            return _encode_by_value(row)
+        # orjson writes NaN as null, which must fail instead.
+        return _encode_by_value(row) if b"null" in encoded else encoded
 
     return encode
 
@@ -65,7 +64,7 @@ def _as_fragment(value: Any) -> orjson.Fragment:
     return orjson.Fragment(json_of(value, ""))
 
 
-def _carefully(row: dict[str, Any]) -> bytes:
-    """The slow way, with every form that `json_of` knows, and its errors."""
+def _encode_by_value(row: dict[str, Any]) -> bytes:
+    """Encode every form that `json_of` knows, slower, and raise its errors."""
     members = [f"{quote(name)}:{json_of(value, name)}" for name, value in row.items()]
     return f"{{{','.join(members)}}}".encode()

@@ -1,4 +1,4 @@
-"""The text forms of plain Python values, of which every row is made."""
+"""Text forms of plain Python values, of which every row is made."""
 
 import json
 import math
@@ -9,29 +9,19 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from streaming_etl.handlers.rows.row_error import RowError, type_error
+
 quote = json.JSONEncoder(ensure_ascii=False).encode
-"""A text as a JSON string."""
-
-
-class RowError(Exception):
-    """A row breaks the rules of its table.
-
-    The text names the column, its type and the remedy, never the value: it is logged.
-    """
-
-
-def misfit(column: str, takes: str, value: Any) -> RowError:
-    """The error for a value of a type that the column does not take."""
-    kind = type(value).__name__
-    return RowError(f"column {column} takes {takes}, not {kind}; convert it in transform")
+"""Returns a string as a JSON string."""
 
 
 def text_of(value: Any, column: str) -> str:
-    """The value as a string column holds it: SQL's form for times, JSON for what is nested.
+    """Return the text of a value in a string column.
 
+    Times have SQL's form, nested values are JSON.
     Raises RowError for a type that has no such form.
     """
-    # Subclasses (enums among them) may print as something else than their value.
+    # A subclass, such as an enum, may print as something else than its value.
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, bool):
@@ -50,27 +40,30 @@ def text_of(value: Any, column: str) -> str:
         return b64encode(value).decode()
     if isinstance(value, (list, tuple, set, frozenset, dict)):
         return json_of(value, column)
-    raise misfit(column, "text, numbers, booleans, times, bytes, lists, sets and dicts", value)
+    raise type_error(
+        column, "a string, a number, a bool, a time, bytes, a list, a set or a dict", value
+    )
 
 
 @lru_cache(maxsize=4096)
 def timestamp_text(value: datetime) -> str:
-    """`YYYY-MM-DD HH:MM:SS[.ffffff]`, in UTC if the value knows its zone."""
+    """Return `YYYY-MM-DD HH:MM:SS[.ffffff]`, in UTC if the value has a time zone."""
     if value.tzinfo is not None:
         value = value.astimezone(UTC).replace(tzinfo=None)
     return value.isoformat(" ")
 
 
 def decimal_text(value: Decimal) -> str:
-    """The number's digits, never with an exponent."""
+    """Return the number's digits without an exponent."""
     text = str(value)
     return text if "E" not in text else f"{value:f}"
 
 
 def json_of(value: Any, column: str) -> str:
-    """The value as JSON: numbers exact, sets as sorted lists, times and bytes as text.
+    """Return the value as JSON.
 
-    Raises RowError where JSON has no form for it.
+    Numbers are exact, sets are sorted lists, times and bytes are strings.
+    Raises RowError for a value that JSON cannot hold.
     """
     if isinstance(value, str):
         return quote(value)
@@ -78,10 +71,10 @@ def json_of(value: Any, column: str) -> str:
         return "null"
     if isinstance(value, (int, float, Decimal)):
         if not is_finite(value):
-            raise RowError(f"column {column}: JSON has no infinity and no NaN; return None instead")
+            raise RowError("json-number", column)
         return text_of(value, column)
     if isinstance(value, (list, tuple, set, frozenset)):
-        return "[" + ",".join(json_of(item, column) for item in in_order(value)) + "]"
+        return "[" + ",".join(json_of(item, column) for item in sorted_if_set(value)) + "]"
     if isinstance(value, dict):
         return json_object(
             ((text_of(key, column), json_of(item, column)) for key, item in value.items()), column
@@ -90,34 +83,23 @@ def json_of(value: Any, column: str) -> str:
 
 
 def json_object(members: Iterable[tuple[str, str]], column: str) -> str:
-    """A JSON object of (key, JSON value) members.
+    """Return a JSON object of (key, JSON value) members.
 
-    Raises RowError when two keys, such as 1 and "1", become the same text.
+    Raises RowError when two keys, such as 1 and "1", have the same text.
     """
     pairs = list(members)
     if len(dict(pairs)) < len(pairs):
-        raise RowError(f"column {column}: two keys of a map read the same as text; rename one")
+        raise RowError("map-keys", column)
     return "{" + ",".join(f"{quote(key)}:{value}" for key, value in pairs) + "}"
 
 
-def in_order(items: Iterable[Any]) -> Iterable[Any]:
-    """A set's items sorted, so that equal sets give equal rows; a list's as they are."""
+def sorted_if_set(items: Iterable[Any]) -> Iterable[Any]:
+    """Sort a set's items, so that equal sets give equal rows."""
     return sorted(items) if isinstance(items, (set, frozenset)) else items
 
 
 def is_finite(value: float | Decimal) -> bool:
-    """Whether the number is neither infinite nor NaN."""
+    """Return whether the number is neither infinite nor NaN."""
     if isinstance(value, Decimal):
         return value.is_finite()
     return isinstance(value, int) or math.isfinite(value)
-
-
-def one_line(row: str) -> str:
-    """A CSV row without what would end it early.
-
-    Athena ends a row at every line break, quoted or not, so each becomes U+2028. U+0001 is the
-    table's escape character and becomes U+FFFD.
-    https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
-    """
-    row = row.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\u2028")
-    return row.replace("\x01", "\ufffd")

@@ -1,4 +1,4 @@
-"""DynamoDB's attribute values (`{"S": "..."}`) as plain Python values, and the text of a key."""
+"""DynamoDB's attribute values (`{"S": "..."}`) as plain Python values, and key texts."""
 
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Optional
@@ -6,7 +6,7 @@ from typing import Any, Optional
 import msgspec
 from pybase64 import b64decode
 
-# A number of DynamoDB has at most 38 digits; one that had to be rounded is refused instead.
+# A number of DynamoDB has at most 38 digits; one with more fails instead of being rounded.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 _EXACT = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation])
 
@@ -14,7 +14,7 @@ _EXACT = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation]
 class Attribute(
     msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """One attribute value as it travels; the field that is set tells its type.
+    """One attribute value; the field that is set is its type.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
     """
@@ -35,12 +35,12 @@ Attributes = dict[str, Attribute]
 
 
 def plain_item(attributes: Attributes) -> dict[str, Any]:
-    """The attributes as plain values, in the same order.
+    """Return the attributes as plain values, in the same order.
 
-    Numbers are int where they are whole, else Decimal, both exact; binary is bytes; string,
+    Numbers are int if they are whole, else Decimal, both exact; binary is bytes; string,
     number and binary sets are sets; NULL is None. Raises ValueError or ArithmeticError.
     """
-    # Loops without a call for the frequent types: most of a transform's time goes by here.
+    # Without a call for the frequent types: a transform spends most of its time here.
     item: dict[str, Any] = {}
     for name, value in attributes.items():
         if (text := value.S) is not None:
@@ -54,7 +54,7 @@ def plain_item(attributes: Attributes) -> dict[str, Any]:
         elif value.BOOL is not None:
             item[name] = value.BOOL
         else:
-            item[name] = _plain_rest(value)
+            item[name] = _plain_other(value)
     return item
 
 
@@ -70,11 +70,11 @@ def _plain_list(attributes: list[Attribute]) -> list[Any]:
         elif value.L is not None:
             items.append(_plain_list(value.L))
         else:
-            items.append(_plain_rest(value))
+            items.append(_plain_other(value))
     return items
 
 
-def _plain_rest(value: Attribute) -> Any:
+def _plain_other(value: Attribute) -> Any:
     if value.BOOL is not None:
         return value.BOOL
     if value.NULL is not None:
@@ -87,25 +87,25 @@ def _plain_rest(value: Attribute) -> Any:
         return {_number(text) for text in value.NS}
     if value.BS is not None:
         return {b64decode(text, validate=True) for text in value.BS}
-    raise ValueError("an attribute without a value")
+    raise ValueError("the attribute has no value")
 
 
 def _number(text: str) -> int | Decimal:
     if "." in text and text[-1] != "0" and "E" not in text and len(text) <= _EXACT.prec:
-        # A last digit other than 0 behind the point: not whole, and few enough to be exact.
+        # The last decimal is not 0, so the number is not whole; it is short enough to be exact.
         return Decimal(text)
     if text.lstrip("-").isdigit():
         return int(text)
     number = _EXACT.create_decimal(text)
-    whole = int(number)
-    return whole if whole == number else number
+    integer = int(number)
+    return integer if integer == number else number
 
 
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 def key_text(keys: Attributes) -> str:
-    """The keys as canonical DynamoDB JSON, sorted and compact: one text for one item."""
+    """Return the keys as canonical DynamoDB JSON, one text per item."""
     for value in keys.values():
         if value.N is not None:
             keys = {name: _canonical_number(value) for name, value in keys.items()}

@@ -1,4 +1,4 @@
-"""The wire between the two functions: one trimmed stream record as JSON, one to a line."""
+"""Change lines, the format between the functions: trimmed stream records as JSON."""
 
 from gzip import compress
 from typing import Any
@@ -9,7 +9,7 @@ from pybase64 import b64encode
 # https://docs.aws.amazon.com/firehose/latest/dev/limits.html (1,000 KiB before base64)
 MAX_RECORD_BYTES = 1_024_000
 
-# Which kinds of changes carry the item as it was before, by the setting `old_image`.
+# The event types that carry the old image, by the setting `old_image`.
 OLD_IMAGE_KINDS = {
     "always": frozenset({"INSERT", "MODIFY", "REMOVE"}),
     "on_remove": frozenset({"REMOVE"}),
@@ -36,14 +36,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ChangeTooLargeError(Exception):
-    """Not even compressed does the change fit into one Firehose record."""
+    """The change does not fit into one Firehose record, even compressed."""
 
 
 def change_line(record: dict[str, Any], old_image: str = "always") -> bytes:
-    """The stream record as one line: trimmed, and gzip-compressed if it would not fit plain.
+    """Encode a stream record as one trimmed line, compressed if too large.
 
-    `old_image` is a key of OLD_IMAGE_KINDS.
-    Raises ChangeTooLargeError when the line exceeds one Firehose record even so.
+    old_image: a key of OLD_IMAGE_KINDS.
+    Raises ChangeTooLargeError when the compressed line exceeds one Firehose record.
     """
     stream, kind = record["dynamodb"], record["eventName"]
     trimmed = _Record(
@@ -62,5 +62,7 @@ def change_line(record: dict[str, Any], old_image: str = "always") -> bytes:
     if len(line) > MAX_RECORD_BYTES:
         line = b'{"gzip":"' + b64encode(compress(line, mtime=0)) + b'"}\n'
         if len(line) > MAX_RECORD_BYTES:
-            raise ChangeTooLargeError(f"{len(line)} bytes compressed, {MAX_RECORD_BYTES} fit")
+            raise ChangeTooLargeError(
+                f"the compressed change must be at most {MAX_RECORD_BYTES} bytes (got {len(line)})"
+            )
     return line

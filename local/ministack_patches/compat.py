@@ -1,4 +1,4 @@
-"""Check that the installed ministack has the required private API."""
+"""Check that the installed ministack has the private API that the patches use."""
 
 from collections.abc import Mapping
 from types import ModuleType

@@ -11,7 +11,8 @@ from streaming_etl.handlers.forwarder import Packing, forward
 from streaming_etl.handlers.transform import TransformRuntime, transform_records
 from tests.docs.example_lake import lake
 from tests.docs.pages import blocks
-from tests.handlers.fakes import firehose_records, pipeline, stream_record
+from tests.support.changes import firehose_records, stream_record
+from tests.support.rows import runtime
 
 QUERIES = [block.text for block in blocks("sql") if block.page == "docs/migrate.md"]
 
@@ -110,7 +111,7 @@ def compare(change: Any) -> Any:
 
 
 def test_rows_do_not_depend_on_aggregation_even_when_it_changes() -> None:
-    using = pipeline(lambda change: change.new)
+    using = runtime(lambda change: change.new)
     results, rows = answered(sent(1), using)
     assert (results, rows.count(b"\n")) == (["Ok"] * 7, 7)
     for records in (sent(500), sent(3), [*sent(1)[:4], b"".join(sent(1)[4:])]):
@@ -122,7 +123,7 @@ def test_rows_do_not_depend_on_aggregation_even_when_it_changes() -> None:
 def test_rows_need_old_images_only_if_the_transform_reads_them(
     old_image: str,
 ) -> None:
-    using = pipeline(lambda change: change.new or change.old)
+    using = runtime(lambda change: change.new or change.old)
     assert answered(sent(1, old_image), using) == answered(sent(1, "always"), using)
-    assert answered(sent(1, "always"), pipeline(compare))[0] == ["Ok"] * 7
-    assert answered(sent(1, old_image), pipeline(compare))[0] == ["ProcessingFailed"] * 7
+    assert answered(sent(1, "always"), runtime(compare))[0] == ["Ok"] * 7
+    assert answered(sent(1, old_image), runtime(compare))[0] == ["ProcessingFailed"] * 7

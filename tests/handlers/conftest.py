@@ -1,4 +1,4 @@
-"""Hypothesis runs the same examples every time: a red build stays red until it is mended."""
+"""Recorded events, and the same Hypothesis examples in every run."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,11 @@ EVENTS = Path(__file__).parent / "events"
 
 @pytest.fixture
 def stream_batch() -> list[dict[str, Any]]:
-    """The records of a DynamoDB stream event: INSERT, MODIFY, REMOVE and a TTL delete."""
+    """Records of a stream event: INSERT, MODIFY, REMOVE and a TTL delete."""
     return json.loads((EVENTS / "stream_batch.json").read_text())["Records"]
 
 
 @pytest.fixture
 def firehose_batch() -> dict[str, Any]:
-    """A transform event: the four changes of `stream_batch`, as the forwarder sends them."""
+    """Transform event with the changes of `stream_batch`, as the forwarder sends them."""
     return json.loads((EVENTS / "firehose_batch.json").read_text())

@@ -1,8 +1,7 @@
-"""A file of an export on its way to Firehose: what goes on, what is set aside, where it stops."""
+"""Backfill: forwarded items, dead-lettered lines, progress."""
 
 import base64
 import gzip
-import io
 import json
 import time
 from dataclasses import replace
@@ -15,47 +14,16 @@ from streaming_etl.handlers.backfill import (
     NoProgressError,
     Settings,
     batch_bytes,
+    forward_file,
     lambda_handler,
-    pass_file,
 )
-from streaming_etl.handlers.export.file_reader import export_file
-from streaming_etl.handlers.export.progress import Progress, read_batches
 from streaming_etl.handlers.firehose import put_records as put
-from tests.handlers.fakes import THROTTLED, FakeClock, FakeContext, FakeFirehose, client_error
+from tests.handlers.export.fake_bucket import BUCKET, KEY, FakeBucket
+from tests.support.fake_aws import THROTTLED, FakeClock, FakeContext, FakeFirehose, client_error
 
-BUCKET = "lake"
-KEY = "backfill/shop/orders/exports/AWSDynamoDB/01795-2d8752fd/data/asdl123.json.gz"
 EXPORT_TIME = "2026-11-23T07:28:34.028Z"
 TAKEN_AT_MS = 1795418914028
-NOWHERE = {"offset": 0, "line": 0, "changes": 0, "dead_lettered": 0}
-
-
-class FakeBucket:
-    """S3 with one file in it, read in ranges; keeps what is put."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.ranges: list[str] = []
-        self.kept: dict[str, bytes] = {}
-        self.failing: set[int] = set()
-        """Which of the reads fail."""
-
-    def head_object(self, **request: Any) -> dict[str, Any]:
-        assert request == {"Bucket": BUCKET, "Key": KEY}
-        return {"ContentLength": len(self.content), "ETag": '"tag"'}
-
-    def get_object(self, *, Range: str, **request: Any) -> dict[str, Any]:  # noqa: N803
-        assert request == {"Bucket": BUCKET, "Key": KEY, "IfMatch": '"tag"'}
-        self.ranges.append(Range)
-        if len(self.ranges) - 1 in self.failing:
-            raise client_error("SlowDown")
-        first, last = map(int, Range.removeprefix("bytes=").split("-"))
-        assert 0 <= first <= last < len(self.content), "S3 answers 416"
-        return {"Body": io.BytesIO(self.content[first : last + 1])}
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
-        assert Bucket == BUCKET
-        self.kept[Key] = Body
+START = {"offset": 0, "line": 0, "changes": 0, "dead_lettered": 0}
 
 
 def item(number: int, size: int = 0) -> dict[str, Any]:
@@ -67,7 +35,7 @@ def lines(*items: dict[str, Any]) -> bytes:
 
 
 class World:
-    """The bucket, Firehose and time around the function's core, which has 48 s for each call."""
+    """Bucket, Firehose and time; every invocation has 48 s."""
 
     def __init__(self) -> None:
         self.firehose = FakeFirehose()
@@ -83,8 +51,8 @@ class World:
         )
 
     def call(self, state: dict[str, Any] | None = None) -> dict[str, Any]:
-        return pass_file(
-            state or {"bucket": BUCKET, "key": KEY, "export_time": EXPORT_TIME, **NOWHERE},
+        return forward_file(
+            state or {"bucket": BUCKET, "key": KEY, "export_time": EXPORT_TIME, **START},
             self.settings,
             self.bucket,
             self.firehose,
@@ -94,7 +62,7 @@ class World:
         )
 
     def changes(self) -> list[Any]:
-        """What Firehose was given, repeats included."""
+        """Changes that were sent to Firehose, with repeats."""
         return [
             json.loads(line)
             for call in self.firehose.calls
@@ -111,13 +79,13 @@ def world() -> World:
     return World()
 
 
-def test_each_item_of_the_file_goes_on_as_a_change_of_kind_snapshot(world: World) -> None:
+def test_forwards_each_item_as_a_change_of_type_snapshot(world: World) -> None:
     content = lines(item(1), item(2), item(3))
     world.bucket.content = gzip.compress(content)
 
-    answer = world.call()
+    state = world.call()
 
-    assert answer == {
+    assert state == {
         "bucket": BUCKET,
         "key": KEY,
         "export_time": EXPORT_TIME,
@@ -128,7 +96,7 @@ def test_each_item_of_the_file_goes_on_as_a_change_of_kind_snapshot(world: World
         "done": True,
     }
     assert world.firehose.streams == {"orders-stream"}
-    # Two to a record, as the forwarder of this pipeline packs.
+    # Two per record, as in the settings.
     [[first, second]] = world.firehose.calls
     assert [first.count(b"\n"), second.count(b"\n")] == [2, 1]
     change = world.changes()[0]
@@ -145,79 +113,69 @@ def test_each_item_of_the_file_goes_on_as_a_change_of_kind_snapshot(world: World
 
 
 @pytest.mark.parametrize("content", [b"", gzip.compress(b"")], ids=["no bytes", "no lines"])
-def test_the_file_of_an_empty_partition_is_done_at_once(world: World, content: bytes) -> None:
+def test_the_file_of_an_empty_partition_is_done(world: World, content: bytes) -> None:
     world.bucket.content = content
     assert world.call()["done"] is True
     assert world.firehose.calls == []
 
 
-def test_a_file_is_read_in_ranges_and_may_be_made_of_several_gzip_members(world: World) -> None:
-    parts = [lines(item(number)) for number in range(40)]
-    world.bucket.content = b"".join(map(gzip.compress, parts))
-    assert world.call()["changes"] == 40
-
-    reader = export_file(world.bucket, BUCKET, KEY)
-    assert reader.read() == b"".join(parts)
-    # One request holds the whole of a small file.
-    assert world.bucket.ranges == [f"bytes=0-{len(world.bucket.content) - 1}"] * 2
-
-
-def test_what_is_no_item_is_set_aside_whole_and_holds_up_no_other(
+def test_dead_letters_invalid_lines_and_forwards_the_others(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = [b'{"Item": {"id"\n', b'{"Item": {"secret": {"S": "s"}}}\n', b"\n"]
     world.bucket.content = gzip.compress(lines(item(1)) + b"".join(bad) + lines(item(2)))
 
-    answer = world.call()
+    state = world.call()
 
-    assert (answer["line"], answer["changes"], answer["dead_lettered"]) == (5, 2, 2)
+    assert (state["line"], state["changes"], state["dead_lettered"]) == (5, 2, 2)
     assert world.ids() == ["o-1", "o-2"]
-    [(key, content)] = world.bucket.kept.items()
+    [(key, content)] = world.bucket.objects.items()
     assert key == "errors/shop/orders/backfill-failed/2026/11/23/asdl123-2.json"
-    told = [json.loads(line) for line in content.splitlines()]
-    times = {(each.pop("arrivalTimestamp"), each.pop("attemptEndingTimestamp")) for each in told}
+    records = [json.loads(line) for line in content.splitlines()]
+    reasons = [record.pop("errorMessage").split()[0] for record in records]
+    assert reasons == ["JSONDecodeError", "KeyError"]
+    times = {(each.pop("arrivalTimestamp"), each.pop("attemptEndingTimestamp")) for each in records}
     assert all(arrived == ended > TAKEN_AT_MS for arrived, ended in times)
-    assert told == [
+    assert records == [
         {
             "attemptsMade": 1,
             "errorCode": "Backfill.LineUnreadable",
-            "errorMessage": f"{error} at line {line} of the export's file",
             "rawData": base64.b64encode(raw).decode(),
         }
-        for error, line, raw in (("JSONDecodeError", 2, bad[0]), ("KeyError", 3, bad[1]))
+        for raw in bad[:2]
     ]
-    # The log names the line and the error's type, never the item.
+    # The log has the line number and the error's type, never the item.
     logged = capsys.readouterr().out
     assert [json.loads(line)["message"] for line in logged.splitlines()] == [
-        *("item dead-lettered", "item dead-lettered", "backfilled"),
+        *("item dead-lettered", "item dead-lettered", "export file forwarded"),
     ]
     assert "secret" not in logged
 
 
-def test_an_item_too_large_for_a_record_is_set_aside(
+def test_dead_letters_an_item_too_large_for_a_record(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streaming_etl.handlers.wire.change_line.MAX_RECORD_BYTES", 400)
-    # Compressed, repeats would fit.
+    # Repeated bytes would fit after compression.
     wide = {**item(1), "text": {"S": base64.b85encode(bytes(range(256)) * 2).decode()}}
     world.bucket.content = gzip.compress(lines(wide, item(2)))
     assert world.call()["dead_lettered"] == 1
     assert world.ids() == ["o-2"]
-    [content] = world.bucket.kept.values()
+    [content] = world.bucket.objects.values()
     assert json.loads(content)["errorCode"] == "Backfill.ItemTooLarge"
 
 
-def test_what_time_leaves_is_taken_up_where_it_stopped(world: World) -> None:
-    # A KiB a second: 5 KiB go together, which is about one of these items.
+def test_the_next_invocation_continues_after_the_deadline_of_the_last(world: World) -> None:
+    # At 1 KiB per second a batch has 5 KiB, about one of these items.
     world.settings = replace(world.settings, kib_per_second=1)
     world.bucket.content = gzip.compress(lines(*(item(number, 5000) for number in range(25))))
 
-    answers = [world.call()]
-    while not answers[-1]["done"]:
-        answers.append(world.call(answers[-1]))
+    states = [world.call()]
+    while not states[-1]["done"]:
+        states.append(world.call(states[-1]))
 
-    assert [answer["changes"] for answer in answers] == [10, 20, 25]
-    # Each once, and in order.
+    assert [state["changes"] for state in states] == [10, 20, 25]
+    # Each item once, in order.
     assert world.ids() == [f"o-{number}" for number in range(25)]
 
 
@@ -226,9 +184,9 @@ def test_puts_five_seconds_of_the_rate_at_a_time_within_one_call() -> None:
     assert batch_bytes(1_000_000) == put.MAX_CALL_BYTES
 
 
-def test_when_firehose_takes_a_part_the_next_call_begins_behind_it(world: World) -> None:
-    world.bucket.content = gzip.compress(b"\n" + lines(*map(item, range(5))) + b"no item\n")
-    # Records of two changes each: the second is refused for good.
+def test_continues_after_the_changes_that_firehose_accepted(world: World) -> None:
+    world.bucket.content = gzip.compress(b"\n" + lines(*map(item, range(5))) + b"invalid\n")
+    # The second record, of two changes each, is never accepted.
     world.firehose = FakeFirehose((1,), then=client_error("AccessDeniedException"))
 
     stopped = world.call()
@@ -246,31 +204,31 @@ def test_when_firehose_takes_a_part_the_next_call_begins_behind_it(world: World)
         1,
     )
     assert world.ids() == ["o-2", "o-3", "o-4"]
-    # Twice set aside, and the same object both times.
-    assert list(world.bucket.kept) == [
+    # Both invocations wrote the same object.
+    assert list(world.bucket.objects) == [
         "errors/shop/orders/backfill-failed/2026/11/23/asdl123-7.json"
     ]
 
 
-def test_a_call_that_gets_no_further_fails_so_that_it_is_tried_again(world: World) -> None:
+def test_an_invocation_without_progress_fails(world: World) -> None:
     world.bucket.content = gzip.compress(lines(item(1)))
     world.firehose = FakeFirehose(then=THROTTLED)
     with pytest.raises(NoProgressError):
         world.call()
 
 
-def test_without_the_names_of_the_keys_nothing_goes_on(world: World) -> None:
+def test_forwards_nothing_without_key_names(world: World) -> None:
     world.settings = replace(world.settings, key_names=[])
     world.bucket.content = gzip.compress(lines(item(1)))
-    with pytest.raises(ValueError, match="KEY_NAMES is empty"):
+    with pytest.raises(ValueError, match="KEY_NAMES"):
         world.call()
     assert world.firehose.calls == []
 
 
-def test_a_file_cut_short_is_passed_on_as_far_as_it_goes_and_then_fails(world: World) -> None:
+def test_forwards_the_complete_part_of_a_truncated_file_and_then_fails(world: World) -> None:
     world.settings = replace(world.settings, kib_per_second=1)
-    whole = gzip.compress(lines(*(item(number, 6000) for number in range(3))), compresslevel=0)
-    world.bucket.content = whole[:-20]
+    complete = gzip.compress(lines(*(item(number, 6000) for number in range(3))), compresslevel=0)
+    world.bucket.content = complete[:-20]
 
     stopped = world.call()
 
@@ -279,28 +237,14 @@ def test_a_file_cut_short_is_passed_on_as_far_as_it_goes_and_then_fails(world: W
         world.call(stopped)
 
 
-def test_a_read_that_fails_at_once_fails_the_call(world: World) -> None:
+def test_a_failed_first_read_fails_the_invocation(world: World) -> None:
     world.bucket.content = gzip.compress(lines(item(1)))
     world.bucket.failing = {0}
     with pytest.raises(Exception, match="SlowDown"):
         world.call()
 
 
-def test_a_batch_is_cut_at_its_size_and_tells_where_each_change_ends() -> None:
-    content = b"a\nbb\n\nccc\n"
-    batches = list(read_batches(io.BytesIO(content), Progress(2, 1, 0, 0), bytes.upper, 5))
-    assert [(each.changes, each.ends, each.offset, each.line) for each in batches] == [
-        ([b"BB\n", b"CCC\n"], [(5, 2), (10, 4)], 10, 4),
-    ]
-    cut = list(read_batches(io.BytesIO(content), Progress(0, 0, 0, 0), bytes.upper, 2))
-    assert [(each.changes, each.offset, each.line) for each in cut] == [
-        ([b"A\n"], 2, 1),
-        ([b"BB\n"], 5, 2),
-        ([b"CCC\n"], 10, 4),
-    ]
-
-
-def test_the_function_takes_its_settings_from_the_environment(
+def test_the_handler_uses_the_settings_of_its_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     environment = {
@@ -315,15 +259,15 @@ def test_the_function_takes_its_settings_from_the_environment(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(backfill, "firehose", lambda: "firehose")
     monkeypatch.setattr(backfill, "s3", lambda: "s3")
-    given: list[Any] = []
-    monkeypatch.setattr(backfill, "pass_file", lambda *arguments: given.extend(arguments))
+    arguments: list[Any] = []
+    monkeypatch.setattr(backfill, "forward_file", lambda *values: arguments.extend(values))
 
     lambda_handler({"key": KEY}, FakeContext())
 
-    deadline = given.pop()
-    # The context's minute, without the margin in which a call begun still ends.
+    deadline = arguments.pop()
+    # The context's minute, without the margin for a call that has begun.
     assert deadline <= time.monotonic() + 48
     settings = Settings(
         "orders-stream", 2, 1_024_000, ["id", "at"], 12.5, environment["ERRORS_PATH"]
     )
-    assert given == [{"key": KEY}, settings, "s3", "firehose"]
+    assert arguments == [{"key": KEY}, settings, "s3", "firehose"]

@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from streaming_etl.handlers.pacing import RateLimiter, backoff
-from tests.handlers.fakes import FakeClock
+from tests.support.fake_aws import FakeClock
 
 
 @pytest.fixture

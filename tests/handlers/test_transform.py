@@ -1,4 +1,4 @@
-"""Stage 2 answers every record once, and a bad change costs no other change anything."""
+"""Transform: one result per record; failed changes affect no others."""
 
 import base64
 import json
@@ -7,42 +7,34 @@ import random
 import pytest
 
 from streaming_etl.handlers import transform
-from streaming_etl.handlers.firehose import put_records as put
+from streaming_etl.handlers.firehose import put_records
 from streaming_etl.handlers.firehose.response import MAX_RESPONSE_BYTES
+from streaming_etl.handlers.rows.row_error import RowError
 from streaming_etl.handlers.transform import RequeueError, transform_records
 from streaming_etl.handlers.wire.change_line import change_line
-from tests.handlers.fakes import (
-    FakeContext,
-    FakeFirehose,
-    FakeStream,
-    client_error,
-    firehose_records,
-    line,
-    obey,
-    order,
-    pipeline,
-    rows_of,
-    wide,
-)
+from tests.handlers.scripted import order, scripted, wide
+from tests.support.changes import firehose_records, line
+from tests.support.fake_aws import FakeContext, FakeDelivery, FakeFirehose, client_error
+from tests.support.rows import rows_of, runtime
 
-OBEY = pipeline(obey)
+SCRIPTED = runtime(scripted)
 
 
-def run(*contents, using=OBEY, **options):
-    """The records answered, and what went back on the stream."""
-    stream = FakeStream()
-    response = transform_records(firehose_records(*contents), using, stream, **options)
+def run(*contents, using=SCRIPTED, **options):
+    """Results, and requeued records."""
+    requeue = FakeDelivery()
+    response = transform_records(firehose_records(*contents), using, requeue, **options)
     assert len(json.dumps(response)) <= options.get("max_bytes", MAX_RESPONSE_BYTES)
-    return response["records"], stream.records
+    return response["records"], requeue.records
 
 
-def shape(answers):
-    """Each answer's result, with the ids of its rows where it has data."""
+def shape(results):
+    """Status of each result, with the ids of its rows if any."""
     return [
-        (answer["result"], [row["id"] for row in rows_of(answer)])
-        if "data" in answer
-        else answer["result"]
-        for answer in answers
+        (result["result"], [row["id"] for row in rows_of(result)])
+        if "data" in result
+        else result["result"]
+        for result in results
     ]
 
 
@@ -50,10 +42,10 @@ def logged(capsys):
     return [json.loads(text) for text in capsys.readouterr().out.splitlines()]
 
 
-def test_a_record_of_good_changes_is_ok_with_the_joined_rows():
+def test_the_result_of_valid_changes_is_ok_with_all_rows():
     [record] = firehose_records(line(1) + line(2))
-    [answer], put_back = run(line(1) + line(2))
-    assert answer == {
+    [result], requeued = run(line(1) + line(2))
+    assert result == {
         "recordId": record["recordId"],
         "result": "Ok",
         "data": base64.b64encode(
@@ -65,204 +57,201 @@ def test_a_record_of_good_changes_is_ok_with_the_joined_rows():
             )
         ).decode(),
     }
-    assert put_back == []
+    assert requeued == []
 
 
-def test_the_last_line_break_and_blank_lines_do_not_matter():
-    answers, _ = run(line(1).strip(), b"\n" + line(1) + b"\n\r\n" + line(2).strip())
-    assert shape(answers) == [("Ok", ["o-1"]), ("Ok", ["o-1", "o-2"])]
+def test_ignores_blank_lines_and_the_last_line_break():
+    results, _ = run(line(1).strip(), b"\n" + line(1) + b"\n\r\n" + line(2).strip())
+    assert shape(results) == [("Ok", ["o-1"]), ("Ok", ["o-1", "o-2"])]
 
 
-def test_a_record_without_any_row_is_dropped():
-    answers, put_back = run(order(1, "leave out") + order(2, "leave out"), b"", b"\n")
-    assert [set(answer) for answer in answers] == [{"recordId", "result"}] * 3
-    assert (shape(answers), put_back) == (["Dropped"] * 3, [])
+def test_drops_a_record_without_rows():
+    results, requeued = run(order(1, "filter") + order(2, "filter"), b"", b"\n")
+    assert [set(result) for result in results] == [{"recordId", "result"}] * 3
+    assert (shape(results), requeued) == (["Dropped"] * 3, [])
 
 
-def test_the_only_change_of_a_record_fails_in_place_without_data():
-    answers, put_back = run(line(1), order(2, "fail"), line(3))
-    assert [set(answer) for answer in answers][1] == {"recordId", "result"}
-    assert shape(answers) == [("Ok", ["o-1"]), "ProcessingFailed", ("Ok", ["o-3"])]
-    assert put_back == []
+def test_a_failed_single_change_record_is_dead_lettered_without_data():
+    results, requeued = run(line(1), order(2, "fail"), line(3))
+    assert [set(result) for result in results][1] == {"recordId", "result"}
+    assert shape(results) == [("Ok", ["o-1"]), "ProcessingFailed", ("Ok", ["o-3"])]
+    assert requeued == []
 
 
 @pytest.mark.parametrize("garbage", [b"\xff\xfe", b"{}", b"null", b"[1]", b'{"gzip":"AAAA"}'])
-def test_a_line_that_is_no_change_is_a_bad_change(garbage):
-    answers, put_back = run(garbage, line(1) + garbage + b"\n" + line(2))
-    assert shape(answers) == ["ProcessingFailed", ("Ok", ["o-1", "o-2"])]
-    assert put_back == [garbage]
+def test_a_line_that_is_not_a_change_is_a_failed_change(garbage):
+    results, requeued = run(garbage, line(1) + garbage + b"\n" + line(2))
+    assert shape(results) == ["ProcessingFailed", ("Ok", ["o-1", "o-2"])]
+    assert requeued == [garbage]
 
 
 @pytest.mark.parametrize("data", ["no base64", "AAA", "é"])
-def test_data_that_is_not_base64_fails_alone(data, capsys):
+def test_data_that_is_not_base64_fails_without_the_other_records(data, capsys):
     records = firehose_records(line(1), line(2))
     records[0]["data"] = data
-    stream = FakeStream()
-    answers = transform_records(records, OBEY, stream)["records"]
-    assert (shape(answers), stream.records) == (["ProcessingFailed", ("Ok", ["o-2"])], [])
+    requeue = FakeDelivery()
+    results = transform_records(records, SCRIPTED, requeue)["records"]
+    assert (shape(results), requeue.records) == (["ProcessingFailed", ("Ok", ["o-2"])], [])
     assert logged(capsys)[0] == {
         "level": "ERROR",
         "message": "change failed",
         "event_id": None,
         "sequence_number": None,
-        "error": "the record's data is not base64",
+        "error": str(RowError("base64")),
     }
 
 
-def test_bad_changes_of_a_pack_go_back_each_alone_and_the_good_ones_stay():
-    pack = line(1) + order(2, "fail") + order(3, "leave out") + order(4, "fail") + line(5)
-    answers, put_back = run(pack)
-    assert shape(answers) == [("Ok", ["o-1", "o-5"])]
-    assert put_back == [order(2, "fail").strip(), order(4, "fail").strip()]
+def test_requeues_each_failed_change_of_an_aggregated_record_alone():
+    aggregated = line(1) + order(2, "fail") + order(3, "filter") + order(4, "fail") + line(5)
+    results, requeued = run(aggregated)
+    assert shape(results) == [("Ok", ["o-1", "o-5"])]
+    assert requeued == [order(2, "fail").strip(), order(4, "fail").strip()]
 
 
-def test_a_pack_of_bad_changes_is_dropped_and_each_goes_back_alone():
-    answers, put_back = run(order(1, "fail") + order(2, "fail"))
-    assert shape(answers) == ["Dropped"]
-    assert put_back == [order(1, "fail").strip(), order(2, "fail").strip()]
+def test_drops_a_record_of_failed_changes_and_requeues_each_alone():
+    results, requeued = run(order(1, "fail") + order(2, "fail"))
+    assert shape(results) == ["Dropped"]
+    assert requeued == [order(1, "fail").strip(), order(2, "fail").strip()]
 
 
 def store(number, name):
     return line(number, store={"S": name})
 
 
-def test_partition_keys_go_into_the_answer_s_metadata():
-    keyed = pipeline(obey, None, ["store"], ["year", "month"])
-    answers, _ = run(store(1, "a") + store(2, "a"), using=keyed)
-    assert [answer["metadata"] for answer in answers] == [
+def test_the_metadata_of_a_result_has_the_partition_keys():
+    keyed = runtime(scripted, None, ["store"], ["year", "month"])
+    results, _ = run(store(1, "a") + store(2, "a"), using=keyed)
+    assert [result["metadata"] for result in results] == [
         {"partitionKeys": {"store": "a", "year": "2026", "month": "11"}}
     ]
-    assert shape(answers) == [("Ok", ["o-1", "o-2"])]
+    assert shape(results) == [("Ok", ["o-1", "o-2"])]
 
 
-def test_the_changes_of_other_partitions_go_back_one_record_a_partition():
-    pack = store(1, "a") + store(2, "b") + store(3, "a") + store(4, "c") + store(5, "b")
-    answers, put_back = run(pack, using=pipeline(obey, None, ["store"]))
-    assert shape(answers) == [("Ok", ["o-1", "o-3"])]
-    assert put_back == [(store(2, "b") + store(5, "b")).strip(), store(4, "c").strip()]
+def test_requeues_the_changes_of_other_partitions_as_a_record_each():
+    aggregated = store(1, "a") + store(2, "b") + store(3, "a") + store(4, "c") + store(5, "b")
+    results, requeued = run(aggregated, using=runtime(scripted, None, ["store"]))
+    assert shape(results) == [("Ok", ["o-1", "o-3"])]
+    assert requeued == [(store(2, "b") + store(5, "b")).strip(), store(4, "c").strip()]
 
 
-def test_a_change_whose_rows_have_different_partition_keys_is_bad(capsys):
-    split = pipeline(lambda _: [{"store": "a"}, {"store": "b"}], None, ["store"])
-    answers, put_back = run(line(1), using=split)
-    assert (shape(answers), put_back) == (["ProcessingFailed"], [])
-    assert logged(capsys)[0]["error"] == (
-        "the rows of one change have different partition keys; return one set"
-    )
+def test_a_change_with_rows_of_two_partitions_fails(capsys):
+    split = runtime(lambda _: [{"store": "a"}, {"store": "b"}], None, ["store"])
+    results, requeued = run(line(1), using=split)
+    assert (shape(results), requeued) == (["ProcessingFailed"], [])
+    assert logged(capsys)[0]["error"] == str(RowError("partition-mixed"))
 
 
-def test_what_found_no_room_in_the_response_goes_back_whole():
-    answers, put_back = run(wide(1, 3_000_000), wide(2, 3_000_000), wide(3, 1_000_000))
-    assert shape(answers) == [("Ok", ["o-1"]), "Dropped", ("Ok", ["o-3"])]
-    assert put_back == [wide(2, 3_000_000).strip()]
+def test_requeues_a_record_without_space_in_the_response():
+    results, requeued = run(wide(1, 3_000_000), wide(2, 3_000_000), wide(3, 1_000_000))
+    assert shape(results) == [("Ok", ["o-1"]), "Dropped", ("Ok", ["o-3"])]
+    assert requeued == [wide(2, 3_000_000).strip()]
 
 
-def test_a_pack_too_large_for_a_response_goes_back_in_halves():
+def test_requeues_halves_of_a_record_too_large_for_any_response():
     lines = [wide(number, 2_000_000) for number in range(5)]
-    answers, put_back = run(b"".join(lines), line(6))
-    assert shape(answers) == ["Dropped", ("Ok", ["o-6"])]
-    assert put_back == [b"".join(lines[:2]).strip(), b"".join(lines[2:]).strip()]
+    results, requeued = run(b"".join(lines), line(6))
+    assert shape(results) == ["Dropped", ("Ok", ["o-6"])]
+    assert requeued == [b"".join(lines[:2]).strip(), b"".join(lines[2:]).strip()]
 
 
-def test_a_change_too_large_for_a_response_fails_and_never_goes_back(capsys):
-    answers, put_back = run(wide(1, 4_500_000), line(2))
-    assert (shape(answers), put_back) == (["ProcessingFailed", ("Ok", ["o-2"])], [])
+def test_a_change_too_large_for_any_response_fails_and_is_not_requeued(capsys):
+    results, requeued = run(wide(1, 4_500_000), line(2))
+    assert (shape(results), requeued) == (["ProcessingFailed", ("Ok", ["o-2"])], [])
     assert logged(capsys)[0] == {
         "level": "ERROR",
         "message": "change failed",
         "event_id": "event-1",
         "sequence_number": "4421584500000000017450439001",
-        "error": "its rows exceed the limit of a response; return fewer or shorter ones",
+        "error": str(RowError("response-size")),
     }
 
 
-def test_a_change_too_large_for_a_response_leaves_its_pack_first():
+def test_a_change_too_large_for_any_response_is_requeued_alone_first():
     too_large = wide(2, 4_500_000)
-    answers, put_back = run(order(1, "leave out") + too_large + order(3, "fail"))
-    assert shape(answers) == ["Dropped"]
-    assert put_back == [order(3, "fail").strip(), too_large.strip()]
+    results, requeued = run(order(1, "filter") + too_large + order(3, "fail"))
+    assert shape(results) == ["Dropped"]
+    assert requeued == [order(3, "fail").strip(), too_large.strip()]
 
 
-def test_the_limit_counts_what_the_answers_of_all_records_take():
-    empty = [order(number, "leave out") for number in range(200)]
-    answers, put_back = run(*empty, wide(200, 15_000), max_bytes=53_000)
-    assert (shape(answers)[-1], put_back) == (("Ok", ["o-200"]), [])
-    answers, put_back = run(*empty, wide(200, 15_000), max_bytes=50_000)
-    assert (shape(answers)[-1], put_back) == ("ProcessingFailed", [])
+def test_the_limit_counts_the_results_of_all_records():
+    empty = [order(number, "filter") for number in range(200)]
+    results, requeued = run(*empty, wide(200, 15_000), max_bytes=53_000)
+    assert (shape(results)[-1], requeued) == (("Ok", ["o-200"]), [])
+    results, requeued = run(*empty, wide(200, 15_000), max_bytes=50_000)
+    assert (shape(results)[-1], requeued) == ("ProcessingFailed", [])
 
 
-def test_what_cannot_be_put_back_fails_the_invocation_before_anything_is_reported(capsys):
-    with pytest.raises(RequeueError, match=r"^1 of 2 records are not back on the stream$"):
+def test_fails_without_a_log_line_if_firehose_does_not_accept_requeued_changes(capsys):
+    with pytest.raises(RequeueError, match="1 of 2 records"):
         transform_records(
             firehose_records(order(1, "fail") + order(2, "fail"), order(3, "fail")),
-            OBEY,
-            FakeStream({1}),
+            SCRIPTED,
+            FakeDelivery({1}),
         )
     assert capsys.readouterr().out == ""
 
 
-def test_nothing_is_called_when_nothing_goes_back():
-    def refuse(_):
-        raise AssertionError("nothing to put back")
+def test_makes_no_call_if_nothing_is_requeued():
+    requeue = FakeDelivery()
+    transform_records(firehose_records(line(1), order(2, "fail")), SCRIPTED, requeue)
+    assert requeue.calls == 0
 
-    transform_records(firehose_records(line(1), order(2, "fail")), OBEY, refuse)
 
-
-def test_a_change_is_the_same_to_the_rows_whatever_transform_does_to_it():
-    def take_apart(change):
+def test_the_metadata_is_the_same_after_transform_modified_the_change():
+    def modify(change):
         change.keys.clear()
         return {"left": change.new.popitem() and len(change.new)}
 
-    [answer], _ = run(line(1), using=pipeline(take_apart))
-    assert rows_of(answer)[0]["_key"] == '{"id":{"S":"o-1"}}'
+    [result], _ = run(line(1), using=runtime(modify))
+    assert rows_of(result)[0]["_key"] == '{"id":{"S":"o-1"}}'
 
 
 @pytest.fixture
 def loaded(monkeypatch):
-    """Gives the handler its pipeline and, when called, its Firehose."""
-    monkeypatch.setattr(transform, "load_runtime", lambda: OBEY)
-    return lambda fake: monkeypatch.setattr(put, "firehose", lambda: fake)
+    """Give the handler its runtime and, when called, its Firehose."""
+    monkeypatch.setattr(transform, "load_runtime", lambda: SCRIPTED)
+    return lambda fake: monkeypatch.setattr(put_records, "firehose", lambda: fake)
 
 
-def test_the_handler_answers_the_event_of_firehose(firehose_batch, monkeypatch):
-    by_key = pipeline(lambda change: change.keys)
+def test_the_handler_returns_a_result_for_each_record_of_the_event(firehose_batch, monkeypatch):
+    by_key = runtime(lambda change: change.keys)
     monkeypatch.setattr(transform, "load_runtime", lambda: by_key)
-    answers = transform.lambda_handler(firehose_batch, FakeContext())["records"]
-    assert [answer["recordId"] for answer in answers] == [
+    results = transform.lambda_handler(firehose_batch, FakeContext())["records"]
+    assert [result["recordId"] for result in results] == [
         record["recordId"] for record in firehose_batch["records"]
     ]
-    kinds = [rows_of(answer)[0]["_op"] for answer in answers]
+    kinds = [rows_of(result)[0]["_op"] for result in results]
     assert kinds == ["INSERT", "MODIFY", "REMOVE", "REMOVE"]
 
 
-def test_the_handler_puts_back_on_the_stream_that_the_event_came_from(loaded, firehose_batch):
+def test_the_handler_requeues_to_the_delivery_stream_of_the_event(loaded, firehose_batch):
     fake = FakeFirehose()
     loaded(fake)
-    bad = [order(number, "fail") for number in range(501)]
-    firehose_batch["records"] = firehose_records(b"".join(bad))
+    failing = [order(number, "fail") for number in range(501)]
+    firehose_batch["records"] = firehose_records(b"".join(failing))
     transform.lambda_handler(firehose_batch, FakeContext())
     assert fake.streams == {"orders-delivery-1a2b3c4"}
-    assert fake.calls == [[change.strip() for change in bad[:500]], [bad[500].strip()]]
+    assert fake.calls == [[change.strip() for change in failing[:500]], [failing[500].strip()]]
 
 
-def test_the_handler_puts_back_at_most_a_mib_a_call(loaded, firehose_batch):
+def test_the_handler_requeues_at_most_a_mib_per_call(loaded, firehose_batch):
     fake = FakeFirehose()
     loaded(fake)
     noise = random.Random(0).randbytes(87_500).hex()
-    packs = [order(n, "fail", x={"S": noise}) + order(n + 1, "leave out") for n in range(0, 12, 2)]
+    packs = [order(n, "fail", x={"S": noise}) + order(n + 1, "filter") for n in range(0, 12, 2)]
     firehose_batch["records"] = firehose_records(*packs)
     transform.lambda_handler(firehose_batch, FakeContext())
     assert [len(call) for call in fake.calls] == [5, 1]
 
 
-def test_the_handler_raises_when_the_stream_refuses_what_goes_back(loaded, firehose_batch):
+def test_the_handler_fails_if_firehose_rejects_requeued_changes(loaded, firehose_batch):
     loaded(FakeFirehose(then=client_error("ResourceNotFoundException")))
     firehose_batch["records"] = firehose_records(order(1, "fail") + order(2, "fail"))
     with pytest.raises(RequeueError):
         transform.lambda_handler(firehose_batch, FakeContext())
 
 
-def test_the_event_file_holds_what_the_forwarder_sends(stream_batch, firehose_batch):
+def test_the_event_file_has_the_forwarders_records(stream_batch, firehose_batch):
     lines = [base64.b64decode(record["data"]) for record in firehose_batch["records"]]
     sent = [change_line(record) for record in stream_batch]
     assert [json.loads(line) for line in lines] == [json.loads(line) for line in sent]

@@ -1,38 +1,45 @@
-"""The transform's log tells which change was refused and where, and nothing of what was in it."""
+"""The transform's log: which change failed and why, without its content."""
 
 import json
 
 import pytest
 
+from streaming_etl.handlers.rows.row_error import RowError
 from streaming_etl.handlers.transform import transform_records
-from tests.handlers.fakes import FakeStream, firehose_records, line, obey, order, pipeline
+from tests.handlers.scripted import order, scripted
+from tests.support.changes import firehose_records, line
+from tests.support.fake_aws import FakeDelivery
+from tests.support.rows import runtime
 
 
 def log_of(capsys, function, *contents):
-    transform_records(firehose_records(*contents), pipeline(function), FakeStream())
+    transform_records(firehose_records(*contents), runtime(function), FakeDelivery())
     return [json.loads(text) for text in capsys.readouterr().out.splitlines()]
 
 
-def place(function, line_below):
-    return f"{__name__.rpartition('.')[2]}.py:{function.__code__.co_firstlineno + line_below}"
+def exception(got, function, line_below):
+    """Logged reason for an exception of a function in this file."""
+    line_number = function.__code__.co_firstlineno + line_below
+    location = f"{__name__.rpartition('.')[2]}.py:{line_number}"
+    return str(RowError("exception", got=got, location=location))
 
 
-def test_each_refused_change_and_a_summary_are_logged(capsys):
-    pack = line(1) + order(2, "fail") + order(3, "leave out") + order(4, "return three rows")
-    assert log_of(capsys, obey, pack, order(5, "return a text"), b"junk") == [
+def test_logs_each_failed_change_and_a_summary(capsys):
+    aggregated = line(1) + order(2, "fail") + order(3, "filter") + order(4, "return three rows")
+    assert log_of(capsys, scripted, aggregated, order(5, "return a text"), b"junk") == [
         {
             "level": "ERROR",
             "message": "change failed",
             "event_id": "event-5",
             "sequence_number": "4421584500000000017450439005",
-            "error": "transform returned str; return a dict, a list of dicts or None",
+            "error": str(RowError("returned-type", got="str")),
         },
         {
             "level": "ERROR",
             "message": "change failed",
             "event_id": None,
             "sequence_number": None,
-            "error": "DecodeError while reading the line: it is no change",
+            "error": str(RowError("change-format", got="DecodeError")),
         },
         {
             "level": "INFO",
@@ -40,35 +47,35 @@ def test_each_refused_change_and_a_summary_are_logged(capsys):
             "records": 3,
             "changes": 6,
             "rows": 4,
-            "left_out": 1,
+            "filtered": 1,
             "failed": 2,
-            "put_back": 1,
+            "requeued": 1,
         },
     ]
 
 
-def test_an_error_of_the_user_s_names_its_type_and_line(capsys):
+def test_logs_type_and_line_of_an_exception_in_the_module(capsys):
     def divide(change):
         return {"share": len(change.new) / 0}
 
-    [refused, _] = log_of(capsys, divide, line(1))
-    assert refused["error"] == f"ZeroDivisionError at {place(divide, 1)}"
+    [failed, _] = log_of(capsys, divide, line(1))
+    assert failed["error"] == exception("ZeroDivisionError", divide, 1)
 
 
-def test_an_error_below_the_user_s_module_names_the_user_s_last_line(capsys):
+def test_logs_the_modules_last_line_for_an_exception_in_a_library(capsys):
     def read(text):
         return json.loads(text)
 
-    def misread(change):
+    def call_read(change):
         return read(change.new["id"])
 
-    [refused, _] = log_of(capsys, misread, line(1))
-    assert refused["error"] == f"JSONDecodeError at {place(read, 1)}"
+    [failed, _] = log_of(capsys, call_read, line(1))
+    assert failed["error"] == exception("JSONDecodeError", read, 1)
 
 
-def test_an_error_outside_the_user_s_module_names_the_rows(capsys):
-    [refused, _] = log_of(capsys, lambda _: {"mixed": {1, "a"}}, line(1))
-    assert refused["error"] == "TypeError in its rows"
+def test_logs_only_the_type_of_an_exception_while_rows_are_encoded(capsys):
+    [failed, _] = log_of(capsys, lambda _: {"mixed": {1, "a"}}, line(1))
+    assert failed["error"] == str(RowError("exception-in-rows", got="TypeError"))
 
 
 SECRET = "s3cret"
@@ -103,7 +110,7 @@ def raise_from_it(change):
 
 
 def returning(column, value):
-    """A transform whose row is good but for this column."""
+    """Transform with a row that is valid except for this column."""
     return lambda change: {"store": "a", column: value(change.new["text"])}
 
 
@@ -126,11 +133,11 @@ def returning(column, value):
         returning("store", lambda text: [text]),
     ],
 )
-def test_no_content_of_a_bad_change_is_logged(function, capsys):
-    using = pipeline(function, COLUMNS, ["store"])
+def test_logs_no_content_of_a_failed_change(function, capsys):
+    using = runtime(function, COLUMNS, ["store"])
     secret = line(1, text={"S": SECRET})
     cut_off = secret[:-9]
-    answers = transform_records(firehose_records(secret, cut_off), using, FakeStream())["records"]
-    assert [answer["result"] for answer in answers] == ["ProcessingFailed"] * 2
+    results = transform_records(firehose_records(secret, cut_off), using, FakeDelivery())["records"]
+    assert [result["result"] for result in results] == ["ProcessingFailed"] * 2
     captured = capsys.readouterr()
     assert SECRET not in captured.out + captured.err

@@ -1,4 +1,4 @@
-"""Buckets, functions and waiting for tests on the embedded AWS."""
+"""Buckets and functions for tests on the embedded AWS, and waiting for a result."""
 
 import io
 import time

@@ -5,8 +5,8 @@ import pytest
 from streaming_etl.handlers.firehose.put_records import MAX_CALL_BYTES
 from streaming_etl.ops.firehose_writer import FirehoseWriter, pipeline_writer
 from streaming_etl.stack.errors import CommandError
-from tests.handlers.fakes import THROTTLED, FakeClock, FakeFirehose, client_error
 from tests.support.deployed import deployed_pipeline
+from tests.support.fake_aws import THROTTLED, FakeClock, FakeFirehose, client_error
 
 
 def writer(

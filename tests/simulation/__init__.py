@@ -1,1 +1,1 @@
-"""A seeded model of everything that stands around the handlers; the handlers in it are real."""
+"""Simulation of AWS around the real handlers, chosen by a seed."""

@@ -1,4 +1,4 @@
-"""The operator who runs the backfill's command, again when it ends too early; its scan is real."""
+"""Operator who runs the real backfill scan until it succeeds."""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -25,23 +25,25 @@ from tests.simulation.world import EndlessError, World
 
 KEY_NAMES = ("id", "line")
 IDENTITY = CheckpointIdentity("dev", "orders", "arn", "2026-11-01T00:00:00+00:00", "stream")
-# DynamoDB's own counts, which are hours old: they fit no table here.
-TOLD = SourceTable("orders", "arn", "created", "stream", KEY_NAMES, 1000, 400_000, None, False)
+# DynamoDB's counts are hours old, so they match no table here.
+SOURCE_TABLE = SourceTable(
+    "orders", "arn", "created", "stream", KEY_NAMES, 1000, 400_000, None, False
+)
 KIB_PER_SECOND = 512
-MOST_PAGES = 20_000
+MAX_PAGES = 20_000
 
 
-class KeptCheckpoint(Checkpoint):
-    """A checkpoint whose file is a value that outlives the process."""
+class MemoryCheckpoint(Checkpoint):
+    """Checkpoint whose file is a value that outlives the process."""
 
-    kept: list[Segment]
+    saved: list[Segment]
 
     def save(self) -> None:
-        self.kept = deepcopy(self.segments)
+        self.saved = deepcopy(self.segments)
 
 
 class DynamoDb:
-    """The Scan of the table, segment by segment; notes each item that it gives away."""
+    """Scan of the table, by segments; notes every item that it returns."""
 
     def __init__(self, world: World, table: Table, command: "Backfill") -> None:
         self.world, self.table, self.command = world, table, command
@@ -50,29 +52,29 @@ class DynamoDb:
         """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html"""
         world = self.world
         world.now += 0.001 * world.chance("scan").randint(1, 40)
-        if world.strikes("backfill scan is throttled"):
+        if world.occurs("backfill scan is throttled"):
             raise client_error("ProvisionedThroughputExceededException")
-        if world.strikes("backfill scan is refused"):
+        if world.occurs("backfill scan is rejected"):
             raise client_error("AccessDeniedException")
-        found = sorted(self.segment(request["Segment"], request["TotalSegments"]))
+        places = sorted(self.segment(request["Segment"], request["TotalSegments"]))
         start = request.get("ExclusiveStartKey")
         if start is not None:
-            behind = position(start)
-            found = [place for place in found if place[0] > behind]
-        page = found[: request["Limit"]]
+            last = position(start)
+            places = [place for place in places if place[0] > last]
+        page = places[: request["Limit"]]
         keys = [which for _, which in page]
-        self.command.gave(keys)
-        answer = {
+        self.command.note_items(keys)
+        response = {
             "Items": [as_boto3(attributes(self.table.items[which])) for which in keys],
             "ConsumedCapacity": {"TableName": "orders", "CapacityUnits": 0.5 * len(keys) or 0.5},
         }
-        # A page that is full ends with a key, whether or not something follows.
+        # A full page ends with a key, even if it is the last.
         if len(page) == request["Limit"]:
-            answer["LastEvaluatedKey"] = attributes(keys_of(keys[-1]))
-        return answer
+            response["LastEvaluatedKey"] = attributes(keys_of(keys[-1]))
+        return response
 
     def segment(self, number: int, total: int) -> list[tuple[int, int]]:
-        """Where each item of a segment stands in the scan's order, and the item."""
+        """Return position and number of each item of a segment."""
         places = [(position_of(which), which) for which in self.table.items]
         return [(place, which) for place, which in places if place % total == number]
 
@@ -94,11 +96,11 @@ def as_boto3(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def client_error(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "refused"}}, "Scan")
+    return ClientError({"Error": {"Code": code, "Message": "rejected"}}, "Scan")
 
 
 class Backfill:
-    """The command, one page an event; what kills it leaves the checkpoint, and it is run again."""
+    """Command with one page per action, continued after a crash."""
 
     name = "backfill"
 
@@ -106,13 +108,13 @@ class Backfill:
         self.world, self.scenario, self.table, self.client = world, scenario, table, client
         self.plan = scenario.backfill
         self.snapshots: dict[str, Change] = {}
-        """Every item that a page held, as a change, by event id."""
+        """Every item of a page, as a change, by event id."""
         self.passed: set[str] = set()
-        """Those whose page the command takes for delivered."""
+        """Snapshots whose page is complete for the command."""
         self.always: set[int] = set()
-        """The items that were in the table all through the last scan from start to end."""
+        """Items that were in the table during the entire last scan."""
         self.done = 0
-        """How many scans came to their end."""
+        """Number of complete scans."""
         self.pages = 0
         self.taken_ns = 0
         self.page: list[str] = []
@@ -120,20 +122,20 @@ class Backfill:
             world.after(self.plan.starts, self.begin)
 
     def begin(self) -> None:
-        """A scan from the start, with a new checkpoint."""
+        """Begin a scan with a new checkpoint."""
         assert self.plan is not None
         self.always = set(self.table.items)
         self.table.removed.clear()
-        self.checkpoint = KeptCheckpoint(
+        self.checkpoint = MemoryCheckpoint(
             Path("checkpoint"), IDENTITY, [Segment() for _ in range(self.plan.segments)]
         )
         self.checkpoint.save()
         self.open()
 
     def open(self) -> None:
-        """A process of the command, which goes on from the checkpoint."""
+        """Start a process of the command, which continues from the checkpoint."""
         assert self.plan is not None
-        self.checkpoint = KeptCheckpoint(Path("checkpoint"), IDENTITY, self.checkpoint.kept)
+        self.checkpoint = MemoryCheckpoint(Path("checkpoint"), IDENTITY, self.checkpoint.saved)
         self.checkpoint.save()
         forwarder = self.scenario.args.forwarder
         writer = FirehoseWriter(
@@ -148,10 +150,10 @@ class Backfill:
         )
         self.scan = Scan(
             DynamoDb(self.world, self.table, self),
-            TOLD,
+            SOURCE_TABLE,
             writer,
             self.checkpoint,
-            # The budget is tested elsewhere; here pages have their own times.
+            # Other tests cover the budget; here pages have scheduled times.
             RateLimiter(1e9, clock=lambda: self.world.now, sleep=self.wait),
             self.plan.units_per_page,
             time_ns=self.time_ns,
@@ -159,34 +161,34 @@ class Backfill:
             jitter=self.world.chance("jitter").random,
         )
         if self.checkpoint.done:
-            # It was killed behind its last checkpoint.
+            # The process was killed after its last checkpoint.
             self.end()
         else:
             self.world.after(0, self.step)
 
     def step(self) -> None:
-        """Pass a page of any segment; then comes the next one, or the command is run again."""
+        """Forward a page, and schedule the next or a new process."""
         assert self.plan is not None
         world, start = self.world, self.world.now
         world.running = self
         self.page = []
         self.pages += 1
-        if self.pages > MOST_PAGES:
-            raise EndlessError(f"the backfill reads more than {MOST_PAGES} pages")
+        if self.pages > MAX_PAGES:
+            raise EndlessError(f"the backfill reads more than {MAX_PAGES} pages")
         left = [number for number, each in enumerate(self.checkpoint.segments) if not each.done]
         try:
             self.scan.send_page(world.chance("segments").choice(left))
             self.passed |= set(self.page)
-            if world.strikes("backfill is killed after a checkpoint"):
+            if world.occurs("backfill is killed after a checkpoint"):
                 raise KilledError
-            again = False
+            failed = False
         except (KilledError, CommandError) as error:
-            world.events[f"backfill run again, {type(error).__name__}"] += 1
-            again = True
+            world.events[f"backfill restarted, {type(error).__name__}"] += 1
+            failed = True
         seconds = world.now - start
         world.now = start
-        world.trace("backfill", again, f"{seconds:.6f}", *self.page)
-        if again:
+        world.trace("backfill", failed, f"{seconds:.6f}", *self.page)
+        if failed:
             world.after(seconds + 5, self.open)
         elif not self.checkpoint.done:
             world.after(seconds + self.plan.pause, self.step)
@@ -205,11 +207,11 @@ class Backfill:
         return self.taken_ns
 
     def wait(self, seconds: float) -> None:
-        """The command's sleep, and what a call takes."""
+        """Let time pass in the command."""
         self.world.now += seconds
 
-    def gave(self, keys: list[int]) -> None:
-        """Note items that a page holds as the changes that must come of them."""
+    def note_items(self, keys: list[int]) -> None:
+        """Note a page's items as the changes that must result."""
         taken_at_ms = self.taken_ns // 1_000_000
         for which in keys:
             change = snapshot_of(self.table, which, taken_at_ms)
@@ -218,7 +220,7 @@ class Backfill:
 
 
 def snapshot_of(table: Table, which: int, taken_at_ms: int) -> Change:
-    """The change of kind SNAPSHOT that an item must become."""
+    """Return the SNAPSHOT that must result from an item."""
     keys = keys_of(which)
     key = compact(attributes(keys))
     return Change(

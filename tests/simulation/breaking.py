@@ -1,4 +1,4 @@
-"""Ways to break the real handlers from outside: patches of what goes in and what comes out."""
+"""Patches of the real handlers' inputs and outputs, for mutations."""
 
 import json
 import os
@@ -19,20 +19,25 @@ from streaming_etl.ops.backfill.scan import Page, Scan
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME
 
-Answer = dict[str, Any]
+Result = dict[str, Any]
 
 
 def around(owner: Any, name: str, wrapper: Callable[..., Any]) -> Any:
-    """`wrapper` gets what it stands for as its first argument."""
+    """Patch with `wrapper`, which receives the original as its first argument."""
     return patch.object(owner, name, partial(wrapper, getattr(owner, name)))
+
+
+def without_failures(owner: Any) -> Any:
+    """Report all records of `put_records` as accepted."""
+    return around(owner, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1])
 
 
 def forwarder_as(wrapper: Callable[..., Any]) -> Any:
     return around(streaming_etl.handlers.forwarder, "lambda_handler", wrapper)
 
 
-def reported_first(handler: Any, event: Any, context: Any) -> Any:
-    """The forwarder reports the first of many changes where it should ask to halve them."""
+def report_first(handler: Any, event: Any, context: Any) -> Any:
+    """Report the first change of a batch instead of bisecting the batch."""
     try:
         return handler(event, context)
     except streaming_etl.handlers.forwarder.BisectBatchError:
@@ -44,8 +49,8 @@ def transform_as(wrapper: Callable[..., Any]) -> Any:
     return around(streaming_etl.handlers.transform, "lambda_handler", wrapper)
 
 
-def told(name: str, value: str) -> Any:
-    """The forwarder is told something else than the settings say."""
+def environment(name: str, value: str) -> Any:
+    """Give the forwarder another environment variable."""
 
     def wrapper(handler: Any, event: Any, context: Any) -> Any:
         with patch.dict(os.environ, {name: value}):
@@ -55,22 +60,22 @@ def told(name: str, value: str) -> Any:
 
 
 def query(old: str, new: str) -> Any:
-    """The current-state query has another text."""
+    """Replace a part of the current-state query."""
 
-    def wrapper(text_of: Callable[..., str], *arguments: Any) -> str:
-        text = text_of(*arguments)
+    def wrapper(sql: Callable[..., str], *arguments: Any) -> str:
+        text = sql(*arguments)
         if old not in text:
-            raise ValueError(f"the query has no {old}")
+            raise ValueError(f"the query does not contain {old}")
         return text.replace(old, new)
 
     return around(queries, "current_state_sql", wrapper)
 
 
-def answers(change: Callable[[list[Answer], list[Answer]], Any]) -> Any:
-    """`change` alters the transform's answers; it is given the event's records too."""
+def results(change: Callable[[list[Result], list[Result]], Any]) -> Any:
+    """Change the transform's results; `change` also receives the event's records."""
 
     def wrapper(handler: Any, event: Any, context: Any) -> Any:
-        # A handler may take its event apart.
+        # A handler may modify its event.
         records = list(event["records"])
         response = handler(event, context)
         change(response["records"], records)
@@ -79,39 +84,39 @@ def answers(change: Callable[[list[Answer], list[Answer]], Any]) -> Any:
     return transform_as(wrapper)
 
 
-def each_answer(change: Callable[[Answer, bytes], Any]) -> Any:
-    """`change` alters each answer by itself; it is given the record's data too."""
+def each_result(change: Callable[[Result, bytes], Any]) -> Any:
+    """Change each result; `change` also receives the record's data."""
 
-    def all_of_them(given: list[Answer], records: list[Answer]) -> None:
-        for answer, record in zip(given, records, strict=True):
-            change(answer, b64decode(record["data"]))
+    def change_all(some: list[Result], records: list[Result]) -> None:
+        for result, record in zip(some, records, strict=True):
+            change(result, b64decode(record["data"]))
 
-    return answers(all_of_them)
+    return results(change_all)
 
 
 def rows(change: Callable[[bytes], bytes]) -> Any:
-    """`change` alters the rows of each answer."""
+    """Change the rows of each result."""
 
-    def of_one(answer: Answer, _: bytes) -> None:
-        if answer["result"] == "Ok":
-            answer["data"] = b64encode(change(b64decode(answer["data"]))).decode()
+    def change_rows(result: Result, _: bytes) -> None:
+        if result["result"] == "Ok":
+            result["data"] = b64encode(change(b64decode(result["data"]))).decode()
 
-    return each_answer(of_one)
+    return each_result(change_rows)
 
 
 def failed_put_count_ignored() -> Any:
-    """The functions see every record of a call as taken."""
+    """Report all records of a call as accepted."""
     put = Client.put_record_batch
 
-    def seen(client: Client, **request: Any) -> Any:
-        taken = [{"RecordId": "record"} for _ in request["Records"]]
-        return put(client, **request) | {"FailedPutCount": 0, "RequestResponses": taken}
+    def put_all(client: Client, **request: Any) -> Any:
+        accepted = [{"RecordId": "record"} for _ in request["Records"]]
+        return put(client, **request) | {"FailedPutCount": 0, "RequestResponses": accepted}
 
-    return patch.object(Client, "put_record_batch", seen)
+    return patch.object(Client, "put_record_batch", put_all)
 
 
 def snapshots(change: Callable[[dict[str, Any]], Any]) -> Any:
-    """`change` alters what a snapshot tells of itself."""
+    """Change the stream record of each snapshot."""
 
     def wrapper(record_of: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
         record = record_of(*arguments)
@@ -122,7 +127,7 @@ def snapshots(change: Callable[[dict[str, Any]], Any]) -> Any:
 
 
 def checkpoint_before_put() -> Any:
-    """A page counts as passed before Firehose has it."""
+    """Save the checkpoint of a page before Firehose has the page."""
     send_page = Scan.send_page
 
     def early(scan: Scan, number: int) -> int:
@@ -135,8 +140,8 @@ def checkpoint_before_put() -> Any:
     return patch.object(Scan, "send_page", early)
 
 
-def one_page_to_a_segment() -> Any:
-    """A segment counts as done although its scan goes on."""
+def one_page_per_segment() -> Any:
+    """End a segment after one page."""
     read = Scan._read
 
     def short(scan: Scan, number: int, segment: Segment) -> Page:
@@ -145,8 +150,8 @@ def one_page_to_a_segment() -> Any:
     return patch.object(Scan, "_read", short)
 
 
-def pages_left_out() -> Any:
-    """Of two pages the first is not put."""
+def skipped_pages() -> Any:
+    """Skip the first of two pages."""
     read = Scan._read
 
     def second(scan: Scan, number: int, segment: Segment) -> Page:
@@ -158,26 +163,26 @@ def pages_left_out() -> Any:
     return patch.object(Scan, "_read", second)
 
 
-def pass_over_large(handler: Any, event: Any, context: Any) -> Any:
-    """An oversized change is reported as done."""
+def skip_large(handler: Any, event: Any, context: Any) -> Any:
+    """Report success for an oversized change."""
     sizes = {
         record["dynamodb"]["SequenceNumber"]: len(json.dumps(record)) for record in event["Records"]
     }
-    answer = handler(event, context)
-    failures = answer["batchItemFailures"]
-    passed = failures and sizes[failures[0]["itemIdentifier"]] > 1_024_000
-    return {"batchItemFailures": []} if passed else answer
+    response = handler(event, context)
+    failures = response["batchItemFailures"]
+    is_large = failures and sizes[failures[0]["itemIdentifier"]] > 1_024_000
+    return {"batchItemFailures": []} if is_large else response
 
 
-def forget_identity(handler: Any, event: Any, context: Any) -> Any:
-    """Who made a change does not travel."""
+def remove_identity(handler: Any, event: Any, context: Any) -> Any:
+    """Remove the user identity of each change."""
     for record in event["Records"]:
         record.pop("userIdentity", None)
     return handler(event, context)
 
 
-def held(handler: Any, event: Any, context: Any) -> tuple[Any, list[bytes]]:
-    """The transform's response, and what it would have put back."""
+def intercepted(handler: Any, event: Any, context: Any) -> tuple[Any, list[bytes]]:
+    """Return the transform's response and the records to requeue."""
     client = Mock()
     client.put_record_batch.side_effect = lambda **request: {
         "RequestResponses": [{"RecordId": "record"} for _ in request["Records"]]
@@ -188,44 +193,44 @@ def held(handler: Any, event: Any, context: Any) -> tuple[Any, list[bytes]]:
     return response, [record["Data"] for call in calls for record in call.kwargs["Records"]]
 
 
-def put_back(*contents: bytes) -> None:
+def requeue(*contents: bytes) -> None:
     if contents:
         streaming_etl.handlers.firehose.put_records.firehose().put_record_batch(
             DeliveryStreamName=STREAM_NAME, Records=[{"Data": content} for content in contents]
         )
 
 
-def forget_last(handler: Any, event: Any, context: Any) -> Any:
-    """The last record that must go back does not."""
-    response, contents = held(handler, event, context)
-    put_back(*contents[:-1])
+def skip_last_requeued(handler: Any, event: Any, context: Any) -> Any:
+    """Do not requeue the last record."""
+    response, contents = intercepted(handler, event, context)
+    requeue(*contents[:-1])
     return response
 
 
-def put_back_packs(handler: Any, event: Any, context: Any) -> Any:
-    """Where a part of a pack must go back, the whole pack does."""
-    packs = [b64decode(record["data"]) for record in event["records"]]
-    response, contents = held(handler, event, context)
-    put_back(*(next(pack for pack in packs if content in pack) for content in contents))
+def requeue_aggregated(handler: Any, event: Any, context: Any) -> Any:
+    """Requeue an entire aggregated record instead of a part."""
+    aggregated = [b64decode(record["data"]) for record in event["records"]]
+    response, contents = intercepted(handler, event, context)
+    requeue(*(next(record for record in aggregated if content in record) for content in contents))
     return response
 
 
-def set_aside_packs(handler: Any, event: Any, context: Any) -> Any:
-    """Where a part of a pack must go back, the whole pack is set aside."""
-    packs = [b64decode(record["data"]) for record in event["records"]]
-    response, contents = held(handler, event, context)
-    for answer, pack in zip(response["records"], packs, strict=True):
-        if any(content in pack for content in contents):
-            answer |= {"result": "ProcessingFailed"}
+def dead_letter_aggregated(handler: Any, event: Any, context: Any) -> Any:
+    """Dead-letter an entire aggregated record instead of requeueing a part."""
+    aggregated = [b64decode(record["data"]) for record in event["records"]]
+    response, contents = intercepted(handler, event, context)
+    for result, record in zip(response["records"], aggregated, strict=True):
+        if any(content in record for content in contents):
+            result |= {"result": "ProcessingFailed"}
     return response
 
 
-def put_back_large(handler: Any, event: Any, context: Any) -> Any:
-    """A change whose rows fit into no response goes back on the stream."""
-    packs = [b64decode(record["data"]) for record in event["records"]]
+def requeue_large(handler: Any, event: Any, context: Any) -> Any:
+    """Requeue a change whose rows do not fit into any response."""
+    aggregated = [b64decode(record["data"]) for record in event["records"]]
     response = handler(event, context)
-    for answer, pack in zip(response["records"], packs, strict=True):
-        if answer["result"] == "ProcessingFailed" and b'"width"' in pack:
-            answer["result"] = "Dropped"
-            put_back(pack)
+    for result, record in zip(response["records"], aggregated, strict=True):
+        if result["result"] == "ProcessingFailed" and b'"width"' in record:
+            result["result"] = "Dropped"
+            requeue(record)
     return response

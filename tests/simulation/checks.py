@@ -1,4 +1,4 @@
-"""The six checks after a run that has drained; each gives sentences, none when all is well."""
+"""Six checks of a finished run; each yields a sentence per violation."""
 
 import itertools
 from base64 import b64encode
@@ -17,15 +17,15 @@ from tests.simulation.table import SECRET_NUMBER, Change, Table, attributes, com
 from tests.simulation.user_module import SECRET
 from tests.simulation.world import World
 
-# The error code under which the transform itself sets a record aside.
-REFUSED = "Lambda.ProcessingFailedStatus"
-# The one under which a batch goes there whose invocations all failed.
-GIVEN_UP = "Lambda.FunctionError"
+# Error code of a record that the transform dead-letters.
+FAILED = "Lambda.ProcessingFailedStatus"
+# Error code of a batch whose invocations all failed.
+RETRIES_EXHAUSTED = "Lambda.FunctionError"
 
 
 @dataclass
 class Run:
-    """A run at its end."""
+    """Finished run."""
 
     world: World
     scenario: Scenario
@@ -33,7 +33,7 @@ class Run:
     backfill: Backfill
     lake: Lake
     endless: str = ""
-    """Why the run was stopped before its end, if it was; the checks then have no meaning."""
+    """Why the run was stopped, if it was; the other checks then have no meaning."""
     rows: list[Row] = field(default_factory=list)
     errors: list[ErrorRecord] = field(default_factory=list)
     failed: list[list[dict[str, Any]]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Run:
 
     @cached_property
     def changes(self) -> dict[str, Change]:
-        """All that was written, and all that a backfill read, by event id."""
+        """All changes and snapshots by event id."""
         return {**self.table.changes, **self.backfill.snapshots}
 
     @cached_property
@@ -55,27 +55,27 @@ class Run:
 
     @cached_property
     def landed(self) -> dict[str, list[Row]]:
-        """The lake's rows by the change they name."""
-        found: dict[str, list[Row]] = defaultdict(list)
+        """Rows of the lake by the event id of their change."""
+        rows: dict[str, list[Row]] = defaultdict(list)
         for row in self.rows:
-            found[str(row.values.get("_event_id"))].append(row)
-        return found
+            rows[str(row.values.get("_event_id"))].append(row)
+        return rows
 
     @cached_property
-    def wanted(self) -> dict[str, Change]:
-        """The changes that the settings do not filter out; a snapshot they do not concern."""
+    def matching(self) -> dict[str, Change]:
+        """Changes that the settings do not filter; snapshots are never filtered."""
         kinds = {*self.scenario.args.forwarder.event_names, "SNAPSHOT"}
         return {name: change for name, change in self.changes.items() if change.kind in kinds}
 
     @cached_property
-    def set_aside(self) -> set[str]:
-        """The changes in the error output or in a failed batch."""
-        found = {change["eventID"] for record in self.errors for change in record.changes}
-        return found | {record["eventID"] for batch in self.failed for record in batch}
+    def dead_lettered(self) -> set[str]:
+        """Changes in an error record or in a failed batch."""
+        ids = {change["eventID"] for record in self.errors for change in record.changes}
+        return ids | {record["eventID"] for batch in self.failed for record in batch}
 
     @cached_property
     def last_landed(self) -> dict[str, Change]:
-        """The last change of each item that reached the lake, by the item's key."""
+        """Last change of each item in the lake, by key."""
         last: dict[str, Change] = {}
         for event_id in self.landed:
             change = self.changes.get(event_id)
@@ -86,63 +86,63 @@ class Run:
                 last[change.key] = change
         return last
 
-    def is_somewhere(self, event_id: str) -> bool:
-        known = event_id in self.landed or event_id in self.set_aside
-        return known or self.outcomes[event_id].left_out
+    def has_ended(self, event_id: str) -> bool:
+        stored = event_id in self.landed or event_id in self.dead_lettered
+        return stored or self.outcomes[event_id].filtered
 
 
 def nothing_is_missing(run: Run) -> Iterator[str]:
-    """Every change is a row in the lake, a record in the error output or in a failed batch."""
-    for event_id, change in run.wanted.items():
+    """Every change is in a row, error record or failed batch."""
+    for event_id, change in run.matching.items():
         rows = run.outcomes[event_id].rows
         if event_id in run.landed:
-            here = {str(row.values.get("_row")) for row in run.landed[event_id]}
-            if len(here) < len(rows):
-                yield f"{change.kind} {event_id} has {len(here)} of its {len(rows)} rows"
+            numbers = {str(row.values.get("_row")) for row in run.landed[event_id]}
+            if len(numbers) < len(rows):
+                yield f"{change.kind} {event_id} has {len(numbers)} of its {len(rows)} rows"
         elif change.kind == "SNAPSHOT" and event_id not in run.backfill.passed:
-            # Of a page that was read again: the command takes it for nothing.
+            # Its page was read again, so the command does not count it.
             continue
-        elif not run.is_somewhere(event_id):
-            yield f"{change.kind} {event_id} is nowhere"
+        elif not run.has_ended(event_id):
+            yield f"{change.kind} {event_id} is missing"
 
 
 def nothing_else_is_there(run: Run) -> Iterator[str]:
-    """What is there was written so; what the transform sets aside is one bad change alone."""
+    """Every stored change is exact; the transform dead-letters only failed changes, alone."""
     for event_id, rows in run.landed.items():
-        if event_id not in run.wanted:
-            yield f"a row of {event_id}, which was never written or not wanted"
+        if event_id not in run.matching:
+            yield f"a row of {event_id}, which was never written or is filtered"
             continue
         expected = {str(row.values["_row"]): row for row in run.outcomes[event_id].rows}
         for row in rows:
-            other = differs(row, expected.get(str(row.values.get("_row"))), run.scenario)
-            if other:
-                yield f"a row of {event_id} is not as expected: {other}"
+            names = differing_names(row, expected.get(str(row.values.get("_row"))), run.scenario)
+            if names:
+                yield f"a row of {event_id} differs in {names}"
     for record in run.errors:
         yield from wrong_error(record, run)
     for failed in itertools.chain(*run.failed):
         written = run.changes.get(failed["eventID"])
         if written is None or written.record != failed:
-            yield f"a failed batch holds {failed['eventID']} not as written"
+            yield f"a failed batch has a different {failed['eventID']}"
 
 
 def wrong_error(record: ErrorRecord, run: Run) -> Iterator[str]:
-    """What is wrong with a record in the error output."""
+    """Check one error record."""
     ids = [change.get("eventID", "something") for change in record.changes]
-    if not ids or not run.wanted.keys() >= set(ids):
+    if not ids or not run.matching.keys() >= set(ids):
         yield f"an error record ({record.code}) of a change that was never written"
         return
     for event_id, change in zip(ids, record.changes, strict=True):
-        if change != trimmed(run.wanted[event_id], run.scenario):
-            yield f"an error record of {event_id} is not the change as written"
-    if record.code == REFUSED:
-        if len(ids) > 1 or not run.outcomes[ids[0]].bad:
-            yield f"the transform sets aside {', '.join(ids)}: not one bad change alone"
-    elif record.code != GIVEN_UP:
-        yield f"Firehose cannot take an answer: {record.code}"
+        if change != trimmed(run.matching[event_id], run.scenario):
+            yield f"an error record has a different {event_id}"
+    if record.code == FAILED:
+        if len(ids) > 1 or not run.outcomes[ids[0]].fails:
+            yield f"the transform dead-letters {', '.join(ids)}: not one failed change alone"
+    elif record.code != RETRIES_EXHAUSTED:
+        yield f"Firehose rejects a result: {record.code}"
 
 
-def differs(row: Row, expected: Row | None, scenario: Scenario) -> str:
-    """In which names a row differs from what it must be."""
+def differing_names(row: Row, expected: Row | None, scenario: Scenario) -> str:
+    """Return the names in which a row differs from the expected row."""
     if expected is None:
         return "no such row"
     names = [
@@ -157,7 +157,7 @@ def differs(row: Row, expected: Row | None, scenario: Scenario) -> str:
 
 
 def trimmed(change: Change, scenario: Scenario) -> dict[str, Any]:
-    """The change as it must travel."""
+    """Return the change as the forwarder must send it."""
     record = change.record
     stream = record["dynamodb"]
     names = ("ApproximateCreationDateTime", "Keys", "NewImage", "SequenceNumber")
@@ -170,7 +170,7 @@ def trimmed(change: Change, scenario: Scenario) -> dict[str, Any]:
 
 
 def the_current_state_is_the_table(run: Run) -> Iterator[str]:
-    """The current-state query answers, for each item, its last change that reached the lake."""
+    """The current state has each item's last change in the lake."""
     rows = [
         row.values
         for change in run.last_landed.values()
@@ -178,27 +178,25 @@ def the_current_state_is_the_table(run: Run) -> Iterator[str]:
         for row in run.outcomes[change.event_id].rows
     ]
     expected = expected_state(rows, run.scenario)
-    found = current_state(run.rows, run.scenario) if run.rows else []
-    if found != expected:
-        more, less = Counter(found) - Counter(expected), Counter(expected) - Counter(found)
+    state = current_state(run.rows, run.scenario) if run.rows else []
+    if state != expected:
+        more, less = Counter(state) - Counter(expected), Counter(expected) - Counter(state)
         yield (
-            f"the current state has {more.total()} rows too many and lacks {less.total()}, of"
+            f"the current state has {more.total()} unexpected rows and lacks {less.total()} of"
             f" {len(expected)}"
         )
 
 
-def the_backfill_is_whole(run: Run) -> Iterator[str]:
-    """Every item that was there all through a scan has a snapshot; the lake tells of the table."""
+def the_backfill_is_complete(run: Run) -> Iterator[str]:
+    """Every scanned item has a snapshot; the lake equals the table."""
     if run.scenario.backfill is None:
         return
     if run.backfill.done < run.scenario.backfill.runs:
-        yield "the backfill did not come to its end"
-    scanned = {
-        change.key for name, change in run.backfill.snapshots.items() if run.is_somewhere(name)
-    }
+        yield "the backfill is not complete"
+    scanned = {change.key for name, change in run.backfill.snapshots.items() if run.has_ended(name)}
     for which in run.backfill.always:
         if key_of(which) not in scanned:
-            yield f"item {which} was in the table all the time, and its snapshot is nowhere"
+            yield f"item {which} was in the table during the scan, but has no snapshot"
     last = run.last_landed
     written = defaultdict(list)
     for event_id, change in run.table.changes.items():
@@ -208,7 +206,7 @@ def the_backfill_is_whole(run: Run) -> Iterator[str]:
         if key in last and all(written[key]):
             item = run.table.items.get(which)
             if last[key].new != item:
-                yield f"the last that the lake tells of item {which} is not what the table holds"
+                yield f"item {which} differs between lake and table"
 
 
 def key_of(which: int) -> str:
@@ -216,20 +214,20 @@ def key_of(which: int) -> str:
 
 
 def everything_ended(run: Run) -> Iterator[str]:
-    """No loop, and no function that fails, or makes a wrong call, by itself."""
-    yield from run.world.complaints
+    """No endless retry, no failure without a fault, and no invalid call."""
+    yield from run.world.violations
 
 
-def nothing_is_told_in_logs(run: Run) -> Iterator[str]:
-    """No part of a change in what the functions print, plain or as base64."""
+def logs_have_no_content(run: Run) -> Iterator[str]:
+    """The functions print no part of a change, plain or as base64."""
     secret = SECRET.encode()
-    # Base64 of a text depends on where in three bytes it begins; its ends are cut off.
+    # Base64 of a text depends on its position modulo 3; its ends are ignored.
     encoded = [b64encode(b"\0" * shift + secret).decode()[4:-4] for shift in range(3)]
     forms = [SECRET, str(SECRET_NUMBER)[:12], *encoded]
     for text in run.world.logs:
         for line in text.splitlines():
             if any(form in line for form in forms):
-                yield "a log line tells of a change"
+                yield "a log line has content of a change"
 
 
 Check = Callable[[Run], Iterator[str]]
@@ -237,7 +235,7 @@ CHECKS: tuple[Check, ...] = (
     nothing_is_missing,
     nothing_else_is_there,
     the_current_state_is_the_table,
-    the_backfill_is_whole,
+    the_backfill_is_complete,
     everything_ended,
-    nothing_is_told_in_logs,
+    logs_have_no_content,
 )

@@ -1,4 +1,4 @@
-"""The component's own current-state query over the simulated lake, run by DuckDB for Athena."""
+"""Current-state query of the component over the simulated lake, in DuckDB."""
 
 import atexit
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from tests.simulation.lake import Row
 from tests.simulation.scenario import DATABASE, Scenario
 
 SHOWN = ("id", "number", "price", "note", "seen", "before", "_sequence_number")
-# Athena's names that DuckDB has not.
+# Types with another name in DuckDB.
 DUCKDB_TYPES = {"varchar": "VARCHAR", "integer": "INTEGER"}
 
 State = list[tuple[Any, ...]]
@@ -22,34 +22,34 @@ State = list[tuple[Any, ...]]
 
 @cache
 def database() -> duckdb.DuckDBPyConnection:
-    """One database for all runs of a process: opening one takes longer than a run's query."""
+    """Return the process's database: opening one takes longer than a query."""
     connection = duckdb.connect(config={"threads": 1})
-    # Left to the interpreter's end, DuckDB tells of leaks there.
+    # Otherwise DuckDB reports leaks at the interpreter's end.
     atexit.register(database.cache_clear)
     connection.execute(f'CREATE SCHEMA "{DATABASE}"')
     return connection
 
 
 def current_state(rows: Sequence[Row], scenario: Scenario) -> State:
-    """What the query answers over these rows, the columns of SHOWN as one text or number each."""
+    """Return the query's result over these rows: the columns of SHOWN."""
     table = scenario.table
     fill(rows, scenario)
     text = queries.current_state_sql(DATABASE, table)
-    # Where projection asks for a key, one query per value sees all folders.
+    # With an injected key, one query per value reads all folders.
     stores = sorted({row.folder["store"] for row in rows}) if table.injected_keys else [""]
     shown = ", ".join(f'CAST("{name}" AS VARCHAR)' for name in SHOWN)
-    found: State = []
+    state: State = []
     for store in stores:
         sql = text.replace("<store>", store)
-        found += database().execute(f"SELECT {shown} FROM ({sql})").fetchall()
-    return in_order(plain(*row) for row in found)
+        state += database().execute(f"SELECT {shown} FROM ({sql})").fetchall()
+    return in_order(plain(*row) for row in state)
 
 
 def fill(rows: Sequence[Row], scenario: Scenario) -> None:
-    """Make the lake table anew, of these rows."""
+    """Create the lake table again with these rows."""
     table = scenario.table
     if table.columns is None:
-        # The crawler's part: every column that it finds.
+        # Like the crawler: every column in the rows.
         names = {name: "VARCHAR" for row in rows for name in row.values}
         kinds = dict.fromkeys((*SHOWN, "_key", "_op", "_event_id", "_row"), "VARCHAR") | names
     else:
@@ -72,19 +72,19 @@ def text_of(value: Any) -> str | None:
 
 
 def expected_state(rows: Iterable[dict[str, Any]], scenario: Scenario) -> State:
-    """The same of rows of the model."""
-    found = []
+    """Return the expected result for rows of the model."""
+    state = []
     for row in rows:
         texts = [text_of(row.get(name)) for name in SHOWN]
         if scenario.table.format == "csv":
-            # A CSV cannot tell NULL from an empty text.
+            # In CSV, NULL and an empty text are equal.
             texts = [text or None for text in texts]
-        found.append(plain(*texts))
-    return in_order(found)
+        state.append(plain(*texts))
+    return in_order(state)
 
 
 def plain(*texts: str | None) -> tuple[Any, ...]:
-    """A row that compares by value, however its numbers and times are spelled."""
+    """Return a row to compare by value, in any text form."""
     item, number, price, note, seen, before, at = texts
     return (
         item,

@@ -1,4 +1,4 @@
-"""Firehose, last part: rows gathered into objects below the evaluated prefix, and its errors."""
+"""Firehose after the transform: objects of rows, and error records."""
 
 import json
 import re
@@ -20,7 +20,7 @@ JAVA_TIMES = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H"}
 
 
 class Record(NamedTuple):
-    """One record as Firehose took it, or one document of it where it was taken apart."""
+    """Record that Firehose accepted, or one document of it after deaggregation."""
 
     id: str
     data: bytes
@@ -29,15 +29,15 @@ class Record(NamedTuple):
 
 
 Placed = tuple[Record, Mapping[str, str]]
-"""A record as the transform left it, and its partition keys."""
+"""A transformed record and its partition keys."""
 
 
-class LostKeyError(Exception):
-    """The prefix names a partition key that the transform did not give."""
+class MissingKeyError(Exception):
+    """The result has no value for a partition key."""
 
 
 class Delivery:
-    """Gathers what goes to the same folder until its buffer is full or its time has come."""
+    """Buffers each folder's records up to a size and a time."""
 
     def __init__(self, world: World, scenario: Scenario, lake: Lake) -> None:
         self.world, self.lake = world, lake
@@ -46,42 +46,42 @@ class Delivery:
         self.zone = ZoneInfo(scenario.args.partitions.time_zone)
         self.waiting: dict[str, list[Placed]] = {}
         self.sizes: dict[str, int] = {}
-        """Bytes of what waits, by the same folders."""
+        """Bytes of the buffers, by the same folders."""
 
     def add(self, record: Record, keys: Mapping[str, str]) -> None:
-        """Take a record as the transform left it."""
+        """Add a transformed record to its buffer."""
         try:
-            # Only partition keys tell buffers apart; an object's own time is known at its end.
+            # Buffers differ in partition keys only; an object's time is known at its end.
             folders = self.evaluate(self.table.folders, 0, keys) if self.dynamic else ""
-        except LostKeyError as error:
+        except MissingKeyError as error:
             self.fail([record], "DynamicPartitioning.MetadataExtractionFailed", str(error), 1)
             return
-        gathered = self.waiting.setdefault(folders, [])
-        gathered.append((record, keys))
+        buffered = self.waiting.setdefault(folders, [])
+        buffered.append((record, keys))
         self.sizes[folders] = self.sizes.get(folders, 0) + len(record.data)
         if self.sizes[folders] >= self.settings.buffer_mib * 2**20:
-            self.flush(folders, gathered)
-        elif len(gathered) == 1:
-            self.world.after(self.settings.buffer_seconds, self.flush, folders, gathered)
+            self.flush(folders, buffered)
+        elif len(buffered) == 1:
+            self.world.after(self.settings.buffer_seconds, self.flush, folders, buffered)
 
-    def flush(self, folders: str, gathered: list[Placed]) -> None:
-        """Write the object, unless it was full before its time."""
-        if self.waiting.get(folders) is not gathered:
+    def flush(self, folders: str, buffered: list[Placed]) -> None:
+        """Write the object, unless it was full earlier."""
+        if self.waiting.get(folders) is not buffered:
             return
         del self.waiting[folders], self.sizes[folders]
-        body = b"".join([record.data for record, _ in gathered])
-        oldest = min(record.arrived for record, _ in gathered)
-        prefix = self.evaluate(self.table.folders, oldest, gathered[0][1])
+        body = b"".join([record.data for record, _ in buffered])
+        oldest = min(record.arrived for record, _ in buffered)
+        prefix = self.evaluate(self.table.folders, oldest, buffered[0][1])
         if self.table.compression == "GZIP":
             body = compress(body, 1, mtime=0)
-        for _ in range(1 + self.world.strikes("firehose writes an object twice")):
+        for _ in range(1 + self.world.occurs("firehose writes an object twice")):
             number = len(self.lake.objects)
             name = f"{STREAM_NAME}-1-{oldest}-{number:08}{self.table.file_extension}"
             self.lake.put(f"{self.lake.data_path}{prefix}{name}", body)
-        self.world.trace("object", prefix, len(gathered), crc32(body))
+        self.world.trace("object", prefix, len(buffered), crc32(body))
 
     def fail(self, records: list[Record], code: str, message: str, attempts: int) -> None:
-        """Write records to the error output, one JSON line each.
+        """Write error records, one JSON line each.
 
         https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
         """
@@ -108,7 +108,7 @@ class Delivery:
         self.world.trace("errors", code, *(record.id for record in records))
 
     def evaluate(self, prefix: str, arrived: int, keys: Mapping[str, str]) -> str:
-        """The prefix with its expressions evaluated.
+        """Return the prefix with its expressions evaluated.
 
         https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
         """
@@ -121,9 +121,9 @@ class Delivery:
             if kind == "firehose" and name == "error-output-type":
                 return "processing-failed"
             if kind != "partitionKeyFromLambda":
-                raise ValueError(f"Firehose knows no {kind}:{name}")
+                raise ValueError(f"Firehose does not support {kind}:{name}")
             if not keys.get(name):
-                raise LostKeyError(f"partition key {name} is missing")
+                raise MissingKeyError(f"partition key {name} is missing")
             return keys[name]
 
         return EXPRESSION.sub(value, prefix)

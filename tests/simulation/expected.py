@@ -1,4 +1,4 @@
-"""What must come of a change, from what the table wrote and the user's transform is asked to do."""
+"""Expected outcome of each change."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -7,50 +7,51 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.simulation.lake import Row, short
+from tests.simulation.lake import Row, shortened
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import UNREADABLE, Change, Item
 from tests.simulation.user_module import store_of
 
 COLUMNS = ("id", "number", "price", "note", "seen", "before", "ttl")
-BAD = {"fail", "return a text", "kill", "mix partitions", "wrong column"}
-LEFT_OUT = {"leave out", "return nothing"}
+FAILING = {"fail", "return a text", "kill", "mix partitions", "wrong column"}
+FILTERED = {"filter", "return nothing"}
 TIME_FORMATS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "dt": "%Y-%m-%d"}
 
-# Rows beyond this fit into no response, once they are base64.
+# Wider rows do not fit into a response as base64.
 TOO_WIDE = 4_500_000
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`rows`: what must stand in the lake if anything of the change does."""
+    """Rows of a change, or its failure."""
 
     rows: list[Row]
-    bad: bool
-    """The transform cannot make rows of it, so it must never reach the lake."""
+    """The rows in the lake if the change is in the lake."""
+    fails: bool
+    """Whether the change fails, so that no row may reach the lake."""
 
     @property
-    def left_out(self) -> bool:
-        return not self.rows and not self.bad
+    def filtered(self) -> bool:
+        return not self.rows and not self.fails
 
 
 def old_image(change: Change, scenario: Scenario) -> Item | None:
-    """The item as it was before, where the setting has it travel."""
+    """Return the old image if the forwarder sends it."""
     setting = scenario.args.forwarder.old_image
-    travels = setting == "always" or (setting == "on_remove" and change.kind == "REMOVE")
-    return change.old if travels else None
+    sent = setting == "always" or (setting == "on_remove" and change.kind == "REMOVE")
+    return change.old if sent else None
 
 
 def outcome_of(change: Change, scenario: Scenario) -> Outcome:
-    """What the real handlers must make of it."""
+    """Return the outcome that the handlers must have."""
     old = old_image(change, scenario)
     image = change.new or old or {}
     do = image.get("do")
     unreadable = any(item and item["number"] is UNREADABLE for item in (change.new, old))
-    if unreadable or do in BAD or image.get("width", 0) > TOO_WIDE:
-        return Outcome([], bad=True)
-    if do in LEFT_OUT:
-        return Outcome([], bad=False)
+    if unreadable or do in FAILING or image.get("width", 0) > TOO_WIDE:
+        return Outcome([], fails=True)
+    if do in FILTERED:
+        return Outcome([], fails=False)
     row: Item = {name: image.get(name) for name in COLUMNS}
     row["id"] = change.keys["id"]
     row["before"] = old["number"] if old and change.new else None
@@ -69,11 +70,11 @@ def outcome_of(change: Change, scenario: Scenario) -> Outcome:
         row_values(row, scenario) | metadata(change, index, scenario)
         for index, row in enumerate(rows)
     ]
-    return Outcome([Row(value, folder) for value in values], bad=False)
+    return Outcome([Row(value, folder) for value in values], fails=False)
 
 
 def folder_of(change: Change, image: Item, scenario: Scenario) -> dict[str, str]:
-    """The partition values that the change itself decides."""
+    """Return the partition values that depend on the change."""
     partitions = scenario.args.partitions
     folder = {}
     if partitions.dynamic_partition_keys:
@@ -85,7 +86,7 @@ def folder_of(change: Change, image: Item, scenario: Scenario) -> dict[str, str]
 
 
 def row_values(row: Item, scenario: Scenario) -> dict[str, Any]:
-    """The user's columns as the lake's format tells them."""
+    """Return the user's columns in the lake's format."""
     if scenario.table.format == "csv":
         return {name: csv_value(name, row[name]) for name in COLUMNS}
     typed = scenario.table.columns is not None
@@ -95,7 +96,7 @@ def row_values(row: Item, scenario: Scenario) -> dict[str, Any]:
 
 
 def csv_value(name: str, value: Any) -> str:
-    """As README.md tells of CSV: a line break is U+2028; and U+0001, the escape, is U+FFFD."""
+    """Return the text in CSV: U+2028 for line breaks, U+FFFD for U+0001."""
     match value:
         case None:
             return ""
@@ -108,16 +109,16 @@ def csv_value(name: str, value: Any) -> str:
         case str():
             for line_end in ("\r\n", "\r", "\n"):
                 value = value.replace(line_end, "\u2028")
-            return str(short(value.replace("\x01", "\ufffd")))
+            return str(shortened(value.replace("\x01", "\ufffd")))
     return str(value)
 
 
 def json_value(name: str, value: Any, typed: bool) -> Any:
     if isinstance(value, bytes):
-        return short(b64encode(value).decode())
+        return shortened(b64encode(value).decode())
     if typed and name == "seen":
         return value.replace("T", " ")
-    return short(value)
+    return shortened(value)
 
 
 def metadata(change: Change, index: int, scenario: Scenario) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Lambda around the real handlers: JSON in and out, its limits, its time, its logs, its end."""
+"""Lambda around the real handlers: payload limits, time-outs, logs, crashes."""
 
 import json
 import os
@@ -30,13 +30,13 @@ MAX_PAYLOAD_BYTES = 6_291_456
 
 
 class Answer(NamedTuple):
-    """What the caller of a function sees."""
+    """Result of an invocation for its caller."""
 
     ok: bool
     response: Any
     seconds: float
-    struck: bool
-    """Whether a fault was met in it."""
+    had_fault: bool
+    """Whether a fault occurred during the invocation."""
 
 
 class Function:
@@ -48,10 +48,10 @@ class Function:
         self.invocations = 0
         self.ends_at = 0.0
         self.warm = False
-        """Whether a container is there, with what the handler keeps in it."""
+        """Whether there is a container with the handler's state."""
 
     def invoke(self, event: str) -> Answer:
-        """Call it with an event as JSON text. Time inside passes as the function waits."""
+        """Invoke the function with an event as JSON text."""
         world, start = self.world, self.world.now
         world.running = self
         self.invocations += 1
@@ -68,13 +68,15 @@ class Function:
             ok, response, self.warm = False, None, False
             world.events[f"{self.name} killed"] += 1
         except Exception as error:
-            # What Lambda's runtime logs of an error that a function lets through.
+            # Lambda's runtime logs an uncaught error like this.
             trace = "".join(format_tb(error.__traceback__))
             printed.write(f"[ERROR] {type(error).__name__}: {error}\n{trace}")
             ok, response = False, None
-            asks_to_halve = isinstance(error, streaming_etl.handlers.forwarder.BisectBatchError)
-            if world.faults.total() == faults and not asks_to_halve:
-                world.complaints.append(f"{self.name} fails by itself: {type(error).__name__}")
+            bisects = isinstance(error, streaming_etl.handlers.forwarder.BisectBatchError)
+            if world.faults.total() == faults and not bisects:
+                world.violations.append(
+                    f"{self.name} fails without a fault: {type(error).__name__}"
+                )
         world.logs.append(printed.getvalue())
         seconds = world.now - start
         world.now = start
@@ -83,7 +85,7 @@ class Function:
 
     def call(self, event: str) -> Any:
         world = self.world
-        if world.strikes(f"{self.name} crashes at its start"):
+        if world.occurs(f"{self.name} crashes at its start"):
             raise KilledError
         world.now += 0.001 * world.chance("duration").randint(1, 400)
         if not self.warm or world.chance("containers").random() < 0.05:
@@ -97,7 +99,7 @@ class Function:
         response = json.dumps(self.module.lambda_handler(json.loads(event), context))
         if len(response) > MAX_PAYLOAD_BYTES:
             raise ResponseTooLargeError(f"{len(response)} bytes")
-        if world.strikes(f"{self.name} runs, but its answer is lost"):
+        if world.occurs(f"{self.name} runs, but its response is lost"):
             raise KilledError
         return json.loads(response)
 
@@ -105,27 +107,27 @@ class Function:
         return int((self.ends_at - self.world.now) * 1000)
 
     def wait(self, seconds: float) -> None:
-        """Let time pass inside the function, which Lambda ends at its time-out."""
+        """Wait inside the function, which Lambda ends at its time-out."""
         self.world.now += seconds
         if self.world.now > self.ends_at:
-            self.world.complaints.append(f"{self.name} runs out of time by itself")
+            self.world.violations.append(f"{self.name} waits until its time-out")
             raise KilledError
 
 
 class ResponseTooLargeError(Exception):
-    """Lambda takes no such response: to the caller, the function has failed."""
+    """Lambda rejects the response, so the invocation fails."""
 
 
-def pipeline_of(scenario: Scenario) -> Any:
-    """What the transform's cold start would load from its archive."""
+def runtime_of(scenario: Scenario) -> Any:
+    """Return what the transform's cold start loads from its archive."""
     settings = json.loads(json.dumps(scenario.table.transform_config))
     encoder = RowEncoder(settings, ZoneInfo(settings["time_zone"]))
     function = partial(transform, partitioned=bool(settings["dynamic_partition_keys"]))
     return streaming_etl.handlers.transform.TransformRuntime(function, user_file, encoder)
 
 
-class Outside:
-    """Stands where the handlers have `time` and `random`: one world's time and chances."""
+class WorldModule:
+    """Replacement of `time` and `random` in the handlers."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -145,14 +147,14 @@ class Outside:
 
 @contextmanager
 def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]:
-    """The real handlers with everything outside of them replaced: AWS, time, chance, settings."""
-    outside = Outside(world)
-    instead = {
-        time: outside,
-        random: outside,
-        time.monotonic: outside.monotonic,
-        time.sleep: outside.sleep,
-        random.random: outside.random,
+    """Replace AWS, time, random numbers and settings of the real handlers."""
+    module = WorldModule(world)
+    replacements = {
+        time: module,
+        random: module,
+        time.monotonic: module.monotonic,
+        time.sleep: module.sleep,
+        random.random: module.random,
     }
     with ExitStack() as patches:
         enter = patches.enter_context
@@ -161,25 +163,25 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
             patch.object(
                 streaming_etl.handlers.transform,
                 "load_runtime",
-                cache(partial(pipeline_of, scenario)),
+                cache(partial(runtime_of, scenario)),
             )
         )
-        for module in (
+        for handler in (
             streaming_etl.handlers.forwarder,
             streaming_etl.handlers.structured_log,
             streaming_etl.handlers.firehose.put_records,
             streaming_etl.handlers.transform,
         ):
-            for name, value in list(vars(module).items()):
+            for name, value in list(vars(handler).items()):
                 if name == "firehose":
-                    enter(patch.object(module, name, lambda: client))
-                elif isinstance(value, Hashable) and value in instead:
-                    enter(patch.object(module, name, instead[value]))
-        # What is bound when a function is defined.
+                    enter(patch.object(handler, name, lambda: client))
+                elif isinstance(value, Hashable) and value in replacements:
+                    enter(patch.object(handler, name, replacements[value]))
+        # Defaults are bound when a function is defined.
         defaults = put_records.__kwdefaults__ or {}
         enter(
             patch.dict(
-                defaults, {name: instead.get(value, value) for name, value in defaults.items()}
+                defaults, {name: replacements.get(value, value) for name, value in defaults.items()}
             )
         )
         yield

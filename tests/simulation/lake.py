@@ -1,4 +1,4 @@
-"""The bucket: rows as Athena would read them, error records, failed batches."""
+"""Bucket: rows as Athena reads them, error records, failed batches."""
 
 import csv
 import json
@@ -19,9 +19,9 @@ from streaming_etl.components.table.layout import (
 )
 from tests.simulation.scenario import DATABASE
 
-# A line's end as Hadoop's TextInputFormat sees it, quoted or not.
+# Line breaks of Hadoop's TextInputFormat, quoted or not.
 LINE_END = re.compile(r"\r\n|\n|\r")
-# A text longer than this is told by its length and check sum.
+# A longer text is compared by its length and checksum.
 LONG_TEXT = 10_000
 
 csv.field_size_limit(2**24)
@@ -29,7 +29,7 @@ csv.field_size_limit(2**24)
 
 @dataclass
 class Row:
-    """A row of the lake: what stands in it, and the partition values of its folder."""
+    """Row of the lake: its values and its partition values."""
 
     values: dict[str, Any]
     folder: dict[str, str]
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass
 class ErrorRecord:
-    """One line of an error object: why, and the changes that its data holds."""
+    """Error record: its code and its changes."""
 
     code: str
     changes: list[dict[str, Any]]
@@ -58,7 +58,7 @@ class Lake:
         self.objects[key] = body
 
     def rows(self) -> Iterator[Row]:
-        """Every row below the table's location, as its SerDe reads it."""
+        """Read every row below the table's location like its SerDe."""
         for key, body in self.below(self.data_path):
             folders = key.removeprefix(self.data_path).split("/")[:-1]
             folder = dict(part.split("=", 1) for part in folders)
@@ -69,23 +69,23 @@ class Lake:
                     yield Row(values, folder)
 
     def csv_row(self, line: str) -> dict[str, str]:
-        """A line by the table's OpenCSVSerDe: quote ", escape U+0001, a quote doubled.
+        """Read a line like OpenCSVSerDe: quote ", escape U+0001, doubled quotes.
 
         https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
         """
         [cells] = csv.reader([line], escapechar="\x01", doublequote=True, strict=True)
         names = [column.name for column in self.table.all_columns]
-        return {name: short(cell) for name, cell in zip(names, cells, strict=True)}
+        return {name: shortened(cell) for name, cell in zip(names, cells, strict=True)}
 
     def errors(self) -> Iterator[ErrorRecord]:
-        """Every record in the error output."""
+        """Read every error record."""
         for _, body in self.below(self.errors_path):
             for line in body.decode().splitlines():
                 record = json.loads(line)
                 yield ErrorRecord(record["errorCode"], changes_of(b64decode(record["rawData"])))
 
     def failed_batches(self) -> Iterator[list[dict[str, Any]]]:
-        """The stream records of each failed batch."""
+        """Read the stream records of each failed batch."""
         for _, body in self.below(FAILED_BATCHES_PREFIX):
             yield json.loads(json.loads(body)["payload"])["Records"]
 
@@ -94,7 +94,7 @@ class Lake:
 
 
 def changes_of(data: bytes) -> list[dict[str, Any]]:
-    """The changes of a record that was meant for the transform, one a line, some compressed."""
+    """Read the changes of a Firehose record: one per line, some compressed."""
     changes = []
     for line in data.split(b"\n"):
         if line.strip():
@@ -106,11 +106,11 @@ def changes_of(data: bytes) -> list[dict[str, Any]]:
 
 def json_row(line: str) -> dict[str, Any]:
     values = json.loads(line, parse_float=Decimal)
-    return {name: short(value) for name, value in values.items()}
+    return {name: shortened(value) for name, value in values.items()}
 
 
-def short(value: Any) -> Any:
-    """The value, or what tells a long text from every other."""
+def shortened(value: Any) -> Any:
+    """Return the value, or length and checksum of a long text."""
     if isinstance(value, str) and len(value) > LONG_TEXT:
-        return f"{value[:20]!r} and more: {len(value)}, {crc32(value.encode())}"
+        return f"{value[:20]!r}: {len(value)}, {crc32(value.encode())}"
     return value

@@ -1,4 +1,4 @@
-"""The event source mapping: batches in parallel lanes, retries, bisecting, age, failed batches."""
+"""Event source mapping: parallel batches, retries, bisecting, failed batches."""
 
 import json
 from collections import defaultdict, deque
@@ -19,23 +19,23 @@ EMPTY_EVENT_BYTES = len('{"Records": []}')
 
 @dataclass(frozen=True)
 class Batch:
-    """Changes that are sent together; `tries` are the failures that counted as retries."""
+    """Changes of one invocation."""
 
     changes: list[Change]
-    tries: int = 0
-    calls: int = 0
-    """Invocations, and what kept them from being made, so far: the pauses grow with them."""
+    retries: int = 0
+    attempts: int = 0
+    """Invocations and throttles so far, which make the pauses longer."""
 
 
 @dataclass
 class Lane:
-    """One of a shard's parallel batches: the items that hash to it, in order, one batch a time."""
+    """Queue of some items' changes, with one batch at a time."""
 
     waiting: deque[tuple[float, Change]] = field(default_factory=deque)
     size: int = 0
-    """Bytes of what waits."""
+    """Bytes of the waiting changes."""
     batches: deque[Batch] = field(default_factory=deque)
-    """What is left of the batch under way, parts in order."""
+    """Parts of the current batch, in order."""
     busy: bool = False
 
     @property
@@ -44,7 +44,7 @@ class Lane:
 
 
 class Mapping:
-    """Reads the shards, a child after its parent, and calls the forwarder."""
+    """Reads the shards, children after their parent, and invokes the forwarder."""
 
     def __init__(self, world: World, scenario: Scenario, forwarder: Function, lake: Lake) -> None:
         self.world, self.scenario = world, scenario
@@ -53,32 +53,32 @@ class Mapping:
         self.lanes: dict[str, list[Lane]] = defaultdict(
             lambda: [Lane() for _ in range(self.settings.parallelization_factor)]
         )
-        self.held: list[Change] = []
-        """The changes of a child shard whose parent is not at its end."""
+        self.blocked: list[Change] = []
+        """Changes of child shards before their parent is done."""
         self.read = 0
         self.repeats = 0
 
     def publish(self, change: Change, parent: str | None) -> None:
-        """Take a change that the table wrote; it is read from its shard a little later."""
+        """Publish a change, which is read from its shard a little later."""
         if self.scenario.mapping_filters and change.kind not in self.settings.event_names:
             return
         self.read += 1
         if parent is None:
             self.world.after(0.25, self.receive, change)
         else:
-            # The parent takes no more changes once it has split.
-            self.held.append(change)
+            # A parent gets no changes after its split.
+            self.blocked.append(change)
             self.world.after(0.25, self.release, parent)
 
     def release(self, parent: str) -> None:
-        """Let the children's changes go if the parent is drained, else look again later."""
-        if not self.held:
+        """Receive the children's changes after the parent is done."""
+        if not self.blocked:
             return
         if not all(lane.idle for lane in self.lanes[parent]):
             self.world.after(1, self.release, parent)
             return
-        held, self.held = self.held, []
-        for change in held:
+        blocked, self.blocked = self.blocked, []
+        for change in blocked:
             self.receive(change)
 
     def receive(self, change: Change) -> None:
@@ -86,11 +86,11 @@ class Mapping:
         lane = lanes[crc32(change.key.encode()) % len(lanes)]
         lane.waiting.append((self.world.now, change))
         lane.size += change.size + len(", ")
-        self.consider(lane)
-        self.world.after(self.settings.batching_window_seconds, self.consider, lane)
+        self.continue_lane(lane)
+        self.world.after(self.settings.batching_window_seconds, self.continue_lane, lane)
 
-    def consider(self, lane: Lane) -> None:
-        """Go on with the batch under way, or begin one if it is full or has waited long enough."""
+    def continue_lane(self, lane: Lane) -> None:
+        """Continue the current batch, or begin one if it is due."""
         if lane.busy:
             return
         if not lane.batches:
@@ -100,11 +100,11 @@ class Mapping:
             lane.batches.append(batch)
         lane.busy = True
         batch = lane.batches[0]
-        pause = 0.0 if not batch.calls else min(30, 0.5 * 2**batch.calls)
+        pause = 0.0 if not batch.attempts else min(30, 0.5 * 2**batch.attempts)
         self.world.after(pause, self.attempt, lane)
 
     def cut(self, lane: Lane) -> Batch | None:
-        """The next batch of what waits in a lane."""
+        """Return the next batch of a lane."""
         most = MAX_PAYLOAD_BYTES - EMPTY_EVENT_BYTES
         if not lane.waiting:
             return None
@@ -123,22 +123,22 @@ class Mapping:
         return Batch(changes)
 
     def attempt(self, lane: Lane) -> None:
-        """Send the first batch of the lane, without what has become too old."""
+        """Invoke the forwarder with the lane's first batch, without old changes."""
         batch = lane.batches.popleft()
         oldest = self.world.now - self.settings.maximum_record_age_seconds
         young = [change for change in batch.changes if change.at >= oldest]
         if len(young) < len(batch.changes):
-            self.set_aside([c for c in batch.changes if c.at < oldest], "RecordAgeExceeded")
+            self.dead_letter([c for c in batch.changes if c.at < oldest], "RecordAgeExceeded")
         if not young:
-            self.go_on(lane)
+            self.finish(lane)
             return
-        batch = replace(batch, changes=young, calls=batch.calls + 1)
+        batch = replace(batch, changes=young, attempts=batch.attempts + 1)
         lane.batches.appendleft(batch)
-        if self.world.strikes("forwarder is throttled"):
-            # Neither this nor an error of Lambda's own counts as a retry.
-            self.world.after(0.1, self.go_on, lane)
+        if self.world.occurs("forwarder is throttled"):
+            # A throttle does not count as a retry.
+            self.world.after(0.1, self.finish, lane)
             return
-        # Every invocation ends a change, halves a batch or is a retry, unless it is repeated.
+        # Every invocation ends a change, bisects a batch, or is a retry or a repeat.
         most = self.read * (3 + self.settings.maximum_retry_attempts) + self.repeats
         if self.forwarder.invocations >= most:
             raise EndlessError(f"the forwarder is invoked more than {most} times")
@@ -147,53 +147,53 @@ class Mapping:
         )
         self.world.after(answer.seconds, self.settle, lane, answer)
 
-    def go_on(self, lane: Lane) -> None:
+    def finish(self, lane: Lane) -> None:
         lane.busy = False
-        self.consider(lane)
+        self.continue_lane(lane)
 
     def settle(self, lane: Lane, answer: Answer) -> None:
-        """Do with the batch what the answer asks for."""
+        """Continue, bisect, retry or dead-letter the batch."""
         batch = lane.batches.popleft()
         first = first_failure(batch.changes, answer.response) if answer.ok else 0
-        self.complain(batch, answer, first)
-        if first is None and self.world.strikes("mapping repeats a batch"):
+        self.check(batch, answer, first)
+        if first is None and self.world.occurs("mapping repeats a batch"):
             self.repeats += 1
             lane.batches.appendleft(batch)
         elif first is None:
             self.world.trace("done", *(change.event_id for change in batch.changes))
         elif first > 0:
-            # A partial success bisects at the failure reported; only the rest is sent again.
+            # A partial success bisects at the reported failure; only the later part is retried.
             # https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
             self.world.events["partial failures"] += 1
-            lane.batches.appendleft(replace(batch, changes=batch.changes[first:], calls=0))
-        elif len(batch.changes) > 1 and (not answer.ok or self.scenario.halves_without_progress):
+            lane.batches.appendleft(replace(batch, changes=batch.changes[first:], attempts=0))
+        elif len(batch.changes) > 1 and (not answer.ok or self.scenario.bisects_without_progress):
             self.world.events["bisects"] += 1
             middle = len(batch.changes) // 2
-            lane.batches.appendleft(replace(batch, changes=batch.changes[middle:], calls=0))
+            lane.batches.appendleft(replace(batch, changes=batch.changes[middle:], attempts=0))
             lane.batches.appendleft(replace(batch, changes=batch.changes[:middle]))
-        elif batch.tries < self.settings.maximum_retry_attempts:
+        elif batch.retries < self.settings.maximum_retry_attempts:
             self.world.events["retries"] += 1
-            lane.batches.appendleft(replace(batch, tries=batch.tries + 1))
+            lane.batches.appendleft(replace(batch, retries=batch.retries + 1))
         else:
-            if len(batch.changes) > 1 and not answer.struck:
-                self.world.complaints.append("a bad change takes others to the failed batches")
-            self.set_aside(batch.changes, "RetryAttemptsExhausted")
-        self.go_on(lane)
+            if len(batch.changes) > 1 and not answer.had_fault:
+                self.world.violations.append("a failed change takes others to the failed batches")
+            self.dead_letter(batch.changes, "RetryAttemptsExhausted")
+        self.finish(lane)
 
-    def complain(self, batch: Batch, answer: Answer, first: int | None) -> None:
-        """Note a failure told where no fault struck and every change fits into a record."""
-        if first is None or answer.struck:
+    def check(self, batch: Batch, answer: Answer, first: int | None) -> None:
+        """Note a failure without a fault or an oversized change."""
+        if first is None or answer.had_fault:
             return
         if not any(change.fits_no_record for change in batch.changes):
-            self.world.complaints.append("the forwarder tells a failure without a cause")
+            self.world.violations.append("the forwarder reports a failure without a cause")
 
-    def set_aside(self, changes: list[Change], condition: str) -> None:
-        """Write the whole batch to the on-failure destination.
+    def dead_letter(self, changes: list[Change], condition: str) -> None:
+        """Write the batch to the failure destination.
 
         https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
         """
         self.world.events[f"failed batches, {condition}"] += 1
-        self.world.trace("set aside", condition, *(change.event_id for change in changes))
+        self.world.trace("dead-lettered", condition, *(change.event_id for change in changes))
         now = datetime.fromtimestamp(self.world.now, UTC)
         number = len(self.lake.objects)
         shard = f"shardId-{changes[0].shard}"
@@ -216,7 +216,9 @@ class Mapping:
 
 
 def first_failure(changes: list[Change], response: Any) -> int | None:
-    """The index of the first change to send again; None for success, 0 for what is malformed.
+    """Return the index of the first failed change; None for success.
+
+    An invalid response means that all changes failed.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
     """
@@ -226,5 +228,5 @@ def first_failure(changes: list[Change], response: Any) -> int | None:
     if not isinstance(failures, list):
         return 0
     places = {change.sequence_number: place for place, change in enumerate(changes)}
-    reported = [item.get("itemIdentifier") if isinstance(item, dict) else None for item in failures]
-    return min(places.get(str(number), 0) for number in reported)
+    numbers = [item.get("itemIdentifier") if isinstance(item, dict) else None for item in failures]
+    return min(places.get(str(number), 0) for number in numbers)

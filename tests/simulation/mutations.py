@@ -1,4 +1,4 @@
-"""Handlers and queries broken on purpose, one guarantee each: the simulation must find them all."""
+"""Mutations of handlers and queries, all of which the simulation must detect."""
 
 import re
 from collections.abc import Callable
@@ -11,29 +11,36 @@ import streaming_etl.handlers.firehose.put_records
 import streaming_etl.handlers.forwarder
 import streaming_etl.handlers.transform
 import streaming_etl.ops.firehose_writer
+from streaming_etl.handlers.rows.row_error import RowError
 from tests.simulation import breaking
-from tests.simulation.breaking import answers, around, each_answer, query, rows, told
+from tests.simulation.breaking import (
+    around,
+    each_result,
+    environment,
+    query,
+    results,
+    rows,
+    without_failures,
+)
 from tests.simulation.run import simulate
 from tests.simulation.scenario import Scenario, scenario_of
 from tests.simulation.user_module import STORES
 
-MOST_SEEDS = 2000
+MAX_SEEDS = 2000
 
 
 class Mutation(NamedTuple):
-    """A patch that breaks something.
-
-    Only seeds whose scenario `concerns` it are run: the others would tell nothing.
-    """
+    """Patch that breaks a guarantee."""
 
     patch: Any
-    found_by: str
-    """The check that must find it."""
-    concerns: Callable[[Scenario], Any]
+    detected_by: str
+    """The check that must fail."""
+    applies_to: Callable[[Scenario], Any]
+    """Whether a scenario can detect it; others are not run."""
 
 
-class Hunt(NamedTuple):
-    """The seed that found a mutation, -1 if none did, and how many were run."""
+class Detection(NamedTuple):
+    """Seed that detected a mutation (-1: none), and the runs."""
 
     name: str
     seed: int
@@ -43,28 +50,26 @@ class Hunt(NamedTuple):
 MUTATIONS: dict[str, Mutation] = {}
 
 
-def found_by(check: str) -> Callable[..., None]:
-    """Mutations that this check finds."""
+def detected_by(check: str) -> Callable[..., None]:
+    """Return a function that adds mutations for a check."""
 
-    def mutation(
-        name: str, broken: Any, concerns: Callable[[Scenario], Any] = lambda _: True
-    ) -> None:
-        MUTATIONS[name] = Mutation(broken, check, concerns)
+    def add(name: str, change: Any, applies_to: Callable[[Scenario], Any] = lambda _: True) -> None:
+        MUTATIONS[name] = Mutation(change, check, applies_to)
 
-    return mutation
+    return add
 
 
-def hunt(name: str, most: int = MOST_SEEDS) -> Hunt:
-    """Run seeds with the mutation until its check finds it."""
-    mutation, tried = MUTATIONS[name], 0
+def detect(name: str, most: int = MAX_SEEDS) -> Detection:
+    """Run seeds with a mutation until its check fails."""
+    mutation, runs = MUTATIONS[name], 0
     for seed in range(most):
-        if mutation.concerns(scenario_of(seed)):
-            tried += 1
+        if mutation.applies_to(scenario_of(seed)):
+            runs += 1
             with mutation.patch:
                 violations = simulate(seed).violations
-            if mutation.found_by in dict(violations):
-                return Hunt(name, seed, tried)
-    return Hunt(name, -1, tried)
+            if mutation.detected_by in dict(violations):
+                return Detection(name, seed, runs)
+    return Detection(name, -1, runs)
 
 
 def has_large_changes(scenario: Scenario) -> bool:
@@ -72,7 +77,7 @@ def has_large_changes(scenario: Scenario) -> bool:
 
 
 def has_large_rows(scenario: Scenario) -> bool:
-    # Killed behind its puts, the transform only does the same large rows over and over.
+    # A transform that is killed after its puts repeats the same large rows.
     return scenario.large == "rows" and "transform is killed after a put" not in scenario.spells
 
 
@@ -80,94 +85,89 @@ def has_backfill(scenario: Scenario) -> bool:
     return scenario.backfill is not None
 
 
-_missing = found_by("nothing_is_missing")
+_missing = detected_by("nothing_is_missing")
 _missing("FailedPutCount is ignored", breaking.failed_put_count_ignored())
 _missing(
     "the last failure is reported instead of the first",
     around(streaming_etl.handlers.forwarder, "put_records", lambda put, *a, **k: put(*a, **k)[-1:]),
 )
 _missing(
-    "the forwarder reports what it gave up as done",
-    around(
-        streaming_etl.handlers.forwarder, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]
-    ),
+    "the forwarder reports records not accepted as success",
+    without_failures(streaming_etl.handlers.forwarder),
 )
 _missing(
-    "an oversized change is passed over",
-    breaking.forwarder_as(breaking.pass_over_large),
+    "the forwarder skips an oversized change",
+    breaking.forwarder_as(breaking.skip_large),
     has_large_changes,
 )
 _missing(
-    "a put-back that fails is passed over",
-    around(
-        streaming_etl.handlers.firehose.put_records,
-        "put_records",
-        lambda put, *a, **k: (put(*a, **k), [])[1],
-    ),
+    "the transform ignores requeued records that are not accepted",
+    without_failures(streaming_etl.handlers.firehose.put_records),
 )
-_missing("the last record to put back is forgotten", breaking.transform_as(breaking.forget_last))
+_missing("the last record is not requeued", breaking.transform_as(breaking.skip_last_requeued))
 _missing(
-    "a change left out takes its pack with it",
-    each_answer(lambda answer, data: b"leave out" in data and answer.update(result="Dropped")),
+    "a filtered change drops its aggregated record",
+    each_result(lambda result, data: b'"filter"' in data and result.update(result="Dropped")),
 )
 _missing(
-    "every row is the first of its change",
+    "every row has number 0",
     rows(lambda data: re.sub(rb'"_row":\d', b'"_row":0', data)),
 )
 _missing(
-    "only the first row of a record is answered", rows(lambda data: data[: data.find(b"\n") + 1])
+    "a result has only the first row of its record", rows(lambda data: data[: data.find(b"\n") + 1])
 )
 _missing(
-    "what Firehose does not take of a backfill is passed over",
-    around(
-        streaming_etl.ops.firehose_writer, "put_records", lambda put, *a, **k: (put(*a, **k), [])[1]
-    ),
+    "the backfill ignores records that are not accepted",
+    without_failures(streaming_etl.ops.firehose_writer),
     has_backfill,
 )
 
-_else = found_by("nothing_else_is_there")
-_else("unwanted kinds pass", told("EVENT_NAMES", "INSERT,MODIFY,REMOVE"))
-_else("a REMOVE loses its old image", told("OLD_IMAGE", "never"))
-_else("old images travel unasked", told("OLD_IMAGE", "always"))
-_else("a TTL delete loses its mark", breaking.forwarder_as(breaking.forget_identity))
+_else = detected_by("nothing_else_is_there")
+_else("event types are not filtered", environment("EVENT_NAMES", "INSERT,MODIFY,REMOVE"))
+_else("a REMOVE has no old image", environment("OLD_IMAGE", "never"))
+_else("every change has its old image", environment("OLD_IMAGE", "always"))
+_else("a TTL delete has no user identity", breaking.forwarder_as(breaking.remove_identity))
 _else(
     "compressed changes are not read",
     patch.object(streaming_etl.handlers.change.decode, "decompress", lambda _: b"{}"),
     has_large_changes,
 )
 _else(
-    "an image forgets what was not decoded",
+    "an item lacks the attributes that are not decoded",
     patch.object(streaming_etl.handlers.change.lazy_item.LazyItem, "get", dict.get),
     lambda scenario: scenario.poison == 0,
 )
-_else("a bad change sets its pack aside", breaking.transform_as(breaking.set_aside_packs))
-_else("Ok without data", answers(lambda given, _: given[0].pop("data", None)))
-_else("a record is answered twice", answers(lambda given, _: given.append(given[0])))
-_else("a record is not answered", answers(lambda given, _: given.pop()))
 _else(
-    "partition keys are forgotten",
-    each_answer(lambda answer, _: answer.pop("metadata", None)),
+    "a failed change dead-letters its aggregated record",
+    breaking.transform_as(breaking.dead_letter_aggregated),
+)
+_else("a result is Ok without data", results(lambda some, _: some[0].pop("data", None)))
+_else("a record has two results", results(lambda some, _: some.append(some[0])))
+_else("a record has no result", results(lambda some, _: some.pop()))
+_else(
+    "results have no partition keys",
+    each_result(lambda result, _: result.pop("metadata", None)),
     lambda scenario: scenario.args.partitions.dynamic,
 )
 _else(
-    "rows go to another folder",
-    each_answer(
-        lambda answer, _: answer.get("metadata", {"partitionKeys": {}})["partitionKeys"].update(
+    "results have another partition",
+    each_result(
+        lambda result, _: result.get("metadata", {"partitionKeys": {}})["partitionKeys"].update(
             store=STORES[2]
         )
     ),
     lambda scenario: scenario.args.partitions.dynamic_partition_keys,
 )
-_else("rows end without a line break", rows(bytes.rstrip))
+_else("rows have no line break", rows(bytes.rstrip))
 
-_state = found_by("the_current_state_is_the_table")
+_state = detected_by("the_current_state_is_the_table")
 _number = "lpad(\"_sequence_number\", 40, '0')"
 _state("sequence numbers are compared as text", query(_number, '"_sequence_number"'))
 _state("changes are ordered by their time", query(_number, '"_changed_at"'))
-_state("repeats are not told apart", query(' AND "_copy" = 1', ""))
+_state("repeated rows are not removed", query(' AND "_copy" = 1', ""))
 _state("removed items stay", query(" AND \"_op\" <> 'REMOVE'", ""))
 _state(
-    "a snapshot has as many digits as a change",
+    "a snapshot's sequence number is as long as a change's",
     breaking.snapshots(lambda stream: stream.update(SequenceNumber=stream["SequenceNumber"] * 2)),
     has_backfill,
 )
@@ -177,49 +177,54 @@ _state(
     has_backfill,
 )
 
-_whole = found_by("the_backfill_is_whole")
-_whole("the checkpoint is written before the put", breaking.checkpoint_before_put(), has_backfill)
-_whole("a segment ends with its first page", breaking.one_page_to_a_segment(), has_backfill)
-_whole("every other page is left out", breaking.pages_left_out(), has_backfill)
+_backfill = detected_by("the_backfill_is_complete")
+_backfill(
+    "the checkpoint is written before the put", breaking.checkpoint_before_put(), has_backfill
+)
+_backfill("a segment ends after its first page", breaking.one_page_per_segment(), has_backfill)
+_backfill("every other page is skipped", breaking.skipped_pages(), has_backfill)
 
-_ended = found_by("everything_ended")
+_ended = detected_by("everything_ended")
 _ended(
-    "a too-large record is put back for ever",
-    breaking.transform_as(breaking.put_back_large),
+    "a change too large for a response is requeued",
+    breaking.transform_as(breaking.requeue_large),
     has_large_rows,
 )
-_ended("a bad change goes back with its pack", breaking.transform_as(breaking.put_back_packs))
 _ended(
-    "a response is larger than Lambda takes",
+    "a failed change is requeued with its aggregated record",
+    breaking.transform_as(breaking.requeue_aggregated),
+)
+_ended(
+    "a response exceeds Lambda's limit",
     patch.object(streaming_etl.handlers.transform.transform_records, "__defaults__", (10**9,)),
     has_large_rows,
 )
 _ended(
-    "the forwarder puts until its time-out",
+    "the forwarder retries until its time-out",
     patch.object(streaming_etl.handlers.forwarder, "deadline_of", lambda _: 1e12),
 )
 _ended(
-    "a call holds more records than Firehose takes",
+    "a call has more records than Firehose accepts",
     around(
         streaming_etl.handlers.firehose.put_records,
         "groups",
-        lambda cut, contents, _, size: cut(contents, 10**9, size),
+        lambda groups, contents, _, size: groups(contents, 10**9, size),
     ),
     lambda scenario: scenario.changes > 500,
 )
 _ended(
-    "a call holds more bytes than Firehose takes",
+    "a call has more bytes than Firehose accepts",
     around(
         streaming_etl.handlers.firehose.put_records,
         "groups",
-        lambda cut, contents, count, _: cut(contents, count, 10**9),
+        lambda groups, contents, count, _: groups(contents, count, 10**9),
     ),
     has_large_changes,
 )
 _ended(
-    "a change that can never go on is reported as the first of many",
-    breaking.forwarder_as(breaking.reported_first),
-    lambda scenario: has_large_changes(scenario) and not scenario.halves_without_progress,
+    "a batch is not bisected at a change that is too large",
+    breaking.forwarder_as(breaking.report_first),
+    lambda scenario: has_large_changes(scenario) and not scenario.bisects_without_progress,
 )
 _ended(
     "the forwarder always reports a failure",
@@ -232,12 +237,16 @@ _ended(
     ),
 )
 
-_told = found_by("nothing_is_told_in_logs")
-_told(
-    "an error's own text is logged",
-    patch.object(streaming_etl.handlers.transform, "_reason", lambda error, *_: str(error)),
+_logs = detected_by("logs_have_no_content")
+_logs(
+    "the text of an exception is logged",
+    patch.object(
+        streaming_etl.handlers.transform,
+        "_reason",
+        lambda error, *_: RowError("exception", got=str(error), location=""),
+    ),
 )
-_told(
+_logs(
     "the forwarder logs a change's keys",
     breaking.forwarder_as(
         lambda handler, event, context: (
@@ -246,11 +255,11 @@ _told(
         )[1]
     ),
 )
-_told(
+_logs(
     "the transform logs a record as base64",
-    answers(lambda _, records: print(records[0]["data"])),  # noqa: T201
+    results(lambda _, records: print(records[0]["data"])),  # noqa: T201
 )
-_told(
-    "an exception quotes the change",
+_logs(
+    "an exception has content of the change",
     patch.object(streaming_etl.handlers.transform.RequeueError, "__str__", lambda _: STORES[0]),
 )

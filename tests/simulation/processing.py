@@ -1,4 +1,4 @@
-"""Firehose, middle part: records gathered, taken apart and transformed, the answers judged."""
+"""Firehose before and during the transform: buffers, batches, results."""
 
 import json
 from base64 import b64decode, b64encode
@@ -13,14 +13,14 @@ from tests.simulation.world import EndlessError, World
 
 # https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
 MAX_DOCUMENTS = 500
-# What a record costs in the transform's event beside its data.
+# Bytes of a record in the transform's event in addition to its data.
 RECORD_BYTES = 150
 
 _decode = json.JSONDecoder().raw_decode
 
 
 class Processing:
-    """What `arrive` takes comes out as rows, as error records or, put back, as new records."""
+    """Turns accepted records into rows, error records and requeued records."""
 
     def __init__(
         self, world: World, scenario: Scenario, transform: Function, delivery: Delivery
@@ -30,36 +30,36 @@ class Processing:
         self.settings = scenario.args.transform
         self.waiting: list[Record] = []
         self.size = 0
-        """Bytes of what waits."""
+        """Bytes of the waiting records."""
         self.count = 0
         self.batches = 0
-        self.owed = 0
-        """How many batches may be transformed: a record of n changes ends or is parted in at most
-        2n - 1, since each batch ends at least one record or parts one. A record put back is paid
-        by the record it came from, unless a fault repeats it."""
-        self.put_back: list[bytes] = []
-        """What the invocation that runs has put back."""
+        self.max_batches = 0
+        """Limit of transformed batches: a record of n changes needs at most 2n - 1, as each batch
+        ends or divides at least one record. A requeued record is part of the limit of the record
+        it came from, unless a fault repeats it."""
+        self.requeued: list[bytes] = []
+        """Records that the current invocation requeued."""
 
-    def arrive(self, contents: list[bytes], told: bool) -> None:
-        """Take what one PutRecordBatch call of either function delivers.
+    def accept(self, contents: list[bytes], acknowledged: bool) -> None:
+        """Accept the records of one PutRecordBatch call.
 
-        A function that is not told of it will put it again.
+        acknowledged: the function gets the response; otherwise it sends the records again.
         """
         if self.world.running is self.transform:
-            self.world.events["records put back"] += len(contents)
+            self.world.events["records requeued"] += len(contents)
         else:
             self.world.events["records put"] += len(contents)
-        if self.world.running is self.transform and told:
-            self.put_back += contents
+        if self.world.running is self.transform and acknowledged:
+            self.requeued += contents
         else:
-            self.owed += sum(map(cost, contents))
-        self.world.after(0.05, self.gather, contents)
+            self.max_batches += sum(map(cost, contents))
+        self.world.after(0.05, self.receive, contents)
 
-    def gather(self, contents: list[bytes]) -> None:
-        """Buffer records until there are enough for a batch, or its time has come."""
+    def receive(self, contents: list[bytes]) -> None:
+        """Buffer records up to a size and a time."""
         for content in contents:
-            copies = 1 + self.world.strikes("firehose repeats a record")
-            self.owed += (copies - 1) * cost(content)
+            copies = 1 + self.world.occurs("firehose repeats a record")
+            self.max_batches += (copies - 1) * cost(content)
             for _ in range(copies):
                 self.buffer(content)
 
@@ -77,82 +77,82 @@ class Processing:
                 self.world.after(self.settings.buffer_seconds, self.flush, self.waiting)
 
     def fits(self, record: Record) -> bool:
-        """Whether the buffer, and the request made of it, hold the record too."""
+        """Return whether buffer and event have space for the record."""
         size = self.size + len(record.data)
         request = size * 4 / 3 + RECORD_BYTES * len(self.waiting)
         full = size > self.settings.buffer_mib * 2**20 or request > MAX_PAYLOAD_BYTES - 2000
         return not self.waiting or not full
 
     def flush(self, waiting: list[Record]) -> None:
-        """Begin a batch, unless it was full before its time."""
+        """Begin a batch, unless it was full earlier."""
         if waiting is not self.waiting or not waiting:
             return
         self.waiting, self.size = [], 0
-        if self.world.strikes("firehose reorders records"):
+        if self.world.occurs("firehose reorders records"):
             self.world.chance("reorder").shuffle(waiting)
         self.batches += 1
-        if self.batches > self.owed:
-            raise EndlessError(f"the transform gets more than {self.owed} batches")
+        if self.batches > self.max_batches:
+            raise EndlessError(f"the transform receives more than {self.max_batches} batches")
         self.world.after(0, self.attempt, waiting, 1)
 
     def attempt(self, batch: list[Record], number: int) -> None:
-        """Invoke the transform; an error is tried again, an answer, right or wrong, is final."""
-        if self.world.strikes("transform is throttled"):
+        """Invoke the transform; an error is retried, any response is final."""
+        if self.world.occurs("transform is throttled"):
             answer = Answer(False, None, 0.1, True)
         else:
-            self.put_back = []
+            self.requeued = []
             answer = self.transform.invoke(event_of(batch))
-            self.account(batch, answer)
+            self.check_requeued(batch, answer)
         self.world.after(answer.seconds, self.settle, batch, number, answer)
 
-    def account(self, batch: list[Record], answer: Answer) -> None:
-        """Hold what an invocation put back against what it was given."""
-        back = sum(map(cost, self.put_back))
+    def check_requeued(self, batch: list[Record], answer: Answer) -> None:
+        """Check that an invocation requeued less than it received."""
+        requeued = sum(map(cost, self.requeued))
         if not answer.ok:
-            # The batch comes again, and what it put back is there as well.
-            self.owed += back
-        elif back >= sum(cost(record.data) for record in batch):
-            raise EndlessError("the transform puts back as much as it was given")
+            # The batch is retried, in addition to its requeued records.
+            self.max_batches += requeued
+        elif requeued >= sum(cost(record.data) for record in batch):
+            raise EndlessError("the transform requeues as much as it received")
 
     def settle(self, batch: list[Record], number: int, answer: Answer) -> None:
         if answer.ok:
-            self.judge(batch, answer.response, number)
+            self.apply_results(batch, answer.response, number)
         elif number <= self.settings.maximum_retry_attempts:
-            self.world.events["transform tried again"] += 1
+            self.world.events["transform retries"] += 1
             self.world.after(
                 self.world.chance("pauses").uniform(0.5, 5), self.attempt, batch, number + 1
             )
         else:
-            self.world.events["transform batches given up"] += 1
+            self.world.events["transform retries exhausted"] += 1
             message = (
                 "The Lambda function was successfully invoked but it returned an error result."
             )
             self.delivery.fail(batch, "Lambda.FunctionError", message, number)
 
-    def judge(self, batch: list[Record], response: Any, attempts: int) -> None:
-        """Sort the records by what the answer says of each, as AWS does.
+    def apply_results(self, batch: list[Record], response: Any, attempts: int) -> None:
+        """Deliver or dead-letter each record by its result, as AWS does.
 
         https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
         """
-        answers = defaultdict(list)
+        results = defaultdict(list)
         listed = response.get("records") if isinstance(response, dict) else None
         for item in listed if isinstance(listed, list) else []:
             if isinstance(item, dict):
-                answers[item.get("recordId")].append(item)
+                results[item.get("recordId")].append(item)
         failures = defaultdict(list)
         for record in batch:
-            code = self.judge_one(record, answers[record.id])
+            code = self.apply_result(record, results[record.id])
             if code is not None:
                 failures[code].append(record)
         for code, records in failures.items():
-            self.delivery.fail(records, code, "The answer is no good.", attempts)
+            self.delivery.fail(records, code, "The response is invalid.", attempts)
 
-    def judge_one(self, record: Record, answers: list[dict[str, Any]]) -> str | None:
-        """Deliver what is Ok; else the code under which the record goes to the error output."""
-        if len(answers) != 1:
-            return "Lambda.DuplicatedRecordId" if answers else "Lambda.MissingRecordId"
-        [answer] = answers
-        match answer:
+    def apply_result(self, record: Record, results: list[dict[str, Any]]) -> str | None:
+        """Deliver an Ok result; else return the code of the error record."""
+        if len(results) != 1:
+            return "Lambda.DuplicatedRecordId" if results else "Lambda.MissingRecordId"
+        [result] = results
+        match result:
             case {"result": "Dropped"}:
                 return None
             case {"result": "ProcessingFailed"}:
@@ -162,7 +162,7 @@ class Processing:
                     data = b64decode(text, validate=True)
                 except ValueError:
                     return "Lambda.JsonProcessingException"
-                metadata = answer.get("metadata") or {}
+                metadata = result.get("metadata") or {}
                 keys: Mapping[str, str] = metadata.get("partitionKeys") or {}
                 self.delivery.add(record._replace(data=data), keys)
                 return None
@@ -170,7 +170,7 @@ class Processing:
 
 
 def event_of(batch: list[Record]) -> str:
-    """The transform's event.
+    """Return the transform's event.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesisfirehose.html
     """
@@ -189,19 +189,19 @@ def event_of(batch: list[Record]) -> str:
     }
     text = json.dumps(event)
     if len(text) > MAX_PAYLOAD_BYTES:
-        raise ValueError(f"an event of {len(text)} bytes is no event")
+        raise ValueError(f"an event must have at most {MAX_PAYLOAD_BYTES} bytes (got {len(text)})")
     return text
 
 
 def cost(content: bytes) -> int:
-    """The batches that a record can take: one for each change, and one for each parting."""
+    """Return the most batches that a record needs."""
     return max(1, 2 * sum(1 for line in content.split(b"\n") if line.strip()) - 1)
 
 
 def documents(content: bytes) -> list[bytes]:
-    """The record's JSON documents, without what stands between them; the whole if too many."""
+    """Return the record's JSON documents; the entire record if too many."""
     text = content.decode()
-    found: list[bytes] = []
+    parts: list[bytes] = []
     position = 0
     while position < len(text):
         if text[position].isspace():
@@ -211,6 +211,6 @@ def documents(content: bytes) -> list[bytes]:
             _, end = _decode(text, position)
         except ValueError:
             return [content]
-        found.append(text[position:end].encode())
+        parts.append(text[position:end].encode())
         position = end
-    return found if len(found) <= MAX_DOCUMENTS else [content]
+    return parts if len(parts) <= MAX_DOCUMENTS else [content]

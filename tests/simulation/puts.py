@@ -1,4 +1,4 @@
-"""PutRecordBatch as AWS answers it: refused, throttled whole or in part, timed out, or taken."""
+"""PutRecordBatch of AWS: accepted, rejected, throttled or timed out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,19 +15,19 @@ MAX_RECORDS = 500
 MAX_CALL_BYTES = 4 * 1024 * 1024
 MAX_RECORD_BYTES = 1000 * 1024
 
-# How long the functions' client waits for a connection and for an answer.
+# Time-outs of the functions' client for a connection and for a response.
 CONNECT_SECONDS = 2
 READ_SECONDS = 8
 
 
 class Client:
-    """The Firehose client of both functions.
+    """Firehose client of both functions.
 
-    `take` receives what a call delivers, and whether the function learns of it.
+    `accept` receives the accepted records of a call, and whether the function gets the response.
     """
 
-    def __init__(self, world: World, take: Callable[[list[bytes], bool], None]) -> None:
-        self.world, self.take = world, take
+    def __init__(self, world: World, accept: Callable[[list[bytes], bool], None]) -> None:
+        self.world, self.accept = world, accept
 
     def put_record_batch(self, **request: Any) -> dict[str, Any]:
         world, function = self.world, self.world.running
@@ -35,27 +35,27 @@ class Client:
         data = [bytes(record["Data"]) for record in request["Records"]]
         who = function.name
         world.trace(who, "puts", *map(crc32, data))
-        if world.strikes(f"{who} is killed before a put"):
+        if world.occurs(f"{who} is killed before a put"):
             raise KilledError
-        if world.strikes(f"{who} put times out and is not taken"):
+        if world.occurs(f"{who} put times out and is not accepted"):
             function.wait(CONNECT_SECONDS)
             raise ConnectTimeoutError(endpoint_url="https://firehose")
         seconds = 0.001 * chance.randint(5, 80)
-        if world.strikes(f"{who} put is slow"):
+        if world.occurs(f"{who} put is slow"):
             seconds = chance.random() * READ_SECONDS
-        timed_out = world.strikes(f"{who} put times out and is taken")
+        timed_out = world.occurs(f"{who} put times out and is accepted")
         if timed_out:
             seconds = chance.random() * CONNECT_SECONDS + READ_SECONDS
         function.wait(seconds)
-        self.refuse(who, request["DeliveryStreamName"], data)
+        self.validate(who, request["DeliveryStreamName"], data)
         failed = set()
-        if world.strikes(f"{who} put is throttled in part"):
-            # The same ones every time, so that some calls are given up with a part put.
+        if world.occurs(f"{who} put is throttled in part"):
+            # The same records every time, so that retries of some calls are exhausted in part.
             share = chance.choice((10, 50, 90))
             failed = {i for i, content in enumerate(data) if crc32(content) % 100 < share}
-        taken = [content for index, content in enumerate(data) if index not in failed]
-        self.take(taken, not timed_out)
-        if world.strikes(f"{who} is killed after a put"):
+        accepted = [content for index, content in enumerate(data) if index not in failed]
+        self.accept(accepted, not timed_out)
+        if world.occurs(f"{who} is killed after a put"):
             raise KilledError
         if timed_out:
             raise ReadTimeoutError(endpoint_url="https://firehose")
@@ -70,23 +70,23 @@ class Client:
             ],
         }
 
-    def refuse(self, who: str, stream: str, data: list[bytes]) -> None:
-        """Raise what AWS answers to a call that it does not take at all."""
+    def validate(self, who: str, stream: str, data: list[bytes]) -> None:
+        """Raise the error of a call that AWS rejects entirely."""
         if stream != STREAM_NAME:
-            self.wrong(who, "ResourceNotFoundException")
+            self.reject(who, "ResourceNotFoundException")
         if not 1 <= len(data) <= MAX_RECORDS or sum(map(len, data)) > MAX_CALL_BYTES:
-            self.wrong(who, "InvalidArgumentException")
+            self.reject(who, "InvalidArgumentException")
         if any(len(content) > MAX_RECORD_BYTES for content in data):
-            self.wrong(who, "InvalidArgumentException")
-        if self.world.strikes(f"{who} put is refused"):
+            self.reject(who, "InvalidArgumentException")
+        if self.world.occurs(f"{who} put is rejected"):
             raise client_error("AccessDeniedException")
-        if self.world.strikes(f"{who} put is throttled"):
+        if self.world.occurs(f"{who} put is throttled"):
             raise client_error("ServiceUnavailableException")
 
-    def wrong(self, who: str, code: str) -> None:
-        self.world.complaints.append(f"{who} makes a call that AWS refuses: {code}")
+    def reject(self, who: str, code: str) -> None:
+        self.world.violations.append(f"{who} makes a call that AWS rejects: {code}")
         raise client_error(code)
 
 
 def client_error(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "refused"}}, "PutRecordBatch")
+    return ClientError({"Error": {"Code": code, "Message": "rejected"}}, "PutRecordBatch")

@@ -1,4 +1,4 @@
-"""One run: the parts joined, driven until all is done, then checked."""
+"""One run of a seed, from its parts to its checks."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from tests.simulation.world import EndlessError, World
 
 @dataclass(frozen=True)
 class Result:
-    """What a run leaves; plain data."""
+    """Result of a run, as plain data."""
 
     seed: int
     violations: list[tuple[str, str]]
-    """The check that failed and the sentence it gives."""
+    """Failed checks, each with its sentence."""
     faults: Counter[str]
     events: Counter[str]
     trace_hash: str
@@ -32,30 +32,30 @@ class Result:
 
 
 def simulate(seed: int, keep_trace: bool = False) -> Result:
-    """Run a seed to its end and check it."""
+    """Run a seed and check it."""
     scenario = scenario_of(seed)
     world = World(seed, scenario.spells)
     if keep_trace:
         world.keep = [str(scenario)]
-    run = drive(world, scenario)
-    violations = [("everything_ended", run.endless)] if run.endless else checked(run)
+    run = execute(world, scenario)
+    violations = [("everything_ended", run.endless)] if run.endless else violations_of(run)
     if not run.endless:
         count_content(run)
     return Result(seed, violations, world.faults, world.events, world.trace_hash, world.keep or [])
 
 
-def checked(run: Run) -> list[tuple[str, str]]:
-    """What the checks find."""
+def violations_of(run: Run) -> list[tuple[str, str]]:
+    """Return the violations of all checks."""
     try:
         run.read()
         return [(check.__name__, text) for check in CHECKS for text in check(run)]
     except Exception as error:
-        # What cannot even be read was not written so.
+        # An unreadable object was not written correctly.
         return [("nothing_else_is_there", f"unreadable: {type(error).__name__}: {error}")]
 
 
-def drive(world: World, scenario: Scenario) -> Run:
-    """Join the parts and let them run until nothing is due."""
+def execute(world: World, scenario: Scenario) -> Run:
+    """Connect the parts, and run all scheduled actions."""
     settings = scenario.args
     lake = Lake(scenario.table)
     forwarder = Function(
@@ -68,7 +68,7 @@ def drive(world: World, scenario: Scenario) -> Run:
     processing = Processing(world, scenario, transform, delivery)
     mapping = Mapping(world, scenario, forwarder, lake)
     table = Table(world, scenario, mapping.publish)
-    client = Client(world, processing.arrive)
+    client = Client(world, processing.accept)
     backfill = Backfill(world, scenario, table, client)
     run = Run(world, scenario, table, backfill, lake)
     with handlers_in(world, scenario, client):
@@ -85,15 +85,15 @@ def drive(world: World, scenario: Scenario) -> Run:
 
 
 def count_content(run: Run) -> None:
-    """Count what the changes themselves asked for among the faults."""
+    """Count the changes' scripts and sizes among the faults."""
     for change in run.changes.values():
         image = change.new or change.old or {}
         if image.get("number") is UNREADABLE:
             run.world.faults["change cannot be read"] += 1
         elif "do" in image:
-            run.world.faults[f"change asks to {image['do']}"] += 1
+            run.world.faults[f"change script: {image['do']}"] += 1
         if change.size > 1_000_000:
-            kind = "fits into no record" if change.fits_no_record else "fits compressed only"
+            kind = "is too large" if change.fits_no_record else "fits only compressed"
             run.world.faults[f"change {kind}"] += 1
     events = run.world.events
     seen: dict[str, int] = {}
@@ -102,7 +102,7 @@ def count_content(run: Run) -> None:
             change = run.changes[event_id]
             events["rows repeated"] += len(rows) - len(run.outcomes[event_id].rows)
             number = int(change.sequence_number)
-            behind = number < seen.setdefault(change.key, number)
+            late = number < seen.setdefault(change.key, number)
             kind = "snapshots" if change.kind == "SNAPSHOT" else "changes"
-            events[f"{kind} that land behind a later change of their item"] += behind
+            events[f"{kind} that arrive after a later change of their item"] += late
             seen[change.key] = max(number, seen[change.key])

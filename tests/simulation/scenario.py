@@ -1,4 +1,4 @@
-"""What a seed chooses: the pipeline's settings, the table's life, the readings and the faults."""
+"""Choices of a seed: settings, table, faults, and unclear behaviour of AWS."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,22 +25,22 @@ STREAM_ARN = f"arn:aws:firehose:ap-northeast-1:123456789012:deliverystream/{STRE
 EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
 USER_MODULE = str(Path(__file__).with_name("user_module.py"))
 
-# Faults end this long after the last write, so that every run can drain.
+# Faults end this long after the last write, so that every run ends.
 CALM_AFTER_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backfill:
-    """A table that held items before its stream began, and the command that scans it."""
+    """Items from before the stream, and the command that scans them."""
 
     share: float
-    """Of the items that are written to, how many were there before."""
+    """Share of the written items that existed before."""
     others: int
-    """Items that were there before and are never written to."""
+    """Number of items from before that are never written."""
     starts: float
-    """Seconds after the run's begin."""
+    """Seconds after the run's start."""
     runs: int
-    """How often it is made from the start, each time to its end."""
+    """Number of complete scans."""
     segments: int
     units_per_page: float
     pause: float
@@ -49,7 +49,7 @@ class Backfill:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """All that is fixed before a run begins."""
+    """Everything that a seed fixes before a run."""
 
     args: StreamingEtlPipelineArgs
     table: LakeTable
@@ -57,31 +57,31 @@ class Scenario:
     changes: int
     keys: int
     seconds: int
-    """How long the table is written to."""
+    """Duration of the writes."""
     large: str
-    """`changes` or `rows` where some are near the limits or past them; such runs are slow."""
+    """`changes` or `rows` if some reach or exceed a limit; such runs are slow."""
     poison: float
-    """The share of changes that ask the transform for something else than a row."""
+    """Share of changes whose script does not return a row."""
     deadly: bool
-    """Whether some of them end the transform's process: those take their batches with them."""
+    """Whether some of them end the transform's process, and so fail their batches."""
     shards: int
     split_at: float | None
-    """When the first shard splits in two."""
+    """Time at which the first shard splits in two."""
     float_times: bool
-    """Whether the mapping writes the whole seconds of a change as 1795426200.0."""
+    """Whether the mapping writes the seconds of a change as 1795426200.0."""
     mapping_filters: bool
-    """Whether the mapping drops unwanted kinds itself; AWS's pages disagree."""
-    halves_without_progress: bool
-    """What bisecting does where the first change is the one reported; AWS's pages are silent.
-    True: halve the batch as after an error; False: send it again whole, as a retry."""
+    """Whether the mapping filters event types itself; AWS's pages disagree."""
+    bisects_without_progress: bool
+    """Whether a batch is bisected if its first change is reported; AWS does not document it.
+    False: the entire batch is retried."""
     deaggregates: bool
-    """Whether Firehose takes packed records apart before the transform."""
+    """Whether Firehose deaggregates records before the transform."""
     backfill: "Backfill | None"
-    """Where the table held items before its stream began."""
+    """Set if the table had items before its stream."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the forwarder is told."""
+        """Environment of the forwarder."""
         forwarder = self.args.forwarder
         return {
             "DELIVERY_STREAM": STREAM_NAME,
@@ -93,11 +93,11 @@ class Scenario:
 
 
 def scenario_of(seed: int) -> Scenario:
-    """What this seed chooses."""
+    """Return the choices of a seed."""
     chance = Random(f"{seed} scenario")
     large = chance.choice(("changes", "rows")) if chance.random() < 0.04 else ""
     crowded = chance.random() < 0.01
-    # Much at a time is what brings a call, an event or a response to its limit.
+    # Many changes at a time make a call, an event or a response reach its limit.
     dense = crowded or bool(large)
     seconds = 5 if dense else chance.choice((5, 20, 20, 120, 600))
     has_columns = chance.random() < 0.85
@@ -136,7 +136,7 @@ def scenario_of(seed: int) -> Scenario:
         split_at=START + chance.random() * seconds if chance.random() < 0.2 else None,
         float_times=chance.random() < 0.2,
         mapping_filters=chance.random() < 0.3,
-        halves_without_progress=chance.random() < 0.5,
+        bisects_without_progress=chance.random() < 0.5,
         deaggregates=partitions.dynamic and chance.random() < 0.6,
         backfill=backfill_of(Random(f"{seed} backfill"), seconds, bool(large)),
     )
@@ -163,8 +163,8 @@ def user_module(has_columns: bool) -> TransformModule:
 
 
 def partitions_of(chance: Random) -> PartitionArgs:
-    listed: dict[str, Sequence[str]] = {"store": STORES}
-    dynamic_partition_keys = chance.choice(({}, {}, {}, listed, {"store": ()}))
+    enumerated: dict[str, Sequence[str]] = {"store": STORES}
+    dynamic_partition_keys = chance.choice(({}, {}, {}, enumerated, {"store": ()}))
     granularity = chance.choice(("year", "day", "hour"))
     return PartitionArgs(
         granularity=granularity,
@@ -178,7 +178,7 @@ def partitions_of(chance: Random) -> PartitionArgs:
 
 
 def changes_of(chance: Random, large: str, crowded: bool) -> int:
-    """How many changes are written: few that are large, or more than a call of Firehose takes."""
+    """Number of changes; a crowded run exceeds a Firehose call."""
     if large:
         return chance.randint(6, 24 if large == "changes" else 18)
     return 1100 if crowded else chance.choice((8, 30, 60, 100))
@@ -186,13 +186,13 @@ def changes_of(chance: Random, large: str, crowded: bool) -> int:
 
 def forwarder_of(chance: Random, crowded: bool, dense: bool) -> ForwarderArgs:
     some = chance.sample(EVENT_NAMES, chance.choice((1, 2)))
-    packed = chance.random() < (0.3 if crowded else 0.85)
+    aggregated = chance.random() < (0.3 if crowded else 0.85)
     packing: dict[str, Any] = {
         "max_changes_per_record": chance.choice((3, 20, 500, 500)),
         "max_record_kib": chance.choice((1, 4, 150, 150)),
     }
     return ForwarderArgs(
-        **packing if packed else {"max_changes_per_record": 1},
+        **packing if aggregated else {"max_changes_per_record": 1},
         old_image=chance.choice(("always", "on_remove", "never")),
         batch_size=10_000 if crowded else chance.choice((1, 3, 20, 100, 500, 500)),
         batching_window_seconds=30 if dense else chance.choice((0, 5, 30, 60)),
@@ -205,20 +205,20 @@ def forwarder_of(chance: Random, crowded: bool, dense: bool) -> ForwarderArgs:
 
 
 def spells_of(chance: Random, seconds: int, large: bool) -> dict[str, Spell]:
-    """Which faults may strike, how often and when; in one run of eight none at all."""
+    """Faults, how often and when; one run of eight has no faults."""
     if chance.random() < 0.125:
         return {}
     calm_at = START + seconds + CALM_AFTER_SECONDS
     spells = {}
     for fault in FAULTS:
-        # The transform puts rarely, and a throttled call is rarely given up with a part put.
+        # The transform rarely puts, and retries are rarely exhausted in part.
         rare = fault.startswith("transform put") or fault.endswith(("after a put", "in part"))
         if chance.random() < (0.5 if rare else 0.2):
             start = START + chance.choice((0, chance.random())) * seconds
             shortest = seconds if rare else seconds / 4
             length = chance.choice((shortest, seconds, 10 * seconds + CALM_AFTER_SECONDS))
             often = chance.choice((0.05, 0.2, 0.5, 0.95))
-            # Behind the forwarder, what is repeated may be put back, and repeated again.
+            # After the forwarder, a repeated change may be requeued and repeated again.
             most = 300 if fault.startswith(("forwarder", "mapping")) else 4 if large else 40
             spells[fault] = Spell(often, start, min(start + length, calm_at), most)
     return spells

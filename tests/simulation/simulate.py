@@ -1,4 +1,4 @@
-"""Many seeds, on all cores: which fail, what struck, and whether each mutation is found."""
+"""Command that runs many seeds and all mutations on all cores."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tests.simulation.mutations import MUTATIONS, hunt
+from tests.simulation.mutations import MUTATIONS, detect
 from tests.simulation.run import Result, simulate
 
 SEEDS_PER_TASK = 20
@@ -22,29 +22,29 @@ REPLAY = ".venv/bin/python -m tests.simulation --seed"
 
 
 def main() -> None:
-    """The command line; exits with 1 when a seed fails or a mutation is not found."""
+    """Run the command; exit with 1 if any run is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.simulation",
-        description="Run the real handlers in seeded worlds full of faults, and check each.",
+        description="Run the real handlers in simulated worlds with faults, and check each run.",
     )
-    parser.add_argument("count", nargs="?", type=int, default=2000, help="how many seeds")
+    parser.add_argument("count", nargs="?", type=int, default=2000, help="number of seeds")
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first seed")
-    parser.add_argument("--seed", type=int, help="run this seed alone and tell its story")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
-    parser.add_argument("--no-mutations", action="store_true", help="leave the mutations out")
-    given = parser.parse_args()
+    parser.add_argument("--seed", type=int, help="run only this seed and print its trace")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of processes")
+    parser.add_argument("--no-mutations", action="store_true", help="skip the mutations")
+    options = parser.parse_args()
     console = Console()
-    if given.seed is not None:
-        sys.exit(replay(console, given.seed))
-    with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
-        good = seeds(console, pool, range(given.first, given.first + given.count))
-        if not given.no_mutations:
+    if options.seed is not None:
+        sys.exit(replay(console, options.seed))
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        good = seeds(console, pool, range(options.first, options.first + options.count))
+        if not options.no_mutations:
             good = mutations(console, pool) and good
     sys.exit(0 if good else 1)
 
 
 def replay(console: Console, seed: int) -> int:
-    """One seed with its trace; the same every time."""
+    """Run one seed and print its trace."""
     result = simulate(seed, keep_trace=True)
     for line in result.trace:
         console.print(line, markup=False, highlight=False)
@@ -54,7 +54,7 @@ def replay(console: Console, seed: int) -> int:
 
 
 def run_seeds(some: range) -> tuple[list[Result], Counter[str], Counter[str]]:
-    """In a process of its own: the results that fail, and the sums over all."""
+    """Return the failed results and the sums of all."""
     failed, faults, events = [], Counter[str](), Counter[str]()
     for seed in some:
         result = simulate(seed)
@@ -69,29 +69,31 @@ def seeds(console: Console, pool: ProcessPoolExecutor, some: range) -> bool:
     tasks = [some[start : start + SEEDS_PER_TASK] for start in range(0, len(some), SEEDS_PER_TASK)]
     failed: list[Result] = []
     faults, events = Counter[str](), Counter[str]()
-    for more, struck, happened in each(console, pool, "seeds", run_seeds, tasks, len):
+    for more, more_faults, more_events in each(console, pool, "seeds", run_seeds, tasks, len):
         failed += more
-        faults += struck
-        events += happened
-    print_counts(console, "Faults injected", faults)
-    print_counts(console, "What came of them", events)
+        faults += more_faults
+        events += more_events
+    print_counts(console, "Faults", faults)
+    print_counts(console, "Events", events)
     print_failures(console, sorted(failed, key=lambda result: result.seed))
     console.print(f"{len(some)} seeds, {faults.total()} faults, {len(failed)} seeds failed")
     return not failed
 
 
 def mutations(console: Console, pool: ProcessPoolExecutor) -> bool:
-    hunts = list(each(console, pool, "mutations", hunt, list(MUTATIONS)))
-    table = Table(title="Handlers broken on purpose", title_justify="left")
-    for name in ("broken so that", "found by", "after seeds"):
+    detections = list(each(console, pool, "mutations", detect, list(MUTATIONS)))
+    table = Table(title="Mutations", title_justify="left")
+    for name in ("mutation", "detected by", "after seeds"):
         table.add_column(name)
-    for found in sorted(hunts, key=lambda done: list(MUTATIONS).index(done.name)):
-        check = MUTATIONS[found.name].found_by.replace("_", " ")
+    for detection in sorted(detections, key=lambda done: list(MUTATIONS).index(done.name)):
+        check = MUTATIONS[detection.name].detected_by.replace("_", " ")
         table.add_row(
-            found.name, check if found.seed >= 0 else "[red]nothing[/red]", str(found.seeds)
+            detection.name,
+            check if detection.seed >= 0 else "[red]nothing[/red]",
+            str(detection.seeds),
         )
     console.print(table)
-    return all(found.seed >= 0 for found in hunts)
+    return all(detection.seed >= 0 for detection in detections)
 
 
 def each(
@@ -102,8 +104,8 @@ def each(
     tasks: Iterable[Any],
     size: Callable[[Any], int] = lambda _: 1,
 ) -> Iterator[Any]:
-    """The results of `work` over all tasks as they come, under a progress bar."""
-    under_way = {pool.submit(work, task): size(task) for task in tasks}
+    """Yield the results of all tasks, with a progress bar."""
+    running = {pool.submit(work, task): size(task) for task in tasks}
     bar = Progress(
         TextColumn("{task.description:<10}"),
         BarColumn(bar_width=40),
@@ -114,9 +116,9 @@ def each(
         disable=not console.is_terminal,
     )
     with bar:
-        line = bar.add_task(title, total=sum(under_way.values()))
-        for done in as_completed(under_way):
-            bar.advance(line, under_way[done])
+        line = bar.add_task(title, total=sum(running.values()))
+        for done in as_completed(running):
+            bar.advance(line, running[done])
             yield done.result()
 
 
@@ -129,7 +131,7 @@ def print_counts(console: Console, title: str, counts: Counter[str]) -> None:
 
 def print_failures(console: Console, failed: list[Result]) -> None:
     for result in failed[:SHOWN_FAILURES]:
-        console.print(f"[red]seed {result.seed} fails[/red]; again with: {REPLAY} {result.seed}")
+        console.print(f"[red]seed {result.seed} fails[/red]; replay with: {REPLAY} {result.seed}")
         for check, text in result.violations[:SHOWN_FAILURES]:
             console.print(f"  {check}: {text}", markup=False, highlight=False)
     if len(failed) > SHOWN_FAILURES:

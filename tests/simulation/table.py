@@ -1,4 +1,4 @@
-"""The table: a small set of items that come, change and go, and the stream of its changes."""
+"""Table with a few items, and the stream of its changes."""
 
 import json
 from base64 import b64encode
@@ -14,10 +14,10 @@ from tests.simulation.scenario import Scenario
 from tests.simulation.user_module import SECRET, STORES
 from tests.simulation.world import World
 
-# The number that each change brings begins so, and must not be in any log either.
+# First digits of each change's number. No log may contain them.
 SECRET_NUMBER = 886_644_220_011_000
 
-# Texts that CSV, JSON or a line could break on.
+# Texts that could break CSV, JSON or a line.
 NOTES = (
     *(SECRET, "", " spaces ", "a,b", 'say "so"', '"', '""', "back\\slash", "it's", "tab\t"),
     *("two\nlines", "end\r\n", "\r", "\x01 \x00", "\u2028", "漢字 ünï", "null", "{}", "-"),
@@ -25,22 +25,22 @@ NOTES = (
 
 TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
-# What a change may ask of the transform: things that end in no row, and things that do.
-POISON = ("fail", "return a text", "leave out", "return nothing")
-PLAY = ("return three rows", "take the change apart")
+# Scripts of the transform, without and with a row.
+POISON = ("fail", "return a text", "filter", "return nothing")
+PLAY = ("return three rows", "modify the change")
 
 Item = dict[str, Any]
 
-# Numbers what items held before the stream began.
+# First number of the items from before the stream.
 BEFORE = 10_000
 
 UNREADABLE = object()
-"""A value of a type that no reader of DynamoDB's JSON knows."""
+"""Value of a type that DynamoDB does not have."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change as the model knows it."""
+    """Change as the model has it."""
 
     event_id: str
     kind: str
@@ -49,7 +49,7 @@ class Change:
     old: Item | None
     sequence_number: str
     at: int
-    """Whole epoch seconds, as the stream tells."""
+    """Epoch seconds, as in the stream."""
     by_ttl: bool
     shard: str
     float_time: bool
@@ -57,12 +57,12 @@ class Change:
 
     @cached_property
     def key(self) -> str:
-        """The item's key as the lake tells it."""
+        """Key of the item as in the lake."""
         return compact({name: attribute(value) for name, value in sorted(self.keys.items())})
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """The stream's record of it."""
+        """Stream record of the change."""
         images = {"NewImage": self.new, "OldImage": self.old}
         record = {
             "eventID": self.event_id,
@@ -92,17 +92,17 @@ class Change:
 
     @cached_property
     def fits_no_record(self) -> bool:
-        """Whether the change is too large for Firehose with all that the stream tells of it."""
+        """Whether the stream record is too large for Firehose, even compressed."""
         text = self.text.encode()
         return len(text) > 1_024_000 and len(b64encode(compress(text))) > 1_023_000
 
 
 compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-"""A value as JSON without blanks."""
+"""Encodes a value as JSON without blanks."""
 
 
 def attribute(value: Any) -> dict[str, Any]:
-    """A plain value as DynamoDB's JSON has it."""
+    """Return a plain value in DynamoDB JSON."""
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, bytes):
@@ -116,45 +116,45 @@ def attributes(item: Item) -> dict[str, Any]:
     return {name: attribute(value) for name, value in item.items()}
 
 
-def keys_of(which: int) -> Item:
-    """The primary key of an item."""
-    return {"id": f"{SECRET}-{which}", "line": which % 3}
+def keys_of(item_number: int) -> Item:
+    """Return the primary key of an item."""
+    return {"id": f"{SECRET}-{item_number}", "line": item_number % 3}
 
 
 class Shard:
-    """A part of the stream: its changes carry ascending sequence numbers."""
+    """Part of the stream with ascending sequence numbers."""
 
     def __init__(self, name: str, parent: str | None, last_number: int) -> None:
         self.name, self.parent, self.last_number = name, parent, last_number
 
 
 class Table:
-    """Writes the scenario's changes at their times and hands each to `publish`."""
+    """Writes the scenario's changes at their times, and publishes them."""
 
     def __init__(
         self, world: World, scenario: Scenario, publish: Callable[[Change, str | None], None]
     ) -> None:
         self.world, self.scenario, self.publish = world, scenario, publish
         self.changes: dict[str, Change] = {}
-        """All that was written, by event id, in order."""
+        """All changes by event id, in order."""
         self.items: dict[int, Item] = {}
         self.removed: set[int] = set()
-        """Every item that was removed, were it but for a while."""
+        """Every item that was removed at any time."""
         chance = world.chance("table")
-        # Numbers grow by a digit somewhere in the run, so that as texts they are out of order.
+        # Numbers get one more digit during the run, so that their order as texts is wrong.
         self.shards = [
             Shard(str(index), None, 10 ** chance.randint(20, 24) - chance.randint(1, 60) * 10**12)
             for index in range(scenario.shards)
         ]
         self.halves: list[Shard] = []
-        """What the first shard has been split into."""
+        """The children of the first shard."""
         self.fill()
         times = sorted(chance.random() * scenario.seconds for _ in range(scenario.changes))
         for number, seconds in enumerate(times):
             world.after(seconds, self.write, number)
 
     def fill(self) -> None:
-        """Put what was there before the stream, which therefore never tells of it."""
+        """Add the items from before the stream."""
         backfill, chance = self.scenario.backfill, self.world.chance("before")
         if backfill is None:
             return
@@ -164,7 +164,7 @@ class Table:
                 self.items[which] = self.new_item(which, BEFORE + which, chance)
 
     def write(self, number: int) -> None:
-        """One change of one item, INSERT, MODIFY or REMOVE."""
+        """Write one change of one item."""
         chance, now = self.world.chance("table"), self.world.now
         which = chance.randrange(self.scenario.keys)
         old = self.items.pop(which, None)
@@ -194,7 +194,7 @@ class Table:
         self.publish(change, shard.parent)
 
     def shard_of(self, key: str) -> Shard:
-        """Where the item's changes go now; splits the first shard when its time has come."""
+        """Return the item's shard; split the first shard at its time."""
         shard = self.shards[crc32(key.encode()) % len(self.shards)]
         split_at = self.scenario.split_at
         if shard is not self.shards[0] or split_at is None or self.world.now < split_at:
@@ -216,7 +216,7 @@ class Table:
         }
         if chance.random() < 0.8:
             item["price"] = Decimal(chance.randint(-(10**7), 10**7)).scaleb(-chance.randint(0, 2))
-        # Where queries ask for a store, an item that moved would be current in both.
+        # With an injected key, an item that moved would be current in both stores.
         if chance.random() < 0.5 and not scenario.table.injected_keys:
             item["store"] = chance.choice(STORES)
         if chance.random() < scenario.poison:
@@ -239,15 +239,15 @@ class Table:
         )
 
 
-def enlarge(item: Item, what: str, chance: Random) -> None:
-    """Bring the change, or the rows made of it, near a limit or past it."""
-    if what == "rows":
-        # Base64 makes them a third wider; 6 MB take three of the widest that fit at all.
+def enlarge(item: Item, large: str, chance: Random) -> None:
+    """Make the change, or its rows, reach or exceed a limit."""
+    if large == "rows":
+        # Base64 adds a third; a response of 6 MB holds three of the widest that fit.
         width = chance.choice((300_000, 700_000, 1_900_000, 1_900_000, 4_900_000, 6_500_000))
         item |= {"do": "widen", "width": width}
     elif chance.random() < 0.9:
-        # Two of them, old and new, fit into no record, however compressed.
+        # An old and a new one together do not fit into a record, even compressed.
         item["blob"] = chance.randbytes(400_000)
     else:
-        # Six bytes each in JSON, and nearly nothing compressed.
+        # Six bytes each in JSON, and almost nothing compressed.
         item["filler"] = "\x01" * 180_000

@@ -1,8 +1,8 @@
-"""The simulated user's transform: each change does what its own image asks for in `do`."""
+"""Simulated user's module: each change chooses its result by its attribute `do`."""
 
 from typing import Any
 
-# Stands in every image, in the keys and in the stores: what must not be in any log.
+# In every image, key and store. No log may contain it.
 SECRET = "kept s3cr3t kept"
 STORES = (f"north {SECRET}", f"south {SECRET}", f"西 {SECRET}")
 
@@ -18,11 +18,11 @@ COLUMNS = {
 
 
 class KilledError(BaseException):
-    """The function's process ends here, as by a time-out or a crash; no handler may catch it."""
+    """End of the process by a time-out; handlers must not catch it."""
 
 
 def transform(change: Any, partitioned: bool = False) -> Any:
-    """The row, with its store where that is a partition key."""
+    """Return the row, with its store if that is a partition key."""
     image = change.new or change.old or {}
     row = {
         "id": change.keys["id"],
@@ -36,18 +36,18 @@ def transform(change: Any, partitioned: bool = False) -> Any:
         row["ttl"] = change.is_ttl_delete
     if partitioned:
         row["store"] = image.get("store") or store_of(change.keys["id"])
-    return obey(image, row, change)
+    return scripted(image, row, change)
 
 
 def store_of(item: str) -> str:
-    """Where an item without a store of its own belongs."""
+    """Return the store of an item without the attribute."""
     return STORES[sum(item.encode()) % 2]
 
 
-def obey(image: dict[str, Any], row: dict[str, Any], change: Any) -> Any:
-    """What `do` asks for; `row` where it asks for nothing else."""
+def scripted(image: dict[str, Any], row: dict[str, Any], change: Any) -> Any:
+    """Return the result that `do` requires; by default `row`."""
     match image.get("do"):
-        case "leave out":
+        case "filter":
             return None
         case "return nothing":
             return []
@@ -55,16 +55,16 @@ def obey(image: dict[str, Any], row: dict[str, Any], change: Any) -> Any:
             return f"a text {image['note']}"
         case "return three rows":
             return [row | {"number": row["number"] + more} for more in range(3)]
-        case "take the change apart":
-            # The ways in which code copies a dict: each must see the whole item.
-            whole = (
+        case "modify the change":
+            # All ways to copy a dict must copy the entire item.
+            copies = (
                 *({**image}, dict(image), image | {}, image.copy()),
                 {name: image[name] for name in image},
                 dict(image.items()),
             )
             change.keys.clear()
             image.clear()
-            return row if all(copy == whole[0] for copy in whole) else None
+            return row if all(copy == copies[0] for copy in copies) else None
         case "return the item":
             return {name: value for name, value in image.items() if name != "do"} | row
         case "mix partitions":
@@ -74,7 +74,7 @@ def obey(image: dict[str, Any], row: dict[str, Any], change: Any) -> Any:
         case "widen":
             return row | {"note": image["note"] + "x" * image["width"]}
         case "fail":
-            raise ValueError(f"no good: {image}")
+            raise ValueError(f"invalid: {image}")
         case "kill":
             raise KilledError
     return row

@@ -8,8 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from streaming_etl.ops.backfill.source_table import SourceTable
-from tests.handlers.fakes import FakeFirehose
 from tests.support.deployed import MAPPING, STREAM_ARN, TABLE_ARN
+from tests.support.fake_aws import FakeFirehose
 
 TABLE = SourceTable(
     name="orders",

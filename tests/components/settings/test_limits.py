@@ -1,4 +1,4 @@
-"""Checks of all fields of all settings by their metadata."""
+"""Checks that the metadata of the fields declare, over all fields of all settings."""
 
 import dataclasses
 from typing import Any, Optional, get_args

@@ -20,9 +20,9 @@ from streaming_etl.ops.backfill.checkpoint import (
 from streaming_etl.ops.backfill.scan import TRANSIENT, Scan, units_per_page
 from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.stack.errors import CommandError
-from tests.handlers.fakes import FakeClock, FakeFirehose
-from tests.handlers.fakes import client_error as firehose_error
 from tests.support.backfill import TABLE, FakeDynamoDb, client_error, item
+from tests.support.fake_aws import FakeClock, FakeFirehose
+from tests.support.fake_aws import client_error as firehose_error
 
 IDENTITY = CheckpointIdentity("dev", "orders", TABLE.arn, TABLE.created, TABLE.stream_arn)
 KEY = {"id": {"S": "o-1"}}

@@ -11,9 +11,10 @@ from streaming_etl.ops.replay import command
 from streaming_etl.ops.replay.command import ReplayOptions
 from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, UsageError
 from streaming_etl.stack.outputs import DeployedStack
-from tests.handlers.fakes import FakeFirehose, line, stream_record
+from tests.support.changes import line, stream_record
 from tests.support.deployed import MAPPING, OUTPUTS, SETTINGS
 from tests.support.failure_objects import BUCKET, ERRORS, FakeS3, batch, error_line
+from tests.support.fake_aws import FakeFirehose
 
 SHARED = OUTPUTS | {"settings": SETTINGS | {"lake": {"bucket_name": BUCKET}}}
 

@@ -19,8 +19,9 @@ from streaming_etl.ops.replay.entries import (
     RowReference,
     entries_of,
 )
-from tests.handlers.fakes import line, row_encoder, stream_record
+from tests.support.changes import line, stream_record
 from tests.support.failure_objects import batch, error_line
+from tests.support.rows import row_encoder
 
 ALL = EventFilter(("INSERT", "MODIFY", "REMOVE"), "on_remove")
 EXHAUSTED = "RetryAttemptsExhausted"

@@ -10,7 +10,7 @@ from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.replay.entries import RowReference
 from streaming_etl.ops.replay.lost_changes import EMPTY_PAGES, MAX_KEYS, ChangeRecovery
 from streaming_etl.stack.errors import CommandError
-from tests.handlers.fakes import read_change
+from tests.support.changes import read_change
 
 NOW = 1_795_500_000.0
 CHANGED = int(NOW) - 3600

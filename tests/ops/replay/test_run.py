@@ -16,15 +16,10 @@ from streaming_etl.ops.replay.objects import FailureObjects
 from streaming_etl.ops.replay.report import EntryProblem, Report
 from streaming_etl.ops.replay.run import Replay
 from streaming_etl.stack.errors import CommandError
-from tests.handlers.fakes import (
-    FakeClock,
-    FakeFirehose,
-    client_error,
-    line,
-    row_encoder,
-    stream_record,
-)
+from tests.support.changes import line, stream_record
 from tests.support.failure_objects import BUCKET, ERRORS, NOON, FakeS3, batch, error_line
+from tests.support.fake_aws import FakeClock, FakeFirehose, client_error
+from tests.support.rows import row_encoder
 
 FAILED = "aws/lambda/uuid/shardId-1/2026/11/23/2026-11-23T12.00.00-"
 EVENTS = ("INSERT", "MODIFY", "REMOVE")

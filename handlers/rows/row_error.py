@@ -1,0 +1,69 @@
+"""Reasons for failed changes, as fields and as a sentence."""
+
+from collections.abc import Iterable
+
+# The parts in braces are RowError's fields. None of them may hold a value of the change:
+# sentences are logged.
+SENTENCES = {
+    # In the record.
+    "base64": "the record's data must be base64.",
+    "change-format": "the line must be a stream record in JSON (decoding raised {got}).",
+    # In transform.
+    "exception": "{got} at {location}",
+    "exception-in-rows": "{got} while the rows of transform were encoded",
+    "returned-type": "transform must return a dict, a list of dicts or None (got {got}).",
+    # In a row.
+    "unknown-column": "a row must have only columns in COLUMNS (got {column}). "
+    "Add them to COLUMNS or leave them out of the row.",
+    "column-name": "a column's name must be a string other than {expected}. Rename the column.",
+    "type": "`{column}` must be {expected} (got {got}). Convert the value in transform.",
+    "integer": "`{column}` must be a whole number from {low} to {high}. "
+    "Round the value or declare a wider type.",
+    "float": "`{column}` must be finite and within the type's range. Return None instead.",
+    "json-number": "`{column}` must not be infinite or NaN, which JSON cannot hold. "
+    "Return None instead.",
+    "decimal-digits": "`{column}` must fit into the type's digits. "
+    "Quantize the value in transform or declare a wider decimal.",
+    "date": "`{column}` must be a date as YYYY-MM-DD.",
+    "timestamp": "`{column}` must be an ISO 8601 time such as 2026-11-23T09:30:00Z.",
+    "map-keys": "`{column}` must not have two map keys with the same text. Rename one.",
+    "struct-fields": "`{column}` must have only its declared fields: {expected}. "
+    "Declare the other fields or leave them out.",
+    # In the partition keys.
+    "partition-missing": "`{column}` must be in every row, as it is a partition key.",
+    "partition-text": "`{column}` must be a text of 1 to 255 characters without / = % {{ }} and "
+    "control characters, as it is a partition key. Replace them in transform.",
+    "partition-value": "`{column}` must be one of its values in dynamic_partition_keys: "
+    "Athena does not read other partitions. Add the value to the setting.",
+    "partition-mixed": "the rows of one change must have the same partition keys.",
+    # In the response.
+    "response-size": "the rows of one change must fit into one response of Lambda. "
+    "Return fewer or shorter rows.",
+}
+
+
+class RowError(Exception):
+    """Reason for a failed change, without any value of it."""
+
+    def __init__(self, rule: str, column: str = "", **details: object) -> None:
+        """Describe a broken rule.
+
+        rule: a key of SENTENCES.
+        column: the path of the value in its row and its declared type, such as "sizes[] int".
+        details: the other fields of the sentence.
+        """
+        super().__init__(rule, column, details)
+        self.rule, self.column, self.details = rule, column, details
+
+    def __str__(self) -> str:
+        return SENTENCES[self.rule].format(column=self.column, **self.details)
+
+
+def type_error(column: str, expected: str, value: object) -> RowError:
+    """Error for a value whose type the column does not take."""
+    return RowError("type", column, expected=expected, got=type(value).__name__)
+
+
+def unknown_columns(names: Iterable[object]) -> RowError:
+    """Error for names that are not in COLUMNS."""
+    return RowError("unknown-column", ", ".join(sorted(map(str, names))))

@@ -1,0 +1,142 @@
+"""Values of scalar columns as text.
+
+An encoder is a function of any value but None, built once per column at cold start. It raises
+RowError for a value that does not fit its column.
+"""
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Context, Decimal
+from functools import partial
+from typing import Any
+
+from streaming_etl.handlers.rows.row_error import RowError, type_error
+from streaming_etl.handlers.rows.text_forms import (
+    decimal_text,
+    is_finite,
+    text_of,
+    timestamp_text,
+)
+
+Encode = Callable[[Any], str]
+
+# https://docs.aws.amazon.com/athena/latest/ug/data-types.html
+_INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
+_LARGEST_FLOAT = {"float": (2 - 2**-23) * 2.0**127, "double": sys.float_info.max}
+
+
+def scalar_encoder(kind: Any, path: str) -> Encode:
+    """Build the encoder of a scalar type.
+
+    kind: the type as in transform.json, `string` or `{"decimal": [10, 2]}`; a nested type is
+    encoded as a string.
+    path: the name of the column, field or item in errors.
+    """
+    match kind:
+        case {"decimal": [precision, scale]}:
+            return _decimal(precision, scale, f"{path} decimal({precision},{scale})")
+        case "tinyint" | "smallint" | "int" | "bigint":
+            return _integer(_INTEGER_BITS[kind], f"{path} {kind}")
+        case "float" | "double":
+            return _float(_LARGEST_FLOAT[kind], f"{path} {kind}")
+        case "timestamp":
+            return _timestamp(f"{path} {kind}")
+        case "boolean":
+            return partial(_boolean, f"{path} {kind}")
+        case "date":
+            return partial(_date, f"{path} {kind}")
+    return lambda value: text_of(value, f"{path} {kind}")
+
+
+def _boolean(column: str, value: Any) -> str:
+    if not isinstance(value, bool):
+        raise type_error(column, "a bool", value)
+    return "true" if value else "false"
+
+
+def _date(column: str, value: Any) -> str:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if not isinstance(value, str):
+        raise type_error(column, "a date or a string YYYY-MM-DD", value)
+    with suppress(ValueError):
+        # Python also reads week dates and dates without hyphens; Athena does not.
+        if date.fromisoformat(value).isoformat() == value:
+            return value
+    raise RowError("date", column)
+
+
+def _timestamp(column: str) -> Encode:
+    read = datetime.fromisoformat
+
+    def encode(value: Any) -> str:
+        if isinstance(value, str):
+            try:
+                time = read(value)
+            except ValueError:
+                raise RowError("timestamp", column) from None
+            text = value.replace("T", " ")
+            if (
+                text[4:17:3] == "-- ::"
+                and text[-1] == "Z"
+                and len(text) == 20
+                and "24:" not in text
+            ):
+                # YYYY-MM-DDTHH:MM:SSZ, the frequent form, needs no formatting.
+                return text[:19]
+            # Python also reads a date without a time.
+            if value[10:11] not in ("T", " "):
+                raise RowError("timestamp", column)
+            return timestamp_text(time)
+        if isinstance(value, datetime):
+            return timestamp_text(value)
+        raise type_error(column, "a datetime or a string in ISO 8601", value)
+
+    return encode
+
+
+def _integer(bits: int, column: str) -> Encode:
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+
+    def encode(value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+            raise type_error(column, "an int or a whole Decimal", value)
+        if is_finite(value) and low <= value <= high and value == (number := int(value)):
+            return str(number)
+        raise RowError("integer", column, low=low, high=high)
+
+    return encode
+
+
+def _float(largest: float, column: str) -> Encode:
+    def encode(value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+            raise type_error(column, "an int, a float or a Decimal", value)
+        if is_finite(value) and -largest <= value <= largest:
+            return text_of(value, column)
+        raise RowError("float", column)
+
+    return encode
+
+
+def _decimal(precision: int, scale: int, column: str) -> Encode:
+    context = Context(prec=precision, traps=[])
+    step = Decimal(1).scaleb(-scale)
+
+    def encode(value: Any) -> str:
+        if type(value) is Decimal and scale:
+            text = str(value)
+            # A text with its point there has no exponent, and a short one has few enough digits.
+            if text[~scale:-scale] == "." and len(text) <= precision:
+                return text
+        elif isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+            raise type_error(column, "an int or a Decimal, because a float is inexact", value)
+        # A rounded result differs from the value; one with too many digits is NaN.
+        exact = context.quantize(value, step)
+        if exact == value:
+            return decimal_text(exact)
+        raise RowError("decimal-digits", column)
+
+    return encode

@@ -1,0 +1,66 @@
+"""Change lines: trimmed, and compressed if they exceed one Firehose record."""
+
+import json
+import random
+import string
+
+import pytest
+
+from streaming_etl.handlers.wire.change_line import (
+    MAX_RECORD_BYTES,
+    ChangeTooLargeError,
+    change_line,
+)
+from tests.support.changes import line, read_change, stream_record
+
+
+def test_a_line_has_only_the_used_fields_under_their_aws_names(stream_batch):
+    assert change_line(stream_batch[3]) == (
+        b'{"eventID":"a87ff679a2f3e71d9181a67b7542122c","eventName":"REMOVE",'
+        b'"dynamodb":{"ApproximateCreationDateTime":1795426203,"Keys":{"id":{"S":"o-2"}},'
+        b'"SequenceNumber":"4421584700000000017450439094",'
+        b'"OldImage":{"id":{"S":"o-2"},"expires":{"N":"1795400000"}}},'
+        b'"userIdentity":{"principalId":"dynamodb.amazonaws.com","type":"Service"}}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("old_image", "event_names"),
+    [
+        ("always", ["MODIFY", "REMOVE", "REMOVE"]),
+        ("on_remove", ["REMOVE", "REMOVE"]),
+        ("never", []),
+    ],
+)
+def test_only_these_event_types_carry_the_old_image(stream_batch, old_image, event_names):
+    lines = [json.loads(change_line(record, old_image)) for record in stream_batch]
+    with_old = [line["eventName"] for line in lines if "OldImage" in line["dynamodb"]]
+    assert with_old == event_names
+
+
+def record_of_line_bytes(size):
+    padding = size - len(line(1, text={"S": ""}))
+    return stream_record(1, text={"S": "x" * padding})
+
+
+def test_a_line_of_exactly_one_firehose_record_is_not_compressed():
+    plain = change_line(record_of_line_bytes(MAX_RECORD_BYTES))
+    assert (len(plain), plain[:11]) == (1_024_000, b'{"eventID":')
+
+
+def test_a_line_one_byte_longer_is_compressed_and_reads_the_same():
+    record = record_of_line_bytes(MAX_RECORD_BYTES + 1)
+    packed = change_line(record)
+    assert len(packed) < 10_000
+    assert (list(json.loads(packed)), packed[-1:]) == (["gzip"], b"\n")
+    change = read_change(packed)
+    assert (change.event_id, change.new) == (
+        "event-1",
+        {"id": "o-1", "text": record["dynamodb"]["NewImage"]["text"]["S"]},
+    )
+
+
+def test_rejects_a_change_that_is_too_large_even_compressed():
+    noise = "".join(random.Random(0).choices(string.printable, k=1_100_000))
+    with pytest.raises(ChangeTooLargeError):
+        line(1, noise={"S": noise})

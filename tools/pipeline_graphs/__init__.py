@@ -1,1 +1,0 @@
-"""Graphs of example pipelines, as golden files for review."""
