@@ -47,8 +47,9 @@ graph: $(INSTALLED) ## Print the resource graph of all stacks, or of STACK=dev
 docs: $(INSTALLED) ## Write the generated parts of docs/ from the code
 	@$(BIN)/python -m tools.docs
 
-golden: $(INSTALLED) ## Write tests/golden/ from the messages of the code
+golden: $(INSTALLED) ## Write tests/golden/: all messages, and the graphs of example pipelines
 	@$(BIN)/python -m tools.messages
+	@$(BIN)/python -m tools.pipeline_graphs
 
 bench: $(INSTALLED) ## Measure both handlers and the program, about ten minutes; ARGS=--help for less
 	@$(BIN)/python -m tools.bench $(ARGS)

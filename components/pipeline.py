@@ -162,7 +162,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
 
     @property
     def outputs(self) -> dict[str, Optional[pulumi.Output[Any]]]:
-        """All outputs by name, for `pulumi.export`; None where the resource does not exist."""
+        """All outputs by name, for `pulumi.export`; None without the resource."""
         return {name: getattr(self, name) for name in inspect.get_annotations(StreamingEtlPipeline)}
 
 

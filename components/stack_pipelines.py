@@ -1,4 +1,4 @@
-"""From a stack's config to its pipelines, with every check that needs no AWS."""
+"""Pipelines of a stack's config, with every check that needs no AWS."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ from streaming_etl.components.table.module_imports import require_imports
 def pipelines_from_config(
     tables: object, defaults: object = None
 ) -> dict[str, StreamingEtlPipelineArgs]:
-    """Settings of every pipeline of a stack by its name, from the config's two maps.
+    """Settings of every pipeline by its name, from a stack's config.
 
     tables: pipeline names and their settings. defaults: settings of all tables.
     Raises SettingsError with all problems, each with its path, before any resource exists.
@@ -45,7 +45,7 @@ def module_errors(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
 
 
 def conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
-    """Pipelines that create the same table or write to the same lake table."""
+    """Problems of pipelines that create or write to the same table."""
     creators: dict[str, str] = {}
     writers: dict[tuple[Any, str], str] = {}
     for config in configs.values():

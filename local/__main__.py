@@ -1,86 +1,80 @@
 """`python -m local demo | serve | put | delete | query`."""
 
-import argparse
-import importlib.util
 import signal
 import sys
+from typing import Optional
 
-PACKAGES = ("boto3", "click", "duckdb", "ministack", "pulumi", "pulumi_aws", "rich", "yaml")
+import click
+
+from streaming_etl.stack.errors import EXIT_FAILURE, EXIT_INTERRUPTED
+
+# Each command imports its modules itself: those of Pulumi take a second.
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Run the dev stack on an embedded AWS."""
+
+
+@commands.command()
+def demo() -> int:
+    """Deploy the stack, write a sample, compare lake and tables, clean up."""
+    from local.commands.demo import demo
+
+    return 0 if demo() else EXIT_FAILURE
+
+
+@commands.command()
+@click.option("--port", type=int, help="Port on 127.0.0.1; any free port by default.")
+def serve(port: Optional[int]) -> None:
+    """Keep the stack running until Ctrl-C."""
+    from local.commands.serve import serve
+
+    serve(port)
+
+
+@commands.command()
+@click.argument("pipeline")
+@click.argument("item")
+def put(pipeline: str, item: str) -> None:
+    """Write ITEM, a JSON object, to the source table of PIPELINE."""
+    from local.commands.items import put_item
+
+    put_item(pipeline, item)
+
+
+@commands.command()
+@click.argument("pipeline")
+@click.argument("item_id", metavar="ID")
+def delete(pipeline: str, item_id: str) -> None:
+    """Delete the item with this ID from the source table of PIPELINE."""
+    from local.commands.items import delete_item
+
+    delete_item(pipeline, item_id)
+
+
+@commands.command()
+@click.argument("query")
+def query(query: str) -> None:
+    """Run QUERY: SQL, or a pipeline's name for its current state."""
+    from local.commands.items import run_query
+
+    run_query(query)
 
 
 def main() -> int:
-    """Run one command; return its exit code."""
-    arguments = parse()
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        return print_error(
-            f"This Python ({sys.executable}) lacks {', '.join(missing)}. "
-            "`make demo` and `make local` install the packages into .venv and use it."
-        )
+    """Run a command and return its exit code."""
     # SIGTERM ends everything that was started, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    from streaming_etl.stack.errors import EXIT_INTERRUPTED, CommandError
-
     try:
-        return run(arguments)
-    except CommandError as error:
-        return print_error(error.message)
-    except KeyboardInterrupt:
-        print("\nStopped; every process has ended.", file=sys.stderr)
+        result = commands.main(prog_name="python -m local", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nStopped; every process has ended.", err=True)
         return EXIT_INTERRUPTED
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m local", description="Run the dev stack on an embedded AWS."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="deploy the stack, write a sample, query the lake, clean up")
-    serve = commands.add_parser("serve", help="keep the stack running until Ctrl-C")
-    serve.add_argument("--port", type=int, help="port on 127.0.0.1 (default: any free port)")
-    put = commands.add_parser("put", help="write an item to a table of the running stack")
-    put.add_argument("pipeline", help="name of the pipeline, such as orders")
-    put.add_argument("item", help="the item as JSON")
-    delete = commands.add_parser("delete", help="delete an item from a table of the running stack")
-    delete.add_argument("pipeline", help="name of the pipeline, such as orders")
-    delete.add_argument("id", help="id of the item")
-    query = commands.add_parser("query", help="query the lake of the running stack")
-    query.add_argument("query", help="SQL, or a pipeline's name for its current state")
-    return parser.parse_args()
-
-
-def run(arguments: argparse.Namespace) -> int:
-    # These imports need PACKAGES, and those of Pulumi take a second.
-    from local.commands import items
-
-    match arguments.command:
-        case "put":
-            items.put_item(arguments.pipeline, arguments.item)
-        case "delete":
-            items.delete_item(arguments.pipeline, arguments.id)
-        case "query":
-            items.run_query(arguments.query)
-        case _:
-            return run_stack(arguments)
-    return 0
-
-
-def run_stack(arguments: argparse.Namespace) -> int:
-    from local.commands import demo, serve
-    from streaming_etl import SettingsError
-
-    try:
-        if arguments.command == "demo":
-            return 0 if demo.demo() else 1
-        serve.serve(arguments.port)
-    except SettingsError as error:
-        return print_error(f"Pulumi.dev.yaml is invalid: {error}")
-    return 0
-
-
-def print_error(text: str) -> int:
-    print(f"✗ {text}", file=sys.stderr)
-    return 1
+    return result if isinstance(result, int) else 0
 
 
 if __name__ == "__main__":

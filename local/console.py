@@ -66,7 +66,7 @@ def print_partitions(report: TableReport) -> None:
 
 
 def print_current_state(report: TableReport) -> None:
-    """Print the first rows, with the columns that are compared with the source table."""
+    """Print the compared columns of the first rows."""
     names = ("id", *report.compared_columns)
     rows = sorted(report.current_state, key=lambda row: str(row["id"]))[:SHOWN_ITEMS]
     console.print()
@@ -118,7 +118,7 @@ def print_failed_changes(report: TableReport) -> None:
 
 
 def print_query_result(result: QueryResult) -> None:
-    """Print a table, or `column value` lines per row where the terminal is too narrow."""
+    """Print a table, or one line per value on a narrow terminal."""
     count = f"{len(result.rows):,} row{'' if len(result.rows) == 1 else 's'}"
     widths = [
         max(cell_len(text) for text in (name, *(row[name] or "" for row in result.rows)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import yaml
 
-from streaming_etl.stack.config import StackConfig, read_config
+from streaming_etl.stack.config import StackConfig, read_config, validated
 from streaming_etl.stack.errors import CommandError, UsageError
 from streaming_etl.stack.outputs import DeployedPipeline, open_stack
 
@@ -142,14 +142,8 @@ def _validated(
 ) -> "StreamingEtlPipelineArgs":
     # Imports Pulumi, which `--help` does not need.
     from streaming_etl.components.settings.stack_config import args_from_config
-    from streaming_etl.components.settings.validation import SettingsError
 
-    try:
-        return args_from_config(name, settings)
-    except SettingsError as error:
-        raise CommandError(
-            f"{source}: {error}", code="invalid-settings", source=source, problems=error.problems
-        ) from None
+    return validated(source, lambda: args_from_config(name, settings))
 
 
 def _no_pipelines(stack: str) -> CommandError:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def run() -> None:
-    """Serve the engine at the address in the first argument until it ends this process."""
+    """Serve the engine at the address in the first argument."""
     # Python puts this folder on the path; the code is below its parent.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
     from pulumi.provider import main

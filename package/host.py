@@ -45,7 +45,7 @@ class PipelineProvider(ComponentProvider):
         inputs: pulumi.Inputs,
         options: Optional[pulumi.ResourceOptions] = None,
     ) -> ConstructResult:
-        """Create a pipeline from the engine's arguments; its state has the schema's names.
+        """Create a pipeline from the engine's arguments; return its state.
 
         Raises InputPropertiesError, of which the engine shows only the message.
         """
@@ -108,7 +108,7 @@ def plain(path: str, name: str, value: Any, item: Any = None) -> Any:
 
 
 def without_indents(part: dict[str, Any]) -> dict[str, Any]:
-    """A part of the schema without the indentation of docstrings in its description."""
+    """A part of the schema without its docstring's indentation."""
     if isinstance(part.get("description"), str):
         part["description"] = inspect.cleandoc(part["description"])
     return part

@@ -8,7 +8,7 @@ from streaming_etl.components.settings.validation import required
 
 
 def annotate(cls: Any) -> None:
-    """Make settings with a default Optional for the analyzer, which reads annotations only.
+    """Annotate settings with a default as Optional, for the analyzer.
 
     The fields of the dataclass, and those of its groups, keep the types as they are written.
     """

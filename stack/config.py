@@ -2,10 +2,10 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -13,6 +13,8 @@ from streaming_etl.stack.errors import CommandError
 
 if TYPE_CHECKING:
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+
+Settings = TypeVar("Settings")
 
 CONFIG_KEYS = ("tables", "defaults")
 """The keys that the program reads."""
@@ -45,18 +47,27 @@ class StackConfig:
         """The settings of each pipeline, validated as the program validates them."""
         # Imports Pulumi, which `--help` does not need.
         from streaming_etl.components.settings.stack_config import settings_from_config
-        from streaming_etl.components.settings.validation import SettingsError
 
         tables, defaults = (self.section(key) for key in CONFIG_KEYS)
-        try:
-            return settings_from_config(tables, defaults) if tables else {}
-        except SettingsError as error:
-            raise CommandError(
-                f"Pulumi.{self.stack}.yaml is invalid: {error}",
-                code="invalid-settings",
-                source=f"Pulumi.{self.stack}.yaml",
-                problems=error.problems,
-            ) from None
+        if not tables:
+            return {}
+        source = f"Pulumi.{self.stack}.yaml"
+        return validated(source, lambda: settings_from_config(tables, defaults))
+
+
+def validated(source: str, build: Callable[[], Settings]) -> Settings:
+    """Return the settings that `build` returns; raises CommandError for invalid ones.
+
+    source: where the settings are from, for the message.
+    """
+    from streaming_etl.components.settings.validation import SettingsError
+
+    try:
+        return build()
+    except SettingsError as error:
+        raise CommandError(
+            f"{source}: {error}", code="invalid-settings", source=source, problems=error.problems
+        ) from None
 
 
 def stacks_in(directory: Path) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar
 import click
 
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.config import validated
 from streaming_etl.stack.errors import CommandError
 
 if TYPE_CHECKING:
@@ -83,18 +84,9 @@ class DeployedPipeline:
         """The settings as arguments; raises CommandError when they are invalid."""
         # Imports Pulumi, which `--help` does not need.
         from streaming_etl.components.settings.stack_config import args_from_config
-        from streaming_etl.components.settings.validation import SettingsError
 
-        try:
-            return args_from_config(self.name, self.settings)
-        except SettingsError as error:
-            raise CommandError(
-                "The output `settings` must be valid. Run `pulumi up` with the installed version of"
-                f" streaming-etl: {error}",
-                code="invalid-settings",
-                source="outputs",
-                problems=error.problems,
-            ) from None
+        source = f"The output `settings` of {self.name}"
+        return validated(source, lambda: args_from_config(self.name, self.settings))
 
 
 def _snake_case(name: str) -> str:

@@ -13,7 +13,7 @@ MESSAGES: Mapping[str, str] = {
     # Rules of one setting.
     "type": "{name} must be {kind} (got {value}).",
     "pattern": "{name} must be {kind} (got {value}).",
-    "range": "{name} must be {low} to {high} (got {value}). {reason}.",
+    "range": "{name} must be from {low} to {high} (got {value}). {reason}.",
     "choice": "{name} must be one of {choices} (got {value}).",
     "required": "{name} must be set.",
     "known-value": (
@@ -215,7 +215,7 @@ def render(problem: "Problem") -> str:
 
 
 def _place(problem: "Problem") -> str:
-    """Where the value is set, and the other pipelines that have the same problem."""
+    """Path of the value, and the other pipelines with the same problem."""
     others = [
         pipeline
         for pipeline in problem.pipelines
@@ -232,7 +232,7 @@ def _value(value: object) -> str:
 
 
 def _setting(name: str, value: object) -> str:
-    """A setting as the config has it; only by name where the value is long or not known."""
+    """A setting as in the config, without an unknown value."""
     if isinstance(value, bool):
         return f"`{name}: {str(value).lower()}`"
     return f"`{name}: {value}`" if isinstance(value, (str, int, float)) else f"`{name}`"

@@ -76,7 +76,7 @@ def iterator_age_threshold(args: MonitoringArgs, forwarder: ForwarderArgs) -> in
 
 
 def iterator_age_problems(args: MonitoringArgs, forwarder: ForwarderArgs) -> Iterator[Problem]:
-    """The problem of an alarm that cannot fire: changes are dead-lettered at a lower age."""
+    """The problem of an alarm age at which changes are already dead-lettered."""
     seconds, record_age = args.max_iterator_age_seconds, forwarder.maximum_record_age_seconds
     if seconds is not None and seconds >= record_age:
         yield invalid(

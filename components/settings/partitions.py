@@ -36,7 +36,7 @@ MAX_DYNAMIC_PARTITION_KEYS = 46
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionArgs(Settings):
-    """Partition keys of the lake table: time, and values that the transform returns."""
+    """Partition keys of the lake table, of time and of the rows."""
 
     granularity: str = one_of(*GRANULARITIES, default="day")
     """Finest time partition: year, month, day or hour. After a change the table no longer reads
@@ -92,7 +92,7 @@ class PartitionArgs(Settings):
 
 @cache
 def known_time_zones() -> frozenset[str]:
-    """All IANA zones of the pinned tzdata, so that all machines accept the same names."""
+    """All IANA zones of the pinned tzdata, the same on all machines."""
     return frozenset(resources.files("tzdata").joinpath("zones").read_text().split())
 
 

@@ -72,7 +72,7 @@ MIN_BUFFER_MIB, MIN_BUFFER_SECONDS = 64, 60
 
 @dataclass(frozen=True, kw_only=True)
 class StreamingEtlPipelineArgs(Settings):
-    """One pipeline: a table, a transform module and partitions; the rest has defaults."""
+    """One pipeline, of a table, a transform module and partitions."""
 
     table_name: str = field(
         metadata={"pattern": TABLE_NAME, "kind": "3 to 255 of a-z A-Z 0-9 _ . -"}

@@ -1,4 +1,4 @@
-"""From a stack's YAML to settings, with the place that each value comes from."""
+"""Settings from a stack's YAML, with the origin of each value."""
 
 import difflib
 import re
@@ -37,7 +37,7 @@ GROUPS: Mapping[str, type[Settings]] = {
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """Settings of one pipeline of a stack, and what is wrong with them."""
+    """Settings of one pipeline of a stack, and their problems."""
 
     path: str
     args: StreamingEtlPipelineArgs
@@ -79,7 +79,7 @@ def settings_from_config(
 
 
 def args_from_config(path: str, given: object) -> StreamingEtlPipelineArgs:
-    """Settings of one pipeline from plain data, as Pulumi reads it from the stack's config.
+    """Settings of one pipeline from plain data, such as a stack's config.
 
     path: the place of `given` in messages, such as `tables.orders`.
     Raises SettingsError with all problems.
@@ -90,7 +90,7 @@ def args_from_config(path: str, given: object) -> StreamingEtlPipelineArgs:
 
 
 def read_stack(tables: object, defaults: object) -> tuple[dict[str, PipelineConfig], list[Problem]]:
-    """Settings of every pipeline by its name, and all problems of the stack."""
+    """Settings of every pipeline, and all problems of the stack."""
     if not isinstance(tables, Mapping) or not tables:
         return {}, [invalid("tables", tables, "no-tables")]
     problems = [] if defaults is None else list(defaults_problems(defaults))
@@ -123,7 +123,7 @@ def defaults_problems(defaults: object) -> Iterator[Problem]:
 def build_without_unused_defaults(
     path: str, given: object, defaults: Mapping[str, Any]
 ) -> PipelineConfig:
-    """Settings of one table; a default without effect is for other tables and left out."""
+    """Settings of one table, without the defaults that have no effect there."""
     table, defaults = drop_nulled(given if isinstance(given, Mapping) else {}, defaults)
     own, shared = drop_nulled(flat(table), flat(defaults))
     groups = [name for name in GROUPS if name in table or name in defaults]
@@ -163,7 +163,7 @@ def build_pipeline(
 def drop_nulled(
     own: Mapping[Name, Any], defaults: Mapping[Name, Any]
 ) -> tuple[dict[Name, Any], dict[Name, Any]]:
-    """Own values and defaults, both without the defaults that are reset by `null`."""
+    """Own values and defaults, without those that `null` resets."""
     nulled = {name for name, value in own.items() if value is None and name in defaults}
     return (
         {name: value for name, value in own.items() if name not in nulled},
@@ -188,7 +188,7 @@ def flat(settings: Mapping[str, Any]) -> Values:
 
 
 def structure_problems(path: str, given: object) -> Iterator[Problem]:
-    """Problems of the names in a map of settings, and of groups that are not maps."""
+    """Problems of the names and groups in a map of settings."""
     group, _, name = path.rpartition(".")
     if not isinstance(given, Mapping):
         yield invalid(name, given, "type", path=group, kind="a mapping of settings")

@@ -35,7 +35,7 @@ S3_DAYS = "S3 expires objects after whole days"
 
 @dataclass(frozen=True, kw_only=True)
 class SourceArgs(Settings):
-    """DynamoDB table: created with its stream, or an existing one that is only read."""
+    """DynamoDB table with its stream, created or only read."""
 
     use_existing: bool = False
     """Read the stream of an existing table. The stream must carry new images."""
@@ -75,7 +75,7 @@ class SourceArgs(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ForwarderArgs(Settings):
-    """Stage 1: event source mapping of the stream, and the Lambda function it calls."""
+    """Stage 1: event source mapping of the stream, and its Lambda function."""
 
     batch_size: int = limited(500, 1, 10_000, "Lambda reads 1 to 10,000 changes per batch")
     """Changes per invocation, 1 to 10,000 (and 6 MB)."""
@@ -137,7 +137,7 @@ class TransformArgs(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryArgs(Settings):
-    """Stage 2b: Firehose's buffer before S3. The limit reached first creates an object."""
+    """Stage 2b: Firehose's buffer before S3; the first limit creates an object."""
 
     buffer_mib: int = limited(64, 1, 128, "Firehose buffers 1 to 128 MiB")
     """Object size before compression, 1 to 128 MiB; at least 64 for Parquet and dynamic
@@ -150,7 +150,7 @@ class DeliveryArgs(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class LakeArgs(Settings):
-    """Stage 3: the bucket, created or existing, and the retention of its objects."""
+    """Stage 3: the bucket, and the retention of its objects."""
 
     bucket_name: Optional[pulumi.Input[str]] = text(None)
     """Existing bucket, shared by many pipelines and configured by its owner. The alarms on

@@ -1,4 +1,4 @@
-"""Settings errors as data, and the check of the limits that fields declare."""
+"""Settings errors as data, and the check of declared limits."""
 
 import copy
 import dataclasses
@@ -31,7 +31,7 @@ class Related:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One invalid setting, as plain data; its text is the sentence for users."""
+    """One invalid setting as plain data; its text is the message."""
 
     field: str
     value: object = None
@@ -104,7 +104,7 @@ def raise_if_any(problems: Iterable[Problem]) -> None:
 
 
 def limited(default: object, low: float, high: float, reason: str) -> Any:
-    """Declare a number from `low` to `high`; `reason` names whose limit it is.
+    """Declare a number from `low` to `high`; `reason` explains the limits.
 
     Two int limits make it a whole number.
     """
@@ -112,7 +112,7 @@ def limited(default: object, low: float, high: float, reason: str) -> Any:
 
 
 def one_of(*choices: object, default: object = MISSING) -> Any:
-    """Declare a value that is one of `choices`, by default the first of them."""
+    """Declare a choice, by default the first one."""
     default = choices[0] if default is MISSING else default
     return dataclasses.field(default=default, metadata={"choices": choices})
 
@@ -142,12 +142,12 @@ class Settings:
         raise_if_any(validated(self)[1])
 
     def further_problems(self) -> Iterator[Problem]:
-        """Problems that the fields' metadata cannot express; each field is valid by itself."""
+        """Problems beyond the fields' metadata; each field is valid by itself."""
         yield from ()
 
 
 def build(cls: type[Args], values: Mapping[str, object]) -> tuple[Args, list[Problem]]:
-    """Settings with defaults in the place of invalid values, and all problems.
+    """Settings with defaults for invalid values, and all problems.
 
     values: settings of the class by name; unknown ones are left out.
     """
@@ -160,7 +160,7 @@ def build(cls: type[Args], values: Mapping[str, object]) -> tuple[Args, list[Pro
 
 
 def validated(args: Args, missing: Collection[str] = ()) -> tuple[Args, list[Problem]]:
-    """The settings with defaults in the place of invalid values, and all problems."""
+    """The settings with defaults for invalid values, and all problems."""
     problems = []
     substitutes = {}
     for item in fields(args):  # type: ignore[arg-type]
@@ -245,7 +245,7 @@ def list_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterato
 
 
 def known_value(name: str, path: str = "") -> Problem:
-    """The problem of an output or a secret where a plain value is needed."""
+    """The problem of an output or a secret instead of a value."""
     return invalid(name, None, "known-value", path=path)
 
 
@@ -258,7 +258,7 @@ def renamed_settings(cls: type, names: Iterable[str]) -> Iterator[Problem]:
 
 
 def no_effect(args: Settings, names: Collection[str], *because: Related) -> Iterator[Problem]:
-    """Problems of the named settings that have no effect and differ from their default."""
+    """Problems of named settings that have no effect and no default value."""
     for item in fields(args):  # type: ignore[arg-type]
         value = getattr(args, item.name)
         if item.name in names and value != default_of(item):
@@ -281,7 +281,7 @@ def default_of(item: "Field[Any]") -> Any:
 
 
 def substitute_of(item: "Field[Any]") -> Any:
-    """A valid value of a field: its default, or an empty one where it is required."""
+    """A valid value of a field, which is its default or empty."""
     if not required(item):
         return default_of(item)
     return item.type() if is_dataclass(item.type) else ""  # type: ignore[operator]

@@ -51,7 +51,7 @@ REASONS = {
 
 
 class ColumnTypeError(ValueError):
-    """Text that is not an Athena type; `rule` is the kind of reason, one of REASONS."""
+    """Text that is not an Athena type; `rule` is one of REASONS."""
 
     def __init__(self, rule: str, **details: str) -> None:
         super().__init__(REASONS[rule].format(**details))

@@ -71,7 +71,7 @@ class LakeTable:
 
 
 def resolve(name: str, args: StreamingEtlPipelineArgs) -> tuple[TransformModule, LakeTable]:
-    """Transform module and lake table of the pipeline `name`; reads no more than the module.
+    """Transform module and lake table of the pipeline `name`.
 
     Raises SettingsError with all problems.
     """

@@ -1,4 +1,4 @@
-"""Names and S3 layout of a lake: prefixes, derived names, Firehose prefix, projection."""
+"""Derived names, S3 prefixes and partition projection of a lake."""
 
 import hashlib
 import re
@@ -36,7 +36,7 @@ ARRIVAL_DAY = "arrived-!{timestamp:yyyy-MM-dd}-"
 
 
 def glue_name(name: str) -> str:
-    """`name` in Glue's characters (a-z 0-9 _), at most 240, with a hash when cut."""
+    """`name` in Glue's characters, at most 240, with a hash when cut."""
     legal = re.sub(r"[^a-z0-9_]", "_", name.lower())
     if len(legal) <= MAX_TABLE_NAME:
         return legal
@@ -50,12 +50,12 @@ def lake_table_name(args: StreamingEtlPipelineArgs) -> str:
 
 
 def default_database_name(pipeline: str) -> str:
-    """Name of a database per pipeline and stack, which separates stacks of one account."""
+    """Name of the database of a pipeline in one stack."""
     return glue_name(f"{pipeline}_{pulumi.get_stack()}")
 
 
 def default_workgroup_name(pipeline: str) -> str:
-    """Name of a workgroup per pipeline and stack."""
+    """Name of the workgroup of a pipeline in one stack."""
     return f"{pipeline}-{pulumi.get_stack()}"
 
 
@@ -73,7 +73,7 @@ def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Pro
 
 
 def prefix_length(pipeline: str, args: StreamingEtlPipelineArgs) -> int:
-    """Length of the longest prefix of the data, as far as it is known before deployment."""
+    """Length of the longest prefix, as far as it is known now."""
     name = args.database_name or default_database_name(pipeline)
     database = name if isinstance(name, str) else ""
     values = args.partitions.dynamic_partition_keys

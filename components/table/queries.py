@@ -17,7 +17,7 @@ def quoted(name: str) -> str:
 
 
 def current_state_sql(database: str, table: LakeTable) -> str:
-    """SELECT the rows of each item's last change, without removed items or duplicates.
+    """SELECT the rows of each existing item's last change, without duplicates.
 
     Sequence numbers have varying length and are compared left-padded. Delivery is at least
     once: of the copies of one row (same event, same index in it) one is kept. For an injected

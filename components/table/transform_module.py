@@ -42,7 +42,7 @@ class TransformModule:
 
 
 def read_transform_module(path: str) -> TransformModule:
-    """Read and check the module at `path`, relative to the program's working directory.
+    """Read and check the module at `path`, relative to the working directory.
 
     Raises SettingsError with all problems: a missing file, invalid Python, no
     `transform(change)`, or COLUMNS that are not a literal dict of column name to Athena type.
@@ -159,7 +159,7 @@ def columns_problems(path: str, pairs: Optional[list[tuple[Any, Any]]]) -> Itera
 
 
 def type_error(text: object) -> Optional[str]:
-    """Why a value of COLUMNS is not an Athena type; None when it is one."""
+    """Why a value of COLUMNS is not an Athena type, if so."""
     try:
         if not isinstance(text, str):
             return "it is not text"

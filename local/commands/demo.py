@@ -1,4 +1,4 @@
-"""`make demo`: deploy the dev stack, write the sample, and compare lake and tables."""
+"""`make demo`: run the sample and compare the lake with the tables."""
 
 import contextlib
 import time
@@ -13,6 +13,7 @@ from local.emulator.process import ROOT, Emulator
 from local.sample import run
 from local.sample.lake import Lake
 from local.sample.writes import Sample, samples
+from streaming_etl import SettingsError
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import read_config
 from streaming_etl.stack.console import progress
@@ -51,7 +52,16 @@ def deploy_stack(emulator: Emulator) -> DeployedStack:
     config = read_config(ROOT)
     created: Counter[str] = Counter()
     with console.step("Deploying the stack", "Deployed") as step:
-        exports = deploy(ROOT, config, emulator.clients, lambda type_, _: created.update([type_]))
+        try:
+            exports = deploy(
+                ROOT, config, emulator.clients, lambda type_, _: created.update([type_])
+            )
+        except SettingsError as error:
+            raise CommandError(
+                f"Pulumi.{config.stack}.yaml is invalid: {error}",
+                code="invalid-settings",
+                problems=error.problems,
+            ) from None
         stack = DeployedStack(config.stack, exports, emulator.endpoint)
         names = " and ".join(pipeline.name for pipeline in stack.pipelines)
         step.result = f"stack {stack.name}: {created.total()} resources for {names}"
@@ -59,7 +69,7 @@ def deploy_stack(emulator: Emulator) -> DeployedStack:
 
 
 def run_sample(emulator: Emulator, pipelines: list[DeployedPipeline]) -> list[run.TableReport]:
-    """Write the sample, wait for its delivery, crawl, and report on each table."""
+    """Write the sample, wait for its delivery, crawl, and report."""
     clients, known = emulator.clients, samples()
     lakes = [Lake(clients, pipeline) for pipeline in pipelines if pipeline.name in known]
     if not lakes:

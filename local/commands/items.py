@@ -21,7 +21,7 @@ def python_path() -> str:
 
 
 def put_item(name: str, text: str) -> None:
-    """Write an item of plain JSON to the source table of a pipeline."""
+    """Write an item of plain JSON to a pipeline's source table."""
     try:
         item = json.loads(text, parse_float=Decimal, parse_int=Decimal)
     except ValueError as error:

@@ -91,7 +91,7 @@ def s3_destination(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def require_supported_processors(configuration: Mapping[str, Any]) -> None:
-    """Raise CommandError for a processor that is not emulated or that AWS rejects."""
+    """Raise CommandError for a processor that is unsupported or invalid."""
     dynamic = configuration.get("DynamicPartitioningConfiguration", {}).get("Enabled")
     for processor in configuration.get("ProcessingConfiguration", {}).get("Processors", []):
         type_, pairs = processor["Type"], processor.get("Parameters", [])

@@ -16,7 +16,7 @@ CREATORS: dict[str, Creator] = {
 
 
 def create(clients: Clients, type_: str, name: str, values: dict[str, Any]) -> tuple[str, Outputs]:
-    """Create one resource; return its id and its state as the provider does.
+    """Create one resource; return its id and its state.
 
     Raises CommandError for an unknown type, an unknown input, and an error of the service.
     """

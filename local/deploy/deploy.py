@@ -100,7 +100,7 @@ class Monitor(mocks.MockMonitor):
 
 @contextlib.contextmanager
 def loop_of_this_thread() -> Iterator[None]:
-    """Provide the event loop that the mock monitor opens per thread and never closes."""
+    """Close the event loop that the mock monitor opens per thread."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -121,7 +121,7 @@ def deploy(
 
 
 async def run_program(program: Path, config: StackConfig, monitor: Monitor) -> dict[str, Any]:
-    """Run the program in this event loop; Pulumi waits forever for work in another one."""
+    """Run the program in this event loop; Pulumi requires a single one."""
     # Pulumi keeps its settings in context variables: they end with this task.
     quiet = logging.getLogger("local.pulumi")
     quiet.addHandler(logging.NullHandler())

@@ -29,7 +29,7 @@ class Inputs:
         return self._unused.pop(key, default)
 
     def name(self, key: str = "name") -> str:
-        """Return the physical name: the configured one, or one generated as Pulumi does."""
+        """Return the configured physical name, or generate one as Pulumi does."""
         return str(self.take(key) or f"{self.logical_name}-{secrets.token_hex(4)[:7]}")
 
     def tags(self) -> list[dict[str, str]]:

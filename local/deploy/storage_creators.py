@@ -59,7 +59,7 @@ def bucket(clients: Clients, inputs: Inputs) -> Outputs:
 def bucket_setting(
     method: str, argument: str, value_of: Callable[[Inputs], Any] = Inputs.remaining
 ) -> Creator:
-    """Build the creator of a resource that sets one property of a bucket."""
+    """Build the creator of a resource for one bucket property."""
 
     def create(clients: Clients, inputs: Inputs) -> Outputs:
         name = inputs.take("bucket")

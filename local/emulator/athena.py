@@ -14,7 +14,7 @@ Row = dict[str, str | None]
 
 @dataclass(frozen=True)
 class QueryResult:
-    """Column names in order, and rows as Athena returns them: text, None for NULL."""
+    """Column names in order, and rows as text, None for NULL."""
 
     columns: list[str]
     rows: list[Row]

@@ -13,7 +13,7 @@ from local.ministack_patches.firehose import intake as firehose
 
 
 def end_with_parent(directory: str) -> None:
-    """Wait until the parent's end of the pipe closes, then kill the process group.
+    """Kill the process group when the parent's end of the pipe closes.
 
     A killed parent cannot remove its temporary directory, so it is removed here as well.
     """

@@ -6,10 +6,11 @@ table, with the columns of its JSON lines, if it does not exist.
 
 import gzip
 import itertools
-import json
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
 from typing import Any
 from urllib.parse import urlparse
+
+import duckdb
 
 from streaming_etl.stack.clients import Clients
 
@@ -23,9 +24,6 @@ JSON_STORAGE = {
     "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
     "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
 }
-
-Shape = None | str | dict[str, Any] | list[Any]
-"""A Hive type's name, {field: shape} of a struct, [shape] of an array; None of NULL."""
 
 
 def crawl(clients: Clients, crawler_name: str) -> int:
@@ -68,7 +66,7 @@ def add_partitions(clients: Clients, database: str, table_name: str) -> int:
 
 
 def ensure_table(clients: Clients, database: str, name: str, path: str) -> bool:
-    """Create the table of an S3 path if it is missing; return whether it exists now."""
+    """Create the table if S3 has data; return whether it exists now."""
     glue = clients("glue")
     try:
         glue.get_table(DatabaseName=database, Name=name)
@@ -79,8 +77,8 @@ def ensure_table(clients: Clients, database: str, name: str, path: str) -> bool:
     if not prefixes:
         return False
     keys, _ = keys_and_values(prefixes[0])
-    columns = column_shapes(json.loads(line) for line in sample_lines(clients, path))
-    described = [{"Name": column, "Type": hive_type(shape)} for column, shape in columns.items()]
+    types = column_types(clients, path)
+    columns = [{"Name": name.lower(), "Type": type_} for name, type_ in types.items()]
     glue.create_table(
         DatabaseName=database,
         TableInput={
@@ -88,7 +86,7 @@ def ensure_table(clients: Clients, database: str, name: str, path: str) -> bool:
             "TableType": "EXTERNAL_TABLE",
             "Parameters": {"classification": "json"},
             "PartitionKeys": [{"Name": key, "Type": "string"} for key in keys],
-            "StorageDescriptor": {"Location": path, "Columns": described, **JSON_STORAGE},
+            "StorageDescriptor": {"Location": path, "Columns": columns, **JSON_STORAGE},
         },
     )
     return True
@@ -124,60 +122,30 @@ def keys_and_values(prefix: str) -> tuple[list[str], list[str]]:
     return [key for key, _, _ in pairs], [value for _, _, value in pairs]
 
 
-def sample_lines(clients: Clients, location: str) -> Iterator[bytes]:
-    """Read the lines of the first objects."""
+def column_types(clients: Clients, location: str) -> dict[str, str]:
+    """Return the Hive types of the columns in the first objects."""
     bucket = urlparse(location).netloc
-    for key in itertools.islice(list_objects(clients, location), SAMPLED_OBJECTS):
-        body = clients("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        yield from (gzip.decompress(body) if key.endswith(".gz") else body).splitlines()
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        for key in itertools.islice(list_objects(clients, location), SAMPLED_OBJECTS):
+            body = clients("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+            file.write(gzip.decompress(body) if key.endswith(".gz") else body)
+        file.flush()
+        return columns_of(file.name)
 
 
-def column_shapes(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the shape of each column, which fits all rows."""
-    columns: Any = {}
-    for row in rows:
-        columns = common_shape(columns, shape_of(row))
-    return dict(columns)
+def columns_of(path: str) -> dict[str, str]:
+    """Return the Hive types of the columns in a file of JSON lines."""
+    rows = duckdb.read_json(
+        path, format="newline_delimited", sample_size=-1, map_inference_threshold=-1
+    )
+    return {name: hive_type(type_) for name, type_ in zip(rows.columns, rows.types, strict=True)}
 
 
-def shape_of(value: Any) -> Shape:
-    """Return the shape of one JSON value."""
-    match value:
-        case None:
-            return None
-        case bool():
-            return "boolean"
-        case int():
-            return "bigint"
-        case float():
-            return "double"
-        case dict():
-            return {key.lower(): shape_of(item) for key, item in value.items()}
-        case list():
-            item: Shape = None
-            for member in value:
-                item = common_shape(item, shape_of(member))
-            return [item]
-    return "string"
-
-
-def common_shape(one: Shape, other: Shape) -> Shape:
-    """Return the shape that holds both; a string holds incompatible ones."""
-    if one is None or other is None or one == other:
-        return other if one is None else one
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {key: common_shape(one.get(key), other.get(key)) for key in {**one, **other}}
-    if isinstance(one, list) and isinstance(other, list):
-        return [common_shape(one[0], other[0])]
-    numbers = ("bigint", "double")
-    return "double" if one in numbers and other in numbers else "string"
-
-
-def hive_type(shape: Shape) -> str:
-    """Return a shape as a Hive type; a column of NULLs is a string."""
-    if isinstance(shape, dict):
-        fields = ",".join(f"{name}:{hive_type(field)}" for name, field in shape.items())
-        return f"struct<{fields}>"
-    if isinstance(shape, list):
-        return f"array<{hive_type(shape[0])}>"
-    return shape or "string"
+def hive_type(type_: Any) -> str:
+    """Convert a type of DuckDB; a column of NULLs or of several types is a string."""
+    if type_.id == "struct":
+        fields = (f"{name.lower()}:{hive_type(field)}" for name, field in type_.children)
+        return f"struct<{','.join(fields)}>"
+    if type_.id == "list":
+        return f"array<{hive_type(type_.children[0][1])}>"
+    return type_.id if type_.id in ("boolean", "bigint", "double") else "string"

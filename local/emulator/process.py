@@ -1,4 +1,4 @@
-"""Start and stop ministack in a child process that listens on the loopback only."""
+"""Start and stop ministack in a child process on the loopback."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ LOG_LINES = 15
 
 
 class Emulator:
-    """Context manager of a ministack; its exit ends all processes and removes all files."""
+    """A ministack; the exit ends all processes and removes all files."""
 
     def __init__(self, region: str, port: int | None = None) -> None:
         self.region = region

@@ -32,7 +32,7 @@ def load_running() -> DeployedStack:
 
 
 def ensure_none_running() -> None:
-    """Raise CommandError when an emulator is running: the state file holds only one."""
+    """Raise CommandError when an emulator is running: there is one state file."""
     try:
         stack = load_running()
     except CommandError:

@@ -1,4 +1,4 @@
-"""Check that the installed ministack has the private API that the patches use."""
+"""Check that the installed ministack has the required private API."""
 
 from collections.abc import Mapping
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""Files of DynamoDB exports and Step Functions map results, which ministack does not write."""
+"""Files of DynamoDB exports and of Step Functions map results."""
 
 import gzip
 import json
@@ -113,7 +113,7 @@ def write_export(description: Mapping[str, Any], table: Mapping[str, Any]) -> No
 
 
 def write_results(writer: Mapping[str, str], execution_arn: str) -> dict[str, Any]:
-    """Write the child executions of the latest Map Run; return the Map's output.
+    """Write the results of the latest Map Run; return its output.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
     """

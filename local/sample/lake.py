@@ -1,4 +1,4 @@
-"""Read a pipeline's lake through S3, Glue and Athena, as a user would."""
+"""Read a pipeline's lake through S3, Glue and Athena."""
 
 import base64
 import gzip
@@ -42,7 +42,7 @@ class Lake:
         return str(table["StorageDescriptor"]["Location"])
 
     def object_sizes(self) -> dict[str, list[int]]:
-        """Return the sizes of the objects in each partition prefix, as S3 lists them."""
+        """Return the sizes of the objects in each partition prefix."""
         location = self.location()
         sizes = defaultdict(list)
         for key, size in list_objects(self._clients, location).items():

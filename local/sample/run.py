@@ -1,4 +1,4 @@
-"""Write the sample, wait for its delivery, and compare lake and source table."""
+"""Write the sample, wait for delivery, compare lake and source table."""
 
 import time
 from collections import Counter
@@ -73,7 +73,7 @@ class TableReport:
 
 
 def write(clients: Clients, pipeline: DeployedPipeline, writes: tuple[Write, ...]) -> Counter[str]:
-    """Write to the source table in order; return the number of writes by kind."""
+    """Write to the source table; return the number of writes by kind."""
     dynamodb, table = clients("dynamodb"), pipeline.source_table
     for one in writes:
         if one.item is None:

@@ -1,4 +1,4 @@
-"""Sample writes for the tables of the dev stack, the same in every run."""
+"""Sample writes for the dev stack, the same in every run."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +33,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Sample:
-    """The writes for one table, and what the lake is expected to contain."""
+    """The writes for one table, and their expected result."""
 
     writes: tuple[Write, ...]
     compared_columns: tuple[str, ...]

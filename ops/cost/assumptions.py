@@ -8,8 +8,8 @@ from dataclasses import dataclass
 HOURS = 730
 MONTH_SECONDS = HOURS * 3600.0
 
-# CPU microseconds per change at these sizes of an item in DynamoDB JSON, measured in
-# docs/performance.md; a test compares them. Interpolated linearly, extrapolated above.
+# CPU microseconds per change at these sizes of an item in DynamoDB JSON, measured by `make bench`
+# with the items and events of docs/performance.md. Interpolated linearly, extrapolated above.
 SIZES = (266, 1_500, 4_100)
 FORWARDER = {
     "aggregated": (9.5, 21.3, 64.2),

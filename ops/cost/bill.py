@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from streaming_etl.ops.cost.assumptions import Assumptions
-from streaming_etl.ops.cost.plan import Plan, Traffic
 from streaming_etl.ops.cost.prices import Prices
-from streaming_etl.ops.cost.usage import Usage, usage_of
+from streaming_etl.ops.cost.usage import GB, TB, Traffic, Usage, usage_of
 
-GB, TB = 1024.0**3, 1024.0**4
+if TYPE_CHECKING:
+    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,6 @@ class Bill:
 
     name: str
     traffic: Traffic
-    plan: Plan
     usage: Usage
     lines: Sequence[Line]
     """Every item, also those with a quantity of 0."""
@@ -41,10 +41,20 @@ class Bill:
 
 
 def bill_of(
-    name: str, traffic: Traffic, plan: Plan, prices: Prices, assumptions: Assumptions
+    name: str,
+    traffic: Traffic,
+    args: "StreamingEtlPipelineArgs",
+    prices: Prices,
+    assumptions: Assumptions,
 ) -> Bill:
-    """Compute the bill of a pipeline."""
-    usage = usage_of(traffic, plan, assumptions)
+    """Compute the bill of a pipeline.
+
+    Raises CommandError for an invalid crawler schedule.
+    """
+    # Imports Pulumi, which `--help` does not need.
+    from streaming_etl.components.monitoring.alarms import alarms
+
+    usage = usage_of(traffic, args, assumptions)
     lines = []
 
     def add(service: str, item: str, quantity: float, unit: str, price: str, per: float) -> None:
@@ -52,12 +62,15 @@ def bill_of(
         lines.append(Line(service=service, item=item, quantity=quantity, unit=unit, usd=usd))
 
     billed, rows, objects = usage.billed_bytes / GB, usage.row_bytes / GB, usage.objects
-    parquet = billed if plan.format == "parquet" else 0.0
-    partitioned_rows, partitioned_objects = (rows, objects) if plan.dynamic else (0.0, 0.0)
-    key_requests = objects * assumptions.key_requests_per_object if plan.customer_key else 0.0
-    events = objects if plan.object_events else 0.0
-    crawler_hours = plan.crawler_runs * assumptions.crawler_dpus * assumptions.crawler_minutes / 60
-    lambda_time = f"lambda_{plan.architecture}"
+    parquet = billed if args.format == "parquet" else 0.0
+    partitioned_rows, partitioned_objects = (
+        (rows, objects) if args.partitions.dynamic else (0.0, 0.0)
+    )
+    key_requests = objects * assumptions.key_requests_per_object if args.lake.kms_key_arn else 0.0
+    # The events of an existing bucket belong to its owner.
+    events = objects if args.lake.bucket_name is None else 0.0
+    crawler_hours = usage.crawler_runs * assumptions.crawler_dpus * assumptions.crawler_minutes / 60
+    lambda_time = f"lambda_{args.architecture}"
     # Lambda reads streams without charge.
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CostOptimization_StreamsUsage.html
     add("DynamoDB Streams", "reads by Lambda", usage.changes, "changes", "", 1)
@@ -81,13 +94,27 @@ def bill_of(
     add("KMS", "requests", key_requests, "requests", "kms_requests", 1e3)
     add("EventBridge", "objects", events, "events", "eventbridge_object_events", 1e6)
     add("Glue", "crawler", crawler_hours, "DPU-hours", "glue_crawler", 1)
-    add("CloudWatch", "alarms", plan.alarm_metrics, "metrics", "cloudwatch_alarms", 1)
-    add("CloudWatch", "dashboard", plan.dashboards, "dashboards", "cloudwatch_dashboards", 1)
+    # One metric per alarm.
+    add(
+        "CloudWatch",
+        "alarms",
+        len(alarms(args, "pipeline", "stack")),
+        "metrics",
+        "cloudwatch_alarms",
+        1,
+    )
+    add(
+        "CloudWatch",
+        "dashboard",
+        int(args.monitoring.dashboard),
+        "dashboards",
+        "cloudwatch_dashboards",
+        1,
+    )
     add("CloudWatch", "logs", usage.log_bytes / GB, "GB", "cloudwatch_logs", 1)
     return Bill(
         name=name,
         traffic=traffic,
-        plan=plan,
         usage=usage,
         lines=tuple(lines),
         full_scan_usd=prices.of("athena_scan", usage.stored_bytes / TB),

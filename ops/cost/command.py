@@ -6,8 +6,8 @@ from typing import Optional
 
 import click
 
-from streaming_etl.ops.cost.plan import Traffic, plan_of
 from streaming_etl.ops.cost.render import document, notes, parse_amount, tables
+from streaming_etl.ops.cost.usage import Traffic
 from streaming_etl.ops.stack_settings import default_settings, parse_overrides, stack_settings
 from streaming_etl.stack.console import show_json, show_table
 from streaming_etl.stack.errors import UsageError
@@ -92,8 +92,7 @@ def cost(
     prices, assumptions = read_prices(region or DEFAULT_REGION), Assumptions()
     traffic = traffic_of(list(pipelines), changes, image_bytes)
     bills = [
-        bill_of(name, traffic[name], plan_of(args, assumptions), prices, assumptions)
-        for name, args in pipelines.items()
+        bill_of(name, traffic[name], args, prices, assumptions) for name, args in pipelines.items()
     ]
     if as_json:
         show_json(document(bills, prices, assumptions))

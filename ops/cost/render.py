@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Optional
 
 from streaming_etl.ops.cost.assumptions import HOURS, Assumptions
-from streaming_etl.ops.cost.bill import GB, Bill, Line
+from streaming_etl.ops.cost.bill import Bill, Line
 from streaming_etl.ops.cost.prices import Prices
+from streaming_etl.ops.cost.usage import GB
 
 WIDTH = 100
 NOT_INCLUDED = (

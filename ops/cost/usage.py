@@ -3,6 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
 
 from streaming_etl.ops.cost.assumptions import (
     FORWARDER,
@@ -11,8 +15,14 @@ from streaming_etl.ops.cost.assumptions import (
     Assumptions,
     cpu_us,
 )
-from streaming_etl.ops.cost.plan import KIB, MIB, Plan, Traffic
+from streaming_etl.stack.errors import CommandError
 
+if TYPE_CHECKING:
+    from streaming_etl.components.settings.partitions import PartitionArgs
+    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs as Args
+    from streaming_etl.components.settings.stages import SourceArgs
+
+KIB, MIB, GB, TB = 1024.0, 1024.0**2, 1024.0**3, 1024.0**4
 # Firehose rounds each record up to 5 KB; a PutRecordBatch of the forwarder has at most 1 MiB.
 # https://aws.amazon.com/firehose/pricing/
 BILLING_STEP = 5 * KIB
@@ -25,6 +35,21 @@ VCPU_MIB = 1_769
 # Lambda rounds each call up to 1 ms: 0.5 ms on average.
 # https://aws.amazon.com/lambda/pricing/
 ROUNDING_MS = 0.5
+# A partition serves 1,000 writes and 3,000 reads per second, and has one shard of the stream.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+PARTITION_WRITES, PARTITION_READS = 1_000, 3_000
+
+# Runs are counted in a year without a leap day; the choice moves weekdays by one run at most.
+YEAR_START, YEAR_END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 12, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """Writes to a source table in one month."""
+
+    changes: float
+    image_bytes: float
+    """Mean size of an item in DynamoDB JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +76,33 @@ class Usage:
     stored_bytes: float
     """Size of the rows in the lake."""
     log_bytes: float
+    crawler_runs: float
 
 
-def usage_of(traffic: Traffic, plan: Plan, assumptions: Assumptions) -> Usage:
-    """Compute the usage that the traffic causes in the plan."""
-    changes, stream_bytes, change_bytes = _sizes(traffic, plan, assumptions)
-    batch = _batch_changes(changes, stream_bytes, plan, assumptions)
+def usage_of(traffic: Traffic, args: "Args", assumptions: Assumptions) -> Usage:
+    """Compute the usage that the traffic causes.
+
+    Raises CommandError for an invalid crawler schedule.
+    """
+    changes, stream_bytes, change_bytes = _sizes(traffic, args, assumptions)
+    batch = _batch_changes(changes, stream_bytes, args, assumptions)
     forwarder_calls = changes / batch
-    per_record = max(1, min(plan.max_changes_per_record, int(plan.record_bytes / change_bytes)))
+    per_record = max(
+        1,
+        min(
+            args.forwarder.max_changes_per_record,
+            int(args.forwarder.max_record_kib * KIB / change_bytes),
+        ),
+    )
     records = forwarder_calls * _interpolate(batch, lambda count: math.ceil(count / per_record))
     billed = forwarder_calls * _interpolate(
         batch, lambda count: _billed_bytes(count, per_record, change_bytes)
     )
     sent = changes * change_bytes
-    wait = max(plan.transform_buffer_seconds, assumptions.minimum_wait_seconds)
-    transform_calls = min(records, max(MONTH_SECONDS / wait, sent / plan.transform_buffer_bytes))
+    wait = max(args.transform.buffer_seconds, assumptions.minimum_wait_seconds)
+    transform_calls = min(
+        records, max(MONTH_SECONDS / wait, sent / (args.transform.buffer_mib * MIB))
+    )
     item_bytes = traffic.image_bytes * assumptions.row_share
     row_bytes = changes * (item_bytes + assumptions.metadata_bytes) if item_bytes else 0.0
     return Usage(
@@ -74,22 +111,23 @@ def usage_of(traffic: Traffic, plan: Plan, assumptions: Assumptions) -> Usage:
         batch_changes=batch,
         forwarder_calls=forwarder_calls,
         forwarder_gb_s=_forwarder_gb_s(
-            traffic, plan, assumptions, changes, forwarder_calls, stream_bytes, change_bytes
+            traffic, args, assumptions, changes, forwarder_calls, stream_bytes, change_bytes
         ),
         records=records,
         billed_bytes=billed,
         transform_calls=transform_calls,
-        transform_gb_s=_transform_gb_s(traffic, plan, assumptions, changes, transform_calls),
+        transform_gb_s=_transform_gb_s(traffic, args, assumptions, changes, transform_calls),
         row_bytes=row_bytes,
-        objects=_objects(changes, records, row_bytes, plan, assumptions),
-        stored_bytes=row_bytes / _compression_ratio(plan, assumptions),
+        objects=_objects(changes, records, row_bytes, args, assumptions),
+        stored_bytes=row_bytes / _compression_ratio(args, assumptions),
         log_bytes=(forwarder_calls + transform_calls) * assumptions.log_bytes,
+        crawler_runs=runs_per_month(args.crawler_schedule) if args.catalog == "crawler" else 0,
     )
 
 
-def _sizes(traffic: Traffic, plan: Plan, assumptions: Assumptions) -> tuple[float, float, float]:
+def _sizes(traffic: Traffic, args: "Args", assumptions: Assumptions) -> tuple[float, float, float]:
     """Return the changes sent, and their size in stream and Firehose."""
-    shares = {name: assumptions.shares[name] for name in plan.event_names}
+    shares = {name: assumptions.shares[name] for name in args.forwarder.event_names}
     sent = sum(shares.values())
     if not sent:
         size = traffic.image_bytes
@@ -98,18 +136,18 @@ def _sizes(traffic: Traffic, plan: Plan, assumptions: Assumptions) -> tuple[floa
     old = sum(share for name, share in shares.items() if name != "INSERT")
     stream_bytes = assumptions.stream_bytes + traffic.image_bytes * (new + old) / sent
     old_sent = {"always": old, "on_remove": shares.get("REMOVE", 0.0), "never": 0.0}
-    images = (new + old_sent[plan.old_image]) / sent
+    images = (new + old_sent[args.forwarder.old_image]) / sent
     change_bytes = assumptions.line_bytes + traffic.image_bytes * images
     return traffic.changes * sent, stream_bytes, change_bytes
 
 
 def _batch_changes(
-    changes: float, stream_bytes: float, plan: Plan, assumptions: Assumptions
+    changes: float, stream_bytes: float, args: "Args", assumptions: Assumptions
 ) -> float:
     """Return the changes that a concurrent batch collects per window."""
-    limit = max(1, min(plan.batch_size, int(LAMBDA_EVENT_BYTES / stream_bytes)))
-    batches = plan.shards * plan.parallelization_factor
-    window = max(plan.window_seconds, assumptions.poll_seconds)
+    limit = max(1, min(args.forwarder.batch_size, int(LAMBDA_EVENT_BYTES / stream_bytes)))
+    batches = _shards(args.source, assumptions) * args.forwarder.parallelization_factor
+    window = max(args.forwarder.batching_window_seconds, assumptions.poll_seconds)
     return min(max(changes / MONTH_SECONDS / batches * window, 1.0), float(limit))
 
 
@@ -135,29 +173,29 @@ def rounded_up(size: float) -> float:
 
 def _forwarder_gb_s(
     traffic: Traffic,
-    plan: Plan,
+    args: "Args",
     assumptions: Assumptions,
     changes: float,
     calls: float,
     stream_bytes: float,
     change_bytes: float,
 ) -> float:
-    packing = "aggregated" if plan.max_changes_per_record > 1 else "single"
+    packing = "aggregated" if args.forwarder.max_changes_per_record > 1 else "single"
     cpu_ms = changes * cpu_us(FORWARDER[packing], traffic.image_bytes) / 1000
     cpu_ms += changes * stream_bytes / MIB * assumptions.parse_ms_per_mib
     put_calls = max(calls, changes * change_bytes / CALL_BYTES)
     wait_ms = put_calls * assumptions.put_wait_ms
-    return _gb_s(cpu_ms, wait_ms, calls, plan.forwarder_memory_mib, assumptions)
+    return _gb_s(cpu_ms, wait_ms, calls, args.forwarder.memory_mib, assumptions)
 
 
 def _transform_gb_s(
-    traffic: Traffic, plan: Plan, assumptions: Assumptions, changes: float, calls: float
+    traffic: Traffic, args: "Args", assumptions: Assumptions, changes: float, calls: float
 ) -> float:
     # With dynamic partitioning Firehose deaggregates records before it calls the transform.
-    single = plan.dynamic or plan.max_changes_per_record == 1
-    rows = "csv" if plan.format == "csv" else "json"
+    single = args.partitions.dynamic or args.forwarder.max_changes_per_record == 1
+    rows = "csv" if args.format == "csv" else "json"
     cpu = cpu_us(TRANSFORM[rows, "single" if single else "aggregated"], traffic.image_bytes)
-    return _gb_s(changes * cpu / 1000, 0.0, calls, plan.transform_memory_mib, assumptions)
+    return _gb_s(changes * cpu / 1000, 0.0, calls, args.transform.memory_mib, assumptions)
 
 
 def _gb_s(
@@ -170,19 +208,57 @@ def _gb_s(
 
 
 def _objects(
-    changes: float, records: float, row_bytes: float, plan: Plan, assumptions: Assumptions
+    changes: float, records: float, row_bytes: float, args: "Args", assumptions: Assumptions
 ) -> float:
     """Return the objects that flushes by size or by time write."""
     if not row_bytes:
         return 0.0
-    wait = max(plan.buffer_seconds, assumptions.minimum_wait_seconds)
-    by_size = row_bytes / plan.prefixes / plan.buffer_bytes
-    flushes = plan.prefixes * max(MONTH_SECONDS / wait, by_size)
+    wait = max(args.delivery.buffer_seconds, assumptions.minimum_wait_seconds)
+    prefixes = _prefixes(args.partitions, assumptions)
+    by_size = row_bytes / prefixes / (args.delivery.buffer_mib * MIB)
+    flushes = prefixes * max(MONTH_SECONDS / wait, by_size)
     # An object has at least one record, or one change where records are deaggregated.
-    return min(changes if plan.dynamic else records, flushes)
+    return min(changes if args.partitions.dynamic else records, flushes)
 
 
-def _compression_ratio(plan: Plan, assumptions: Assumptions) -> float:
-    if not plan.compressed:
+def _compression_ratio(args: "Args", assumptions: Assumptions) -> float:
+    if args.format != "parquet" and args.delivery.compression == "UNCOMPRESSED":
         return 1.0
-    return assumptions.parquet_ratio if plan.format == "parquet" else assumptions.gzip_ratio
+    return assumptions.parquet_ratio if args.format == "parquet" else assumptions.gzip_ratio
+
+
+def runs_per_month(schedule: str) -> float:
+    """Return the mean runs per month of an AWS cron expression, `cron(<six fields>)`.
+
+    Any year field counts as every year. Raises CommandError for an invalid expression.
+    """
+    fields = schedule.removeprefix("cron(").removesuffix(")").split()
+    if fields[4:5] == ["L"]:
+        # The last day of the week; aws-croniter finds no day.
+        fields[4] = "7"
+    try:
+        times = AwsCroniter(" ".join([*fields[:5], *("*" for _ in fields[5:])]))
+        midnights = AwsCroniter(" ".join(["0 0", *fields[2:5], "*"]))
+    except ValueError as error:
+        raise CommandError(
+            f"`crawler_schedule` must be a cron expression of six fields (got {schedule}): {error}"
+            " Use an expression such as cron(10 * * * ? *).",
+            code="invalid-schedule",
+            schedule=schedule,
+        ) from None
+    days = len(midnights.get_all_schedule_bw_dates(YEAR_START, YEAR_END))
+    per_day: int = len(times.minutes) * len(times.hours)
+    return days * per_day / 12
+
+
+def _shards(source: "SourceArgs", assumptions: Assumptions) -> float:
+    if source.write_capacity is None or source.read_capacity is None:
+        return assumptions.on_demand_shards
+    partitions = source.write_capacity / PARTITION_WRITES + source.read_capacity / PARTITION_READS
+    return max(1, math.ceil(partitions))
+
+
+def _prefixes(partitions: "PartitionArgs", assumptions: Assumptions) -> float:
+    """Count by dynamic partition keys; periods of time follow each other."""
+    values = partitions.dynamic_partition_keys.values()
+    return math.prod(len(listed) or assumptions.injected_key_values for listed in values)

@@ -6,7 +6,7 @@ import pytest
 
 from streaming_etl.components.packaging import dependencies
 from streaming_etl.stack.recorder import Graph
-from tests.components.pipelines import Pipelines
+from tests.support.pipelines import Pipelines
 from tests.support.wheelhouse import Wheelhouse
 
 

@@ -1,14 +1,12 @@
-"""Names derived from any valid table and pipeline name are legal in AWS."""
+"""Names derived from valid table and pipeline names are legal."""
 
 import re
 
-import pytest
-
 from streaming_etl import BackfillArgs
 from streaming_etl.stack.recorder import Graph
-from tests.components.pipelines import Pipelines, dev_stack
-from tests.components.provider_types import arguments_of
+from tests.support.pipelines import Pipelines, dev_stack
 from tests.support.problems import places
+from tests.support.provider_inputs import input_names
 
 # Pulumi appends `-` and seven characters to a generated name.
 SUFFIX = 8
@@ -59,13 +57,13 @@ LONGEST = "a" * 35
 
 
 def illegal_names(graph: Graph) -> list[str]:
-    """Resources whose name AWS rejects; KeyError for a type without a known limit."""
+    """Resources whose name AWS rejects."""
     illegal = []
     for node in graph.custom:
         if "name" in node.inputs:
             if not re.fullmatch(NAMED[node.type], node.inputs["name"]):
                 illegal.append(f"{node.type} {node.inputs['name']}")
-        elif "name" in arguments_of(node.type):
+        elif "name" in input_names(node.type):
             if len(node.name) + SUFFIX > AUTO_NAMED[node.type]:
                 illegal.append(f"{node.type} {node.name}")
         elif node.type == "aws:s3/bucket:Bucket" and not re.fullmatch(r"[a-z0-9-]+", node.name):

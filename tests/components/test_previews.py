@@ -1,4 +1,4 @@
-"""A preview shows the same resources as an update; an unchanged program shows no change."""
+"""Previews: the resources of an update, and no change for an unchanged program."""
 
 import compileall
 import json
@@ -18,13 +18,13 @@ from streaming_etl import (
 )
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import UNKNOWN, Graph
-from tests.components.differences import fingerprint
-from tests.components.pipelines import (
+from tests.support.pipelines import (
     Pipelines,
     dev_config,
     dev_stack,
     existing_table,
 )
+from tools.pipeline_graphs.state import fingerprint
 
 
 def registered(graph: Graph) -> list[tuple[str, str, str]]:
@@ -40,7 +40,7 @@ def test_a_preview_registers_what_an_update_registers(preview: Graph) -> None:
     assert registered(preview) == registered(dev_stack())
 
 
-def test_in_a_preview_nothing_that_aws_makes_up_is_known(preview: Graph) -> None:
+def test_values_from_aws_are_unknown_in_a_preview(preview: Graph) -> None:
     outputs = preview.exports["orders"]
     assert {name: value for name, value in outputs.items() if value != UNKNOWN} == {
         "database": "orders_test",
@@ -51,13 +51,15 @@ def test_in_a_preview_nothing_that_aws_makes_up_is_known(preview: Graph) -> None
         "dashboard": "orders-test",
         "backfill_state_machine_arn": None,
         "backfill_location": None,
+        "region": "ap-northeast-1",
+        "settings": dev_stack().exports["orders"]["settings"],
     }
     assert preview["orders-forwarder-policy"].inputs == {"policy": UNKNOWN, "role": UNKNOWN}
     destination = preview["orders-delivery-stream"].inputs["extendedS3Configuration"]
     assert destination["bucketArn"] == UNKNOWN
 
 
-def test_a_preview_tells_the_prefixes_and_the_queries(preview: Graph) -> None:
+def test_prefixes_and_queries_are_known_in_a_preview(preview: Graph) -> None:
     destination = preview["orders-delivery-stream"].inputs["extendedS3Configuration"]
     update = dev_stack()["orders-delivery-stream"].inputs["extendedS3Configuration"]
     assert destination["prefix"] == update["prefix"]
@@ -70,10 +72,10 @@ def test_a_preview_tells_the_prefixes_and_the_queries(preview: Graph) -> None:
     "settings",
     [
         {"source": SourceArgs(use_existing=True), "tables": existing_table()},
-        {"lake": LakeArgs(bucket_name="theirs", kms_key_arn="arn:aws:kms:::key/k")},
+        {"lake": LakeArgs(bucket_name="shared", kms_key_arn="arn:aws:kms:::key/k")},
         {
-            "database_name": "theirs",
-            "monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:::theirs", dashboard=False),
+            "database_name": "shared",
+            "monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:::shared", dashboard=False),
         },
         {"catalog": "crawler", "module": "def transform(change):\n    return change.new\n"},
         {"format": "parquet", "partitions": PartitionArgs(dynamic_partition_keys={"store_id": []})},
@@ -81,14 +83,14 @@ def test_a_preview_tells_the_prefixes_and_the_queries(preview: Graph) -> None:
     ],
     ids=[
         "existing table",
-        "given bucket and key",
-        "given database and topic",
+        "shared bucket and key",
+        "shared database and topic",
         "crawler",
         "parquet",
         "backfill",
     ],
 )
-def test_a_preview_with_these_settings_registers_what_an_update_registers(
+def test_a_preview_with_other_settings_registers_what_an_update_registers(
     pipelines: Pipelines, settings: dict[str, object]
 ) -> None:
     assert registered(pipelines.build(preview=True, **settings)) == registered(
@@ -98,18 +100,18 @@ def test_a_preview_with_these_settings_registers_what_an_update_registers(
 
 PROGRAM = """
 import json
-from tests.components.differences import fingerprint
-from tests.components.pipelines import dev_stack
+from tools.pipeline_graphs.state import fingerprint
+from tests.support.pipelines import dev_stack
 print(json.dumps(fingerprint(dev_stack()), sort_keys=True))
 """
 
 
 def preview_in(folder: Path, seed: int) -> dict[str, object]:
-    """What a process of its own makes of the example stack in a copy of the project."""
+    """Build the example stack in a separate process, in a copy of the project."""
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=folder,
-        # Sets and hashes of text come in another order with every seed.
+        # The order of sets depends on the seed.
         env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": str(folder)},
         capture_output=True,
         check=True,
@@ -120,18 +122,18 @@ def preview_in(folder: Path, seed: int) -> dict[str, object]:
 
 def test_an_unchanged_program_previews_as_unchanged(project: Path) -> None:
     first = preview_in(project, seed=1)
-    # What running the tests and the handlers leaves behind, and a fresh checkout's dates.
+    # Compiled files, and the modification times of a fresh checkout.
     for name in ("handlers", "transforms"):
         assert compileall.compile_dir(project / name, quiet=1)
         for path in (project / name).rglob("*.py"):
             os.utime(path, (1, 1))
     assert list((project / "handlers").glob("__pycache__/*.pyc"))
     assert preview_in(project, seed=2) == first
-    # Another folder on another machine is no change either.
+    # The directory of the project has no effect.
     assert first == json.loads(json.dumps(fingerprint(dev_stack())))
 
 
-def test_a_changed_handler_shows_in_the_functions_and_nowhere_else(project: Path) -> None:
+def test_a_changed_handler_changes_the_functions_only(project: Path) -> None:
     first = preview_in(project, seed=1)
     with (project / "handlers" / "log.py").open("a") as handler:
         handler.write("\n")

@@ -1,4 +1,4 @@
-"""Two pipelines in one stack share nothing unless told to, whatever they are called."""
+"""Pipelines of one stack share nothing unless configured to, whatever their names."""
 
 import json
 import re
@@ -13,10 +13,10 @@ import pytest
 from streaming_etl import LakeArgs, MonitoringArgs, StreamingEtlPipeline
 from streaming_etl.components.packaging import dependencies
 from streaming_etl.stack.recorder import Graph, Node, build, provider_outputs
-from tests.components.pipelines import Pipelines
-from tests.components.test_dev_stack_rules import pipeline_of
+from tests.components.test_graph_rules import pipeline_of
+from tests.support.pipelines import Pipelines
 
-# Each of these starts like the names of another's resources.
+# Each name starts like the names of another pipeline's resources.
 NAMES = ("orders", "orders-delivery", "orders-lake", "orders-catalog", "orders-transform")
 
 
@@ -34,15 +34,14 @@ def graph(pipelines: Pipelines) -> Graph:
     return build_all(pipelines, catalog="crawler")
 
 
-def names_of(node: Node) -> set[str]:
-    """What AWS calls the resource."""
+def physical_names(node: Node) -> set[str]:
     outputs = provider_outputs(node.type, node.name, node.inputs)
-    # A log stream's name means something in its group only.
+    # The name of a log stream is unique in its group only.
     return set() if node.type.endswith(":LogStream") else set(outputs.values())
 
 
-def test_pipelines_whose_names_overlap_get_resources_of_their_own(graph: Graph) -> None:
-    each = {
+def test_pipelines_with_overlapping_names_have_separate_resources(graph: Graph) -> None:
+    by_pipeline = {
         name: sorted(
             (node.type, node.name.removeprefix(name))
             for node in graph.custom
@@ -50,47 +49,49 @@ def test_pipelines_whose_names_overlap_get_resources_of_their_own(graph: Graph) 
         )
         for name in NAMES
     }
-    assert all(resources == each["orders"] for resources in each.values())
-    counted = Counter((node.type, node.name) for node in graph.nodes)
-    assert max(counted.values()) == 1
+    assert all(resources == by_pipeline["orders"] for resources in by_pipeline.values())
+    assert max(Counter((node.type, node.name) for node in graph.nodes).values()) == 1
 
 
-def test_no_two_resources_have_the_same_name_in_aws(graph: Graph) -> None:
-    counted = Counter(
+def test_physical_names_are_unique(graph: Graph) -> None:
+    counts = Counter(
         (node.type, name)
         for node in graph.custom
-        for name in names_of(node)
-        # Its name means something in its database only.
+        for name in physical_names(node)
+        # The name of a Glue table is unique in its database only.
         if not node.type.endswith(":CatalogTable")
     )
-    assert max(counted.values()) == 1
+    assert max(counts.values()) == 1
     metrics = [node.inputs["metricTransformation"] for node in graph.of("LogMetricFilter")]
     assert len({metric["name"] for metric in metrics}) == len(NAMES)
 
 
-def test_no_resource_refers_to_one_of_another_pipeline(graph: Graph) -> None:
-    owners = {name: pipeline_of(node, graph) for node in graph.custom for name in names_of(node)}
-    parts = re.compile(
+def test_no_resource_refers_to_a_resource_of_another_pipeline(graph: Graph) -> None:
+    owners = {
+        name: pipeline_of(node, graph) for node in graph.custom for name in physical_names(node)
+    }
+    pattern = re.compile(
         "|".join(
             rf"(?<![a-z0-9_-]){re.escape(name)}(?![a-z0-9_-])"
             for name in sorted(owners, key=len, reverse=True)
         )
     )
-    found = dict.fromkeys(NAMES, 0)
+    references = dict.fromkeys(NAMES, 0)
+    offenders = []
     for node in graph.custom:
         own = pipeline_of(node, graph)
-        for name in parts.findall(json.dumps(node.inputs)):
-            assert owners[name] == own, f"{node.name} refers to {name}"
-            found[own] += 1
-    # The search does find what a pipeline's resources say of each other.
-    assert set(found.values()) == {found["orders"]}
-    assert found["orders"] > 50
+        for name in pattern.findall(json.dumps(node.inputs)):
+            references[own] += 1
+            if owners[name] != own:
+                offenders.append((node.name, name))
+    assert offenders == []
+    # The pattern finds the references within a pipeline.
+    assert set(references.values()) == {references["orders"]}
+    assert references["orders"] > 50
 
 
-def test_pipelines_that_share_bucket_database_and_topic_keep_to_their_own_folders(
-    pipelines: Pipelines,
-) -> None:
-    shared = build_all(
+def test_pipelines_with_shared_resources_use_separate_paths(pipelines: Pipelines) -> None:
+    graph = build_all(
         pipelines,
         lake=LakeArgs(bucket_name="shared"),
         database_name="shared",
@@ -98,7 +99,7 @@ def test_pipelines_that_share_bucket_database_and_topic_keep_to_their_own_folder
     )
     prefixes = [
         node.inputs["extendedS3Configuration"][prefix].split("!")[0].removesuffix("year=")
-        for node in shared.of("FirehoseDeliveryStream")
+        for node in graph.of("FirehoseDeliveryStream")
         for prefix in ("prefix", "errorOutputPrefix")
     ]
     assert sorted(prefixes) == sorted(
@@ -108,22 +109,21 @@ def test_pipelines_that_share_bucket_database_and_topic_keep_to_their_own_folder
     )
     results = {
         node.inputs["configuration"]["resultConfiguration"]["outputLocation"]
-        for node in shared.of("Workgroup")
+        for node in graph.of("Workgroup")
     }
     assert results == {f"s3://shared/athena-results/{name}-test/" for name in NAMES}
-    written = [
+    writable = [
         resource
         for name in NAMES
-        for resource in shared[f"{name}-delivery-policy"].policy()["Statement"][1]["Resource"]
+        for resource in graph[f"{name}-delivery-policy"].policy()["Statement"][1]["Resource"]
     ]
-    assert sorted(written) == sorted(f"arn:aws:s3:::shared/{prefix}*" for prefix in prefixes)
-    watched = [
+    assert sorted(writable) == sorted(f"arn:aws:s3:::shared/{prefix}*" for prefix in prefixes)
+    monitored = [
         path["prefix"]
-        for name in NAMES
-        for kind in ("failed-batches", "error-records")
-        for path in shared[f"{name}-watch-{kind}"].policy("eventPattern")["detail"]["object"]["key"]
+        for node in graph.of("EventRule")
+        for path in node.policy("eventPattern")["detail"]["object"]["key"]
     ]
-    assert sorted(watched) == sorted(
+    assert sorted(monitored) == sorted(
         [
             *(prefix for prefix in prefixes if prefix.startswith("errors/")),
             *(f"aws/lambda/uuid-of-{name}-forwarder-mapping/" for name in NAMES),
@@ -131,9 +131,7 @@ def test_pipelines_that_share_bucket_database_and_topic_keep_to_their_own_folder
     )
 
 
-def test_a_pipeline_of_another_region_asks_and_builds_through_its_own_provider(
-    pipelines: Pipelines,
-) -> None:
+def test_a_pipeline_with_another_provider_uses_only_that_provider(pipelines: Pipelines) -> None:
     def program() -> None:
         provider = aws.Provider("osaka", region="ap-northeast-3")
         opts = pulumi.ResourceOptions(providers=[provider])
@@ -141,8 +139,7 @@ def test_a_pipeline_of_another_region_asks_and_builds_through_its_own_provider(
 
     graph = build(program)
     used = {node.provider for node in graph.custom if not node.type.startswith("pulumi:")}
-    looked_up = {provider for _, provider in graph.calls}
-    assert used == looked_up
+    assert used == {provider for _, provider in graph.calls}
     [provider] = used
     assert provider.split("::")[-2:] == ["osaka", "osaka-id"]
 

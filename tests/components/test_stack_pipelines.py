@@ -17,7 +17,7 @@ from streaming_etl.components.settings.validation import SettingsError, invalid
 from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import Graph, build
-from tests.components.pipelines import Pipelines, dev_config
+from tests.support.pipelines import Pipelines, dev_config
 from tests.support.problems import places, problems_of
 
 TABLE: dict[str, Any] = {

@@ -7,7 +7,7 @@ import duckdb
 from streaming_etl.components.table.column_types import ColumnType, athena_type, parse_type
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import Graph
-from tests.components.pipelines import dev_config
+from tests.support.pipelines import dev_config
 
 # The table of the hand-made pipeline in docs/migrate.md, and the schema of the readers' views.
 BY_HAND = """

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 
 from streaming_etl.stack.program import program_graph
-from tests.components.test_dev_stack_rules import pipeline_of
+from tests.components.test_graph_rules import pipeline_of
 from tools.docs.many_tables_page import QUOTAS, counted, least_and_most
 
 

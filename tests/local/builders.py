@@ -1,4 +1,4 @@
-"""Buckets and functions for tests on the embedded AWS, and waiting for a result."""
+"""Buckets, functions and waiting for tests on the embedded AWS."""
 
 import io
 import time

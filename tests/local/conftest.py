@@ -24,5 +24,5 @@ def aws(emulator: Emulator) -> Clients:
 
 @pytest.fixture(scope="session", autouse=True)
 def default_interrupts() -> None:
-    """Handle SIGINT: a run in the background ignores it, as its children would."""
+    """Handle SIGINT, which a run in the background ignores."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""A Pulumi engine as far as a plugin sees it, on the loopback, and the plugin that it starts."""
+"""A stand-in Pulumi engine on the loopback, and the plugin it starts."""
 
 import contextlib
 import subprocess
@@ -21,7 +21,7 @@ from pulumi.runtime.proto import (
 
 from local.deploy.deploy import loop_of_this_thread
 from streaming_etl.stack.recorder import STACK, Graph, Recorder, RecordingMonitor, plain
-from tests.components.pipelines import Tables
+from tests.support.pipelines import Tables
 from tools.project import ROOT
 
 PROJECT = "streaming-etl"
@@ -32,7 +32,7 @@ SIGNATURE, OUTPUT = rpc._special_sig_key, rpc._special_output_value_sig
 
 
 def output(value: Any = None, *, secret: bool = False) -> dict[str, Any]:
-    """An output as it travels: without a value it is not known yet."""
+    """An output as it is transmitted; without a value it is unknown."""
     known = {} if value is None else {"value": value}
     return {SIGNATURE: OUTPUT, "secret": secret, **known}
 
@@ -46,7 +46,7 @@ class Monitor(RecordingMonitor):
 
 
 class Engine:
-    """A servicer that lets `monitor` answer all that a plugin asks but for the log."""
+    """Servicer that passes all requests except the log to `monitor`."""
 
     monitor: Monitor
 
@@ -77,9 +77,9 @@ class Plugin:
         tables: Tables | None = None,
         preview: bool = False,
     ) -> dict[str, Any]:
-        """Ask for a pipeline as the engine does for a program; the state that comes back.
+        """Construct a pipeline as the engine does, and return its state.
 
-        Raises grpc.RpcError when the plugin refuses.
+        Raises grpc.RpcError when the plugin rejects it.
         """
         self.graph = Graph()
         self.engine.monitor = Monitor(Recorder(self.graph, tables or {}, preview))
@@ -108,14 +108,14 @@ def running_plugin(directory: Path, log: Path) -> Iterator[Plugin]:
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(engine, server)  # type: ignore[arg-type]
     engine_pb2_grpc.add_EngineServicer_to_server(engine, server)  # type: ignore[arg-type]
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    with log.open("wb") as told:
+    with log.open("wb") as log_file:
         process = subprocess.Popen(
             # https://www.pulumi.com/docs/iac/guides/building-extending/packages/source-based-plugin/
             [sys.executable, str(ROOT / "package"), address],
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=told,
+            stderr=log_file,
             text=True,
         )
     server.start()

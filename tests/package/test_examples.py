@@ -30,7 +30,7 @@ Program = tuple[str, dict[str, Any], dict[str, str]]
 
 
 def yaml_program(text: str) -> Program:
-    """Read a YAML program that creates one pipeline and exports outputs of it."""
+    """Read a YAML program of one pipeline and its exports."""
     program = yaml.safe_load(text)
     [(name, resource)] = program["resources"].items()
     assert resource["type"] == PIPELINE
@@ -41,7 +41,7 @@ def yaml_program(text: str) -> Program:
 
 
 def typescript_program(text: str) -> Program:
-    """Read a TypeScript program that creates one pipeline and exports outputs of it."""
+    """Read a TypeScript program of one pipeline and its exports."""
     match = re.fullmatch(
         r'import \* as streaming from "@pulumi/streaming-etl";\n\n'
         r"const (\w+) = new streaming\.(\w+)\(\"(\w+)\", (\{\n.*\n\})\);\n\n"
@@ -67,7 +67,7 @@ def page_block(language: str) -> str:
 
 
 def run_in_package(name: str, arguments: dict[str, Any], exports: dict[str, str]) -> None:
-    """Create the pipeline as the package does, which rejects arguments outside its schema."""
+    """Create the pipeline as the package does."""
     result = PipelineProvider().construct(name, PIPELINE, arguments)
     for exported, output in exports.items():
         pulumi.export(exported, result.state[output])

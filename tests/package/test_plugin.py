@@ -25,9 +25,9 @@ from streaming_etl import (
 )
 from streaming_etl.components.settings.validation import Problem, invalid
 from streaming_etl.stack.recorder import UNKNOWN, Graph, archive_files, build
-from tests.components.pipelines import TYPED, existing_table
 from tests.package.engine import Plugin, output, running_plugin
 from tests.package.test_schema import VERSION
+from tests.support.pipelines import TYPED, existing_table
 from tests.support.problems import problems_of
 
 GIVEN = {"tableName": "orders", "transformModule": "transforms/x.py", "partitions": {}}
@@ -53,7 +53,7 @@ def nodes(graph: Graph) -> list[Any]:
 
 
 def message(plugin: Plugin, arguments: dict[str, Any], name: str = "shop") -> str:
-    """The error that the engine shows for an invalid pipeline, which creates no resource."""
+    """The error that the engine shows; no resource is created."""
     with pytest.raises(grpc.RpcError) as error:
         plugin.construct(name, arguments)
     assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT

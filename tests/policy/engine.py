@@ -20,7 +20,7 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from policy.rules.resources import Resource, plain
 from streaming_etl.stack import recorder
-from tests.components.pipelines import ROOT
+from tests.support.pipelines import ROOT
 
 Registered = tuple[Any, Any]
 """A registration request and its response."""

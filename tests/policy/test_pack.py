@@ -29,9 +29,9 @@ from streaming_etl import (
 )
 from streaming_etl.stack.program import program_graph, stack_graph
 from streaming_etl.stack.recorder import build
-from tests.components.pipelines import ROOT, TRANSFORM, Pipelines, dev_config, existing_table
 from tests.policy.careless import careless
 from tests.policy.engine import registered, running_pack, violations
+from tests.support.pipelines import ROOT, TRANSFORM, Pipelines, dev_config, existing_table
 
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/k"
 LEVELS = {

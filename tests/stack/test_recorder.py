@@ -26,12 +26,12 @@ def test_rejects_two_resources_with_one_name() -> None:
         build(program)
 
 
-def test_rejects_a_folder_in_an_archive() -> None:
+def test_rejects_inputs_that_are_not_plain_data() -> None:
     def program() -> None:
-        code = pulumi.AssetArchive({"handlers": pulumi.FileArchive("handlers")})
+        code = pulumi.RemoteArchive("https://example.com/handlers.zip")
         aws.lambda_.Function("forwarder", code=code, role="r")
 
-    with pytest.raises(TypeError, match="FileArchive"):
+    with pytest.raises(TypeError, match="RemoteArchive"):
         build(program)
 
 

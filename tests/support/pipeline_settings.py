@@ -1,4 +1,4 @@
-"""Settings and lake tables of a pipeline, without a transform module on disk."""
+"""Settings and lake tables without a transform module on disk."""
 
 from collections.abc import Mapping
 from pathlib import Path

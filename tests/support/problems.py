@@ -17,7 +17,7 @@ def problems_of(function: Callable[..., object], *args: Any, **settings: Any) ->
 
 
 def places(problems: Iterable[Problem]) -> list[tuple[str, str, str]]:
-    """Path, field and rule of each problem; the field with its entry, such as `tags[team]`."""
+    """Path, field with entry, such as `tags[team]`, and rule of each problem."""
     return [
         (
             problem.path,

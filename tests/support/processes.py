@@ -34,7 +34,7 @@ def environment(pid: int) -> dict[str, str]:
 
 
 def listening_addresses(group: int) -> set[str]:
-    """Return the addresses on which a group listens by TCP or receives by UDP."""
+    """Return the TCP and UDP addresses on which a group listens."""
     inodes = {inode for pid in members(group) for inode in sockets(pid)}
     addresses = set()
     for table in ("tcp", "tcp6", "udp", "udp6"):
@@ -59,7 +59,7 @@ def sockets(pid: int) -> set[str]:
 
 
 def readable(address: str) -> str:
-    """Format an address that the kernel writes as words in the machine's byte order."""
+    """Format an address in the kernel's notation, words in byte order."""
     words = [int(address[start : start + 8], 16) for start in range(0, len(address), 8)]
     family = socket.AF_INET if len(words) == 1 else socket.AF_INET6
     return socket.inet_ntop(family, b"".join(struct.pack("=I", word) for word in words))

@@ -11,9 +11,9 @@ import click
 from streaming_etl.ops.__main__ import commands
 from streaming_etl.ops.cost.assumptions import Assumptions
 from streaming_etl.ops.cost.bill import bill_of
-from streaming_etl.ops.cost.plan import Traffic, plan_of
 from streaming_etl.ops.cost.prices import read_prices
 from streaming_etl.ops.cost.render import notes
+from streaming_etl.ops.cost.usage import Traffic
 from streaming_etl.ops.stack_settings import default_settings
 
 ERRORS = {
@@ -50,8 +50,8 @@ def error_of(arguments: list[str]) -> str:
 def _notes(changes: float) -> str:
     assumptions, prices = Assumptions(), read_prices("us-east-1")
     traffic = Traffic(changes=changes, image_bytes=300)
-    plan = plan_of(default_settings({}), assumptions)
-    return "\n".join(notes([bill_of("orders", traffic, plan, prices, assumptions)], prices))
+    settings = default_settings({})
+    return "\n".join(notes([bill_of("orders", traffic, settings, prices, assumptions)], prices))
 
 
 @contextlib.contextmanager

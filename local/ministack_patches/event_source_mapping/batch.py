@@ -66,7 +66,7 @@ class Batch:
 
 
 class BatchOutcome(NamedTuple):
-    """Batches to send next, in order, and the batch whose retries are exhausted."""
+    """Batches to send next, and the batch whose retries are exhausted."""
 
     remaining: list[Batch]
     exhausted: Batch | None = None
@@ -95,14 +95,14 @@ def process_result(batch: Batch, result: InvocationResult, settings: Settings) -
 def first_failure(
     changes: list[Change], result: InvocationResult, settings: Settings
 ) -> int | None:
-    """Return the index of the first record to send again, None after a success."""
+    """Return the index of the first failed record, None after a success."""
     if result.error:
         return 0
     return first_reported(changes, result.response) if settings.report_item_failures else None
 
 
 def first_reported(changes: list[Change], response: Any) -> int | None:
-    """Return the lowest index in the response: None for none, 0 if it is malformed."""
+    """Return the lowest index in the response, 0 if it is malformed."""
     failures = response.get("batchItemFailures") if isinstance(response, dict) else response
     if not failures:
         return None

@@ -64,7 +64,7 @@ def invocation_record(
     result: InvocationResult,
     now: datetime.datetime,
 ) -> dict[str, Any]:
-    """Build the object's content; only S3 destinations receive the event, as JSON text.
+    """Build the object's content, which has the event as JSON text.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """

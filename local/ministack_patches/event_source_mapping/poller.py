@@ -69,7 +69,7 @@ _pollers: dict[tuple[str, str, str], "ShardPoller"] = {}
 
 
 def notify_pollers() -> bool:
-    """Notify the poller of each mapping; ministack calls this when a stream grows."""
+    """Notify all pollers; ministack calls this when a stream grows."""
     keys = {
         (account, region, mapping["UUID"])
         for account, region, mapping in lambda_svc._iter_all_esms()

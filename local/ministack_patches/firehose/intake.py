@@ -114,7 +114,7 @@ def _put(
     records: list[dict[str, Any]],
     response: Callable[[list[str]], dict[str, Any]],
 ) -> Any:
-    """Check AWS's limits, buffer the records, and return the response to their ids."""
+    """Check AWS's limits, buffer the records, and return the response."""
     name = request.get("DeliveryStreamName", "")
     if firehose._streams.get(name) is None:
         return firehose._not_found(name)

@@ -33,7 +33,7 @@ class ObjectWriter:
         self._compression = config.get("CompressionFormat") or "UNCOMPRESSED"
 
     def write_rows(self, rows: list[TransformedRecord]) -> list[FailedRecord]:
-        """Write one object per prefix; return what has no prefix or cannot be converted."""
+        """Write one object per prefix; return the records that fail."""
         failures: list[FailedRecord] = []
         by_prefix: dict[str, list[TransformedRecord]] = defaultdict(list)
         for row in rows:
@@ -75,7 +75,7 @@ class ObjectWriter:
         return self._config.get("FileExtension") or default
 
     def _body(self, rows: list[TransformedRecord]) -> tuple[bytes, list[FailedRecord]]:
-        """Return the object's bytes, and the records that do not fit the Glue table."""
+        """Return the object's bytes, and the records that cannot be converted."""
         joined = b"".join(row.data for row in rows)
         if not self._conversion:
             return gzip.compress(joined) if self._compression == "GZIP" else joined, []
@@ -112,7 +112,7 @@ class ObjectWriter:
 
 
 def after_transform(row: TransformedRecord) -> Record:
-    """Return the record with the transform's data, which AWS stores for later failures."""
+    """Return the record with the transform's data, as AWS stores it."""
     return row.record._replace(data=row.data)
 
 

@@ -41,7 +41,7 @@ class TransformedRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class FailedRecord:
-    """A record that becomes an error record; `fields` are added to its JSON."""
+    """A record that becomes an error record with additional `fields`."""
 
     record: Record
     code: str

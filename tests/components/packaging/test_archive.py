@@ -27,8 +27,8 @@ from streaming_etl.components.packaging.dependencies import (
 from streaming_etl.components.settings.pipeline import ARCHITECTURES, RUNTIMES
 from streaming_etl.components.table.column_types import METADATA
 from streaming_etl.stack.recorder import Graph, archive_files
-from tests.components.pipelines import ROOT, Pipelines, dev_stack
 from tests.support.functions import rows_of, run_transform
+from tests.support.pipelines import ROOT, Pipelines, dev_stack
 from tests.support.problems import problems_of
 from tests.support.wheelhouse import CARRIED
 

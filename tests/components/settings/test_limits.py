@@ -1,4 +1,4 @@
-"""Checks that the metadata of the fields declare, over all fields of all settings."""
+"""Checks of all fields of all settings by their metadata."""
 
 import dataclasses
 from typing import Any, Optional, get_args

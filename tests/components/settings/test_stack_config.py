@@ -1,4 +1,4 @@
-"""Settings from a stack's config: defaults, paths and problems of all tables together."""
+"""Settings from a stack's config, with defaults, paths and all problems."""
 
 from typing import Any
 
@@ -11,26 +11,17 @@ from streaming_etl.components.settings.stack_config import (
     read_stack,
     settings_from_config,
 )
+from tests.components.settings.test_rules import CASES, ORDERS
 from tests.support.problems import places, problems_of
-
-TABLE: dict[str, Any] = {
-    "table_name": "orders",
-    "transform_module": "orders.py",
-    "partitions": {},
-}
 
 
 def settings(table: dict[str, Any], defaults: Any) -> StreamingEtlPipelineArgs:
-    """The settings of one table with these of its own and these defaults."""
-    return settings_from_config({"shop": {**TABLE, **table}}, defaults)["shop"]
-
-
-def problems(table: dict[str, Any], defaults: Any = None) -> list[tuple[str, str, str]]:
-    return places(problems_of(settings, table, defaults))
+    """Settings of one table with defaults."""
+    return settings_from_config({"shop": {**ORDERS, **table}}, defaults)["shop"]
 
 
 def test_config_and_python_give_the_same_settings() -> None:
-    args = args_from_config("tables.shop", {**TABLE, "tags": {"team": "a"}})
+    args = args_from_config("tables.shop", {**ORDERS, "tags": {"team": "a"}})
     partitions = GROUPS["partitions"]()
     assert args == StreamingEtlPipelineArgs(
         table_name="orders",
@@ -122,11 +113,11 @@ def test_rejects_a_renamed_value_with_the_new_one(
                 for name in ("table_name", "transform_module", "partitions")
             ],
         ),
-        ({"shop": {**TABLE, "lake": None}}, [("tables.shop", "lake", "type")]),
-        ({"shop": {**TABLE, "partitions": ["day"]}}, [("tables.shop", "partitions", "type")]),
-        ({"shop": {**TABLE, "format": None}}, [("tables.shop", "format", "choice")]),
+        ({"shop": {**ORDERS, "lake": None}}, [("tables.shop", "lake", "type")]),
+        ({"shop": {**ORDERS, "partitions": ["day"]}}, [("tables.shop", "partitions", "type")]),
+        ({"shop": {**ORDERS, "format": None}}, [("tables.shop", "format", "choice")]),
         (
-            {"shop": {**TABLE, "tags": {"aws:a": "1"}}},
+            {"shop": {**ORDERS, "tags": {"aws:a": "1"}}},
             [("tables.shop", "tags[aws:a]", "reserved-name")],
         ),
     ],
@@ -135,62 +126,7 @@ def test_reports_problems_of_the_structure(tables: Any, expected: list[tuple[str
     assert places(problems_of(settings_from_config, tables)) == expected
 
 
-@pytest.mark.parametrize(
-    ("table", "defaults", "same_as"),
-    [
-        ({}, {"runtime": "python3.12"}, {"runtime": "python3.12"}),
-        ({}, {"forwarder": {"batch_size": 10}}, {"forwarder": {"batch_size": 10}}),
-        # A table's own settings override the defaults, setting by setting.
-        ({"runtime": "python3.14"}, {"runtime": "python3.12"}, {"runtime": "python3.14"}),
-        (
-            {"forwarder": {"batch_size": 20}},
-            {"forwarder": {"batch_size": 10, "memory_mib": 512}},
-            {"forwarder": {"batch_size": 20, "memory_mib": 512}},
-        ),
-        # A table resets a default by null.
-        ({"lake": {"data_retention_days": None}}, {"lake": {"data_retention_days": 30}}, {}),
-        ({"runtime": None}, {"runtime": "python3.12"}, {}),
-        ({"lake": None}, {"lake": {"data_retention_days": 30}}, {}),
-        ({"tags": None}, {"tags": {"team": "a"}}, {}),
-        ({"tags": {"team": None}}, {"tags": {"team": "a", "cost": "9"}}, {"tags": {"cost": "9"}}),
-        # Tags are merged; other maps and lists are one value.
-        (
-            {"tags": {"team": "b", "tier": "1"}},
-            {"tags": {"team": "a", "cost": "9"}},
-            {"tags": {"team": "b", "tier": "1", "cost": "9"}},
-        ),
-        (
-            {"partitions": {"dynamic_partition_keys": {"kind": ["x"]}}},
-            {"partitions": {"dynamic_partition_keys": {"carrier": []}, "granularity": "hour"}},
-            {"partitions": {"dynamic_partition_keys": {"kind": ["x"]}, "granularity": "hour"}},
-        ),
-        (
-            {"monitoring": {"alarm_emails": ["b@example.com"]}},
-            {"monitoring": {"alarm_emails": ["a@example.com"]}},
-            {"monitoring": {"alarm_emails": ["b@example.com"]}},
-        ),
-        # A default without effect for a table is for other tables, within a group ...
-        ({}, {"backfill": {"concurrency": 8}}, {}),
-        (
-            {"backfill": {"enabled": True}},
-            {"backfill": {"concurrency": 8}},
-            {"backfill": {"enabled": True, "concurrency": 8}},
-        ),
-        (
-            {"lake": {"bucket_name": "shared"}},
-            {"lake": {"versioning": False, "data_retention_days": 9}},
-            {"lake": {"bucket_name": "shared"}},
-        ),
-        # ... and across groups.
-        ({}, {"crawler_schedule": "cron(0 1 * * ? *)"}, {}),
-        (
-            {"catalog": "crawler"},
-            {"partitions": {"projection_start_year": 2020}},
-            {"catalog": "crawler"},
-        ),
-        ({"format": "parquet"}, {"delivery": {"compression": "GZIP"}}, {"format": "parquet"}),
-    ],
-)
+@pytest.mark.parametrize(("table", "defaults", "same_as"), CASES["merged"])
 def test_merges_defaults_into_a_table(
     table: dict[str, Any], defaults: dict[str, Any], same_as: dict[str, Any]
 ) -> None:
@@ -203,93 +139,24 @@ def test_required_settings_may_be_in_the_defaults_only() -> None:
     assert (args.transform_module, args.partitions.granularity) == ("all.py", "hour")
 
 
-@pytest.mark.parametrize(
-    ("defaults", "expected"),
-    [
-        (["a"], ("", "defaults", "type")),
-        ({"fromat": 1}, ("defaults", "fromat", "unknown-setting")),
-        ({"partitions": {"layout": "dt"}}, ("defaults.partitions", "layout", "renamed-setting")),
-        (
-            {"forwarder": {"parallelization_factor": 12}},
-            ("defaults.forwarder", "parallelization_factor", "range"),
-        ),
-        (
-            {"format": "parquet", "delivery": {"buffer_mib": 5}},
-            ("defaults.delivery", "buffer_mib", "minimum"),
-        ),
-        ({"lake": 5}, ("defaults", "lake", "type")),
-        ({"tags": {"aws:a": "1"}}, ("defaults", "tags[aws:a]", "reserved-name")),
-        ({"table_name": "orders"}, ("defaults", "table_name", "per-table-setting")),
-        ({"glue_table_name": "t"}, ("defaults", "glue_table_name", "per-table-setting")),
-    ],
-)
-def test_reports_a_problem_of_the_defaults_once(
-    defaults: Any, expected: tuple[str, str, str]
-) -> None:
-    found = problems_of(settings_from_config, {"a": TABLE, "b": TABLE}, defaults)
-    assert places(found) == [expected]
+@pytest.mark.parametrize(("defaults", "expected"), CASES["defaults"])
+def test_reports_a_problem_of_the_defaults_once(defaults: Any, expected: str) -> None:
+    problems = problems_of(settings_from_config, {"a": ORDERS, "b": ORDERS}, defaults)
+    assert [" ".join(place) for place in places(problems)] == [expected]
 
 
-@pytest.mark.parametrize(
-    ("table", "defaults", "expected", "related_path"),
-    [
-        # The table's own value, although the defaults set the same name in another group.
-        (
-            {"format": "parquet", "delivery": {"buffer_mib": 1}},
-            {"transform": {"buffer_mib": 1}},
-            ("tables.shop.delivery", "buffer_mib", "minimum"),
-            "",
-        ),
-        (
-            {"delivery": {"buffer_seconds": 9999}},
-            {"transform": {"buffer_seconds": 30}, "delivery": {"buffer_seconds": 60}},
-            ("tables.shop.delivery", "buffer_seconds", "range"),
-            None,
-        ),
-        # The value of the defaults, in a table with another format.
-        (
-            {"format": "parquet"},
-            {"delivery": {"buffer_mib": 5}},
-            ("defaults.delivery", "buffer_mib", "minimum"),
-            "tables.shop",
-        ),
-        # The table's own value, which has no effect because of the defaults.
-        (
-            {"forwarder": {"max_record_kib": 5}},
-            {"forwarder": {"max_changes_per_record": 1}},
-            ("tables.shop.forwarder", "max_record_kib", "no-effect"),
-            "defaults",
-        ),
-        (
-            {"source": {"hash_key": "pk"}},
-            {"source": {"use_existing": True}},
-            ("tables.shop.source", "hash_key", "no-effect"),
-            "defaults",
-        ),
-        (
-            {"backfill": {"concurrency": 8}},
-            {"backfill": {"concurrency": 4}},
-            ("tables.shop.backfill", "concurrency", "no-effect"),
-            "",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("table", "defaults", "expected", "related"), CASES["located"])
 def test_reports_the_path_at_which_the_value_is_set(
-    table: dict[str, Any],
-    defaults: dict[str, Any],
-    expected: tuple[str, str, str],
-    related_path: str | None,
+    table: dict[str, Any], defaults: dict[str, Any], expected: str, related: list[str]
 ) -> None:
     [problem] = problems_of(settings, table, defaults)
-    assert places([problem]) == [expected]
-    assert [other.path for other in problem.related] == [
-        path for path in [related_path] if path is not None
-    ]
+    assert " ".join(*places([problem])) == expected
+    assert [other.path for other in problem.related] == related
 
 
 def test_lists_the_tables_for_which_a_default_is_invalid() -> None:
-    tables = {name: {**TABLE, "format": "parquet"} for name in ("a", "b", "c")}
-    _, [problem] = read_stack({**tables, "d": TABLE}, {"delivery": {"buffer_mib": 5}})
+    tables = {name: {**ORDERS, "format": "parquet"} for name in ("a", "b", "c")}
+    _, [problem] = read_stack({**tables, "d": ORDERS}, {"delivery": {"buffer_mib": 5}})
     assert problem.pipelines == ("tables.a", "tables.b", "tables.c")
 
 
@@ -300,8 +167,8 @@ def test_reports_all_problems_of_a_stack() -> None:
             "query": {"bytes_scanned_cutoff_mib": 1},
             "lake": {"version": True},
         },
-        "valid": TABLE,
-        "shop": {**TABLE, "runtime": "python2.7", "catalog": "none"},
+        "valid": ORDERS,
+        "shop": {**ORDERS, "runtime": "python2.7", "catalog": "none"},
         "none": None,
     }
     found = problems_of(settings_from_config, tables, {"zone": 1, "transform": {"memory_mib": 1}})
@@ -317,17 +184,4 @@ def test_reports_all_problems_of_a_stack() -> None:
         ("tables.orders.query", "bytes_scanned_cutoff_mib", "range"),
         ("tables.shop", "catalog", "choice"),
         ("tables.shop", "runtime", "choice"),
-    ]
-
-
-def test_reports_problems_of_one_group_with_rules_across_groups() -> None:
-    table = {
-        "format": "parquet",
-        "partitions": {"time_zone": "JST"},
-        "delivery": {"buffer_seconds": -1, "buffer_mib": 1},
-    }
-    assert problems(table) == [
-        ("tables.shop.partitions", "time_zone", "time-zone"),
-        ("tables.shop.delivery", "buffer_seconds", "range"),
-        ("tables.shop.delivery", "buffer_mib", "minimum"),
     ]

@@ -35,7 +35,7 @@ EARLY, LATER, LAST = "900000000000000000001", "4000000000000000000000002", "12" 
 
 
 class Row(NamedTuple):
-    """A row of the lake; `total` differs between the rows of an item."""
+    """A row of the lake; rows of an item differ by `total`."""
 
     id: str
     total: Any

@@ -9,15 +9,17 @@ from local.deploy.deploy import deploy
 from local.emulator.process import ROOT
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
-from tests.components.alarm_cases import MINIMAL
 from tests.local.builders import wait_for
 
 pytestmark = pytest.mark.e2e
 
 
+Created = list[tuple[str, str]]
+
+
 @pytest.fixture(scope="module")
-def outputs(aws: Clients) -> dict[str, Any]:
-    """The outputs of the deployed pipeline `monitored`."""
+def deployed(aws: Clients) -> tuple[dict[str, Any], Created]:
+    """The outputs of the deployed pipeline `monitored`, and its resources."""
     settings = {
         "table_name": "monitored",
         "transform_module": "transforms/orders.py",
@@ -27,8 +29,14 @@ def outputs(aws: Clients) -> dict[str, Any]:
     config = StackConfig(
         "streaming-etl", "dev", {"streaming-etl:tables": json.dumps({"monitored": settings})}
     )
-    outputs: dict[str, Any] = deploy(ROOT, config, aws)["monitored"]
-    return outputs
+    created: Created = []
+    exports = deploy(ROOT, config, aws, lambda type_, name: created.append((type_, name)))
+    return exports["monitored"], created
+
+
+@pytest.fixture
+def outputs(deployed: tuple[dict[str, Any], Created]) -> dict[str, Any]:
+    return deployed[0]
 
 
 def subscribe_queue(aws: Clients, topic: str) -> str:
@@ -78,16 +86,20 @@ def test_every_dead_lettered_object_is_one_event(aws: Clients, outputs: dict[str
     assert all(message.startswith("monitored: ") for message in messages)
 
 
-def test_the_alarms_notify_their_topic(aws: Clients, outputs: dict[str, Any]) -> None:
+def test_every_alarm_notifies_the_topic(
+    aws: Clients, deployed: tuple[dict[str, Any], Created]
+) -> None:
+    outputs, created = deployed
     pages = aws("cloudwatch").get_paginator("describe_alarms").paginate()
-    prefix = "monitored-monitoring-"
     alarms = {
-        alarm["AlarmName"].removeprefix(prefix)[:-8]: alarm["AlarmActions"]
+        alarm["AlarmName"][:-8]: alarm["AlarmActions"]
         for page in pages
         for alarm in page["MetricAlarms"]
-        if alarm["AlarmName"].startswith(prefix)
+        if alarm["AlarmName"].startswith("monitored-")
     }
-    assert alarms == {kind: [outputs["alarm_topic_arn"]] for kind in MINIMAL}
+    names = [name for type_, name in created if type_.endswith(":MetricAlarm")]
+    assert alarms == {name: [outputs["alarm_topic_arn"]] for name in names}
+    assert "monitored-monitoring-failed-batches" in names
 
 
 def test_the_dashboard_and_the_subscription_exist(aws: Clients, outputs: dict[str, Any]) -> None:

@@ -3,12 +3,13 @@
 import gzip
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.emulator.athena import query
-from local.emulator.crawl import column_shapes, crawl, hive_type
+from local.emulator.crawl import columns_of, crawl
 from streaming_etl.stack.clients import Clients
 from tests.local.builders import ROLE, create_bucket
 
@@ -108,6 +109,7 @@ def test_a_crawler_of_an_empty_path_creates_no_table(aws: Clients) -> None:
     [
         ([True], "boolean"),
         ([1, 2], "bigint"),
+        (["2026-11-23"], "string"),
         ([1, 2.5], "double"),
         (["x", None], "string"),
         ([None], "string"),
@@ -118,5 +120,10 @@ def test_a_crawler_of_an_empty_path_creates_no_table(aws: Clients) -> None:
         ([{"a": 1}, [1]], "string"),
     ],
 )
-def test_the_type_of_a_column_fits_all_its_values(values: list[Any], type_: str) -> None:
-    assert hive_type(column_shapes({"column": value} for value in values)["column"]) == type_
+def test_the_type_of_a_column_fits_all_its_values(
+    tmp_path: Path, values: list[Any], type_: str
+) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text("".join(json.dumps({"column": value}) + "\n" for value in values))
+
+    assert columns_of(str(path)) == {"column": type_}

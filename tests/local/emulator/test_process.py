@@ -29,7 +29,7 @@ LEAK = "leaked-from-this-machine"
 
 @pytest.fixture
 def hostile_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Configure a real account; the returned file exists once its keys are read."""
+    """Configure a real account; the returned file exists after a read."""
     touched = tmp_path / "touched"
     config = tmp_path / "config"
     config.write_text(

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import pytest
 from click.testing import CliRunner
@@ -177,44 +176,3 @@ def test_a_failed_run_continues_until_the_current_state_equals_the_table(
 
     # Another call only reports the result.
     assert call(aws, directory) == (0, done)
-
-
-def export_of(aws: Clients, execution_arn: str) -> str:
-    """The ARN of the export that a run started."""
-    events = aws("stepfunctions").get_execution_history(executionArn=execution_arn)["events"]
-    exits = (event.get("stateExitedEventDetails", {}) for event in events)
-    [output] = [state["output"] for state in exits if state.get("name") == "Export"]
-    return str(json.loads(output)["export_arn"])
-
-
-def test_continues_with_the_one_file_that_failed(
-    aws: Clients, pipeline: DeployedPipeline, directory: Path
-) -> None:
-    states, s3, bucket = aws("stepfunctions"), aws("s3"), pipeline.bucket
-    code, complete = call(aws, directory, "--restart")
-    assert (code, complete["files_succeeded"]) == (0, 4)
-    export_arn = export_of(aws, complete["execution_arn"])
-    folder = f"{export_arn.rpartition('/')[2]}"
-    path = urlparse(pipeline.backfill_location).path.lstrip("/")
-    manifest = f"{path}exports/AWSDynamoDB/{folder}/manifest-files.json"
-    lines = s3.get_object(Bucket=bucket, Key=manifest)["Body"].read().splitlines()
-    lost = json.loads(lines[0])
-    content = s3.get_object(Bucket=bucket, Key=lost["dataFileS3Key"])["Body"].read()
-    s3.put_object(Bucket=bucket, Key=lost["dataFileS3Key"], Body=b"not gzip")
-    number = int(complete["run"].removeprefix("run-"))
-    run = states.start_execution(
-        stateMachineArn=pipeline.backfill_state_machine_arn,
-        name=f"run-{number + 1}",
-        input=json.dumps({"export_arn": export_arn}),
-    )["executionArn"]
-
-    def status() -> str:
-        return str(states.describe_execution(executionArn=run)["status"])
-
-    assert wait_until(lambda: status() == "FAILED", 30), status()
-
-    s3.put_object(Bucket=bucket, Key=lost["dataFileS3Key"], Body=content)
-    code, rest = call(aws, directory)
-
-    assert (code, rest["run"]) == (0, f"run-{number + 2}")
-    assert (rest["files"], rest["files_succeeded"], rest["items"]) == (1, 1, lost["itemCount"])

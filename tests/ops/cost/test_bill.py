@@ -1,35 +1,39 @@
 """Monthly bills, compared with bills computed by hand."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.ops.cost.bill import Bill, bill_of
-from streaming_etl.ops.cost.plan import Plan, Traffic
 from streaming_etl.ops.cost.prices import read_prices
-from tests.ops.cost.plans import PLAIN, PLAN, plan, traffic
+from streaming_etl.ops.cost.usage import Traffic
+from streaming_etl.stack.config import read_config
+from tests.ops.cost.cases import PLAIN, settings, traffic
+from tests.support.pipelines import dev_stack
+from tools.project import ROOT
 
 VIRGINIA = read_prices("us-east-1")
 
 
-def bill(month: Traffic, one_plan: Plan) -> Bill:
-    return bill_of("orders", month, one_plan, VIRGINIA, PLAIN)
+def bill(month: Traffic, **overrides: Any) -> Bill:
+    return bill_of("orders", month, settings(**overrides), VIRGINIA, PLAIN)
 
 
 @pytest.mark.usefixtures("fixed_measurements")
 def test_every_line_is_its_quantity_times_its_price() -> None:
-    full = plan(
+    # One run per hour, three prefixes.
+    full = settings(
         format="parquet",
-        dynamic=True,
-        prefixes=3,
-        crawler_runs=730,
-        alarm_metrics=7,
-        dashboards=1,
-        customer_key=True,
-        object_events=True,
+        partitions={"dynamic_partition_keys": {"p": ["a", "b", "c"]}},
+        catalog="crawler",
+        crawler_schedule="cron(0 * * * ? *)",
+        monitoring={"dashboard": True},
+        lake={"bucket_name": None, "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1"},
     )
     # 1,024 changes per second of 1,024 bytes: 1 MiB per second, 2,628,000 MiB per month.
-    month = bill(traffic(1_024, 1_024), full)
+    month = bill_of("orders", traffic(1_024, 1_024), full, VIRGINIA, PLAIN)
 
     # 256 changes fill a record of 256 KiB: 52 steps of 5,120. The other 244 of a batch of 500 are
     # 249,856 bytes, 49 steps.
@@ -63,7 +67,8 @@ def test_every_line_is_its_quantity_times_its_price() -> None:
         ("EventBridge", "objects"): 0.0657,
         # 730 runs of ten minutes at 0.44 per hour.
         ("Glue", "crawler"): 53.5333,
-        ("CloudWatch", "alarms"): 0.70,
+        # One metric per alarm, at 0.10.
+        ("CloudWatch", "alarms"): len(alarms(full, "x", "y")) / 10,
         ("CloudWatch", "dashboard"): 3.00,
         # 5,382,144 and 2,628,000 calls of 450 bytes: 3.357 GB at 0.50.
         ("CloudWatch", "logs"): 1.6785,
@@ -72,23 +77,24 @@ def test_every_line_is_its_quantity_times_its_price() -> None:
 
 
 def test_only_features_in_use_are_billed() -> None:
-    month = bill(traffic(1), PLAN)
+    month = bill(traffic(1))
 
     assert [line.item for line in month.lines if line.usd] == [
         *["forwarder", "forwarder, time", "ingestion", "transform", "transform, time"],
-        *["PUTs", "the month's rows", "logs"],
+        *["PUTs", "the month's rows", "alarms", "logs"],
     ]
 
 
 def test_an_idle_table_costs_its_alarms_and_its_crawler() -> None:
-    month = bill(traffic(0), plan(alarm_metrics=5, crawler_runs=730))
+    month = bill(traffic(0), catalog="crawler", crawler_schedule="cron(0 * * * ? *)")
 
     billed = {line.item: round(line.usd, 2) for line in month.lines if line.usd}
-    assert billed == {"crawler": 53.53, "alarms": 0.50}
+    assert billed.pop("alarms") > 1
+    assert billed == {"crawler": 53.53}
 
 
 def test_x86_64_has_its_own_price_of_time() -> None:
-    month = bill(traffic(1_000), plan(architecture="x86_64"))
+    month = bill(traffic(1_000), architecture="x86_64")
     time = next(line for line in month.lines if line.item == "transform, time")
 
     assert time.usd == pytest.approx(time.quantity * 0.0000166667)
@@ -97,7 +103,28 @@ def test_x86_64_has_its_own_price_of_time() -> None:
 def test_the_price_of_a_query_is_not_part_of_the_bill() -> None:
     # 1 TB of uncompressed rows in the lake: 5 USD.
     terabyte = replace(traffic(1), changes=1024**3, image_bytes=1024)
-    month = bill(terabyte, plan(compressed=False))
+    month = bill(terabyte, delivery={"compression": "UNCOMPRESSED"})
 
     assert month.full_scan_usd == pytest.approx(5)
     assert "Athena" not in {line.service for line in month.lines}
+
+
+def test_the_dev_stack_has_the_billed_alarms_dashboards_and_object_events() -> None:
+    nodes = dev_stack().nodes
+    counted, billed = {}, {}
+    for name, args in read_config(ROOT).pipelines.items():
+        own = [node for node in nodes if node.name.startswith(f"{name}-")]
+        metrics = [
+            # An alarm on a formula is billed by its metrics.
+            sum("metric" in query for query in node.inputs.get("metricQueries") or ()) or 1
+            for node in own
+            if node.type.endswith(":MetricAlarm")
+        ]
+        dashboards = sum(node.type.endswith(":Dashboard") for node in own)
+        event_sources = any(node.inputs.get("eventbridge") is True for node in own)
+        counted[name] = (sum(metrics), dashboards, event_sources)
+        month = bill_of(name, traffic(1), args, VIRGINIA, PLAIN)
+        lines = {(line.service, line.item): line.quantity for line in month.lines}
+        events = lines["EventBridge", "objects"] > 0
+        billed[name] = (lines["CloudWatch", "alarms"], lines["CloudWatch", "dashboard"], events)
+    assert billed == counted

@@ -11,12 +11,13 @@ from streaming_etl.ops.__main__ import commands
 from streaming_etl.ops.cost import command
 from streaming_etl.ops.cost.assumptions import Assumptions
 from streaming_etl.ops.cost.bill import Bill, bill_of
-from streaming_etl.ops.cost.plan import Traffic, plan_of
 from streaming_etl.ops.cost.prices import read_prices
 from streaming_etl.ops.cost.render import NOT_INCLUDED, cents, format_amount, notes, parse_amount
+from streaming_etl.ops.cost.usage import Traffic
 from streaming_etl.stack.config import read_config
 from streaming_etl.stack.errors import CommandError
-from tests.components.pipelines import ROOT
+from tests.support.deployed import OUTPUTS
+from tools.project import ROOT
 
 TOKYO = read_prices("ap-northeast-1")
 TABLE = "{table_name: orders, transform_module: t.py, partitions: {}}"
@@ -42,7 +43,7 @@ def rejection(*arguments: str) -> CommandError:
 def dev_bills() -> list[Bill]:
     traffic, assumptions = Traffic(changes=10_000_000, image_bytes=300), Assumptions()
     return [
-        bill_of(name, traffic, plan_of(args, assumptions), TOKYO, assumptions)
+        bill_of(name, traffic, args, TOKYO, assumptions)
         for name, args in read_config(ROOT).pipelines.items()
     ]
 
@@ -98,7 +99,6 @@ def test_json_has_every_value_of_the_bills() -> None:
             "name": bill.name,
             "usd": bill.usd,
             "traffic": vars(bill.traffic),
-            "plan": {**vars(bill.plan), "event_names": list(bill.plan.event_names)},
             "usage": vars(bill.usage),
             "lines": [vars(line) for line in bill.lines],
             "full_scan_usd": bill.full_scan_usd,
@@ -120,32 +120,25 @@ def test_traffic_is_for_all_pipelines_or_for_one() -> None:
 
 
 def test_set_overrides_default_settings() -> None:
-    parsed = document(
-        *["--changes", "1B", "--image-bytes", "900", "--set", "format=parquet"],
-        *["--set", "forwarder.event_names=[INSERT, REMOVE]", "--set", "forwarder.batch_size=9"],
-    )
-    bill = parsed["pipelines"]["pipeline"]
+    options = ["--changes", "1B", "--set", "forwarder.event_names=[INSERT]"]
+    bill = document(*options, "--image-bytes", "900")["pipelines"]["pipeline"]
 
     assert bill["traffic"] == {"changes": 1e9, "image_bytes": 900}
-    changed = {"format": "parquet", "event_names": ["INSERT", "REMOVE"], "batch_size": 9}
-    default = document()["pipelines"]["pipeline"]["plan"]
-    assert bill["plan"] == {**default, **changed, "alarm_metrics": bill["plan"]["alarm_metrics"]}
+    # A quarter of the changes, of 240 and 900 bytes.
+    assert (bill["usage"]["changes"], bill["usage"]["change_bytes"]) == (2.5e8, 1_140)
 
 
 def test_set_overrides_one_setting_of_every_pipeline_of_a_stack() -> None:
-    unchanged = document("--stack", "dev")["pipelines"]
-    parsed = document("--stack", "dev", "--set", "partitions.partition_time=event")["pipelines"]
+    unchanged = document("--stack", "dev", "--changes", "100M")["pipelines"]
+    changed = document(
+        *["--stack", "dev", "--changes", "100M", "--set", "forwarder.batching_window_seconds=10"]
+    )["pipelines"]
 
-    # The three carriers of shipments remain.
-    assert {
-        name: (bill["plan"]["dynamic"], bill["plan"]["prefixes"]) for name, bill in parsed.items()
-    } == {
-        "orders": (True, 1),
-        "shipments": (True, 3),
-    }
-    windows = document("--stack", "dev", "--set", "forwarder.batching_window_seconds=60")
-    for name, bill in windows["pipelines"].items():
-        assert bill["plan"] == {**unchanged[name]["plan"], "window_seconds": 60}
+    for name, bill in changed.items():
+        usage = bill["usage"]
+        assert usage["batch_changes"] == 2 * unchanged[name]["usage"]["batch_changes"]
+        # Other settings, such as the three carriers of shipments, are the same.
+        assert usage["objects"] == unchanged[name]["usage"]["objects"]
 
 
 def test_the_region_is_the_option_then_the_stacks_then_virginia(program: Path) -> None:
@@ -161,27 +154,17 @@ def test_the_region_is_the_option_then_the_stacks_then_virginia(program: Path) -
 def test_reads_a_stack_without_tables_in_its_config_from_its_outputs(program: Path) -> None:
     (program / "Pulumi.prod.yaml").write_text("config: {'aws:region': us-east-1}\n")
     outputs = program / "outputs.json"
-    settings = {"table_name": "shop", "transform_module": "t.py", "partitions": {}, "format": "csv"}
-    names = [
-        *["bucket", "database", "table", "workgroup", "current_state_query_id"],
-        *["delivery_stream", "source_table", "source_table_arn", "source_stream_arn"],
-        *["failed_batches_location", "errors_location", "alarm_topic_arn"],
-        "failure_events_topic_arn",
-    ]
-    pipeline = {**dict.fromkeys(names, "x"), "region": "ap-northeast-1", "settings": settings}
-    outputs.write_text(json.dumps({"orders": pipeline, "other": 1}))
+    outputs.write_text(json.dumps({"orders": OUTPUTS, "other": 1}))
 
-    parsed = document("--stack", "prod", "--outputs", str(outputs), "--set", "architecture=x86_64")
+    parsed = document("--stack", "prod", "--outputs", str(outputs), "--set", "format=parquet")
     assert parsed["region"] == "ap-northeast-1"
     [(name, bill)] = parsed["pipelines"].items()
-    assert (name, bill["plan"]["format"], bill["plan"]["architecture"]) == (
-        "orders",
-        "csv",
-        "x86_64",
-    )
+    items = {line["item"]: line["usd"] for line in bill["lines"]}
+    assert name == "orders"
+    assert items["Parquet"] > 0
 
-    del pipeline["settings"]["table_name"]
-    outputs.write_text(json.dumps({"orders": pipeline}))
+    incomplete = {**OUTPUTS, "settings": {"table_name": "orders"}}
+    outputs.write_text(json.dumps({"orders": incomplete}))
     assert rejection("--stack", "prod", "--outputs", str(outputs)).code == "invalid-settings"
 
 

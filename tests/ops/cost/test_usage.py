@@ -1,17 +1,23 @@
 """Monthly usage, compared with counts computed by hand."""
 
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import pytest
 
-from streaming_etl.ops.cost.assumptions import Assumptions, cpu_us
-from streaming_etl.ops.cost.usage import rounded_up, usage_of
-from tests.ops.cost.plans import PLAIN, PLAN, SECONDS, plan, traffic
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.ops.cost.assumptions import SIZES, Assumptions, cpu_us
+from streaming_etl.ops.cost.usage import rounded_up, runs_per_month, usage_of
+from streaming_etl.stack.errors import CommandError
+from tests.ops.cost.cases import FOUR_SHARDS, PLAIN, SECONDS, settings, traffic
+from tools.bench.events import SHAPES, stream_records
+
+DEFAULT = settings()
 
 
 def test_a_single_change_of_300_bytes_is_billed_17_times() -> None:
-    usage = usage_of(traffic(1), plan(max_changes_per_record=1), PLAIN)
+    usage = usage_of(traffic(1), settings(forwarder={"max_changes_per_record": 1}), PLAIN)
 
     assert (usage.change_bytes, usage.records) == (300, SECONDS)
     assert usage.billed_bytes == SECONDS * 5_120
@@ -28,7 +34,7 @@ def test_firehose_rounds_a_record_up_to_5_kb(size: int, billed: int) -> None:
 def test_a_full_batch_is_billed_as_full_records_and_a_remaining_one() -> None:
     # 1,000 changes per second fill batches of 500 before 5 s are over. 485 changes of 540 bytes fit
     # into 262,144 bytes: 261,900 bytes are 52 steps of 5,120, the other 15 changes 2 steps.
-    usage = usage_of(traffic(1_000), PLAN, replace(PLAIN, line_bytes=240))
+    usage = usage_of(traffic(1_000), DEFAULT, replace(PLAIN, line_bytes=240))
 
     assert (usage.change_bytes, usage.batch_changes) == (540, 500)
     assert (usage.forwarder_calls, usage.records) == (SECONDS * 2, SECONDS * 4)
@@ -38,7 +44,11 @@ def test_a_full_batch_is_billed_as_full_records_and_a_remaining_one() -> None:
 def test_a_slow_stream_collects_a_batch_for_the_batching_window() -> None:
     # 6 changes per second in 4 shards with 2 concurrent batches each, for 5 s: 3.75 per batch.
     # Three of four batches have 4 changes of 2,000 bytes, one has 3; all need 2 steps of 5,120.
-    usage = usage_of(traffic(6, 2_000), plan(shards=4, parallelization_factor=2), PLAIN)
+    usage = usage_of(
+        traffic(6, 2_000),
+        settings(source=FOUR_SHARDS, forwarder={"parallelization_factor": 2}),
+        PLAIN,
+    )
 
     assert usage.batch_changes == 3.75
     assert usage.forwarder_calls == SECONDS * 6 / 3.75
@@ -46,7 +56,7 @@ def test_a_slow_stream_collects_a_batch_for_the_batching_window() -> None:
 
 
 def test_an_almost_idle_stream_sends_single_changes() -> None:
-    usage = usage_of(traffic(0.001), PLAN, PLAIN)
+    usage = usage_of(traffic(0.001), DEFAULT, PLAIN)
 
     assert (usage.batch_changes, usage.forwarder_calls) == (1, 2_628)
     assert usage.records == usage.transform_calls == usage.objects == 2_628
@@ -54,29 +64,31 @@ def test_an_almost_idle_stream_sends_single_changes() -> None:
 
 def test_a_batch_has_at_most_the_6_mib_of_a_lambda_event() -> None:
     # 1.6 images of 100,000 bytes per change: 39 changes are 6,240,000 bytes, 40 exceed 6 MiB.
-    assert usage_of(traffic(1_000, 100_000), PLAN, PLAIN).batch_changes == 39
+    assert usage_of(traffic(1_000, 100_000), DEFAULT, PLAIN).batch_changes == 39
 
 
 @pytest.mark.parametrize(
     ("old_image", "images"), [("always", 1.6), ("on_remove", 1.0), ("never", 0.85)]
 )
 def test_old_images_are_sent_as_configured(old_image: str, images: float) -> None:
-    usage = usage_of(traffic(1), plan(old_image=old_image), PLAIN)
+    usage = usage_of(traffic(1), settings(forwarder={"old_image": old_image}), PLAIN)
 
     assert usage.change_bytes == pytest.approx(300 * images)
 
 
 def test_filtered_event_names_cost_nothing() -> None:
-    usage = usage_of(traffic(1), plan(event_names=("INSERT", "MODIFY")), PLAIN)
+    usage = usage_of(traffic(1), settings(forwarder={"event_names": ["INSERT", "MODIFY"]}), PLAIN)
     assert usage.changes == pytest.approx(SECONDS * 0.85)
     assert usage.change_bytes == pytest.approx(300)
 
-    usage = usage_of(traffic(1), plan(event_names=("REMOVE",)), replace(PLAIN, remove_share=0))
+    usage = usage_of(
+        traffic(1), settings(forwarder={"event_names": ["REMOVE"]}), replace(PLAIN, remove_share=0)
+    )
     assert (usage.changes, usage.forwarder_calls, usage.billed_bytes) == (0, 0, 0)
 
 
 def test_no_changes_cause_no_usage() -> None:
-    usage = usage_of(traffic(0), PLAN, Assumptions())
+    usage = usage_of(traffic(0), DEFAULT, Assumptions())
 
     used = {name: value for name, value in vars(usage).items() if value}
     # These are per change and per call.
@@ -88,7 +100,7 @@ def test_forwarder_time_is_cpu_waiting_and_rounding() -> None:
     # 200 changes per second of 266 bytes, 500 per batch (the window has 1,000): 0.4 calls per
     # second. CPU 200 x 7 us = 1.4 ms, on Lambda 2.8; waiting 0.4 x 50 = 20; rounding 0.2.
     assumptions = replace(PLAIN, cpu_factor=2, put_wait_ms=50)
-    usage = usage_of(traffic(200, 266), PLAN, assumptions)
+    usage = usage_of(traffic(200, 266), DEFAULT, assumptions)
 
     assert usage.forwarder_calls == pytest.approx(SECONDS * 0.4)
     assert usage.forwarder_gb_s == pytest.approx(SECONDS * 0.023 * 1_769 / 1_024)
@@ -96,8 +108,8 @@ def test_forwarder_time_is_cpu_waiting_and_rounding() -> None:
 
 def test_the_forwarder_waits_once_per_mib_of_a_batch() -> None:
     # 500 changes of 5,000 bytes are 2,500,000 bytes, 2.384 MiB; two batches per second.
-    waiting = usage_of(traffic(1_000, 5_000), PLAN, replace(PLAIN, put_wait_ms=50))
-    not_waiting = usage_of(traffic(1_000, 5_000), PLAN, PLAIN)
+    waiting = usage_of(traffic(1_000, 5_000), DEFAULT, replace(PLAIN, put_wait_ms=50))
+    not_waiting = usage_of(traffic(1_000, 5_000), DEFAULT, PLAIN)
 
     difference = waiting.forwarder_gb_s - not_waiting.forwarder_gb_s
     assert difference == pytest.approx(SECONDS * 2 * 2_500_000 / 2**20 * 0.05 * 1_769 / 1_024)
@@ -105,46 +117,48 @@ def test_the_forwarder_waits_once_per_mib_of_a_batch() -> None:
 
 @pytest.mark.usefixtures("fixed_measurements")
 def test_memory_determines_cpu_time_up_to_one_vcpu() -> None:
-    full = usage_of(traffic(2, 266), PLAN, PLAIN)
-    half = usage_of(traffic(2, 266), plan(transform_memory_mib=1_769 / 2), PLAIN)
-    double = usage_of(traffic(2, 266), plan(transform_memory_mib=2 * 1_769), PLAIN)
+    full = usage_of(traffic(2, 266), DEFAULT, PLAIN)
+    half = usage_of(traffic(2, 266), settings(transform={"memory_mib": 885}), PLAIN)
+    double = usage_of(traffic(2, 266), settings(transform={"memory_mib": 2 * 1_769}), PLAIN)
 
-    # Twice the time at half the memory is the same GB-seconds, except for the rounding of calls.
+    # Half the memory doubles the time; only the rounding of calls changes the GB-seconds.
     cpu_gb_s = SECONDS * 2 * 6.2e-6 * 1_769 / 1_024
     rounding_gb_s = SECONDS / 60 * 0.0005 * 1_769 / 1_024
     assert full.transform_gb_s == pytest.approx(cpu_gb_s + rounding_gb_s)
-    assert half.transform_gb_s == pytest.approx(cpu_gb_s + rounding_gb_s / 2)
+    assert half.transform_gb_s == pytest.approx(cpu_gb_s + rounding_gb_s * 885 / 1_769)
     assert double.transform_gb_s == pytest.approx(2 * full.transform_gb_s)
 
 
 def test_buffers_are_flushed_by_size_or_by_time() -> None:
-    by_time = usage_of(traffic(100), PLAN, PLAIN)
-    assert usage_of(traffic(1), PLAN, PLAIN).transform_calls == SECONDS / 60
+    by_time = usage_of(traffic(100), DEFAULT, PLAIN)
+    assert usage_of(traffic(1), DEFAULT, PLAIN).transform_calls == SECONDS / 60
     assert by_time.objects == SECONDS / 120
 
     # 1,024 changes per second of 1,024 bytes fill 64 MiB after 64 s; 128 fill 1 MiB after 8 s.
-    assert usage_of(traffic(128, 1_024), PLAN, PLAIN).transform_calls == pytest.approx(SECONDS / 8)
-    assert usage_of(traffic(1_024, 1_024), PLAN, PLAIN).objects == pytest.approx(SECONDS / 64)
+    assert usage_of(traffic(128, 1_024), DEFAULT, PLAIN).transform_calls == pytest.approx(
+        SECONDS / 8
+    )
+    assert usage_of(traffic(1_024, 1_024), DEFAULT, PLAIN).objects == pytest.approx(SECONDS / 64)
 
 
 def test_every_prefix_of_dynamic_partitioning_has_a_buffer() -> None:
-    usage = usage_of(traffic(100), plan(dynamic=True, prefixes=3), PLAIN)
-
-    assert usage.objects == 3 * SECONDS / 120
+    for values, prefixes in [(["a", "b", "c"], 3), ([], Assumptions().injected_key_values)]:
+        args = settings(partitions={"dynamic_partition_keys": {"p": values}})
+        assert usage_of(traffic(100), args, PLAIN).objects == prefixes * SECONDS / 120
 
 
 @pytest.mark.parametrize(
-    ("settings", "stored"),
+    ("overrides", "stored"),
     [
         ({"format": "csv"}, 450 / 4),
-        ({"format": "json", "compressed": False}, 450),
+        ({"delivery": {"compression": "UNCOMPRESSED"}}, 450),
         ({"format": "parquet"}, 450 / 3),
     ],
 )
 def test_the_format_determines_the_size_of_stored_rows(
-    settings: dict[str, Any], stored: float
+    overrides: dict[str, Any], stored: float
 ) -> None:
-    usage = usage_of(traffic(1), plan(**settings), replace(PLAIN, metadata_bytes=150))
+    usage = usage_of(traffic(1), settings(**overrides), replace(PLAIN, metadata_bytes=150))
 
     assert usage.row_bytes == SECONDS * 450
     assert usage.stored_bytes == pytest.approx(SECONDS * stored)
@@ -154,3 +168,57 @@ def test_cpu_time_is_interpolated_between_measurements() -> None:
     points = (10.0, 20.0, 46.0)
     sizes = (1, 266, 883, 1_500, 2_800, 4_100, 5_400)
     assert [cpu_us(points, size) for size in sizes] == [10, 10, 15, 20, 33, 46, 59]
+
+
+def test_shards_follow_the_capacity_of_the_table() -> None:
+    capacities = [(None, 4), (FOUR_SHARDS, 4), ({"read_capacity": 300, "write_capacity": 2_000}, 3)]
+    for capacity, shards in capacities:
+        source = capacity or {"read_capacity": None, "write_capacity": None}
+        usage = usage_of(traffic(8, 1), settings(source=source), PLAIN)
+        assert usage.batch_changes == pytest.approx(40 / shards)
+
+
+def test_only_a_crawler_has_runs() -> None:
+    schedule = {"catalog": "crawler", "crawler_schedule": "cron(0 3 * * ? *)"}
+    assert usage_of(traffic(1), DEFAULT, PLAIN).crawler_runs == 0
+    assert usage_of(traffic(1), settings(**schedule), PLAIN).crawler_runs == 365 / 12
+
+
+@pytest.mark.parametrize(
+    ("schedule", "per_year"),
+    [
+        ("cron(0/5 * * * ? *)", 105_120),
+        ("cron(0,30 8-17 ? * MON-FRI *)", 20 * 261),
+        ("cron(0 3 ? * 1 *)", 52),
+        ("cron(0 3 ? * SUN *)", 52),
+        ("cron(0 3 1/10 * ? *)", 12 + 12 + 12 + 7),
+        ("cron(0 3 1 jan,JUL ? *)", 2),
+        ("cron(0 3 L * ? *)", 12),
+        ("cron(0 3 15W 3-5 ? *)", 3),
+        ("cron(0 3 ? * 6#3 2027)", 12),
+        ("cron(0 3 ? * FRIL *)", 12),
+        ("cron(0 3 ? * L *)", 52),
+        ("cron(0 0 31 12 ? *)", 1),
+    ],
+)
+def test_counts_the_runs_of_a_cron_expression(schedule: str, per_year: int) -> None:
+    assert runs_per_month(schedule) * 12 == pytest.approx(per_year)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    ["60 * * * ? *", "0/0 * * * ? *", "0 noon * * ? *", "0 3 * * * *", "0 3 * * ?", "0 3 LW * ? *"],
+)
+def test_rejects_an_invalid_cron_expression(fields: str) -> None:
+    with pytest.raises(CommandError) as rejected:
+        runs_per_month(f"cron({fields})")
+    assert rejected.value.code == "invalid-schedule"
+    assert rejected.value.details == {"schedule": f"cron({fields})"}
+
+
+def test_assumed_sizes_are_those_of_the_benchmark_and_the_forwarder() -> None:
+    assert tuple(shape.image_bytes for shape in SHAPES.values()) == SIZES
+    for shape in SHAPES.values():
+        records = list(islice(stream_records(shape), 400))
+        mean = sum(len(change_line(record, "on_remove")) for record in records) / len(records)
+        assert Assumptions().line_bytes == pytest.approx(mean - shape.image_bytes, abs=10)

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streaming_etl.ops.__main__ import commands, main
-from tests.components.pipelines import ROOT
 from tests.ops.transform_test.conftest import Program
+from tests.support.pipelines import ROOT
 
 ONE_OF_EACH = """
 COLUMNS = {"id": "string", "total": "decimal(10,2)", "gone": "int"}
@@ -134,7 +134,7 @@ def test_shows_values_as_athena_does(program: Program) -> None:
     )
     [_, _, *rows, _, _] = lines_of(run(path, "-", stdin='{"id": {"B": "AP8="}}').stdout)
     cells = [row.rpartition("  ")[0].strip().split(maxsplit=1) for row in rows]
-    assert {name: value for name, value in cells} == {
+    assert dict(cells) == {
         "at": "2026-11-23 09:30:00",
         "on": "2026-11-23",
         "n": "0.5",

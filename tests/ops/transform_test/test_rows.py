@@ -13,6 +13,7 @@ import pytest
 from streaming_etl import TransformError, rows_of
 from streaming_etl.components.packaging.dependencies import Dependencies, File, Packages
 from streaming_etl.ops.transform_test import runner
+from streaming_etl.ops.transform_test.sample_records import InvalidChangeError
 from streaming_etl.stack.errors import CommandError
 from tests.ops.transform_test.conftest import RETURN_ITEM, Program
 
@@ -242,5 +243,6 @@ def test_the_key_of_an_existing_table_is_a_parameter(program: Program) -> None:
     item = {"id": "i", "pk": "a", "sk": 1}
     assert rows_of("shop", item, key_names=["pk", "sk"]) == [{"keys": {"pk": "a", "sk": 1}}]
     assert rows_of("shop", item, keys={"pk": "a"}) == [{"keys": {"pk": "a"}}]
-    with pytest.raises(ValueError, match="--key"):
+    with pytest.raises(InvalidChangeError) as rejected:
         rows_of("shop", item)
+    assert rejected.value.code == "unknown-key"

@@ -13,9 +13,9 @@ from streaming_etl.ops.transform_test.sample_formats import SampleSource, sample
 from streaming_etl.ops.transform_test.sample_records import stream_record
 from streaming_etl.ops.transform_test.selection import select_transform
 from streaming_etl.stack.program import stack_graph
-from tests.components.pipelines import ROOT
 from tests.ops.transform_test.conftest import Program
 from tests.support.functions import rows_of, run_transform
+from tests.support.pipelines import ROOT
 
 
 @pytest.mark.parametrize("name", ["orders", "shipments"])

@@ -12,8 +12,8 @@ import pytest
 from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.transform_test.sample_formats import SampleSource, samples_of
 from streaming_etl.stack.errors import CommandError
-from tests.components.pipelines import ROOT
 from tests.support.changes import read_change, stream_record
+from tests.support.pipelines import ROOT
 
 SOURCE = SampleSource("orders.json", ["id"], "always")
 EVENT = json.loads((ROOT / "tests" / "handlers" / "events" / "stream_batch.json").read_text())

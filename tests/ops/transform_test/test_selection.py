@@ -8,6 +8,7 @@ import pytest
 from streaming_etl.ops.transform_test.selection import select_transform
 from streaming_etl.stack.errors import CommandError
 from tests.ops.transform_test.conftest import Program
+from tests.support.deployed import OUTPUTS
 
 
 def rejection(*args: Any) -> CommandError:
@@ -83,13 +84,8 @@ def test_overrides_apply_only_to_the_selected_pipeline(program: Program) -> None
 def test_the_settings_of_a_deployed_stack_come_from_its_outputs(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [
-        *["bucket", "database", "table", "workgroup", "current_state_query_id", "source_table"],
-        *["source_table_arn", "source_stream_arn", "delivery_stream", "failed_batches_location"],
-        *["errors_location", "alarm_topic_arn", "failure_events_topic_arn"],
-    ]
     settings = {"table_name": "shop", "transform_module": "shop.py", "partitions": {}}
-    outputs = {**dict.fromkeys(names, "x"), "region": "us-east-1", "settings": settings}
+    outputs = {**OUTPUTS, "settings": settings}
     pulumi = program.root / "pulumi"
     pulumi.write_text(f"#!/bin/sh\necho '{json.dumps({'shop': outputs})}'\n")
     pulumi.chmod(0o755)

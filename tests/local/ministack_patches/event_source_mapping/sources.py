@@ -1,4 +1,4 @@
-"""A table with a stream, and a function behind an event source mapping."""
+"""A table with a stream, a function, and an event source mapping."""
 
 import itertools
 import json
@@ -47,7 +47,7 @@ def log(images, succeeded):
 
 
 class Source:
-    """A table, the mapping of its stream, and the bucket for failed batches."""
+    """A table, its event source mapping, and a bucket for failed batches."""
 
     def __init__(self, aws: Clients, timeout: int = 30, **mapping: Any) -> None:
         self._aws = aws
@@ -72,7 +72,7 @@ class Source:
         self.uuid = ""
 
     def map(self) -> None:
-        """Create the mapping; it sends earlier writes in batches of the maximum size."""
+        """Create the mapping, which sends earlier writes in full batches."""
         created = self._aws("lambda").create_event_source_mapping(
             EventSourceArn=self.stream_arn,
             FunctionName=self.function_arn,
@@ -101,7 +101,7 @@ class Source:
         return list(streams.get_records(ShardIterator=iterator)["Records"])
 
     def invocations(self, until: str) -> list[tuple[list[str], int]]:
-        """Wait until an id has succeeded; return ids and successes of each invocation."""
+        """Wait until an id has succeeded; return ids and successes per invocation."""
         return wait_for(
             self.invocations_so_far, lambda all_: any(until in ids[:count] for ids, count in all_)
         )

@@ -1,4 +1,4 @@
-"""Outcome of a batch after an invocation, compared with AWS's docs and the simulation."""
+"""Outcome of an invocation, compared with AWS's docs and the simulation."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The forwarder behind an event source mapping: failed batches of the deployed stack."""
+"""Failed batches of the forwarder behind an event source mapping."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def failed_changes(aws: Clients, pipeline: DeployedPipeline) -> list[dict[str, A
 
 
 def wait_for_all(aws: Clients, pipeline: DeployedPipeline) -> tuple[list[dict[str, Any]], set[str]]:
-    """Wait until each change is in a failed batch or a row; return changes, and rows' ids."""
+    """Wait for all changes; return failed ones, and event ids of rows."""
     expected, lake = change_ids(aws, pipeline), Lake(aws, pipeline)
     return wait_for(
         lambda: (failed_changes(aws, pipeline), lake.event_ids()),

@@ -1,4 +1,4 @@
-"""Event source mappings of the embedded AWS, from a stream to failed batches."""
+"""Event source mappings, from a stream to failed batches."""
 
 import datetime
 import json
@@ -13,24 +13,70 @@ from tests.local.ministack_patches.event_source_mapping.sources import Source, i
 pytestmark = pytest.mark.e2e
 
 
-def test_bisection_dead_letters_only_the_change_that_fails(
+ONLY_A = json.dumps({"dynamodb": {"Keys": {"id": {"S": [{"prefix": "a"}]}}}})
+
+# Mapping, items, invocations as (ids, number of successes), failed batches.
+Case = tuple[dict[str, Any], list[Any], list[tuple[list[str], int]], list[list[str]]]
+CASES: dict[str, Case] = {
+    "bisection isolates the change that fails": (
+        {},
+        ["a", "b", ("bad", "raise"), "c", "d"],
+        [
+            (["a", "b", "bad", "c", "d"], 0),
+            (["a", "b"], 2),
+            (["bad", "c", "d"], 0),
+            (["bad"], 0),
+            (["bad"], 0),
+            (["c", "d"], 2),
+        ],
+        [["bad"]],
+    ),
+    "retries begin at the reported record": (
+        {},
+        ["a", "b", ("bad", "report", 2), "c"],
+        [(["a", "b", "bad", "c"], 2), (["bad", "c"], 2)],
+        [],
+    ),
+    "without the response type, reported failures have no effect": (
+        {"BatchSize": 1, "FunctionResponseTypes": []},
+        [("bad", "report"), "a"],
+        [(["bad"], 0), (["a"], 1)],
+        [],
+    ),
+    "filtered records are not sent": (
+        {"BatchSize": 2, "FilterCriteria": {"Filters": [{"Pattern": ONLY_A}]}},
+        ["b1", "b2", "a1", "b3", "a2"],
+        [(["a1"], 1), (["a2"], 1)],
+        [],
+    ),
+    **{
+        f"after its retries a batch is dead-lettered: {action}": (
+            {"BatchSize": 2, "BisectBatchOnFunctionError": False},
+            ["a", ("bad", action), "b", "c"],
+            [(["a", "bad"], 0), (["a", "bad"], 0), (["b", "c"], 2)],
+            [["a", "bad"]],
+        )
+        for action in ("raise", "malformed", "sleep", "exit")
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "items", "invocations", "failed"), CASES.values(), ids=list(CASES)
+)
+def test_invocations_and_failed_batches_of_one_mapping(
     aws: Clients,
+    mapping: dict[str, Any],
+    items: list[Any],
+    invocations: list[tuple[list[str], int]],
+    failed: list[list[str]],
 ) -> None:
-    source = Source(aws)
-    source.write("a", "b", ("bad", "raise"), "c", "d")
+    source = Source(aws, timeout=1, **mapping)
+    source.write(*items)
     source.map()
 
-    invocations = source.invocations("d")
-
-    assert invocations == [
-        (["a", "b", "bad", "c", "d"], 0),
-        (["a", "b"], 2),
-        (["bad", "c", "d"], 0),
-        (["bad"], 0),
-        (["bad"], 0),
-        (["c", "d"], 2),
-    ]
-    assert [ids_of(record) for record in source.failed_batches().values()] == [["bad"]]
+    assert source.invocations(until=items[-1]) == invocations
+    assert [ids_of(record) for record in source.failed_batches(len(failed)).values()] == failed
 
 
 def test_a_failed_batch_is_a_complete_object_as_lambda_writes_it(aws: Clients) -> None:
@@ -81,29 +127,6 @@ def arrival(change: dict[str, Any]) -> str:
     return f"{created:%Y-%m-%dT%H:%M:%SZ}"
 
 
-@pytest.mark.parametrize("action", ["raise", "malformed", "sleep", "exit"])
-def test_after_its_retries_a_batch_is_dead_lettered_and_the_next_one_is_sent(
-    aws: Clients, action: str
-) -> None:
-    source = Source(aws, timeout=1, BatchSize=2, BisectBatchOnFunctionError=False)
-    source.write("a", ("bad", action), "b", "c")
-    source.map()
-
-    invocations = source.invocations("c")
-
-    assert invocations == [(["a", "bad"], 0), (["a", "bad"], 0), (["b", "c"], 2)]
-    assert [ids_of(record) for record in source.failed_batches().values()] == [["a", "bad"]]
-
-
-def test_retries_only_from_the_reported_record(aws: Clients) -> None:
-    source = Source(aws)
-    source.write("a", "b", ("bad", "report", 2), "c")
-    source.map()
-
-    assert source.invocations("c") == [(["a", "b", "bad", "c"], 2), (["bad", "c"], 2)]
-    assert source.failed_batches(0) == {}
-
-
 def test_a_record_reported_until_retries_are_exhausted_is_dead_lettered_with_those_after_it(
     aws: Clients,
 ) -> None:
@@ -123,15 +146,6 @@ def test_a_record_reported_until_retries_are_exhausted_is_dead_lettered_with_tho
     assert record["responseContext"]["functionError"] is None
 
 
-def test_ignores_reported_failures_without_the_response_type(aws: Clients) -> None:
-    source = Source(aws, BatchSize=1, FunctionResponseTypes=[])
-    source.write(("bad", "report"), "a")
-    source.map()
-
-    assert source.invocations("a") == [(["bad"], 0), (["a"], 1)]
-    assert source.failed_batches(0) == {}
-
-
 def test_dead_letters_an_expired_record_that_has_retries_left(aws: Clients) -> None:
     source = Source(aws, MaximumRetryAttempts=-1, MaximumRecordAgeInSeconds=1)
     source.write(("bad", "raise"))
@@ -144,17 +158,6 @@ def test_dead_letters_an_expired_record_that_has_retries_left(aws: Clients) -> N
     assert "responseContext" not in record
     source.write("a")
     assert source.invocations("a")[-1] == (["a"], 1)
-
-
-def test_does_not_send_filtered_records(
-    aws: Clients,
-) -> None:
-    pattern = json.dumps({"dynamodb": {"Keys": {"id": {"S": [{"prefix": "a"}]}}}})
-    source = Source(aws, BatchSize=2, FilterCriteria={"Filters": [{"Pattern": pattern}]})
-    source.write("b1", "b2", "a1", "b3", "a2")
-    source.map()
-
-    assert source.invocations("a2") == [(["a1"], 1), (["a2"], 1)]
 
 
 def test_loses_no_change_and_keeps_the_order_of_each_item(aws: Clients) -> None:

@@ -1,4 +1,4 @@
-"""A delivery stream with a transform that follows the instructions in each record."""
+"""A delivery stream whose transform follows instructions in the records."""
 
 import base64
 import gzip
@@ -116,7 +116,7 @@ class Stream:
         return list(self.objects("data/", count).values())
 
     def rows_by_carrier(self) -> dict[str, bytes]:
-        """Wait for the objects of two carriers; return their content by partition prefix."""
+        """Wait for the rows of two carriers; return them by prefix."""
         return {key.split("/")[1]: body for key, body in self.objects("data/", 2).items()}
 
     def errors(self, count: int = 1) -> list[dict[str, Any]]:

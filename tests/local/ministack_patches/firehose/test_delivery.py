@@ -1,4 +1,4 @@
-"""Delivery streams of the embedded AWS, from a put to objects and error records."""
+"""Delivery streams, from a put to objects and error records."""
 
 import datetime
 import re
@@ -113,7 +113,7 @@ def test_a_failing_transform_is_invoked_four_times_before_its_batch_is_dead_lett
 ) -> None:
     stream = Stream(aws)
 
-    batch = stream.put({"do": "ok", "text": "innocent"}, {"do": "raise"})
+    batch = stream.put({"do": "ok", "text": "row"}, {"do": "raise"})
 
     errors = stream.errors()
     assert [raw_data(error) for error in errors] == batch
@@ -123,26 +123,21 @@ def test_a_failing_transform_is_invoked_four_times_before_its_batch_is_dead_lett
     assert stream.invocations() == 4
 
 
-@pytest.mark.parametrize(
-    ("action", "code"),
-    [
-        ("omit", "Lambda.MissingRecordId"),
-        ("repeat", "Lambda.DuplicatedRecordId"),
-        ("unknown result", "Lambda.JsonProcessingException"),
-        ("no data", "Lambda.JsonProcessingException"),
-        ("invalid data", "Lambda.JsonProcessingException"),
-    ],
-)
-def test_an_invalid_response_is_final_for_its_record_and_affects_no_other(
-    aws: Clients, action: str, code: str
-) -> None:
+def test_an_invalid_response_is_final_for_its_record_and_affects_no_other(aws: Clients) -> None:
     stream = Stream(aws)
+    codes = {
+        "omit": "Lambda.MissingRecordId",
+        "repeat": "Lambda.DuplicatedRecordId",
+        "unknown result": "Lambda.JsonProcessingException",
+        "no data": "Lambda.JsonProcessingException",
+        "invalid data": "Lambda.JsonProcessingException",
+    }
 
-    bad, _ = stream.put({"do": action, "text": "row\n"}, {"do": "ok", "text": "other\n"})
+    *invalid, _ = stream.put(*({"do": action} for action in (*codes, "ok")))
 
-    [error] = stream.errors()
-    assert (error["errorCode"], raw_data(error)) == (code, bad)
-    assert stream.rows() == [b"other\n"]
+    errors = [(raw_data(error), error["errorCode"]) for error in stream.errors()]
+    assert errors == list(zip(invalid, codes.values(), strict=True))
+    assert stream.rows() == [b""]
     assert stream.invocations() == 1
 
 
@@ -197,20 +192,12 @@ def to_parquet(database: str, table: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    "records",
-    [
-        pytest.param([b"x" * 1_024_001], id="a record over 1,000 KiB"),
-        pytest.param([b"x" * 1_000_000] * 5, id="a call over 4 MiB"),
-    ],
-)
-def test_rejects_a_put_over_the_limits_of_aws(aws: Clients, records: list[bytes]) -> None:
+@pytest.mark.parametrize("sizes", [[1_024_001], [1_000_000] * 5], ids=["record", "call"])
+def test_rejects_a_put_over_the_limits_of_aws(aws: Clients, sizes: list[int]) -> None:
     stream = Stream(aws)
 
     with pytest.raises(ClientError) as rejected:
-        aws("firehose").put_record_batch(
-            DeliveryStreamName=stream.name, Records=[{"Data": data} for data in records]
-        )
+        stream.put_data(*(b"x" * size for size in sizes))
 
     assert rejected.value.response["Error"]["Code"] == "InvalidArgumentException"
 

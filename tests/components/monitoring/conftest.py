@@ -1,0 +1,17 @@
+"""A pipeline with every alarm."""
+
+import pytest
+
+from streaming_etl import BackfillArgs, PartitionArgs
+from streaming_etl.stack.recorder import Graph
+from tests.support.pipelines import Pipelines
+
+
+@pytest.fixture(scope="package")
+def every_alarm(pipelines: Pipelines) -> Graph:
+    return pipelines.build(
+        format="parquet",
+        catalog="crawler",
+        partitions=PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
+        backfill=BackfillArgs(enabled=True),
+    )

@@ -1,0 +1,119 @@
+"""The dashboard: layout, metrics and names; tests/golden has its body and texts."""
+
+import json
+import math
+import re
+from typing import Any
+
+import pytest
+
+from streaming_etl import MonitoringArgs, StreamingEtlPipeline
+from streaming_etl.components.monitoring.dashboard import COLUMNS
+from streaming_etl.stack.recorder import Graph, build
+from tests.components.monitoring.aws_metrics import METRICS
+from tests.support.pipelines import Pipelines
+
+NAME = "shop-monitoring-dashboard"
+
+
+@pytest.fixture(scope="module", params=["minimal", "every_alarm"])
+def graph(request: pytest.FixtureRequest) -> Graph:
+    graph: Graph = request.getfixturevalue(request.param)
+    return graph
+
+
+def widgets(graph: Graph) -> list[dict[str, Any]]:
+    body: dict[str, Any] = json.loads(graph[NAME].inputs["dashboardBody"])
+    return body["widgets"]
+
+
+def graphs(graph: Graph) -> list[dict[str, Any]]:
+    return [widget["properties"] for widget in widgets(graph) if widget["type"] == "metric"]
+
+
+def metrics(graph: Graph) -> set[tuple[str, ...]]:
+    """Namespace, metric, dimension and its value of every line; no expressions."""
+    lines = [line for properties in graphs(graph) for line in properties["metrics"]]
+    return {tuple(line[:-1]) for line in lines if len(line) > 1}
+
+
+def test_the_widgets_fill_the_grid_without_overlap(graph: Graph) -> None:
+    cells = [
+        (column, row)
+        for widget in widgets(graph)
+        for column in range(widget["x"], widget["x"] + widget["width"])
+        for row in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    height = max(row for _, row in cells) + 1
+    assert sorted(cells) == [(column, row) for column in range(COLUMNS) for row in range(height)]
+
+
+def test_every_metric_is_one_of_aws_and_of_a_resource_of_the_pipeline(graph: Graph) -> None:
+    values = {f"{node.name}-0000000" for node in graph.custom} | {"uuid-of-shop-forwarder-mapping"}
+    offenders = []
+    for namespace, metric, *dimension in metrics(graph):
+        known = METRICS[namespace, dimension[0] if dimension else None]
+        if metric not in known or not set(dimension[1:]) <= values:
+            offenders.append((namespace, metric, *dimension))
+    assert offenders == []
+
+
+def test_the_metric_of_every_alarm_is_drawn(graph: Graph) -> None:
+    undrawn = {
+        node.name.removeprefix("shop-monitoring-")
+        for node in graph.of("MetricAlarm")
+        if (
+            node.inputs["namespace"],
+            node.inputs["metricName"],
+            *next(iter((node.inputs.get("dimensions") or {}).items()), ()),
+        )
+        not in metrics(graph)
+    }
+    # The dashboard has the number of partitions and the quota instead, and no backfills.
+    assert undrawn <= {"partition-limit", "backfill-failed"}
+
+
+def test_the_dashboard_lists_every_alarm(graph: Graph) -> None:
+    [status] = [widget for widget in widgets(graph) if widget["type"] == "alarm"]
+    names = [arn.rpartition(":")[2] for arn in status["properties"]["alarms"]]
+    assert sorted(names) == sorted(f"{node.name}-0000000" for node in graph.of("MetricAlarm"))
+
+
+def test_expressions_refer_to_metrics_of_their_graph(graph: Graph) -> None:
+    for properties in graphs(graph):
+        ids = {line[-1]["id"] for line in properties["metrics"] if "id" in line[-1]}
+        for line in properties["metrics"]:
+            if len(line) == 1:
+                assert set(re.findall(r"[a-z]\w*", line[0]["expression"])) <= ids
+                # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+                assert re.fullmatch(r"[a-z][a-zA-Z0-9_]*", line[0]["id"])
+
+
+def test_the_bytes_that_firehose_bills_are_between_the_two_bounds(graph: Graph) -> None:
+    expressions = {
+        line[0]["id"]: line[0]["expression"]
+        for properties in graphs(graph)
+        for line in properties["metrics"]
+        if len(line) == 1
+    }
+    assert expressions["least"] == "IF(sent > records * 5120, sent, records * 5120)"
+    assert expressions["most"] == "sent + records * 5120"
+    for sizes in ([300] * 50, [5120, 5121], [256 * 1024], [1, 5120, 300_000], [5119] * 3):
+        sent, records = sum(sizes), len(sizes)
+        billed = sum(math.ceil(size / 5120) * 5120 for size in sizes)
+        assert max(sent, records * 5120) <= billed <= sent + records * 5120
+
+
+def test_the_name_has_only_characters_that_cloudwatch_allows(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = pipelines.args()
+    monkeypatch.setattr("pulumi.get_stack", lambda: "acme.prod v2")
+    graph = build(lambda: StreamingEtlPipeline("shop", args))
+    assert graph[NAME].inputs["dashboardName"] == "shop-acme-prod-v2"
+
+
+def test_without_a_dashboard_its_output_is_none(pipelines: Pipelines) -> None:
+    graph = pipelines.build(monitoring=MonitoringArgs(dashboard=False))
+    assert NAME not in {node.name for node in graph.nodes}
+    assert graph.exports["pipeline"]["dashboard"] is None

@@ -1,0 +1,24 @@
+"""Every rule has a message and an example in the golden file."""
+
+import ast
+
+from streaming_etl.components.settings.messages import MESSAGES
+from tools.messages.settings import messages
+from tools.project import ROOT
+
+
+def test_the_golden_file_has_an_example_of_every_rule() -> None:
+    assert set(MESSAGES) - set(messages()) == set()
+
+
+def test_every_rule_has_a_message() -> None:
+    rules = {
+        str(node.args[2].value)
+        for path in (ROOT / "components").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "invalid"
+        and isinstance(node.args[2], ast.Constant)
+    }
+    assert len(rules) > 30
+    assert rules - set(MESSAGES) == set()

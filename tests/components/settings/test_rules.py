@@ -1,0 +1,128 @@
+"""Rules of all settings, with the cases of cases.yaml."""
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from streaming_etl import LakeArgs, MonitoringArgs, PartitionArgs, StreamingEtlPipelineArgs
+from streaming_etl.components.settings.monitoring import iterator_age_threshold
+from streaming_etl.components.settings.pipeline import pipeline_name_problems
+from streaming_etl.components.settings.stack_config import settings_from_config
+from streaming_etl.components.settings.stages import ForwarderArgs
+from streaming_etl.stack.recorder import build
+from tests.support.pipeline_settings import pipeline_args
+from tests.support.problems import places, problems_of
+
+ORDERS = {"table_name": "orders", "transform_module": "orders.py", "partitions": {}}
+
+CASES = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text())
+
+
+def load(settings: dict[str, Any]) -> StreamingEtlPipelineArgs:
+    return settings_from_config({"shop": {**ORDERS, **settings}})["shop"]
+
+
+@pytest.mark.parametrize("case", CASES["invalid"], ids=str)
+def test_rejects_invalid_settings(case: list[Any]) -> None:
+    settings, *expected = case
+    problems = [" ".join(place) for place in places(problems_of(load, settings))]
+    assert [text.removeprefix("tables.shop").lstrip(" .") for text in problems] == expected
+
+
+@pytest.mark.parametrize("settings", CASES["valid"], ids=str)
+def test_accepts_valid_settings(settings: dict[str, Any]) -> None:
+    assert isinstance(load(settings), StreamingEtlPipelineArgs)
+
+
+@pytest.mark.parametrize(
+    ("settings", "related", "limit"),
+    [
+        ({"format": "parquet", "delivery": {"buffer_mib": 1}}, "format", 64),
+        ({"transform": {"buffer_mib": 0.24}}, "transform.buffer_mib", 245),
+        ({"backfill": {"enabled": True, "concurrency": 40}}, "backfill.concurrency", 640),
+    ],
+)
+def test_a_rule_across_settings_has_the_other_setting_and_the_limit(
+    settings: dict[str, Any], related: str, limit: int
+) -> None:
+    [problem] = problems_of(load, settings)
+    assert [other.name for other in problem.related] == [related]
+    assert problem.details.get("low", problem.details.get("high")) == limit
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "rule"),
+    [
+        *((name, [], "partition-key") for name in ("Store", "a-b", "1st", "", "a" * 65, 7)),
+        *((name, [], "reserved-name") for name in ("year", "month", "day", "hour", "dt", "_op")),
+        *(("kind", values, "type") for values in ("a", None, 7, {"a": 1}, ["a", 7], ["a", True])),
+        *(("kind", ["a", value], "pattern") for value in ("", "a/b", "a=b", "a%b", "a,b", "{a")),
+        *(("kind", [value], "pattern") for value in ("a}", "a\n", "\x7f", "\x85", "a" * 256)),
+        ("kind", ["a", "b", "a"], "duplicate"),
+    ],
+)
+def test_rejects_invalid_partition_keys(name: object, values: object, rule: str) -> None:
+    field = "dynamic_partition_keys"
+    problems = problems_of(PartitionArgs, **{field: {name: values}})
+    assert places(problems) == [("", f"{field}[{name}]", rule)]
+
+
+def test_rejects_too_many_and_too_long_entries() -> None:
+    keys = PartitionArgs
+    assert places(problems_of(keys, dynamic_partition_keys={f"k{n}": [] for n in range(47)})) == [
+        ("", "dynamic_partition_keys", "too-many")
+    ]
+    patterns = [f'{{"{n}": []}}' for n in range(6)]
+    assert places(problems_of(ForwarderArgs, filter_patterns=patterns)) == [
+        ("", "filter_patterns", "too-many")
+    ]
+    tags = {f"t{n}": "" for n in range(50)}
+    assert places(problems_of(load, {"tags": tags})) == [("tables.shop", "tags", "too-many")]
+    for key, value in (("k" * 129, "a"), ("k", "v" * 257)):
+        [problem] = problems_of(load, {"tags": {key: value}})
+        assert (problem.item, problem.rule) == (key, "tag-length")
+
+
+def test_accepts_outputs_for_names_of_existing_resources_only() -> None:
+    def accepted() -> None:
+        name = pulumi.Output.from_input("existing")
+        monitoring = MonitoringArgs(alarm_topic_arn=name)
+        lake = LakeArgs(bucket_name=name, kms_key_arn=name)
+        pipeline_args(database_name=name, monitoring=monitoring, lake=lake)
+
+    def rejected() -> None:
+        names = ("table_name", "glue_table_name", "format", "tags", "lake")
+        pipeline_args(**dict.fromkeys(names, pulumi.Output.from_input("orders")))
+
+    build(accepted)
+    assert {rule for _, _, rule in places(problems_of(build, rejected))} == {"known-value"}
+
+
+def test_accepts_keywords_only() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        StreamingEtlPipelineArgs("orders", "shop.py")  # type: ignore[call-arg,misc]
+
+
+def test_the_iterator_age_threshold_is_at_most_half_of_the_record_age() -> None:
+    def threshold(record_age: int, **monitoring: Any) -> int:
+        forwarder = ForwarderArgs(maximum_record_age_seconds=record_age)
+        return iterator_age_threshold(MonitoringArgs(**monitoring), forwarder)
+
+    assert (threshold(43_200), threshold(600)) == (900, 300)
+    assert threshold(600, max_iterator_age_seconds=599) == 599
+
+
+INVALID_NAMES = ["Orders", "orders_v2", "orders.v2", "-orders", "orders-", "or--ders", "1orders"]
+
+
+@pytest.mark.parametrize("name", [*INVALID_NAMES, "órders", "", "orders\n", "my orders", 7])
+def test_rejects_a_pipeline_name_from_which_no_bucket_name_derives(name: object) -> None:
+    assert places(pipeline_name_problems(name)) == [("", "name", "pipeline-name")]
+
+
+def test_rejects_a_pipeline_name_of_more_than_35_characters() -> None:
+    assert list(pipeline_name_problems("a" * 35)) == []
+    assert places(pipeline_name_problems("a" * 36)) == [("", "name", "pipeline-name-length")]

@@ -1,0 +1,115 @@
+"""The stage of large backfills: state machine, permissions and table keys."""
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from streaming_etl import BackfillArgs, LakeArgs, SourceArgs
+from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL
+from streaming_etl.handlers.export.progress import Progress
+from streaming_etl.ops.backfill.export_runs import EXPORT_STATE
+from streaming_etl.stack.recorder import Graph
+from tests.support.pipelines import Pipelines, existing_table
+from tests.support.states_language import invalid_parts
+
+ENABLED = BackfillArgs(enabled=True)
+
+
+@pytest.fixture(scope="module")
+def definition(pipelines: Pipelines) -> dict[str, Any]:
+    graph = pipelines.build(backfill=ENABLED)
+    machine: dict[str, Any] = json.loads(graph["shop-backfill-state-machine"].inputs["definition"])
+    return machine
+
+
+def test_step_functions_accepts_the_state_machine(definition: dict[str, Any]) -> None:
+    assert invalid_parts(definition) == []
+
+
+def change(path: str, *removed: str, **values: Any) -> Callable[[dict[str, Any]], None]:
+    """Return a function that removes and sets fields below a path."""
+
+    def apply(definition: dict[str, Any]) -> None:
+        target: Any = definition
+        for name in filter(None, path.split("/")):
+            target = target[int(name) if isinstance(target, list) else name]
+        for key in removed:
+            del target[key]
+        target.update(values)
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("edit", "state"),
+    [
+        (change("States/Wait", Next="Nowhere"), "Wait"),
+        (change("States/Listed", Default="Files"), "List"),
+        (change("States/Wait", "Next"), "Wait"),
+        (change("States/Wait", Secs=1), "Wait"),
+        (change("States/Export", "Resource"), "Export"),
+        (change("States/Given/Choices/0", IsMissing=True), "Given"),
+        (change("States/Describe/Parameters", **{"ExportArn.$": "export_arn"}), "Describe"),
+        (change("States/Files", ToleratedFailurePercentage=101), "Files"),
+        (change("States/Files/ItemProcessor/States/Ended/Choices/0", Next="File"), "Files/"),
+    ],
+)
+def test_the_check_of_state_machines_finds_an_invalid_state(
+    definition: dict[str, Any], edit: Callable[[dict[str, Any]], None], state: str
+) -> None:
+    edited = copy.deepcopy(definition)
+    edit(edited)
+    assert state in {part.path for part in invalid_parts(edited)}
+
+
+def test_the_state_machine_passes_the_fields_that_the_function_reads(
+    definition: dict[str, Any],
+) -> None:
+    files = definition["States"]["Files"]
+    passed = {name.removesuffix(".$") for name in files["ItemSelector"]}
+    assert passed == {"bucket", "key", "export_time", *Progress.__dataclass_fields__}
+    # The policy of the child executions contains the label.
+    assert files["Label"] == FILES_LABEL
+    # The command reads the export's ARN from the output of this state.
+    assert EXPORT_STATE in definition["States"]
+
+
+def key_names(graph: Graph) -> list[str]:
+    variables = graph["shop-backfill-function"].inputs["environment"]["variables"]
+    names: list[str] = json.loads(variables["KEY_NAMES"])
+    return names
+
+
+def test_the_function_gets_the_keys_of_a_new_table(pipelines: Pipelines) -> None:
+    source = SourceArgs(hash_key='a"b', range_key="at")
+    assert key_names(pipelines.build(backfill=ENABLED, source=source)) == ['a"b', "at"]
+
+
+@pytest.mark.parametrize(("range_key", "names"), [("sk", ["pk", "sk"]), ("", ["pk"])])
+def test_the_function_gets_the_keys_of_an_existing_table(
+    pipelines: Pipelines, range_key: str, names: list[str]
+) -> None:
+    [table] = existing_table().values()
+    tables = {"orders": {**table, "hashKey": "pk", "rangeKey": range_key}}
+    source = SourceArgs(use_existing=True)
+    assert key_names(pipelines.build(backfill=ENABLED, source=source, tables=tables)) == names
+
+
+def test_in_a_shared_bucket_permissions_are_limited_to_the_paths_of_the_table(
+    pipelines: Pipelines,
+) -> None:
+    graph = pipelines.build(backfill=ENABLED, lake=LakeArgs(bucket_name="shared"))
+    objects = [
+        resource
+        for name in ("shop-backfill-policy", "shop-backfill-states-policy")
+        for statement in graph[name].policy()["Statement"]
+        for resource in statement["Resource"]
+        if resource.startswith("arn:aws:s3:::")
+    ]
+    own = r"arn:aws:s3:::shared/(backfill/shop_test/orders/\w+|errors/.+/backfill-failed)/\*"
+    assert objects
+    assert [path for path in objects if not re.fullmatch(own, path)] == []

@@ -1,0 +1,239 @@
+"""Rules that hold for every resource of a stack."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from streaming_etl import BackfillArgs, LakeArgs, PartitionArgs
+from streaming_etl.stack.recorder import Graph, Node
+from tests.support.pipelines import Pipelines, dev_stack
+from tests.support.provider_inputs import input_names
+
+STAGES = {
+    f"streaming-etl:index:{stage}"
+    for stage in (
+        *("Source", "Lake", "Catalog", "Delivery", "Forwarder", "Query", "Monitoring", "Backfill"),
+    )
+}
+PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
+SERVICES = {
+    "lambda.amazonaws.com",
+    "firehose.amazonaws.com",
+    "glue.amazonaws.com",
+    "states.amazonaws.com",
+}
+LATER_POLICIES = ("-transform-requeue-policy", "-backfill-policy", "-backfill-children-policy")
+"""Policies with the ARN of a resource that depends on the role's user."""
+
+ALL_STAGES = {
+    "format": "parquet",
+    "catalog": "crawler",
+    "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
+    "backfill": BackfillArgs(enabled=True),
+    "lake": LakeArgs(kms_key_arn="arn:aws:kms:ap-northeast-1:123456789012:key/k"),
+}
+
+
+@pytest.fixture(scope="module", params=["example stack", "all stages"])
+def graph(request: pytest.FixtureRequest, pipelines: Pipelines) -> Graph:
+    return dev_stack() if request.param == "example stack" else pipelines.build(**ALL_STAGES)
+
+
+def pipeline_of(node: Node, graph: Graph) -> str:
+    """Return the name of the pipeline that a resource belongs to."""
+    [stage] = [
+        other
+        for other in graph.nodes
+        if (other.type, other.name) == (node.parent_type, node.parent)
+    ]
+    assert stage.parent_type == PIPELINE
+    return stage.parent
+
+
+def statements(graph: Graph) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name of the resource and statement, for every statement of every policy."""
+    for node in graph.custom:
+        for key in {"policy", "assumeRolePolicy"} & node.inputs.keys():
+            for statement in node.policy(key)["Statement"]:
+                yield node.name, statement
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_resources_are_below_a_stage_and_stages_below_a_pipeline(graph: Graph) -> None:
+    offenders = [
+        node.name
+        for node in graph.nodes
+        if (
+            node.parent_type != "pulumi:pulumi:Stack"
+            if node.type == PIPELINE
+            else node.parent_type not in (STAGES if node.custom else {PIPELINE})
+        )
+    ]
+    assert offenders == []
+
+
+def test_names_start_with_the_name_of_the_pipeline(graph: Graph) -> None:
+    offenders = [
+        node.name
+        for node in graph.custom
+        if not node.name.startswith(f"{pipeline_of(node, graph)}-")
+    ]
+    assert offenders == []
+
+
+def test_no_type_and_name_occur_twice(graph: Graph) -> None:
+    names = Counter((node.type, node.name) for node in graph.nodes)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_every_resource_that_supports_tags_has_the_tag_of_its_pipeline(graph: Graph) -> None:
+    offenders = [
+        node.name
+        for node in graph.custom
+        if "tags" in input_names(node.type)
+        and node.inputs.get("tags") != {"streaming-etl:pipeline": pipeline_of(node, graph)}
+    ]
+    assert offenders == []
+    assert "tags" in input_names("aws:lambda/eventSourceMapping:EventSourceMapping")
+
+
+def test_every_bucket_is_private_and_encrypted(graph: Graph) -> None:
+    public_access = {
+        "blockPublicAcls": True,
+        "blockPublicPolicy": True,
+        "ignorePublicAcls": True,
+        "restrictPublicBuckets": True,
+    }
+    for bucket in graph.of("Bucket"):
+        name = f"{bucket.name}-0000000"
+
+        def of_bucket(kind: str, name: str = name) -> list[dict[str, Any]]:
+            return [node.inputs for node in graph.of(kind) if node.inputs["bucket"] == name]
+
+        assert of_bucket("BucketPublicAccessBlock") == [{"bucket": name, **public_access}]
+        [ownership] = of_bucket("BucketOwnershipControls")
+        assert ownership["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
+        [encryption] = of_bucket("BucketServerSideEncryptionConfiguration")
+        [rule] = encryption["rules"]
+        algorithm = rule["applyServerSideEncryptionByDefault"]["sseAlgorithm"]
+        assert algorithm in ("AES256", "aws:kms")
+        [policy] = of_bucket("BucketPolicy")
+        assert json.loads(policy["policy"])["Statement"] == [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ]
+
+
+def test_every_role_trusts_one_service_for_this_account(graph: Graph) -> None:
+    offenders = []
+    for role in graph.of("Role"):
+        [trust] = role.policy("assumeRolePolicy")["Statement"]
+        service = trust["Principal"].get("Service")
+        expected = {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+        }
+        if trust != expected or service not in SERVICES:
+            offenders.append(role.name)
+    assert offenders == []
+
+
+def policies_of(role: Node, graph: Graph) -> list[Node]:
+    return [
+        node for node in graph.of("RolePolicy") if node.inputs["role"] == f"{role.name}-0000000"
+    ]
+
+
+def test_every_role_has_separate_policies_in_its_stage(graph: Graph) -> None:
+    offenders = [
+        role.name
+        for role in graph.of("Role")
+        if {node.parent for node in policies_of(role, graph)} != {role.parent}
+    ]
+    assert offenders == []
+
+
+def test_the_users_of_a_role_wait_for_its_policies(graph: Graph) -> None:
+    # IAM is eventually consistent: a missing permission fails the first call.
+    offenders = []
+    for role in graph.of("Role"):
+        arn = f"arn:aws:iam::123456789012:role/{role.name}-0000000"
+        users = [node for node in graph.custom if arn in json.dumps(node.inputs)]
+        first, *_ = [node for node in users if node.type != "aws:iam/rolePolicy:RolePolicy"]
+        # The mapping and the state machine start a function, and wait for its other policies.
+        dependents = [node for node in graph.custom if first.name in node.depends_on]
+        waiting = {name for node in [first, *dependents] for name in node.depends_on}
+        offenders += [
+            f"{first.name}: {policy.name}"
+            for policy in policies_of(role, graph)
+            if policy.name not in waiting and not policy.name.endswith(LATER_POLICIES)
+        ]
+    assert offenders == []
+
+
+def test_the_first_change_waits_for_all_permissions_and_bucket_restrictions(graph: Graph) -> None:
+    offenders = []
+    starts = [*graph.of("EventSourceMapping")]
+    starts += [node for node in graph.custom if node.type.endswith(":StateMachine")]
+    for node in starts:
+        name = pipeline_of(node, graph)
+        function = "backfill" if "backfill" in node.name else "forwarder"
+        required = {
+            f"{name}-{function}-policy",
+            f"{name}-transform-requeue-policy",
+            *(
+                f"{name}-lake-{part}"
+                for part in (
+                    *("public-access", "ownership", "policy"),
+                    *("encryption", "versioning", "lifecycle"),
+                )
+            ),
+        }
+        offenders += [f"{node.name}: {other}" for other in required - set(node.depends_on)]
+    assert offenders == []
+
+
+def test_allow_statements_have_no_wildcard_actions_or_resources(graph: Graph) -> None:
+    offenders = [
+        f"{name}: {action}"
+        for name, statement in statements(graph)
+        if statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"])
+        # ListStreams does not support resources other than `*`.
+        if "*" in action
+        or ("*" in as_list(statement.get("Resource", [])) and action != "dynamodb:ListStreams")
+    ]
+    assert offenders == []
+
+
+def test_every_log_group_expires_and_every_function_writes_to_one(graph: Graph) -> None:
+    groups = {f"{node.name}-0000000": node for node in graph.of("LogGroup")}
+    assert {node.inputs["retentionInDays"] for node in groups.values()} == {30}
+    functions = graph.of("Function")
+    assert {node.inputs["loggingConfig"]["logGroup"] for node in functions} <= set(groups)
+
+
+def test_no_resource_refers_to_the_other_pipeline() -> None:
+    graph = dev_stack()
+    offenders = []
+    for node in graph.custom:
+        own = pipeline_of(node, graph)
+        [other] = {"orders", "shipments"} - {own}
+        # Tables, Glue names and physical names of these pipelines contain the pipeline's name.
+        text = json.dumps([node.inputs, node.depends_on])
+        if other in text or own not in text:
+            offenders.append(node.name)
+    assert offenders == []

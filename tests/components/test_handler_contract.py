@@ -1,0 +1,74 @@
+"""Values that components and handlers share, although neither imports the other."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+from streaming_etl import BackfillArgs
+from streaming_etl.components.monitoring import alarms
+from streaming_etl.components.settings.stages import OLD_IMAGES
+from streaming_etl.components.table.column_types import METADATA
+from streaming_etl.handlers import structured_log
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
+from streaming_etl.handlers.wire.change_line import OLD_IMAGE_KINDS
+from streaming_etl.stack.recorder import Node, archive_files
+from tests.support.pipelines import Pipelines
+
+ENTRY_MODULES = ("forwarder", "transform", "backfill")
+
+
+@pytest.fixture(scope="module")
+def functions(pipelines: Pipelines) -> dict[str, Node]:
+    """The functions of a pipeline with all stages, by the module of their handler."""
+    graph = pipelines.build(backfill=BackfillArgs(enabled=True))
+    return {node.inputs["handler"].split(".")[2]: node for node in graph.of("Function")}
+
+
+def test_the_lake_table_has_the_metadata_columns_that_handlers_write() -> None:
+    assert tuple(column.name for column in METADATA) == METADATA_COLUMNS
+
+
+def test_the_forwarder_supports_every_value_of_old_image() -> None:
+    assert set(OLD_IMAGES) == set(OLD_IMAGE_KINDS)
+
+
+def test_alarms_and_handlers_use_the_same_metric_namespace() -> None:
+    assert structured_log.METRIC_NAMESPACE == alarms.METRIC_NAMESPACE
+
+
+def environment_variables(path: Path) -> set[str]:
+    """Every X of os.environ["X"], the only form of access that handlers use."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
+            assert isinstance(node.slice, ast.Constant)
+            names.add(node.slice.value)
+        elif isinstance(node, ast.Attribute):
+            assert ast.unparse(node) not in ("os.getenv", "environ.get", "os.environ.get")
+    return names
+
+
+def test_every_function_gets_the_environment_variables_that_its_handler_reads(
+    functions: dict[str, Node],
+) -> None:
+    package = Path(structured_log.__file__).parent
+    read = {path.stem: environment_variables(path) for path in package.rglob("*.py")}
+    defined = {
+        name: set(node.inputs.get("environment", {}).get("variables", {}))
+        for name, node in functions.items()
+    }
+    assert {name: names for name, names in read.items() if names} == {
+        name: names for name, names in defined.items() if names
+    }
+
+
+@pytest.mark.parametrize("module", ENTRY_MODULES)
+def test_the_handler_of_a_function_is_in_its_archive(
+    functions: dict[str, Node], module: str
+) -> None:
+    inputs = functions[module].inputs
+    path, _, name = inputs["handler"].rpartition(".")
+    assert f"{path.replace('.', '/')}.py" in archive_files(inputs["code"])
+    assert callable(getattr(importlib.import_module(path), name))

@@ -1,0 +1,60 @@
+"""Outputs of the component and of its stages."""
+
+from typing import Any
+
+import pytest
+from pulumi.provider.experimental.util import camel_case
+
+from streaming_etl import LakeArgs, PartitionArgs
+from streaming_etl.components.pipeline import plain_data
+from streaming_etl.components.settings.stack_config import args_from_config
+from streaming_etl.stack.recorder import Graph
+from tests.support.pipelines import TRANSFORM, Pipelines, dev_stack
+
+
+def without_nulls(value: Any) -> Any:
+    """Return the value as Pulumi stores it."""
+    if not isinstance(value, dict):
+        return value
+    return {key: without_nulls(item) for key, item in value.items() if item is not None}
+
+
+def test_the_component_registers_its_outputs_in_camel_case(minimal: Graph) -> None:
+    exports = without_nulls(minimal.exports["pipeline"])
+    assert minimal["shop"].outputs == {camel_case(name): exports[name] for name in exports}
+    assert "source_table_arn" in exports
+
+
+def test_every_stage_registers_outputs(minimal: Graph) -> None:
+    stages = [node for node in minimal.nodes if node.parent == "shop"]
+    assert len(stages) == 7
+    assert [node.name for node in stages if not node.outputs] == []
+
+
+@pytest.mark.parametrize("pipeline", ["orders", "shipments"])
+def test_the_settings_of_a_pipeline_can_be_rebuilt_from_its_outputs(pipeline: str) -> None:
+    settings = dev_stack().exports[pipeline]["settings"]
+    args = args_from_config(pipeline, without_nulls(settings))
+    assert plain_data(args) == settings
+    assert args.table_name == pipeline
+
+
+def test_settings_that_are_not_defaults_can_be_rebuilt(pipelines: Pipelines) -> None:
+    settings = {
+        "format": "parquet",
+        "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"], "store": []}),
+        "lake": LakeArgs(bucket_name="shared"),
+        "tags": {"team": "sales"},
+    }
+    output = pipelines.build(**settings).exports["pipeline"]["settings"]
+    assert output == plain_data(pipelines.args(**settings))
+    assert plain_data(args_from_config("shop", without_nulls(output))) == output
+
+
+def test_a_pipeline_without_columns_has_neither_view_nor_glue_table(pipelines: Pipelines) -> None:
+    graph = pipelines.build(module=TRANSFORM, catalog="crawler")
+    outputs = graph.exports["pipeline"]
+    assert outputs["view"] is None
+    assert outputs["table"] == "orders"
+    assert outputs["crawler"] == "shop-catalog-crawler-0000000"
+    assert {"shop-query-view", "shop-catalog-table"}.isdisjoint(node.name for node in graph.nodes)

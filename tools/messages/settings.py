@@ -1,0 +1,158 @@
+"""Problems of settings, modules and stack configs, one for each rule."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from streaming_etl import ForwarderArgs, PartitionArgs, SettingsError, StreamingEtlPipelineArgs
+from streaming_etl.components.packaging.dependencies import Lock, Target, read_lock
+from streaming_etl.components.settings.pipeline import pipeline_name_problems
+from streaming_etl.components.settings.stack_config import read_stack, settings_from_config
+from streaming_etl.components.settings.validation import invalid, known_value, raise_if_any
+from streaming_etl.components.stack_pipelines import conflicts
+from streaming_etl.components.stages.source import find_stream
+from streaming_etl.components.table.column_types import Column, ColumnTypeError, parse_type
+from streaming_etl.components.table.lake_table import plan_lake_table
+from streaming_etl.components.table.layout import name_problems
+from streaming_etl.components.table.module_imports import require_imports
+from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
+
+ORDERS = {"table_name": "orders", "transform_module": "orders.py", "partitions": {}}
+TRANSFORM = "def transform(change):\n    return change.new\n"
+NESTED = Column("parts", {"array": "string"})
+
+# A table's own settings, and the defaults of the stack.
+CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"fromat": "csv", "zzz": 1, "partitions": {"since_year": 2020, "layout": "dt"}}, {}),
+    ({"format": "avro", "table_name": "my orders", "lake": {"versioning": "no"}}, {}),
+    ({"forwarder": {"batch_size": 20_000, "event_names": [], "filter_patterns": ["[]"]}}, {}),
+    ({"tags": {"aws:team": "a", "": "b", "Cost": "1", "cost": "2"}}, {}),
+    ({"tags": {f"tag-{number}": "" for number in range(50)}}, {}),
+    ({"partitions": {"time_zone": "JST", "dynamic_partition_keys": {"Store": []}}}, {}),
+    ({"partitions": {"time_zone": "Etc/GMT+9", "layout": "date", "granularity": "month"}}, {}),
+    ({"source": {"range_key": "id", "read_capacity": 5}}, {}),
+    ({"format": "parquet", "delivery": {"compression": "GZIP"}}, {"delivery": {"buffer_mib": 5}}),
+    ({"forwarder": {"max_record_kib": 1000}}, {"transform": {"buffer_mib": 0.5}}),
+    ({}, {"table_name": "orders"}),
+]
+MODULES = [
+    "def transform(change:\n",
+    "async def transform(change):\n    return None\n",
+    "def transform():\n    return None\n",
+    f"COLUMNS = dict(id='string')\n{TRANSFORM}",
+    f"COLUMNS = {{}}\n{TRANSFORM}",
+    "COLUMNS = {'ID': 'string', '_op': 'string', 'id': 'string', 'id': 'text'}\n",
+]
+TYPES = [
+    *["", "array", "int int", "Int", "uuid", "varchar", "map<int,int>", "decimal()", "decimal(39)"],
+    *["struct<1:int>", "struct<a:int,a:int>"],
+]
+
+
+def args(**settings: Any) -> StreamingEtlPipelineArgs:
+    return StreamingEtlPipelineArgs(
+        **{"table_name": "orders", "transform_module": "orders.py", **settings}
+    )
+
+
+def config_errors() -> Iterator[Callable[[], object]]:
+    """Calls that raise the problems of a stack's config."""
+    yield lambda: settings_from_config(None)
+    yield lambda: settings_from_config({"orders": {}})
+    for table, defaults in CONFIGS:
+        tables = {"orders": {**ORDERS, **table}, "shop": {**ORDERS, **table}}
+        yield lambda tables=tables, defaults=defaults: settings_from_config(tables, defaults)
+    tables = {"orders": {**ORDERS, "database_name": "lake"}}
+    configs, _ = read_stack({**tables, "shop": tables["orders"]}, None)
+    yield lambda: raise_if_any(conflicts(configs))
+    # Of arguments in another language.
+    yield lambda: raise_if_any([known_value("format"), invalid("format", None, "two-names")])
+
+
+def pipeline_errors() -> Iterator[Callable[[], object]]:
+    """Calls that raise the problems of one pipeline."""
+    day = PartitionArgs()
+    keys = PartitionArgs(
+        dynamic_partition_keys={f"key_{number}": ["v" * 60] for number in range(7)}
+    )
+    yield lambda: ForwarderArgs(event_names=["INSERT", "INSERT"])
+    yield lambda: raise_if_any(pipeline_name_problems("My_Orders"))
+    yield lambda: raise_if_any(pipeline_name_problems("a" * 36))
+    yield lambda: raise_if_any(name_problems("a" * 30, args(partitions=keys)))
+    for columns, settings in (
+        (None, {"format": "csv"}),
+        (None, {}),
+        ((Column("day", "string"), NESTED), {"format": "csv"}),
+    ):
+        module = TransformModule(Path("orders.py"), columns, pure=True)
+        pipeline = args(partitions=day, **settings)
+        yield lambda module=module, pipeline=pipeline: plan_lake_table(pipeline, module)
+    for enabled, view in ((False, ""), (True, "KEYS_ONLY"), (True, "NEW_IMAGE")):
+        yield lambda enabled=enabled, view=view: find_existing(enabled, view)
+
+
+def find_existing(enabled: bool, view: str) -> None:
+    """Read an existing table with this stream."""
+    table = SimpleNamespace(stream_enabled=enabled, stream_arn="arn", stream_view_type=view)
+    with mock.patch("pulumi_aws.dynamodb.get_table", return_value=table):
+        find_stream("orders", "always", None)  # type: ignore[arg-type]
+
+
+def module_errors() -> Iterator[Callable[[], object]]:
+    """Calls that raise the problems of transform modules."""
+    yield lambda: read_transform_module("orders.py")
+    for number, text in enumerate(MODULES):
+        file = Path(f"module{number}.py")
+        file.write_text(text)
+        yield lambda file=file: read_transform_module(str(file))
+    Path("imports.py").write_text("import yaml\n")
+    yield lambda: require_imports("imports.py", [])
+
+
+def package_errors() -> Iterator[Callable[[], object]]:
+    """Calls that raise the problems of lock files and of the packages in them."""
+    yield lambda: read_lock(Path("missing.txt"), "missing.txt")
+    for content in (b"\xff", b"# nothing\n", b"numpy>=2\n"):
+        path = f"lock{content[0]}.txt"
+        Path(path).write_bytes(content)
+        yield lambda path=path: read_lock(Path(path), path)
+    target = Target.lambda_("python3.13", "arm64").name
+    size = {"kind": "unzipped", "limit": 250_000_000, "size": 300_000_000}
+    for rule, details in {
+        "packages-not-installable": {"target": target, "reason": "no wheel"},
+        "packages-conflict": {"packages": ("a==1", "b==1"), "file": "shared.py"},
+        "package-reserved-file": {"package": "a==1", "file": "streaming_etl/x.py"},
+        "packages-too-large": {"target": target, "largest": ("a==1", "b==1"), **size},
+    }.items():
+        yield partial(raise_if_any, Lock("lock.txt", "").problem(rule, **details).problems)
+    yield lambda: raise_if_any([invalid("cache", "/cache", "not-writable", reason="read-only")])
+
+
+def messages() -> dict[str, str]:
+    """The first problem of every rule, and reasons of invalid column types."""
+    texts: dict[str, str] = {}
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        contextlib.chdir(directory),
+        mock.patch("pulumi.get_stack", return_value="s" * 99),
+    ):
+        for call in (*config_errors(), *pipeline_errors(), *module_errors(), *package_errors()):
+            try:
+                call()
+            except SettingsError as error:
+                for problem in error.problems:
+                    text = str(problem).replace(str(Path.cwd()), "DIRECTORY")
+                    texts.setdefault(problem.rule, text)
+                if len(error.problems) > 1:
+                    texts.setdefault("all-problems", str(error))
+    for text in TYPES:
+        try:
+            parse_type(text)
+        except ColumnTypeError as error:
+            texts[f"column-type: {error.rule}"] = str(error)
+    return texts

@@ -1,0 +1,1 @@
+"""Graphs of example pipelines, as golden files for review."""

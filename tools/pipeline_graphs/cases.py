@@ -1,0 +1,158 @@
+"""Settings that the golden files show: every setting once, and some together.
+
+Each case has a base, the case that its graph is compared with, and the settings that it adds to
+the settings of the base. Groups are dicts, as in a stack's config.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from streaming_etl.stack.recorder import ACCOUNT_ID, REGION
+
+TRANSFORM = "def transform(change):\n    return change.new\n"
+TYPED = (
+    'COLUMNS = {"id": "string", "total": "decimal(10,2)", "created": "timestamp"}\n\n\n' + TRANSFORM
+)
+NESTED = TYPED.replace('"created": "timestamp"', '"parcels": "array<struct<sku:string,count:int>>"')
+
+MODULES = {
+    "modules/shop.py": TYPED,
+    "modules/other.py": TYPED + "\n# Another module.\n",
+    "modules/without_columns.py": TRANSFORM,
+    "modules/nested.py": NESTED,
+}
+REQUIREMENTS = {
+    "modules/requirements.txt": (
+        "iniconfig==2.3.1 \\\n"
+        "    --hash=sha256:67f4b9c50da0dedf52af349e7749a80a9057a5031199791b906c3bb3ae878960 \\\n"
+        "    --hash=sha256:9121e2c1fdb355232495be3194c8dfe87ccc2d5dee45947b78e68f499790d7a7\n"
+    )
+}
+
+TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/orders"
+EXISTING_TABLE = {
+    "orders": {
+        "name": "orders",
+        "arn": TABLE_ARN,
+        "streamEnabled": True,
+        "streamArn": f"{TABLE_ARN}/stream/2020-02-02T02:02:02.000",
+        "streamViewType": "NEW_AND_OLD_IMAGES",
+        "hashKey": "pk",
+        "rangeKey": "sk",
+    }
+}
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/k"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:shared"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Settings that are compared with those of `base`."""
+
+    settings: dict[str, Any]
+    base: str = "minimal"
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Existing tables."""
+
+
+def _single(group: str, base: str = "minimal", **settings: Any) -> dict[str, Case]:
+    """One case for each setting of a group."""
+    return {
+        f"{group}.{name}={value}": Case({group: {name: value}}, base)
+        for name, value in settings.items()
+    }
+
+
+CASES: dict[str, Case] = {
+    "minimal": Case(
+        {"table_name": "orders", "transform_module": "modules/shop.py", "partitions": {}}
+    ),
+    "table_name": Case({"table_name": "Sales.2026-v1"}),
+    "transform_module": Case({"transform_module": "modules/other.py"}),
+    "nested columns": Case({"transform_module": "modules/nested.py"}),
+    "format=csv": Case({"format": "csv"}),
+    "format=parquet": Case({"format": "parquet"}),
+    "catalog=crawler": Case({"catalog": "crawler"}),
+    "catalog=crawler without COLUMNS": Case(
+        {"transform_module": "modules/without_columns.py"}, "catalog=crawler"
+    ),
+    "crawler_schedule": Case({"crawler_schedule": "cron(0 3 * * ? *)"}, "catalog=crawler"),
+    "glue_table_name": Case({"glue_table_name": "sales"}),
+    "database_name": Case({"database_name": "shared"}),
+    "runtime": Case({"runtime": "python3.14"}),
+    "architecture": Case({"architecture": "x86_64"}),
+    "log_retention_days": Case({"log_retention_days": 3653}),
+    "tags": Case({"tags": {"team": "sales"}}),
+    **_single("partitions", granularity="hour", layout="date", time_zone="Asia/Tokyo"),
+    **_single("partitions", partition_time="event", projection_start_year=2020),
+    "partitions.partition_time in a time zone": Case(
+        {"partitions": {"time_zone": "Asia/Tokyo"}}, "partitions.partition_time=event"
+    ),
+    "partitions.dynamic_partition_keys with values": Case(
+        {"partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}}}
+    ),
+    "partitions.dynamic_partition_keys with any value": Case(
+        {"partitions": {"dynamic_partition_keys": {"store_id": []}}}
+    ),
+    "partitions.dynamic_partition_keys without aggregation": Case(
+        {"forwarder": {"max_changes_per_record": 1}},
+        "partitions.dynamic_partition_keys with values",
+    ),
+    "partitions.projection_start_year with dates": Case(
+        {"partitions": {"projection_start_year": 2020}}, "partitions.layout=date"
+    ),
+    "source.use_existing": Case({"source": {"use_existing": True}}, tables=EXISTING_TABLE),
+    **_single("source", hash_key="pk", hash_key_type="N", range_key="at"),
+    "source.range_key_type": Case({"source": {"range_key_type": "B"}}, "source.range_key=at"),
+    "source.read_capacity, source.write_capacity": Case(
+        {"source": {"read_capacity": 5, "write_capacity": 6}}
+    ),
+    **_single("source", point_in_time_recovery=False, deletion_protection=False),
+    **_single("source", ttl_attribute="expires_at"),
+    **_single("forwarder", batch_size=1, batching_window_seconds=0, parallelization_factor=10),
+    **_single("forwarder", maximum_retry_attempts=0, maximum_record_age_seconds=60),
+    **_single("forwarder", event_names=["INSERT", "REMOVE"], old_image="always"),
+    **_single("forwarder", max_changes_per_record=1, max_record_kib=1000),
+    **_single("forwarder", timeout_seconds=900, memory_mib=128),
+    "forwarder.filter_patterns": Case(
+        {
+            "forwarder": {
+                "event_names": ["INSERT"],
+                "filter_patterns": ['{"dynamodb": {"Keys": {"id": {"S": ["a"]}}}}'],
+            }
+        }
+    ),
+    **_single("transform", timeout_seconds=300, memory_mib=10_240, buffer_mib=0.25),
+    **_single("transform", buffer_seconds=0, maximum_retry_attempts=0),
+    "transform.requirements": Case({"transform": {"requirements": "modules/requirements.txt"}}),
+    **_single("delivery", buffer_mib=1, buffer_seconds=900, compression="UNCOMPRESSED"),
+    **_single("lake", bucket_name="shared", kms_key_arn=KEY, versioning=False, force_destroy=True),
+    **_single("lake", data_retention_days=1, failures_retention_days=2),
+    **_single("lake", query_results_retention_days=3),
+    "lake.kms_key_arn with a crawler": Case({"lake": {"kms_key_arn": KEY}}, "catalog=crawler"),
+    **_single("query", bytes_scanned_cutoff_mib=10, force_destroy=True),
+    **_single("monitoring", alarm_topic_arn=TOPIC, alarm_emails=["a@example.com", "b@example.com"]),
+    **_single("monitoring", dashboard=False, max_iterator_age_seconds=7200),
+    **_single("monitoring", max_data_freshness_seconds=3600, max_requeued_changes=50_000),
+    **_single("monitoring", max_transform_duration_percent=50),
+    "backfill.enabled": Case({"backfill": {"enabled": True}}),
+    **_single("backfill", "backfill.enabled", concurrency=3, kib_per_second=1024),
+    **_single("backfill", "backfill.enabled", maximum_retry_attempts=0, timeout_seconds=60),
+    **_single("backfill", "backfill.enabled", tolerated_failure_percentage=100),
+    **_single("backfill", "backfill.enabled", memory_mib=10_240, retention_days=3),
+    "backfill of an existing table": Case(
+        {"source": {"use_existing": True}}, "backfill.enabled", EXISTING_TABLE
+    ),
+    "backfill with lake.kms_key_arn": Case({"lake": {"kms_key_arn": KEY}}, "backfill.enabled"),
+    "backfill with lake.bucket_name": Case({"lake": {"bucket_name": "shared"}}, "backfill.enabled"),
+}
+
+
+def settings_of(case: Case) -> dict[str, Any]:
+    """Return all settings of a case, those of its base included."""
+    settings = dict(settings_of(CASES[case.base])) if case is not CASES["minimal"] else {}
+    for name, value in case.settings.items():
+        inherited = settings.get(name)
+        both = isinstance(value, dict) and isinstance(inherited, dict)
+        settings[name] = {**inherited, **value} if both else value
+    return settings
