@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from streaming_etl.components.stages.delivery import ERROR_FOLDERS
+from streaming_etl.components.stages.delivery import ERROR_SUFFIX
 from tests.simulation.lake import Lake
 from tests.simulation.scenario import STREAM_NAME, Scenario
 from tests.simulation.world import World
@@ -102,7 +102,7 @@ class Delivery:
             )
             for record in records
         ]
-        folders = self.evaluate(ERROR_FOLDERS, records[0].arrived, {})
+        folders = self.evaluate(ERROR_SUFFIX, records[0].arrived, {})
         key = f"{self.lake.errors_path}{folders}{STREAM_NAME}-{len(self.lake.objects):08}"
         self.lake.put(key, "\n".join(lines).encode())
         self.world.trace("errors", code, *(record.id for record in records))
