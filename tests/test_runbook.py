@@ -1,4 +1,4 @@
-"""The runbook has a section for every alarm, and names only what exists."""
+"""The runbook has a section for every alarm."""
 
 import inspect
 import re

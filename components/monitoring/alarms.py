@@ -67,7 +67,7 @@ class Alarm:
 
 
 def alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> list[Alarm]:
-    """Return every alarm of a pipeline, in the order of the data flow."""
+    """Return every alarm, in the order of the data flow."""
     return [
         *_forwarder_alarms(args),
         *_transform_alarms(args, pipeline, stack),
@@ -78,12 +78,15 @@ def alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> list[Al
 
 
 def failed_changes_metric(pipeline: str, stack: str) -> str:
-    """Return the name of the metric of failed changes, unique per pipeline and stack."""
+    """Return the metric of failed changes, unique per pipeline and stack."""
     return f"changes-failed/{pipeline}/{stack}"
 
 
 def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
-    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+    """Alarms on the forwarder and its mapping.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
     yield Alarm(
         name="not-polling",
         description="Lambda does not read the stream, which keeps a change for 24 hours.",
@@ -140,7 +143,10 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
 
 
 def _transform_alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> Iterator[Alarm]:
-    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+    """Alarms on the transform function.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
     seconds = args.transform.timeout_seconds
     percent = args.monitoring.max_transform_duration_percent
     yield Alarm(
@@ -191,7 +197,10 @@ def _transform_alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str)
 
 
 def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
-    """https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html"""
+    """Alarms on the delivery stream.
+
+    https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+    """
     buffer_seconds = args.delivery.buffer_seconds + args.transform.buffer_seconds
     yield Alarm(
         name="throttled-records",
@@ -250,7 +259,10 @@ def _catalog_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
 
 
 def _backfill_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
-    """https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html"""
+    """Alarms on the state machine.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+    """
     if args.backfill.enabled:
         yield Alarm(
             name="backfill-failed",
@@ -262,8 +274,9 @@ def _backfill_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
 
 
 def _event_alarm(name: str, description: str) -> Alarm:
-    """Build an alarm on the event rule of the same name in failure_events.py.
+    """Return an alarm on the rule of the same name.
 
+    failure_events.py creates the rules.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
     """
     return Alarm(

@@ -1,4 +1,4 @@
-"""The dashboard as plain data: flow from left to right, then ages, failures and cost.
+"""The dashboard as plain data.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
@@ -56,7 +56,7 @@ class MetricDimensions:
         return [namespace, name, dimension, self.values[source], {"label": label, **options}]
 
     def rule_metric(self, rule: str, label: str) -> Metric:
-        """Return the number of a rule's events as a line of a graph."""
+        """Return a rule's events as a line of a graph."""
         namespace, dimension = METRIC_SOURCES["event_rule"]
         return [namespace, "TriggeredRules", dimension, self.rules[rule], {"label": label}]
 
@@ -78,7 +78,7 @@ class MetricDimensions:
 
 
 def default_dashboard_name(pipeline: str) -> str:
-    """Return a name per pipeline and stack, in the characters that CloudWatch allows."""
+    """Return a name per pipeline and stack that CloudWatch accepts."""
     return re.sub(r"[^a-zA-Z0-9_-]", "-", f"{pipeline}-{pulumi.get_stack()}")[:MAX_NAME]
 
 
@@ -109,7 +109,7 @@ def dashboard_body(
 
 
 def placed(rows: Sequence[Row]) -> list[Widget]:
-    """Return the widgets with their positions, row below row, from left to right."""
+    """Return the widgets with their positions, row below row."""
     widgets, top = [], 0
     for height, row in rows:
         left = 0

@@ -1,4 +1,4 @@
-"""An SNS message for each dead-lettered object and each failed crawl, sent by EventBridge."""
+"""SNS messages for each dead-lettered object and each failed crawl."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ RETRY_SECONDS = 3600
 
 @dataclass(frozen=True, kw_only=True)
 class FailureEvent:
-    """The event pattern of a rule, and the message that the rule sends."""
+    """The event pattern of a rule, and its message."""
 
     pattern: Mapping[str, Any]
     input_paths: Mapping[str, str]
@@ -74,7 +74,7 @@ def object_created(bucket_name: pulumi.Input[str], path: pulumi.Input[str]) -> M
 def create_rules(
     pipeline: PipelineContext, events: Mapping[str, FailureEvent], parent: pulumi.Resource
 ) -> tuple[pulumi.Output[str], dict[str, aws.cloudwatch.EventRule]]:
-    """Create the topic and the rules; return the topic's ARN and the rules by name.
+    """Create topic and rules; return the topic's ARN and the rules.
 
     The topic has no subscription: an outage dead-letters many objects, and the alarms on the rules
     notify once.

@@ -58,7 +58,7 @@ class MonitoredResources:
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Component of the alarm topic, the alarms, the failure events and the dashboard."""
+    """Component of alarm topic, alarms, failure events and dashboard."""
 
     alarm_topic_arn: pulumi.Output[str]
     failure_events_topic_arn: pulumi.Output[str]
@@ -121,7 +121,7 @@ class Monitoring(pulumi.ComponentResource):
         )
 
     def create_topic(self, name: str, account: iam.Account) -> pulumi.Output[str]:
-        """Create a topic for the CloudWatch alarms of this account; return its ARN.
+        """Create a topic for this account's alarms; return its ARN.
 
         The topic is not encrypted with alias/aws/sns, because that key's policy does not admit
         CloudWatch. An alarm contains names and numbers, never a change.
@@ -203,5 +203,5 @@ class Monitoring(pulumi.ComponentResource):
 
 
 def alarm_description(pipeline: str, alarm: Alarm) -> str:
-    """Return the text of the alarm's notification, with the section of the runbook."""
+    """Return the alarm's description with its section of the runbook."""
     return f"{pipeline}: {alarm.description} See docs/runbook.md#{alarm.name}."

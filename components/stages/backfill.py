@@ -1,4 +1,4 @@
-"""Backfill of large tables: a state machine over the files of a DynamoDB export."""
+"""Backfill of large tables from a DynamoDB export."""
 
 import json
 from collections.abc import Sequence
@@ -157,7 +157,7 @@ def machine_statements(
     bucket: LakeBucket,
     path: pulumi.Output[str],
 ) -> list[iam.Statement]:
-    """Allow to export the table, to call the function and to write results.
+    """Allow to export the table and to process its files.
 
     DynamoDB writes the export with the permissions of the caller.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html

@@ -144,7 +144,7 @@ def export_states(inputs: StateMachineInputs) -> dict[str, Any]:
 
 
 def export_parameters(inputs: StateMachineInputs) -> dict[str, Any]:
-    """Return the parameters of the export; by its token, a retry is the same export.
+    """Return the parameters of the export, with a token for retries.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ExportTableToPointInTime.html
     """
@@ -163,7 +163,7 @@ def export_parameters(inputs: StateMachineInputs) -> dict[str, Any]:
 
 
 def files_state(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]:
-    """Return the map state with a child execution per file of the manifest.
+    """Return the map state with a child execution per file.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
     """

@@ -1,4 +1,4 @@
-"""Stage 4: Glue database and table, and the crawler if partitions are not projected."""
+"""Stage 4: Glue database, lake table and crawler."""
 
 from typing import Optional
 
@@ -99,7 +99,7 @@ class Catalog(pulumi.ComponentResource):
     def create_crawler(
         self, name: str, pipeline: PipelineContext, bucket: LakeBucket
     ) -> pulumi.Output[str]:
-        """Create a crawler that adds partitions, or also the table if none is declared."""
+        """Create a crawler of partitions, and of the table without COLUMNS."""
         role = iam.service_role(
             f"{name}-role", "glue.amazonaws.com", pipeline.account, pipeline.tags, self
         )

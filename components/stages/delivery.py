@@ -162,7 +162,7 @@ class Delivery(pulumi.ComponentResource):
         errors_path: pulumi.Output[str],
         log_group: aws.cloudwatch.LogGroup,
     ) -> list[iam.Statement]:
-        """Allow to write to the bucket, to call the transform and to log errors.
+        """Allow to deliver, to call the transform and to log errors.
 
         https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
         """
@@ -220,7 +220,7 @@ class Delivery(pulumi.ComponentResource):
 
 
 def parquet_conversion(entry: CatalogEntry, role: aws.iam.Role) -> ConversionArgs:
-    """Return the conversion of JSON lines to Parquet by the Glue table's columns."""
+    """Return the conversion to Parquet by the Glue table's columns."""
     return {
         "enabled": True,
         "input_format_configuration": {"deserializer": {"open_x_json_ser_de": {}}},

@@ -69,7 +69,7 @@ class Forwarder(pulumi.ComponentResource):
         bucket: LakeBucket,
         delivery: DeliveryStream,
     ) -> list[iam.Statement]:
-        """Allow to read the stream, to send to Firehose and to dead-letter batches."""
+        """Allow to read the stream, to forward and to dead-letter."""
         key, account = pipeline.args.lake.kms_key_arn, pipeline.account
         # A deleted bucket's name can be taken by another account.
         own_bucket = {"StringEquals": {"s3:ResourceAccount": account.account_id}}

@@ -63,7 +63,7 @@ def service_role(
     tags: Mapping[str, str],
     parent: pulumi.Resource,
 ) -> aws.iam.Role:
-    """Create a role that only `service` may assume, and only for this account.
+    """Create a role that only `service` may assume, for this account.
 
     The condition on the account prevents the confused deputy problem.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
@@ -106,7 +106,7 @@ def allow_logs(log_group: aws.cloudwatch.LogGroup) -> Statement:
 def allow_key(
     kms_key_arn: Optional[pulumi.Input[str]], account: Account, actions: Sequence[str]
 ) -> list[Statement]:
-    """Allow the customer key through S3 only; return no statement without a customer key."""
+    """Allow the customer key through S3 only; [] without a key."""
     if kms_key_arn is None:
         return []
     via_s3 = pulumi.Output.concat("s3.", account.region, ".amazonaws.com")

@@ -138,9 +138,9 @@ def configure_retention(
 def lifecycle_rules(
     args: LakeArgs, backfill: BackfillArgs
 ) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
-    """Return one rule for the entire bucket, and one per prefix with expiring objects."""
+    """Return a rule for the bucket, and one per expiring prefix."""
     entire_bucket: s3.BucketLifecycleConfigurationRuleArgsDict = {
-        "id": "whole-bucket",
+        "id": "entire-bucket",
         "status": "Enabled",
         "filter": {"prefix": ""},
         "abort_incomplete_multipart_upload": {"days_after_initiation": ABORT_UPLOAD_DAYS},

@@ -1,4 +1,4 @@
-"""Stage 5: Athena workgroup, saved queries and the view of the current state."""
+"""Stage 5: Athena workgroup, saved queries and current-state view."""
 
 from functools import partial
 from typing import Optional
@@ -99,7 +99,7 @@ class Query(pulumi.ComponentResource):
         database_name: pulumi.Output[str],
         sql: pulumi.Output[str],
     ) -> pulumi.Output[str]:
-        """Create the Athena view, which is a Glue table of the type VIRTUAL_VIEW."""
+        """Create the Athena view, a Glue table of type VIRTUAL_VIEW."""
         table = pipeline.table
         columns = view_columns(table)
         text = pulumi.Output.all(sql, database_name).apply(

@@ -1,4 +1,4 @@
-"""Data that the stages pass to each other; no stage imports another stage."""
+"""Data that stages pass to each other instead of importing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The source: a new DynamoDB table, or an existing one that is only read."""
+"""The source table, created or existing, and its stream."""
 
 import pulumi
 import pulumi_aws as aws

@@ -1,4 +1,4 @@
-"""What the component tests share: pipelines built once in a session, and wheels made by hand."""
+"""Fixtures of the component tests: pipelines and wheels."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Pipelines:
 
 @pytest.fixture(scope="session")
 def minimal(pipelines: Pipelines) -> Graph:
-    """The graph of a pipeline with the three settings that must be given."""
+    """Return the graph of a pipeline with the required settings."""
     return pipelines.build()
 
 
 @pytest.fixture
 def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheelhouse:
-    """All wheels that uv finds, an empty cache, and handlers that need only `core`."""
+    """Provide all wheels that uv finds, and an empty cache."""
     made = Wheelhouse(tmp_path / "wheelhouse")
     made.folder.mkdir()
     monkeypatch.setenv("UV_NO_CONFIG", "1")

@@ -21,7 +21,7 @@ ENTRY_MODULES = ("forwarder", "transform", "backfill")
 
 @pytest.fixture(scope="module")
 def functions(pipelines: Pipelines) -> dict[str, Node]:
-    """The functions of a pipeline with all stages, by the module of their handler."""
+    """Return every function by the module of its handler."""
     graph = pipelines.build(backfill=BackfillArgs(enabled=True))
     return {node.inputs["handler"].split(".")[2]: node for node in graph.of("Function")}
 

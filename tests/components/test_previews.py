@@ -1,4 +1,4 @@
-"""Previews: the resources of an update, and no change for an unchanged program."""
+"""Previews show the resources of an update, and only changes."""
 
 import compileall
 import json
@@ -107,7 +107,7 @@ print(json.dumps(fingerprint(dev_stack()), sort_keys=True))
 
 
 def preview_in(folder: Path, seed: int) -> dict[str, object]:
-    """Build the example stack in a separate process, in a copy of the project."""
+    """Build the example stack in a separate process."""
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=folder,

@@ -61,13 +61,12 @@ class Pipelines:
         self, module: str = TYPED, module_name: str = "shop.py", **settings: Any
     ) -> StreamingEtlPipelineArgs:
         """The required settings, and `settings`."""
-        given = {
+        required = {
             "table_name": "orders",
             "transform_module": self.module(module, module_name),
             "partitions": PartitionArgs(),
-            **settings,
         }
-        return StreamingEtlPipelineArgs(**given)
+        return StreamingEtlPipelineArgs(**{**required, **settings})
 
     def build(
         self,
@@ -102,10 +101,6 @@ class Pipelines:
         # The stage of an existing table is registered before the table is read; it is no resource.
         assert [node.name for node in graph.nodes if node.custom or tables is None] == []
         return error.value.problems
-
-    def refusal(self, name: str = "shop", *, tables: Tables | None = None, **settings: Any) -> str:
-        """Text of the problems."""
-        return str(SettingsError(self.problems(name, tables=tables, **settings)))
 
 
 def dev_config() -> dict[str, str]:

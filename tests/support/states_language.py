@@ -50,7 +50,7 @@ READERS = {"JSON", "JSONL", "CSV", "PARQUET", "MANIFEST"}
 
 
 class InvalidPart(NamedTuple):
-    """An invalid state; the path of a state in a map is `<map>/<state>`."""
+    """An invalid state; `<map>/<state>` for a state in a map."""
 
     path: str
     problem: str
@@ -133,7 +133,7 @@ def _in_map(state: Mapping[str, Any], path: str) -> Iterator[InvalidPart]:
 
 
 def _in_templates(value: Any, path: str) -> Iterator[InvalidPart]:
-    """Fields with a path or a function must end with `.$`, and others must not."""
+    """Check that exactly fields with paths or functions end with `.$`."""
     if isinstance(value, list):
         for item in value:
             yield from _in_templates(item, path)

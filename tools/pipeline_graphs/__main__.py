@@ -22,7 +22,7 @@ GOLDEN = ROOT / "tests" / "golden"
 
 @contextlib.contextmanager
 def modules_directory() -> Iterator[None]:
-    """Run the block in a directory with the example modules, so that their paths are relative."""
+    """Run the block in a directory with the example modules."""
     with tempfile.TemporaryDirectory() as directory:
         for path, text in {**MODULES, **REQUIREMENTS}.items():
             file = Path(directory, path)

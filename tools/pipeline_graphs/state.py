@@ -35,7 +35,7 @@ def parsed(value: Any) -> Any:
 
 
 def archive_summary(files: dict[str, bytes]) -> dict[str, Any]:
-    """Return the module's settings and time zones, and the platforms of the packages.
+    """Return the transform's settings, and the platforms of the packages.
 
     The files of handlers and packages are omitted: they change with every release.
     """
@@ -98,7 +98,7 @@ def _compare(path: str, before: Any, after: Any, differences: dict[str, Any]) ->
 
 
 def fingerprint(graph: Graph) -> dict[str, Any]:
-    """Return every resource with its inputs; an archive as the hash of its content."""
+    """Return every resource with its inputs, archives as hashes."""
 
     def hashed(value: Any) -> Any:
         if isinstance(value, dict) and set(value) == {"archive"}:
