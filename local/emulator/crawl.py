@@ -134,7 +134,7 @@ def column_types(clients: Clients, location: str) -> dict[str, str]:
 
 
 def columns_of(path: str) -> dict[str, str]:
-    """Return the Hive types of the columns in a file of JSON lines."""
+    """Return the Hive types of a JSON lines file's columns."""
     rows = duckdb.read_json(
         path, format="newline_delimited", sample_size=-1, map_inference_threshold=-1
     )
@@ -142,7 +142,7 @@ def columns_of(path: str) -> dict[str, str]:
 
 
 def hive_type(type_: Any) -> str:
-    """Convert a type of DuckDB; a column of NULLs or of several types is a string."""
+    """Convert a type of DuckDB; columns of several types are strings."""
     if type_.id == "struct":
         fields = (f"{name.lower()}:{hive_type(field)}" for name, field in type_.children)
         return f"struct<{','.join(fields)}>"

@@ -1,4 +1,4 @@
-"""Functions of the embedded AWS import the packages of their archive, built for this Python."""
+"""Functions on the embedded AWS import packages built for this Python."""
 
 import importlib.machinery
 import json
