@@ -36,6 +36,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m tools.lint
+	$(BIN)/lint-imports
 	$(BIN)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
 
 types: $(INSTALLED)
@@ -63,11 +64,12 @@ lock: $(INSTALLED) ## Resolve requirements*.in into the pinned requirements*.txt
 clean: ## Delete the virtual environment and every cache
 	rm -rf .venv policy/.venv .build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(INSTALLED): requirements-dev.txt
+$(INSTALLED): requirements-dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) on this machine: install Python 3.11 or newer, or name it: make PYTHON=python3.13 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $$($(PYTHON) --version) is too old: 3.11 or newer is needed; name another: make PYTHON=python3.13 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: this Python cannot make virtual environments: install its venv package (Debian: python3-venv)"; exit 1; }
 	@echo "Installing the pinned packages into .venv (once, about a minute) ..." >&2
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
