@@ -1,1 +1,1 @@
-"""The AWS resources of a pipeline: settings, lake table, stages, monitoring and packaging."""
+"""The AWS resources of a pipeline."""

@@ -35,7 +35,7 @@ MODE = 0o100644
 
 
 def forwarder_archive(dependencies: Dependencies) -> pulumi.FileArchive:
-    """Return the code of the forwarder and of the backfill: handlers and dependencies."""
+    """Return the code of the forwarder and of the backfill."""
     return _archive("forwarder", dependencies, {})
 
 
@@ -73,7 +73,7 @@ def handler_files() -> Mapping[str, bytes]:
 
 
 def _archive(name: str, dependencies: Dependencies, own: Mapping[str, bytes]) -> pulumi.FileArchive:
-    """Return the zip file of these files, named after their content; written unless it exists."""
+    """Return the zip file of these files, named after their content."""
     own = {**handler_files(), **own}
     hashes = {path: file.sha256 for path, file in dependencies.files.items()}
     hashes |= {path: hashlib.sha256(data).hexdigest() for path, data in own.items()}

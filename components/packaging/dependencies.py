@@ -65,7 +65,7 @@ class Target(NamedTuple):
 
     @staticmethod
     def lambda_(runtime: str, architecture: str) -> "Target":
-        """Return the target of a runtime such as python3.13 on arm64 or x86_64."""
+        """Return the target of a Lambda runtime and architecture."""
         platform = f"{MACHINES[architecture]}-manylinux_{GLIBC.get(runtime, LATER_GLIBC)}"
         version = runtime.removeprefix("python")
         options = ("--python-platform", platform, "--python-version", version)
@@ -82,7 +82,7 @@ _target: ContextVar[Optional[Target]] = ContextVar("target", default=None)
 
 @contextmanager
 def install_for(target: Target) -> Iterator[None]:
-    """Install for `target` whatever a program requests, such as for a local run of functions."""
+    """Install the packages of a lock file for `target`."""
     token = _target.set(target)
     try:
         yield
@@ -102,7 +102,7 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Dependencies:
-    """An intact folder of the cache; `files` by their path in an archive."""
+    """An intact folder of the cache."""
 
     folder: Path
     files: Mapping[str, File]
@@ -136,7 +136,7 @@ def ensure_dependencies(target: Target, requirements: Optional[str]) -> Packages
 
 
 def cache_folder() -> Path:
-    """Return the folder of the cache: a checkout's `.build/`, otherwise the user's cache."""
+    """Return a checkout's `.build/`, otherwise the user's cache folder."""
     if (ROOT / "streaming_etl").is_dir():
         return ROOT / ".build" / "dependencies"
     defaults = {"darwin": "~/Library/Caches", "win32": "~/AppData/Local"}
@@ -152,12 +152,12 @@ class Lock(NamedTuple):
     text: str
 
     def problem(self, rule: str, **details: object) -> SettingsError:
-        """Build the error of a rule that the lock file, or one of its packages, violates."""
+        """Build the error of an invalid lock file or package."""
         return SettingsError(invalid("requirements", self.path, rule, path="transform", **details))
 
 
 def read_lock(file: Path, path: str) -> Lock:
-    """Read a lock file in which every package has one version and its hashes.
+    """Read a lock file with one version and hashes per package.
 
     `path` is the file's name in messages. Raises SettingsError.
     """
@@ -195,7 +195,7 @@ def _install(locks: tuple[Lock, ...], target: Target) -> Dependencies:
 def _install_once(
     locks: tuple[Lock, ...], target: Target, cached: Path
 ) -> Union[Dependencies, SettingsError]:
-    """Install or check once in a process: a hundred pipelines may carry the same packages."""
+    """Install or check once per process."""
     content = json.dumps([LAYOUT, target, [lock.text for lock in locks]])
     folder = cached / hashlib.sha256(content.encode()).hexdigest()[:32]
     try:
@@ -212,7 +212,7 @@ def not_writable(name: str, folder: Path, error: OSError) -> SettingsError:
 
 
 def load_if_intact(folder: Path) -> Optional[Dependencies]:
-    """Return what a folder of the cache holds; None unless every file is as it was installed."""
+    """Return the content of a cache folder; None unless it is intact."""
     try:
         manifest = json.loads((folder / "manifest.json").read_bytes())
         files = {path: File(*entry) for path, entry in manifest.items()}
@@ -271,14 +271,14 @@ def _run_uv(files: Path, locks: tuple[Lock, ...], target: Target) -> None:
 
 
 def _reason(stderr: str) -> str:
-    """Return uv's error in one line, without addresses, which may hold a password."""
+    """Return uv's error in one line, without addresses or passwords."""
     _, error, text = stderr.partition("error: ")
     line = " ".join((text if error else stderr).split()) or "nothing"
     return re.sub(r"\w+://[^\s)]+", "(an address)", line).rstrip(".")
 
 
 def _describe(files: Path, lock: Lock) -> dict[str, File]:
-    """Return the package, hash and sizes of each file, without those that uv adds.
+    """Return package, hash and sizes of each installed file.
 
     Raises SettingsError for a reserved file, and for one that differs between two packages.
     """
@@ -295,7 +295,7 @@ def _describe(files: Path, lock: Lock) -> dict[str, File]:
 
 
 def _owners(files: Path, lock: Lock) -> dict[str, str]:
-    """Return the package of each path, as the packages' RECORD files list them."""
+    """Return the package of each path from the RECORD files."""
     owners: dict[str, str] = {}
     digests: dict[str, str] = {}
     for record in sorted(files.glob("*.dist-info/RECORD")):

@@ -1,4 +1,4 @@
-"""The wheel, installed next to a project with folders of the same names as the checkout's."""
+"""The installed wheel next to a project with clashing folder names."""
 
 import contextlib
 import json

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.lint.__main__ import docstring_findings, patterns, word_findings
+from tools.lint.__main__ import docstring_findings, findings, patterns, word_findings
 
 # Spelled in two parts, because the check reads this file too.
 FIRST, SECOND = "to" + "ld", "refu" + "sed"
@@ -35,3 +35,7 @@ def test_reports_a_docstring_that_begins_with_more_than_twelve_words() -> None:
 
 def test_each_pattern_has_a_replacement() -> None:
     assert all(use for _, use in patterns())
+
+
+def test_finds_nothing_in_the_project() -> None:
+    assert list(findings()) == []

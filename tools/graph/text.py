@@ -107,7 +107,7 @@ def plain(value: Any, references: References, root: Path) -> Any:
 
 
 def parsed(text: str) -> Any:
-    """The data of a JSON text, or the text if it is not JSON."""
+    """The data of a JSON text, or the text itself."""
     try:
         return json.loads(text)
     except ValueError:

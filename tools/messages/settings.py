@@ -115,7 +115,7 @@ def module_errors() -> Iterator[Callable[[], object]]:
 
 
 def package_errors() -> Iterator[Callable[[], object]]:
-    """Calls that raise the problems of lock files and of the packages in them."""
+    """Calls that raise the problems of lock files."""
     yield lambda: read_lock(Path("missing.txt"), "missing.txt")
     for content in (b"\xff", b"# nothing\n", b"numpy>=2\n"):
         path = f"lock{content[0]}.txt"

@@ -1,4 +1,4 @@
-"""Orders as rows; a removed order tells what it was last."""
+"""Orders as rows. A removed order returns its last attributes."""
 
 # The row key store_id is a folder of the lake, so it is no column.
 COLUMNS = {"id": "string", "total": "decimal(10,2)"}

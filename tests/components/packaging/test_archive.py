@@ -1,4 +1,4 @@
-"""The Lambda archives: what they hold, byte for byte, and what they do when they are run."""
+"""The Lambda archives: content and behaviour."""
 
 import base64
 import json
