@@ -5,6 +5,7 @@ docs/runbook.md has a section for each alarm, with the alarm's name as its headi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from streaming_etl.components.settings.monitoring import iterator_age_threshold
@@ -66,6 +67,10 @@ class Alarm:
     """False where something was dead-lettered: it is still there when the alarm returns to OK."""
 
 
+repeated_failure = partial(Alarm, datapoints_to_alarm=2, evaluation_periods=3)
+"""An alarm on failures that AWS retries: a single one needs no action."""
+
+
 def alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> list[Alarm]:
     """Return every alarm, in the order of the data flow."""
     return [
@@ -106,22 +111,17 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         statistic="Maximum",
         threshold=iterator_age_threshold(args.monitoring, args.forwarder) * 1000,
     )
-    yield Alarm(
+    yield repeated_failure(
         name="forwarder-errors",
         description="The forwarder fails repeatedly. Batches without success are dead-lettered.",
         metric_source="forwarder",
         metric="Errors",
-        # Lambda retries: a single failure needs no action.
-        datapoints_to_alarm=2,
-        evaluation_periods=3,
     )
-    yield Alarm(
+    yield repeated_failure(
         name="forwarder-throttles",
         description="The forwarder is throttled: the account's concurrency limit is reached.",
         metric_source="forwarder",
         metric="Throttles",
-        datapoints_to_alarm=2,
-        evaluation_periods=3,
     )
     yield Alarm(
         name="retries-exhausted",
@@ -149,25 +149,21 @@ def _transform_alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str)
     """
     seconds = args.transform.timeout_seconds
     percent = args.monitoring.max_transform_duration_percent
-    yield Alarm(
+    yield repeated_failure(
         name="transform-errors",
         description="The transform function fails repeatedly. Firehose dead-letters the records"
         " after its retries.",
         metric_source="transform",
         metric="Errors",
-        datapoints_to_alarm=2,
-        evaluation_periods=3,
     )
-    yield Alarm(
+    yield repeated_failure(
         name="transform-throttles",
         description="The transform function is throttled. Firehose dead-letters the records after"
         " its retries.",
         metric_source="transform",
         metric="Throttles",
-        datapoints_to_alarm=2,
-        evaluation_periods=3,
     )
-    yield Alarm(
+    yield repeated_failure(
         name="transform-duration",
         description=f"Calls of the transform function take more than {percent} percent of its"
         f" timeout of {seconds} seconds.",
@@ -175,8 +171,6 @@ def _transform_alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str)
         metric="Duration",
         statistic="Maximum",
         threshold=seconds * percent * 10,
-        datapoints_to_alarm=2,
-        evaluation_periods=3,
     )
     yield Alarm(
         name="transform-failed",
@@ -202,13 +196,11 @@ def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
     """
     buffer_seconds = args.delivery.buffer_seconds + args.transform.buffer_seconds
-    yield Alarm(
+    yield repeated_failure(
         name="throttled-records",
         description="Firehose throttles records: the quotas of the delivery stream are reached.",
         metric_source="delivery_stream",
         metric="ThrottledRecords",
-        datapoints_to_alarm=2,
-        evaluation_periods=3,
     )
     yield Alarm(
         name="data-freshness",
@@ -218,7 +210,7 @@ def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         statistic="Maximum",
         threshold=args.monitoring.max_data_freshness_seconds + buffer_seconds,
     )
-    yield Alarm(
+    yield repeated_failure(
         name="delivery-failed",
         description="Writes of Firehose to the bucket fail repeatedly. It keeps a record for 24"
         " hours.",
@@ -228,8 +220,6 @@ def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         statistic="Average",
         threshold=1,
         comparison="LessThanThreshold",
-        datapoints_to_alarm=2,
-        evaluation_periods=3,
     )
     if args.format == "parquet":
         yield Alarm(

@@ -91,7 +91,17 @@ def create_rules(
         )
         for event_name, event in events.items()
     }
-    policy = create_policy(f"{name}-topic-policy", topic, rules, parent)
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    publish = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": topic.arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": [rule.arn for rule in rules.values()]}},
+    }
+    policy = aws.sns.TopicPolicy(
+        f"{name}-topic-policy", arn=topic.arn, policy=iam.policy([publish]), opts=opts
+    )
     for event_name, event in events.items():
         aws.cloudwatch.EventTarget(
             f"{name}-{event_name}-target",
@@ -108,28 +118,3 @@ def create_rules(
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[policy]),
         )
     return topic.arn, rules
-
-
-def create_policy(
-    name: str,
-    topic: aws.sns.Topic,
-    rules: Mapping[str, aws.cloudwatch.EventRule],
-    parent: pulumi.Resource,
-) -> aws.sns.TopicPolicy:
-    """Create the topic's policy: only these rules may publish.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
-    """
-    publish = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sns:Publish",
-        "Resource": topic.arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": [rule.arn for rule in rules.values()]}},
-    }
-    return aws.sns.TopicPolicy(
-        name,
-        arn=topic.arn,
-        policy=iam.policy([publish]),
-        opts=pulumi.ResourceOptions(parent=parent),
-    )

@@ -188,10 +188,10 @@ def children_statements(machine: aws.sfn.StateMachine, account: iam.Account) -> 
     https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
     """
     children = [
-        account.arn("states", pulumi.Output.concat("execution:", machine.name, end))
+        account.arn("states", "execution:", machine.name, end)
         for end in (":*", f"/{FILES_LABEL}:*")
     ]
-    runs = account.arn("states", pulumi.Output.concat("mapRun:", machine.name, "/*"))
+    runs = account.arn("states", "mapRun:", machine.name, "/*")
     return [
         iam.allow(["states:StartExecution"], [machine.arn]),
         iam.allow(["states:DescribeExecution", "states:StopExecution"], children),

@@ -83,13 +83,10 @@ class Catalog(pulumi.ComponentResource):
             database_name=database_name,
             table_name=table_name,
             data_path=data_path,
-            arns=tuple(
-                pipeline.account.arn("glue", pulumi.Output.concat(*parts))
-                for parts in (
-                    ("catalog",),
-                    ("database/", database_name),
-                    ("table/", database_name, "/", table.name),
-                )
+            arns=(
+                pipeline.account.arn("glue", "catalog"),
+                pipeline.account.arn("glue", "database/", database_name),
+                pipeline.account.arn("glue", "table/", database_name, "/", table.name),
             ),
         )
         if args.catalog == "crawler":
