@@ -1,1 +1,1 @@
-"""The AWS resources of a pipeline."""
+"""AWS resources of a pipeline."""

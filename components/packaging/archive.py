@@ -35,7 +35,7 @@ MODE = 0o100644
 
 
 def forwarder_archive(dependencies: Dependencies) -> pulumi.FileArchive:
-    """Return the code of the forwarder and of the backfill."""
+    """Return the code of the forwarder, which the backfill shares."""
     return _archive("forwarder", dependencies, {})
 
 
@@ -45,7 +45,7 @@ def transform_archive(
     config: Mapping[str, Any],
     time_zone: Optional[str],
 ) -> pulumi.FileArchive:
-    """Return the transform's code: handlers, dependencies, the user's module and its config.
+    """Return the transform's code, with the user's module and its config.
 
     `config` becomes transform.json. `time_zone` is an IANA name when the transform computes local
     time itself, because Lambda's image has no time zones; otherwise None.
@@ -73,7 +73,7 @@ def handler_files() -> Mapping[str, bytes]:
 
 
 def _archive(name: str, dependencies: Dependencies, own: Mapping[str, bytes]) -> pulumi.FileArchive:
-    """Return the zip file of these files, named after their content."""
+    """Write a zip file named after its content, unless it exists."""
     own = {**handler_files(), **own}
     hashes = {path: file.sha256 for path, file in dependencies.files.items()}
     hashes |= {path: hashlib.sha256(data).hexdigest() for path, data in own.items()}

@@ -65,7 +65,7 @@ class Target(NamedTuple):
 
     @staticmethod
     def lambda_(runtime: str, architecture: str) -> "Target":
-        """Return the target of a Lambda runtime and architecture."""
+        """Return the target of a Lambda runtime, such as python3.13."""
         platform = f"{MACHINES[architecture]}-manylinux_{GLIBC.get(runtime, LATER_GLIBC)}"
         version = runtime.removeprefix("python")
         options = ("--python-platform", platform, "--python-version", version)
@@ -82,7 +82,7 @@ _target: ContextVar[Optional[Target]] = ContextVar("target", default=None)
 
 @contextmanager
 def install_for(target: Target) -> Iterator[None]:
-    """Install the packages of a lock file for `target`."""
+    """Override the target, for a local run of the functions."""
     token = _target.set(target)
     try:
         yield
@@ -102,7 +102,10 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Dependencies:
-    """An intact folder of the cache."""
+    """An intact folder of the cache.
+
+    files: by their path in an archive.
+    """
 
     folder: Path
     files: Mapping[str, File]
@@ -120,7 +123,7 @@ class Packages:
 
 
 def ensure_dependencies(target: Target, requirements: Optional[str]) -> Packages:
-    """Install what both functions carry, unless the cache holds it.
+    """Install the packages of both functions, unless the cache holds them.
 
     `requirements` is the path of the transform's lock file. Raises SettingsError when a lock file
     is invalid or uv cannot install it, and when packages conflict or exceed Lambda's limits.
@@ -136,7 +139,7 @@ def ensure_dependencies(target: Target, requirements: Optional[str]) -> Packages
 
 
 def cache_folder() -> Path:
-    """Return a checkout's `.build/`, otherwise the user's cache folder."""
+    """Return the cache of a checkout, or of the user."""
     if (ROOT / "streaming_etl").is_dir():
         return ROOT / ".build" / "dependencies"
     defaults = {"darwin": "~/Library/Caches", "win32": "~/AppData/Local"}
@@ -152,14 +155,15 @@ class Lock(NamedTuple):
     text: str
 
     def problem(self, rule: str, **details: object) -> SettingsError:
-        """Build the error of an invalid lock file or package."""
+        """Build the error of a violated rule."""
         return SettingsError(invalid("requirements", self.path, rule, path="transform", **details))
 
 
 def read_lock(file: Path, path: str) -> Lock:
-    """Read a lock file with one version and hashes per package.
+    """Read a lock file.
 
-    `path` is the file's name in messages. Raises SettingsError.
+    path: the file's name in messages.
+    Raises SettingsError unless every package has one version and its hashes.
     """
     if not file.is_file():
         raise Lock(path, "").problem("lock-missing", directory=str(Path.cwd()))
@@ -195,7 +199,7 @@ def _install(locks: tuple[Lock, ...], target: Target) -> Dependencies:
 def _install_once(
     locks: tuple[Lock, ...], target: Target, cached: Path
 ) -> Union[Dependencies, SettingsError]:
-    """Install or check once per process."""
+    """Install or check once in a process, for all pipelines."""
     content = json.dumps([LAYOUT, target, [lock.text for lock in locks]])
     folder = cached / hashlib.sha256(content.encode()).hexdigest()[:32]
     try:
@@ -212,7 +216,7 @@ def not_writable(name: str, folder: Path, error: OSError) -> SettingsError:
 
 
 def load_if_intact(folder: Path) -> Optional[Dependencies]:
-    """Return the content of a cache folder; None unless it is intact."""
+    """Return a folder of the cache; None unless its files are unchanged."""
     try:
         manifest = json.loads((folder / "manifest.json").read_bytes())
         files = {path: File(*entry) for path, entry in manifest.items()}
@@ -271,14 +275,17 @@ def _run_uv(files: Path, locks: tuple[Lock, ...], target: Target) -> None:
 
 
 def _reason(stderr: str) -> str:
-    """Return uv's error in one line, without addresses or passwords."""
+    """Return uv's error in one line, without addresses.
+
+    An address may hold a password.
+    """
     _, error, text = stderr.partition("error: ")
     line = " ".join((text if error else stderr).split()) or "nothing"
     return re.sub(r"\w+://[^\s)]+", "(an address)", line).rstrip(".")
 
 
 def _describe(files: Path, lock: Lock) -> dict[str, File]:
-    """Return package, hash and sizes of each installed file.
+    """Remove the files that uv adds, and describe the others.
 
     Raises SettingsError for a reserved file, and for one that differs between two packages.
     """
@@ -295,7 +302,7 @@ def _describe(files: Path, lock: Lock) -> dict[str, File]:
 
 
 def _owners(files: Path, lock: Lock) -> dict[str, str]:
-    """Return the package of each path from the RECORD files."""
+    """Return the package of each path, from the RECORD files."""
     owners: dict[str, str] = {}
     digests: dict[str, str] = {}
     for record in sorted(files.glob("*.dist-info/RECORD")):

@@ -1,4 +1,4 @@
-"""The installed wheel next to a project with clashing folder names."""
+"""The wheel in a project that has folders with the checkout's names."""
 
 import contextlib
 import json

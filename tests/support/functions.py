@@ -24,7 +24,7 @@ print(json.dumps([response["records"], sorted({"boto3", "botocore", "pulumi"} & 
 
 
 def run_transform(function: Node, folder: Path, *changes: str) -> tuple[list[Any], list[Any]]:
-    """Run the unpacked archive; return the response's records and the log.
+    """Run an archive, and return the response's records and the log.
 
     The process has Python's own library and the archive: no installed package.
     """

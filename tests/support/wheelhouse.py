@@ -1,4 +1,4 @@
-"""Wheels and lock files in a folder, for uv without network."""
+"""Wheels and lock files for tests without a network."""
 
 import base64
 import csv
@@ -32,7 +32,7 @@ class Wheelhouse:
         tag: str = ANY,
         version: str = "1.0",
     ) -> Path:
-        """Make a wheel with this tag from `files`."""
+        """Make a wheel from `files`, by default one module."""
         info = f"{name}-{version}.dist-info"
         contents = {
             **(files or {f"{name}.py": tag}),
@@ -52,7 +52,7 @@ class Wheelhouse:
         return path
 
     def line(self, name: str, *wheels: Path, version: str = "1.0", marker: str = "") -> str:
-        """Return a package's line in a lock file, with hashes."""
+        """Return a package's line of a lock file."""
         hashes = [f"--hash=sha256:{sha256(path)}" for path in wheels]
         return " \\\n    ".join([f"{name}=={version}{marker}", *hashes]) + "\n"
 

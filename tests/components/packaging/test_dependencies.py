@@ -1,4 +1,4 @@
-"""Third-party packages: locked, installed by uv for a function's Python, cached intact."""
+"""Installation and cache of the functions' third-party packages."""
 
 import re
 import shutil
