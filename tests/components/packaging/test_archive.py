@@ -281,7 +281,7 @@ def test_a_transform_imports_its_packages_and_fails_for_one_change_alone(
     graph = local_build(
         module="import iniconfig\nfrom streaming_etl import Change\n\n\n"
         "def transform(change: Change):\n    assert iniconfig and 'fail' not in change.new\n",
-        transform=TransformArgs(requirements=str(ROOT / "tests/components/iniconfig.txt")),
+        transform=TransformArgs(requirements=str(Path(__file__).with_name("iniconfig.txt"))),
         catalog="crawler",
     )
     good, bad = change({}), change({"fail": {"S": "private"}}, number=2)
