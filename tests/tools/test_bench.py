@@ -64,13 +64,33 @@ def test_the_measured_configuration_is_the_deployed_one() -> None:
     assert candidate.pipeline_settings("csv") == transform_config(args, module)
 
 
+def test_every_change_arrives_at_firehose() -> None:
+    simple, ours = (handlers_bench.count_received(case) for case in handlers_bench.cases()[-2:])
+    assert simple.records == simple.changes == ours.changes
+    assert ours.billed_bytes < simple.billed_bytes
+
+
+def test_rejects_a_forwarder_that_loses_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    def losing(event: dict[str, Any]) -> Any:
+        event["Records"].pop()
+        return candidate.forwarder()(event)
+
+    monkeypatch.setitem(handlers_bench.IMPLEMENTATIONS["forwarder"], "candidate", lambda: losing)
+    with pytest.raises(ValueError, match="forwarder"):
+        handlers_bench.count_received(handlers_bench.cases()[-1])
+
+
+def test_a_ratio_is_the_median_of_the_ratios_within_a_pass() -> None:
+    assert bench.ratios([1.0, 4.0, 3.0], [2.0, 2.0, 3.0]) == ["1.00"]
+
+
 def test_measures_each_function() -> None:
     for case in (handlers_bench.cases()[1], handlers_bench.cases()[-1]):
         assert handlers_bench.cpu_time(1, case) > 0
 
 
 def test_tables_have_a_row_per_comparison() -> None:
-    times = dict.fromkeys(handlers_bench.cases(), 1e-06)
+    times = {case: [1e-06, 2e-06] for case in handlers_bench.cases()}
     assert len(bench.transform_table(times).splitlines()) == 4 + 2 * 2 * 2 * len(SHAPES)
     assert len(bench.forwarder_table(times).splitlines()) == 4 + len(SHAPES)
 

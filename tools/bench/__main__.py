@@ -17,6 +17,7 @@ import pyperf
 from tools.bench import handlers_bench, memory, program_bench
 from tools.bench.events import SHAPES
 from tools.bench.handlers_bench import INPUT_FORMS, Case, event_of
+from tools.bench.stub import Received
 from tools.docs.marked_blocks import replace_blocks
 from tools.project import ROOT
 
@@ -24,8 +25,10 @@ PAGE = ROOT / "docs" / "performance.md"
 PARTS = ("handlers", "memory", "program")
 FORMATS = {"csv": "CSV", "json": "JSON lines"}
 
-Times = dict[Case, float]
-"""Median CPU seconds per change of each benchmark."""
+PASSES = 5
+
+Times = dict[Case, list[float]]
+"""CPU seconds per change of each benchmark, one median per pass."""
 
 
 def main() -> None:
@@ -58,12 +61,13 @@ def machine() -> str:
     """Processor, Python, packages and day."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("msgspec", "orjson", "boto3"))
     return (
-        f"{pyperf_metadata()}, {os.cpu_count()} cores; Python {platform.python_version()},"
+        f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()},"
         f" {packages}; {date.today().isoformat()}."
     )
 
 
-def pyperf_metadata() -> str:
+def processor() -> str:
+    """The name of the processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -72,20 +76,34 @@ def pyperf_metadata() -> str:
 
 def handlers(quick: bool) -> list[str]:
     """Tables of transform and forwarder."""
+    bills = {}
     for case in handlers_bench.cases():
-        if case.implementation == "floor":
+        if case.function == "forwarder":
+            bills[case] = handlers_bench.count_received(case)
+        elif case.implementation == "floor":
             handlers_bench.check(case, 50_000)
+    times = run_all(1, ["--values=1"]) if quick else run_all(PASSES, [])
+    return [transform_table(times), forwarder_table(times), bill_table(bills)]
+
+
+def run_all(passes: int, options: Sequence[str]) -> Times:
+    """Run all benchmarks once per pass, each in a new process.
+
+    An interruption of the machine affects one pass of all benchmarks, and no median of the ratios.
+    """
+    command = [sys.executable, "-m", "tools.bench.handlers_bench", "--quiet", *options]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.json"
-        options = ["--processes=1", "--values=1"] if quick else []
-        command = [sys.executable, "-m", "tools.bench.handlers_bench", "--quiet", "-o", str(path)]
-        subprocess.run([*command, *options], check=True, stdout=sys.stderr)
+        for number in range(passes):
+            print(f"pass {number + 1} of {passes}", file=sys.stderr)
+            subprocess.run([*command, "--append", str(path)], check=True, stdout=subprocess.DEVNULL)
         suite = pyperf.BenchmarkSuite.load(str(path))
     times = {}
     for benchmark in suite:
         case = Case(*benchmark.get_name().split("|"))
-        times[case] = median(benchmark.get_values()) / event_of(case).changes
-    return [transform_table(times), forwarder_table(times)]
+        changes = event_of(case).changes
+        times[case] = [median(run.values) / changes for run in benchmark.get_runs()]
+    return times
 
 
 def transform_table(times: Times) -> str:
@@ -95,14 +113,10 @@ def transform_table(times: Times) -> str:
         for kind, name in FORMATS.items():
             for records in ("single", "aggregated"):
                 for shape in SHAPES:
-
-                    def of(
-                        implementation: str, key: tuple[str, ...] = (shape, form, records)
-                    ) -> float:
-                        return times[Case("transform", *key, implementation)]
-
-                    ours = of(f"candidate {kind}")
-                    simple, floor = of(f"baseline {kind}"), of("floor")
+                    floor, simple, ours = (
+                        times[Case("transform", shape, form, records, implementation)]
+                        for implementation in ("floor", f"baseline {kind}", f"candidate {kind}")
+                    )
                     figures = [*micros(floor, simple, ours), *ratios(ours, simple, floor)]
                     rows.append([form, name, records, shape, *figures])
     head = ["input", "rows", "records", "item", "floor", "baseline", "transform"]
@@ -123,12 +137,32 @@ def forwarder_table(times: Times) -> str:
     return table("Forwarder with boto3: CPU µs per change", head, rows)
 
 
-def micros(*seconds: float) -> list[str]:
-    return [f"{value * 1e6:.1f}" for value in seconds]
+def bill_table(bills: dict[Case, Received]) -> str:
+    """Records and billed bytes of both forwarders."""
+    rows = []
+    for shape in SHAPES:
+        simple, ours = (
+            bills[Case("forwarder", shape, "stream", "", name)]
+            for name in ("baseline", "candidate")
+        )
+        sizes = [f"{it.billed_bytes / it.changes:,.0f}" for it in (simple, ours)]
+        ratio = f"{ours.billed_bytes / simple.billed_bytes:.2f}"
+        rows.append([shape, str(simple.records), str(ours.records), *sizes, ratio])
+    head = ["item", "records, baseline", "records, forwarder", "bytes, baseline"]
+    head += ["bytes, forwarder", "of baseline"]
+    return table("What Firehose bills: records per event, bytes per change", head, rows)
 
 
-def ratios(value: float, *bases: float) -> list[str]:
-    return [f"{value / base:.2f}" for base in bases]
+def micros(*benchmarks: list[float]) -> list[str]:
+    return [f"{median(seconds) * 1e6:.1f}" for seconds in benchmarks]
+
+
+def ratios(values: list[float], *bases: list[float]) -> list[str]:
+    """The median over the passes of the ratio to each base."""
+    return [
+        f"{median(value / other for value, other in zip(values, base, strict=True)):.2f}"
+        for base in bases
+    ]
 
 
 def memory_tables(quick: bool) -> list[str]:

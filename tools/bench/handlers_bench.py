@@ -127,11 +127,13 @@ def cpu_time(loops: int, case: Case) -> float:
 
 
 @cache
-def start_firehose() -> None:
+def start_firehose() -> stub.Stub:
     """Start a Firehose on the loopback for this process."""
     running = contextlib.ExitStack()
-    os.environ |= running.enter_context(stub.running()).environment()
+    firehose = running.enter_context(stub.running())
+    os.environ |= firehose.environment()
     atexit.register(running.close)
+    return firehose
 
 
 @contextlib.contextmanager
@@ -156,6 +158,18 @@ def check(case: Case, size: int) -> None:
             raise ValueError(f"the {kind} rows differ for {case.name}")
 
 
+def count_received(case: Case) -> stub.Received:
+    """What Firehose receives of a forwarder's event; ValueError unless that is every change."""
+    event, firehose = event_of(case), start_firehose()
+    firehose.received()
+    with silence():
+        response = IMPLEMENTATIONS["forwarder"][case.implementation]()(event.parsed())
+    received = firehose.received()
+    if response["batchItemFailures"] or received.changes != event.changes:
+        raise ValueError(f"{case.name}: {received.changes} of {event.changes} changes arrive")
+    return received
+
+
 def item_ids(response: dict[str, Any], kind: str) -> list[str]:
     """The item id of each row, in order."""
     data = b"".join([base64.b64decode(record["data"]) for record in response["records"]]).decode()
@@ -169,7 +183,7 @@ def main() -> None:
     """Run all benchmarks, or those whose name contains $BENCH_ONLY."""
     only = os.environ.get("BENCH_ONLY", "")
     module = ("-m", "tools.bench.handlers_bench")
-    runner = pyperf.Runner(processes=5, values=3, warmups=1, loops=1, program_args=module)
+    runner = pyperf.Runner(processes=1, values=3, warmups=1, loops=1, program_args=module)
     runner.argparser.set_defaults(inherit_environ=["BENCH_ONLY"])
     for case in cases():
         if only in case.name:

@@ -4,6 +4,7 @@
 Pulumi's mocks and prints a `Run` as JSON.
 """
 
+import gc
 import json
 import subprocess
 import sys
@@ -118,6 +119,8 @@ def main(implementation: str, tables: int) -> None:
     """Build the stack and print its `Run`."""
     from tools.bench.memory import peak_bytes
 
+    # As in the stack's program, which does so only when Pulumi runs it.
+    gc.disable()
     # The first stack imports the provider and builds the archives.
     pattern = program(2)
     build = program if implementation == "program" else bare_pulumi(pattern)

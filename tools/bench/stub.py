@@ -19,17 +19,12 @@ from tools.bench.candidate import FORWARDER_ENVIRONMENT
 BILLED_STEP = 5_120
 
 
-class Tally(NamedTuple):
-    """What the stub has received."""
+class Received(NamedTuple):
+    """Totals of what the stub has received."""
 
-    calls: int
-    records: int
-    changes: int
-    billed_bytes: int
-
-    def since(self, earlier: "Tally") -> "Tally":
-        """The difference to an earlier tally."""
-        return Tally(*(now - then for now, then in zip(self, earlier, strict=True)))
+    records: int = 0
+    changes: int = 0
+    billed_bytes: int = 0
 
 
 class Stub:
@@ -38,10 +33,10 @@ class Stub:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
 
-    def tally(self) -> Tally:
-        """What the stub has received so far."""
+    def received(self) -> Received:
+        """The totals since the last call of this method."""
         with urllib.request.urlopen(self.url, timeout=30) as response:
-            return Tally(*json.load(response))
+            return Received(*json.load(response))
 
     def environment(self) -> dict[str, str]:
         """The forwarder's environment, with boto3 directed to the stub."""
@@ -72,7 +67,7 @@ def running() -> Iterator[Stub]:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    tally = Tally(0, 0, 0, 0)
+    received = Received()
     lock = threading.Lock()
 
 
@@ -88,19 +83,20 @@ class _Connection(BaseHTTPRequestHandler):
         records = json.loads(body)["Records"]
         answers = [{"RecordId": f"{number:056}"} for number in range(len(records))]
         answer = {"FailedPutCount": 0, "Encrypted": False, "RequestResponses": answers}
-        # Locked before the response, so that a later tally includes this call.
+        # Locked before the response, so that later totals include this call.
         with self.server.lock:
             self._answer(json.dumps(answer).encode(), "application/x-amz-json-1.1")
             contents = [b64decode(record["Data"]) for record in records]
             billed = sum(-(-len(content) // BILLED_STEP) * BILLED_STEP for content in contents)
             changes = sum(content.count(b"\n") for content in contents)
-            came = Tally(1, len(records), changes, billed)
-            before = self.server.tally
-            self.server.tally = Tally(*(a + b for a, b in zip(before, came, strict=True)))
+            call = Received(len(records), changes, billed)
+            totals = zip(self.server.received, call, strict=True)
+            self.server.received = Received(*(before + new for before, new in totals))
 
     def do_GET(self) -> None:
         with self.server.lock:
-            self._answer(json.dumps(self.server.tally).encode(), "application/json")
+            self._answer(json.dumps(self.server.received).encode(), "application/json")
+            self.server.received = Received()
 
     def _answer(self, body: bytes, kind: str) -> None:
         self.send_response(200)
