@@ -9,11 +9,10 @@ from functools import partial
 from typing import Any
 from unittest.mock import Mock, patch
 
-import streaming_etl.handlers.firehose.put_records
-import streaming_etl.handlers.forwarder
-import streaming_etl.handlers.transform
-import streaming_etl.ops.backfill.scan
 from streaming_etl.components.table import queries
+from streaming_etl.handlers import forwarder, transform
+from streaming_etl.handlers.firehose import put_records
+from streaming_etl.ops.backfill import scan as scan_module
 from streaming_etl.ops.backfill.checkpoint import Segment
 from streaming_etl.ops.backfill.scan import Page, Scan
 from tests.simulation.puts import Client
@@ -33,20 +32,20 @@ def without_failures(owner: Any) -> Any:
 
 
 def forwarder_as(wrapper: Callable[..., Any]) -> Any:
-    return around(streaming_etl.handlers.forwarder, "lambda_handler", wrapper)
+    return around(forwarder, "lambda_handler", wrapper)
 
 
 def report_first(handler: Any, event: Any, context: Any) -> Any:
     """Report the first change of a batch instead of bisecting the batch."""
     try:
         return handler(event, context)
-    except streaming_etl.handlers.forwarder.BisectBatchError:
+    except forwarder.BisectBatchError:
         number = event["Records"][0]["dynamodb"]["SequenceNumber"]
         return {"batchItemFailures": [{"itemIdentifier": number}]}
 
 
 def transform_as(wrapper: Callable[..., Any]) -> Any:
-    return around(streaming_etl.handlers.transform, "lambda_handler", wrapper)
+    return around(transform, "lambda_handler", wrapper)
 
 
 def environment(name: str, value: str) -> Any:
@@ -123,7 +122,7 @@ def snapshots(change: Callable[[dict[str, Any]], Any]) -> Any:
         change(record["dynamodb"])
         return record
 
-    return around(streaming_etl.ops.backfill.scan, "snapshot_record", wrapper)
+    return around(scan_module, "snapshot_record", wrapper)
 
 
 def checkpoint_before_put() -> Any:
@@ -187,7 +186,7 @@ def intercepted(handler: Any, event: Any, context: Any) -> tuple[Any, list[bytes
     client.put_record_batch.side_effect = lambda **request: {
         "RequestResponses": [{"RecordId": "record"} for _ in request["Records"]]
     }
-    with patch.object(streaming_etl.handlers.firehose.put_records, "firehose", lambda: client):
+    with patch.object(put_records, "firehose", lambda: client):
         response = handler(event, context)
     calls = client.put_record_batch.call_args_list
     return response, [record["Data"] for call in calls for record in call.kwargs["Records"]]
@@ -195,7 +194,7 @@ def intercepted(handler: Any, event: Any, context: Any) -> tuple[Any, list[bytes
 
 def requeue(*contents: bytes) -> None:
     if contents:
-        streaming_etl.handlers.firehose.put_records.firehose().put_record_batch(
+        put_records.firehose().put_record_batch(
             DeliveryStreamName=STREAM_NAME, Records=[{"Data": content} for content in contents]
         )
 

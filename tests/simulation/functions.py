@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
-import streaming_etl.handlers.firehose.put_records
-import streaming_etl.handlers.forwarder
-import streaming_etl.handlers.structured_log
-import streaming_etl.handlers.transform
-from streaming_etl.handlers.firehose.put_records import put_records
+from streaming_etl.handlers import forwarder, structured_log
+from streaming_etl.handlers import transform as transform_handler
+from streaming_etl.handlers.firehose import put_records
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from tests.simulation.scenario import Scenario
 from tests.simulation.user_module import KilledError, transform
@@ -27,6 +25,8 @@ from tests.simulation.world import EndlessError, World
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_PAYLOAD_BYTES = 6_291_456
+# Of the real function, which a mutation may replace.
+PUT_DEFAULTS: dict[str, Any] = put_records.put_records.__kwdefaults__ or {}
 
 
 class Answer(NamedTuple):
@@ -72,7 +72,7 @@ class Function:
             trace = "".join(format_tb(error.__traceback__))
             printed.write(f"[ERROR] {type(error).__name__}: {error}\n{trace}")
             ok, response = False, None
-            bisects = isinstance(error, streaming_etl.handlers.forwarder.BisectBatchError)
+            bisects = isinstance(error, forwarder.BisectBatchError)
             if world.faults.total() == faults and not bisects:
                 world.violations.append(
                     f"{self.name} fails without a fault: {type(error).__name__}"
@@ -91,8 +91,8 @@ class Function:
         if not self.warm or world.chance("containers").random() < 0.05:
             self.warm = True
             world.events[f"{self.name} starts cold"] += 1
-            if self.module is streaming_etl.handlers.transform:
-                streaming_etl.handlers.transform.load_runtime.cache_clear()
+            if self.module is transform_handler:
+                transform_handler.load_runtime.cache_clear()
         context = SimpleNamespace(
             function_name=self.name, get_remaining_time_in_millis=self.remaining_milliseconds
         )
@@ -123,7 +123,7 @@ def runtime_of(scenario: Scenario) -> Any:
     settings = json.loads(json.dumps(scenario.table.transform_config))
     encoder = RowEncoder(settings, ZoneInfo(settings["time_zone"]))
     function = partial(transform, partitioned=bool(settings["dynamic_partition_keys"]))
-    return streaming_etl.handlers.transform.TransformRuntime(function, user_file, encoder)
+    return transform_handler.TransformRuntime(function, user_file, encoder)
 
 
 class WorldModule:
@@ -161,16 +161,16 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
         enter(patch.dict(os.environ, scenario.environment))
         enter(
             patch.object(
-                streaming_etl.handlers.transform,
+                transform_handler,
                 "load_runtime",
                 cache(partial(runtime_of, scenario)),
             )
         )
         for handler in (
-            streaming_etl.handlers.forwarder,
-            streaming_etl.handlers.structured_log,
-            streaming_etl.handlers.firehose.put_records,
-            streaming_etl.handlers.transform,
+            forwarder,
+            structured_log,
+            put_records,
+            transform_handler,
         ):
             for name, value in list(vars(handler).items()):
                 if name == "firehose":
@@ -178,10 +178,6 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
                 elif isinstance(value, Hashable) and value in replacements:
                     enter(patch.object(handler, name, replacements[value]))
         # Defaults are bound when a function is defined.
-        defaults = put_records.__kwdefaults__ or {}
-        enter(
-            patch.dict(
-                defaults, {name: replacements.get(value, value) for name, value in defaults.items()}
-            )
-        )
+        bound = {name: replacements.get(value, value) for name, value in PUT_DEFAULTS.items()}
+        enter(patch.dict(PUT_DEFAULTS, bound))
         yield

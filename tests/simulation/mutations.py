@@ -5,13 +5,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-import streaming_etl.handlers.change.decode
-import streaming_etl.handlers.change.lazy_item
-import streaming_etl.handlers.firehose.put_records
-import streaming_etl.handlers.forwarder
-import streaming_etl.handlers.transform
-import streaming_etl.ops.firehose_writer
+from streaming_etl.handlers import forwarder, transform
+from streaming_etl.handlers.change import decode, lazy_item
+from streaming_etl.handlers.firehose import put_records
 from streaming_etl.handlers.rows.row_error import RowError
+from streaming_etl.ops import firehose_writer
 from tests.simulation import breaking
 from tests.simulation.breaking import (
     around,
@@ -89,11 +87,11 @@ _missing = detected_by("nothing_is_missing")
 _missing("FailedPutCount is ignored", breaking.failed_put_count_ignored())
 _missing(
     "the last failure is reported instead of the first",
-    around(streaming_etl.handlers.forwarder, "put_records", lambda put, *a, **k: put(*a, **k)[-1:]),
+    around(forwarder, "put_records", lambda put, *a, **k: put(*a, **k)[-1:]),
 )
 _missing(
     "the forwarder reports records not accepted as success",
-    without_failures(streaming_etl.handlers.forwarder),
+    without_failures(forwarder),
 )
 _missing(
     "the forwarder skips an oversized change",
@@ -102,7 +100,7 @@ _missing(
 )
 _missing(
     "the transform ignores requeued records that are not accepted",
-    without_failures(streaming_etl.handlers.firehose.put_records),
+    without_failures(put_records),
 )
 _missing("the last record is not requeued", breaking.transform_as(breaking.skip_last_requeued))
 _missing(
@@ -118,7 +116,7 @@ _missing(
 )
 _missing(
     "the backfill ignores records that are not accepted",
-    without_failures(streaming_etl.ops.firehose_writer),
+    without_failures(firehose_writer),
     has_backfill,
 )
 
@@ -129,12 +127,12 @@ _else("every change has its old image", environment("OLD_IMAGE", "always"))
 _else("a TTL delete has no user identity", breaking.forwarder_as(breaking.remove_identity))
 _else(
     "compressed changes are not read",
-    patch.object(streaming_etl.handlers.change.decode, "decompress", lambda _: b"{}"),
+    patch.object(decode, "decompress", lambda _: b"{}"),
     has_large_changes,
 )
 _else(
     "an item lacks the attributes that are not decoded",
-    patch.object(streaming_etl.handlers.change.lazy_item.LazyItem, "get", dict.get),
+    patch.object(lazy_item.LazyItem, "get", dict.get),
     lambda scenario: scenario.poison == 0,
 )
 _else(
@@ -196,17 +194,17 @@ _ended(
 )
 _ended(
     "a response exceeds Lambda's limit",
-    patch.object(streaming_etl.handlers.transform.transform_records, "__defaults__", (10**9,)),
+    patch.object(transform.transform_records, "__defaults__", (10**9,)),
     has_large_rows,
 )
 _ended(
     "the forwarder retries until its time-out",
-    patch.object(streaming_etl.handlers.forwarder, "deadline_of", lambda _: 1e12),
+    patch.object(forwarder, "deadline_of", lambda _: 1e12),
 )
 _ended(
     "a call has more records than Firehose accepts",
     around(
-        streaming_etl.handlers.firehose.put_records,
+        put_records,
         "groups",
         lambda groups, contents, _, size: groups(contents, 10**9, size),
     ),
@@ -215,7 +213,7 @@ _ended(
 _ended(
     "a call has more bytes than Firehose accepts",
     around(
-        streaming_etl.handlers.firehose.put_records,
+        put_records,
         "groups",
         lambda groups, contents, count, _: groups(contents, count, 10**9),
     ),
@@ -241,7 +239,7 @@ _logs = detected_by("logs_have_no_content")
 _logs(
     "the text of an exception is logged",
     patch.object(
-        streaming_etl.handlers.transform,
+        transform,
         "_reason",
         lambda error, *_: RowError("exception", got=str(error), location=""),
     ),
@@ -261,5 +259,5 @@ _logs(
 )
 _logs(
     "an exception has content of the change",
-    patch.object(streaming_etl.handlers.transform.RequeueError, "__str__", lambda _: STORES[0]),
+    patch.object(transform.RequeueError, "__str__", lambda _: STORES[0]),
 )

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-import streaming_etl.handlers.forwarder
-import streaming_etl.handlers.transform
+from streaming_etl.handlers import forwarder as forwarder_handler
+from streaming_etl.handlers import transform as transform_handler
 from tests.simulation.backfill import Backfill
 from tests.simulation.checks import CHECKS, Run
 from tests.simulation.delivery import Delivery
@@ -58,12 +58,8 @@ def execute(world: World, scenario: Scenario) -> Run:
     """Connect the parts, and run all scheduled actions."""
     settings = scenario.args
     lake = Lake(scenario.table)
-    forwarder = Function(
-        world, "forwarder", streaming_etl.handlers.forwarder, settings.forwarder.timeout_seconds
-    )
-    transform = Function(
-        world, "transform", streaming_etl.handlers.transform, settings.transform.timeout_seconds
-    )
+    forwarder = Function(world, "forwarder", forwarder_handler, settings.forwarder.timeout_seconds)
+    transform = Function(world, "transform", transform_handler, settings.transform.timeout_seconds)
     delivery = Delivery(world, scenario, lake)
     processing = Processing(world, scenario, transform, delivery)
     mapping = Mapping(world, scenario, forwarder, lake)
