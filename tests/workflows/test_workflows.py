@@ -164,6 +164,15 @@ def test_previews_and_updates_apply_the_policy_pack() -> None:
     }
 
 
+def test_a_preview_appears_in_the_pull_request_or_in_the_summary_on_main() -> None:
+    def shown_in(job: str) -> set[str]:
+        [preview] = [step["with"] for step in JOBS[job]["steps"] if "command" in step["with"]]
+        return {key for key, value in preview.items() if value == "true"}
+
+    assert shown_in("pull-request preview") == {"comment-on-pr", "always-include-summary"}
+    assert shown_in("main preview") == {"comment-on-summary"}
+
+
 @pytest.mark.parametrize("job", ["checks", "plan", "graph", "preview"])
 def test_the_required_check_waits_for_every_job(job: str) -> None:
     gate = JOBS["pull-request gate"]

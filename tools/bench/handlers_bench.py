@@ -159,7 +159,10 @@ def check(case: Case, size: int) -> None:
 
 
 def count_received(case: Case) -> stub.Received:
-    """What Firehose receives of a forwarder's event; ValueError unless that is every change."""
+    """What Firehose receives of a forwarder's event.
+
+    Raises ValueError unless that is every change.
+    """
     event, firehose = event_of(case), start_firehose()
     firehose.received()
     with silence():

@@ -61,7 +61,7 @@ def medium(random: Random, size: int) -> Image:
 
 
 def nested(random: Random, size: int) -> Image:
-    """An order document of maps, lists of maps and a set, with as many lines as fit."""
+    """An order document of maps, lists and a set."""
     lines: list[dict[str, Any]] = []
     item = _head(random) | {
         "status": random.choice(_STATES),
@@ -126,7 +126,7 @@ def _address(random: Random, street: int) -> dict[str, Any]:
 
 
 def _filled(random: Random, item: dict[str, Any], name: str, size: int) -> Image:
-    """The image with a text under `name` that fills it to about `size` bytes."""
+    """The image, with a text that fills it to about `size` bytes."""
     item[name] = ""
     item[name] = _words(random, size + random.randint(-12, 12) - _size(item))
     # DynamoDB does not keep the order in which attributes were written.
