@@ -5,7 +5,7 @@ from typing import Any
 
 from streaming_etl.handlers.rows.metadata import Metadata
 from streaming_etl.handlers.rows.row_error import unknown_columns
-from streaming_etl.handlers.rows.scalar_columns import Encode, scalar_encoder
+from streaming_etl.handlers.rows.scalar_columns import scalar_encoder
 
 Row = dict[str, Any]
 
@@ -22,7 +22,7 @@ def csv_lines(
     NULL is the field without quotes.
     """
     known = {*(name for name, _ in columns), *dynamic_partition_keys}
-    encoders = [(name, _field_encoder(kind, name)) for name, kind in columns]
+    encoders = [(name, kind == "string", scalar_encoder(kind, name)) for name, kind in columns]
 
     def encode(metadata: Metadata, rows: Sequence[Row]) -> bytes:
         key = metadata.key.replace('"', '""')
@@ -34,27 +34,21 @@ def csv_lines(
         for number, row in enumerate(rows):
             if not known.issuperset(row):
                 raise unknown_columns(row.keys() - known)
-            fields = [
-                "" if (value := row.get(name)) is None else encode_field(value)
-                for name, encode_field in encoders
-            ]
+            fields = []
+            for name, quoted, encode_field in encoders:
+                value = row.get(name)
+                if value is None:
+                    fields.append("")
+                elif quoted:
+                    field = value if type(value) is str else encode_field(value)
+                    fields.append('"' + field.replace('"', '""') + '"')
+                else:
+                    fields.append(encode_field(value))
             line = f"{before_row}{number}{after_row}{','.join(fields)}"
             if "\n" in line or "\r" in line or "\x01" in line:
                 line = one_line(line)
             text += line + "\n"
         return text.encode()
-
-    return encode
-
-
-def _field_encoder(kind: Any, name: str) -> Encode:
-    text_of = scalar_encoder(kind, name)
-    if kind != "string":
-        return text_of
-
-    def encode(value: Any) -> str:
-        text = value if type(value) is str else text_of(value)
-        return '"' + text.replace('"', '""') + '"'
 
     return encode
 
