@@ -171,7 +171,8 @@ def read_lock(file: Path, path: str) -> Lock:
         lock = Lock(path, file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise Lock(path, "").problem("lock-encoding", reason=error.reason) from None
-    lines = _requirement_lines(lock.text)
+    raw = CONTINUATION.sub(" ", lock.text).splitlines()
+    lines = [line for text in raw if (line := COMMENT.sub("", text).strip())]
     if not lines:
         raise lock.problem("lock-empty")
     for line in lines:
@@ -179,11 +180,6 @@ def read_lock(file: Path, path: str) -> Lock:
             # The first word alone: an option's value may be an address with a password.
             raise lock.problem("lock-unpinned", entry=re.split(r"[=<>~!@;\s]", line)[0])
     return lock
-
-
-def _requirement_lines(text: str) -> list[str]:
-    lines = CONTINUATION.sub(" ", text).splitlines()
-    return [line for raw in lines if (line := COMMENT.sub("", raw).strip())]
 
 
 def _install(locks: tuple[Lock, ...], target: Target) -> Dependencies:
@@ -201,7 +197,7 @@ def _install_once(
 ) -> Union[Dependencies, SettingsError]:
     """Install or check once in a process, for all pipelines."""
     content = json.dumps([LAYOUT, target, [lock.text for lock in locks]])
-    folder = cached / hashlib.sha256(content.encode()).hexdigest()[:32]
+    folder = cached / _sha256(content.encode())[:32]
     try:
         return load_if_intact(folder) or _build(folder, locks, target)
     except OSError as error:
@@ -220,19 +216,21 @@ def load_if_intact(folder: Path) -> Optional[Dependencies]:
     try:
         manifest = json.loads((folder / "manifest.json").read_bytes())
         files = {path: File(*entry) for path, entry in manifest.items()}
-        stored = _hashes(folder / "files")
+        stored = {path: _sha256(file.read_bytes()) for path, file in _files(folder / "files")}
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     intact = stored == {path: file.sha256 for path, file in files.items()}
     return Dependencies(folder, files) if intact else None
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    """Return every file below a folder with its path there."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted((path.relative_to(folder).as_posix(), path) for path in paths)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _build(folder: Path, locks: tuple[Lock, ...], target: Target) -> Dependencies:
@@ -263,7 +261,7 @@ def _run_uv(files: Path, locks: tuple[Lock, ...], target: Target) -> None:
     command += ["--link-mode", "copy", "--no-progress", "--color", "never"]
     for number, lock in enumerate(locks):
         path = files.parent.parent / f"{number}.txt"
-        path.write_text(lock.text)
+        path.write_text(lock.text, encoding="utf-8")
         command += ["--requirement", str(path)]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
@@ -292,12 +290,12 @@ def _describe(files: Path, lock: Lock) -> dict[str, File]:
     owners = _owners(files, lock)
     _remove_extras(files)
     described = {}
-    for path, digest in sorted(_hashes(files).items()):
+    for path, file in _files(files):
         package = owners.get(path, "a package that does not list it")
         if RESERVED.fullmatch(path.split("/")[0]):
             raise lock.problem("package-reserved-file", package=package, file=path)
-        data = (files / path).read_bytes()
-        described[path] = File(package, digest, len(data), len(zlib.compress(data)))
+        data = file.read_bytes()
+        described[path] = File(package, _sha256(data), len(data), len(zlib.compress(data)))
     return described
 
 
@@ -308,6 +306,8 @@ def _owners(files: Path, lock: Lock) -> dict[str, str]:
     for record in sorted(files.glob("*.dist-info/RECORD")):
         package = "==".join(record.parent.name.removesuffix(".dist-info").rsplit("-", 1))
         for path, digest, _ in csv.reader(record.read_text(encoding="utf-8").splitlines()):
+            if path.split("/")[0] in TOP_LEVEL_EXTRAS:
+                continue
             owner = owners.setdefault(path, package)
             if digests.setdefault(path, digest) != digest:
                 packages = (owner, package)

@@ -187,36 +187,6 @@ def test_an_archive_that_cannot_be_written_is_reported(
     assert (problem.rule, problem.value) == ("not-writable", str(tmp_path / ".build" / "archives"))
 
 
-def test_transform_json_holds_columns_keys_and_no_more() -> None:
-    code = archive_files(dev_stack()["shipments-transform-function"].inputs["code"])
-    assert json.loads(code["transform.json"]) == {
-        # Firehose converts the lines to Parquet.
-        "format": "json",
-        "columns": [
-            {"name": "id", "type": "string"},
-            {"name": "status", "type": "string"},
-            {"name": "weight_kg", "type": {"decimal": [9, 3]}},
-            {
-                "name": "address",
-                "type": {
-                    "struct": [["city", "string"], ["postcode", "string"], ["country", "string"]]
-                },
-            },
-            {
-                "name": "parcels",
-                "type": {"array": {"struct": [["sku", "string"], ["quantity", "int"]]}},
-            },
-            {"name": "parcel_count", "type": "int"},
-            {"name": "tags", "type": {"array": "string"}},
-            {"name": "updated_at", "type": "timestamp"},
-        ],
-        "dynamic_partition_keys": {"carrier": ["yamato", "sagawa", "japanpost"]},
-        "time_keys": [],
-        "time_zone": "Asia/Tokyo",
-        "lazy_items": True,
-    }
-
-
 def columns(graph: Graph, table: str) -> list[str]:
     return [column["name"] for column in graph[table].inputs["storageDescriptor"]["columns"]]
 
