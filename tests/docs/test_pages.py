@@ -23,7 +23,7 @@ from tests.docs.pages import ROOT, Block, anchors, blocks, links, pages
 from tools.docs.__main__ import GENERATORS, regenerated
 
 SETTINGS_NAMES = {field.name for field in dataclasses.fields(StreamingEtlPipelineArgs)}
-OTHER_PROGRAMS = set(["aws", "cd", "echo", "export", "git", "npm", "pip", "pulumi", "python", "uv"])
+OTHER_PROGRAMS = {"aws", "cd", "echo", "export", "git", "npm", "pip", "pulumi", "python", "uv"}
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
