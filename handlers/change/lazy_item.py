@@ -50,7 +50,8 @@ class LazyItem(dict[str, Any]):
         decoded: at least one attribute.
         Python's json module does not call any method of an empty dict, so it would not see them.
         """
-        dict.__init__(self, decoded)
+        # Faster than `dict.__init__`, and one item is made per change.
+        self.update(decoded)
         self._decoder: ItemDecoder | None = decoder
         """None if all attributes are decoded."""
         self._location = location
