@@ -144,19 +144,6 @@ def test_the_handler_reports_the_first_change_if_the_stream_does_not_exist(
     )
 
 
-def test_sends_501_records_in_two_calls(firehose, monkeypatch):
-    monkeypatch.setenv("MAX_CHANGES_PER_RECORD", "1")
-    records = [stream_record(number) for number in range(501)]
-    assert forwarder.lambda_handler({"Records": records}, FakeContext()) == failures()
-    assert [len(call) for call in firehose.calls] == [500, 1]
-
-
-def test_sends_more_than_a_mib_in_two_calls(firehose):
-    records = [stream_record(number, x={"S": "x" * 250_000}) for number in range(5)]
-    assert forwarder.lambda_handler({"Records": records}, FakeContext()) == failures()
-    assert [len(call) for call in firehose.calls] == [4, 1]
-
-
 def test_a_record_has_at_most_its_number_of_changes(capsys):
     put, records = FakeDelivery(), [stream_record(number) for number in range(7)]
     assert forward(records, ALL, AGGREGATED._replace(max_changes=3), put) == failures()

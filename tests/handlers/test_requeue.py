@@ -9,7 +9,7 @@ from streaming_etl.handlers.firehose import put_records
 from streaming_etl.handlers.transform import RequeueError
 from tests.handlers.scripted import order, scripted
 from tests.support.changes import firehose_records
-from tests.support.fake_aws import FakeContext, FakeDelivery, FakeFirehose, client_error
+from tests.support.fake_aws import FakeContext, FakeFirehose, client_error
 from tests.support.rows import runtime
 
 
@@ -70,25 +70,3 @@ def test_counts_accepted_records_even_if_others_are_not_accepted(metrics):
         FakeFirehose([1], then=rejected), order(1, "fail") + order(2, "fail"), error=RequeueError
     )
     assert (line["RecordsRequeued"], line["ChangesRequeued"]) == (1, 1)
-
-
-def test_requeueing_ends_for_every_outcome():
-    changes = [
-        order(number, do, store={"S": store}, size={"N": "700"})
-        for number, (do, store) in enumerate(
-            (do, store)
-            for do in ("", "fail", "widen", "filter", "mix partitions", "return a text")
-            for store in ("a", "b", "c/")
-        )
-    ]
-    waiting, invocations, ended = [b"".join(changes)], 0, 0
-    while waiting:
-        invocations += 1
-        requeue = FakeDelivery()
-        response = transform.transform_records(
-            firehose_records(*waiting), runtime(scripted, None, ["store"]), requeue, 2_500
-        )
-        ended += sum(record["result"] != "Dropped" for record in response["records"])
-        waiting = requeue.records
-        assert invocations < 20
-    assert ended > 0

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import random
 
 import pytest
 
@@ -232,16 +231,6 @@ def test_the_handler_requeues_to_the_delivery_stream_of_the_event(loaded, fireho
     transform.lambda_handler(firehose_batch, FakeContext())
     assert fake.streams == {"orders-delivery-1a2b3c4"}
     assert fake.calls == [[change.strip() for change in failing[:500]], [failing[500].strip()]]
-
-
-def test_the_handler_requeues_at_most_a_mib_per_call(loaded, firehose_batch):
-    fake = FakeFirehose()
-    loaded(fake)
-    noise = random.Random(0).randbytes(87_500).hex()
-    packs = [order(n, "fail", x={"S": noise}) + order(n + 1, "filter") for n in range(0, 12, 2)]
-    firehose_batch["records"] = firehose_records(*packs)
-    transform.lambda_handler(firehose_batch, FakeContext())
-    assert [len(call) for call in fake.calls] == [5, 1]
 
 
 def test_the_handler_fails_if_firehose_rejects_requeued_changes(loaded, firehose_batch):
