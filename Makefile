@@ -48,7 +48,7 @@ graph: $(INSTALLED) ## Print the resource graph of all stacks, or of STACK=dev
 docs: $(INSTALLED) ## Write the generated parts of docs/ from the code
 	@$(BIN)/python -m tools.docs
 
-golden: $(INSTALLED) ## Write tests/golden/: all messages, and the graphs of example pipelines
+golden: docs ## Write all generated texts: docs, and messages and graphs in tests/golden/
 	@$(BIN)/python -m tools.messages
 	@$(BIN)/python -m tools.pipeline_graphs
 

@@ -1,5 +1,7 @@
 """The benchmark compares equal work. No test checks its times."""
 
+import os
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,17 @@ import pytest
 from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
 from streaming_etl.components.table.lake_table import transform_config
 from streaming_etl.components.table.transform_module import read_transform_module
+from streaming_etl.handlers.firehose import put_records
 from tools.bench import __main__ as bench
-from tools.bench import candidate, five_columns, handlers_bench, images, memory, program_bench
+from tools.bench import (
+    baseline,
+    candidate,
+    five_columns,
+    handlers_bench,
+    images,
+    memory,
+    program_bench,
+)
 from tools.bench.events import SHAPES, stream_event, stream_records
 from tools.bench.handlers_bench import Case
 
@@ -64,12 +75,28 @@ def test_the_measured_configuration_is_the_deployed_one() -> None:
     assert candidate.pipeline_settings("csv") == transform_config(args, module)
 
 
+@pytest.fixture
+def separate_firehose() -> Iterator[None]:
+    """Restore clients and environment after a test of the forwarder."""
+    caches = (handlers_bench.start_firehose, put_records.firehose, baseline.client)
+    environment = dict(os.environ)
+    for cached in caches:
+        cached.cache_clear()
+    yield
+    os.environ.clear()
+    os.environ.update(environment)
+    for cached in caches:
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("separate_firehose")
 def test_every_change_arrives_at_firehose() -> None:
     simple, ours = (handlers_bench.count_received(case) for case in handlers_bench.cases()[-2:])
     assert simple.records == simple.changes == ours.changes
     assert ours.billed_bytes < simple.billed_bytes
 
 
+@pytest.mark.usefixtures("separate_firehose")
 def test_rejects_a_forwarder_that_loses_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     def losing(event: dict[str, Any]) -> Any:
         event["Records"].pop()
@@ -84,6 +111,7 @@ def test_a_ratio_is_the_median_of_the_ratios_within_a_pass() -> None:
     assert bench.ratios([1.0, 4.0, 3.0], [2.0, 2.0, 3.0]) == ["1.00"]
 
 
+@pytest.mark.usefixtures("separate_firehose")
 def test_measures_each_function() -> None:
     for case in (handlers_bench.cases()[1], handlers_bench.cases()[-1]):
         assert handlers_bench.cpu_time(1, case) > 0
