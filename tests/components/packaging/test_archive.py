@@ -245,6 +245,24 @@ def test_a_rows_partition_keys_are_those_of_the_delivery_prefix(
     )
 
 
+@pytest.mark.parametrize(
+    "partitions",
+    [
+        PartitionArgs(time_zone="Asia/Tokyo"),
+        PartitionArgs(partition_time="event", time_zone="UTC"),
+    ],
+    ids=["ingestion time", "UTC"],
+)
+def test_an_archive_has_a_time_zone_only_for_event_time_outside_utc(
+    local_build: Any, partitions: PartitionArgs, tmp_path: Path
+) -> None:
+    function = local_build(partitions=partitions)["shop-transform-function"]
+    files = archive_files(function.inputs["code"])
+    assert [path for path in files if path.startswith("zoneinfo/")] == []
+    [record], _ = run_transform(function, tmp_path, change({"total": {"N": "1"}}))
+    assert record["result"] == "Ok"
+
+
 def test_a_transform_imports_its_packages_and_fails_for_one_change_alone(
     local_build: Any, tmp_path: Path
 ) -> None:
