@@ -30,6 +30,11 @@ Advance = Callable[[float], None]
 PIPE_WIDTH = 1000
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun in singular or plural."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def say(text: str) -> None:
     """Print a line about progress on the standard error."""
     click.echo(text, err=True)

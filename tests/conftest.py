@@ -17,7 +17,7 @@ def project(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "streaming_etl", tmp_path / "streaming_etl", symlinks=True)
     for name in ("__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / name, tmp_path)
-    # The wheels stand where they were built; without them each copy would fetch them again.
+    # Each copy shares the cached wheels, so that none downloads them again.
     (ROOT / ".build").mkdir(exist_ok=True)
     (tmp_path / ".build").symlink_to(ROOT / ".build")
     return tmp_path

@@ -31,7 +31,7 @@ MESSAGES: Mapping[str, str] = {
         "{name} must hold JSON objects as text (got {value})."
         ' Write for example {{"dynamodb": {{...}}}}.'
     ),
-    "reserved-name": "{name} must not have a reserved name. Reserved are {reserved}: rename it.",
+    "reserved-name": "{name} must not have a reserved name ({reserved}). Rename it.",
     "tag-length": (
         "{name} must have 1 to {most_key} characters in the key and at most {most} in the value"
         " (got {value}). Shorten it."

@@ -61,11 +61,11 @@ def delete_item(name: str, id_: str) -> None:
 def run_query(text: str) -> None:
     """Run SQL, or the current-state query of the pipeline with this name."""
     stack = load_running()
-    pipelines = {pipeline.name: pipeline for pipeline in stack.pipelines}
-    if not pipelines:
+    # No SQL query is a single word.
+    is_name = len(text.split()) == 1
+    pipeline = stack.pipeline(text) if is_name else next(iter(stack.pipelines), None)
+    if pipeline is None:
         raise CommandError("The stack has no pipeline to query.", code="no-pipeline")
-    pipeline = pipelines.get(text) or next(iter(pipelines.values()))
     clients = stack.clients(pipeline)
-    is_name = text in pipelines
     sql = saved_query(clients, pipeline.current_state_query_id) if is_name else text
     console.print_query_result(query(clients, sql, pipeline.workgroup, pipeline.database))

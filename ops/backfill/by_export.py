@@ -292,8 +292,8 @@ def report(pipeline: str, run: Run, runs: ExportRuns, *, as_json: bool) -> int:
 def render(result: ExportResult) -> None:
     """Print the result for people."""
     click.echo(
-        f"{result.pipeline}: Firehose accepted {result.items:,} items, from "
-        f"{result.files_succeeded:,} of {result.files:,} files of the export."
+        f"{result.pipeline}: Firehose accepted {console.counted(result.items, 'item')}, from "
+        f"{result.files_succeeded:,} of {console.counted(result.files, 'file')} of the export."
     )
     if result.dead_lettered:
         click.echo(
@@ -302,7 +302,7 @@ def render(result: ExportResult) -> None:
         )
     if result.status != "SUCCEEDED":
         for error, count in sorted(result.errors.items()):
-            click.echo(f"Failed with {error}: {count:,} files")
+            click.echo(f"Failed with {error}: {console.counted(count, 'file')}")
         click.echo(
             f"{result.run} ended as {result.status}. Run this command again to send the remaining "
             "files."

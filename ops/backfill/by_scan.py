@@ -93,10 +93,10 @@ class ScanPlan:
 
     def lines(self) -> list[str]:
         """Describe the plan for people."""
-        segments = "1 segment" if self.segments == 1 else f"{self.segments} segments"
+        segments = console.counted(self.segments, "segment")
         lines = [
-            f"{self.table} has about {self.items:,} items, {self.bytes / 2**20:,.1f} MiB "
-            "(DynamoDB updates these counts about every six hours).",
+            f"{self.table} has about {console.counted(self.items, 'item')}, "
+            f"{self.bytes / 2**20:,.1f} MiB (DynamoDB updates these counts about every six hours).",
             f"Reading takes about {self.read_units:,.0f} read units in {segments}, with at most "
             f"{self.read_units_per_second:,.0f} units and {self.kib_per_second:,.0f} KiB to "
             f"Firehose per second: about {duration(self.seconds)}.",
@@ -286,7 +286,7 @@ def report(checkpoint: Checkpoint, plan: ScanPlan, options: ScanOptions) -> int:
         console.show_json(asdict(result))
     else:
         click.echo(
-            f"{result.table}: Firehose accepted {result.items:,} items, read with "
+            f"{result.table}: Firehose accepted {console.counted(result.items, 'item')}, read with "
             f"{result.read_units:,.1f} read units."
         )
         for event_id in result.too_large:

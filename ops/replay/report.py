@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from streaming_etl.ops.replay.entries import Problem
-from streaming_etl.stack.console import show_table
+from streaming_etl.stack.console import counted, show_table
 
 SHOWN_PROBLEMS = 20
 
@@ -88,10 +88,10 @@ def render(report: Report) -> None:
         show_table("\nNot replayed", ["Object", "Entry", "Reason"], rows)
         if more := len(report.problems) - len(rows):
             click.echo(f"... and {more:,} more; --json lists all.")
-    verb = "would be" if report.dry_run else "were"
+    sent, moved = ("To send", "to move") if report.dry_run else ("Sent", "moved")
     click.echo(
-        f"\n{report.changes:,} changes {verb} sent again; {report.objects_replayed:,} of "
-        f"{report.objects:,} objects {verb} moved below replayed/."
+        f"\n{sent} again: {counted(report.changes, 'change')}; {moved} below replayed/: "
+        f"{report.objects_replayed:,} of {counted(report.objects, 'object')}."
     )
     if rows_of := report.from_stream + report.from_table + report.deleted_since:
         click.echo(

@@ -13,6 +13,7 @@ from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.ops.transform_test.module_loader import module_traceback
 from streaming_etl.ops.transform_test.row_parser import parse_row
 from streaming_etl.ops.transform_test.runner import TransformResult, partition_prefix
+from streaming_etl.stack.console import counted
 
 HEAD = ["Column", "Value", "Type"]
 
@@ -30,7 +31,7 @@ def summary_line(table: LakeTable, number: int, result: TransformResult) -> str:
     if not result.lines:
         return f"{change}: no rows"
     prefix = partition_prefix(table, result.partition)
-    return f"{change}: {_counted(len(result.lines), 'row')} in {prefix}"
+    return f"{change}: {counted(len(result.lines), 'row')} in {prefix}"
 
 
 def tables(table: LakeTable, number: int, result: TransformResult) -> list[Table]:
@@ -59,7 +60,7 @@ def summary(table: LakeTable, results: Sequence[TransformResult]) -> str:
     failed = sum(result.reason is not None for result in results)
     without_rows = sum(not result.lines for result in results) - failed
     text = (
-        f"{_counted(len(results), 'change')}: {_counted(len(rows), 'row')},"
+        f"{counted(len(results), 'change')}: {counted(len(rows), 'row')},"
         f" {without_rows} without rows, {failed} failed."
     )
     columns = [column.name for column in table.columns or ()]
@@ -83,10 +84,6 @@ def document(table: LakeTable, results: Sequence[TransformResult]) -> dict[str, 
             for result in results
         ],
     }
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _text(value: Any) -> str:

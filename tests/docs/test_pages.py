@@ -13,7 +13,7 @@ import click
 import pytest
 import yaml
 
-from streaming_etl import StreamingEtlPipelineArgs, args_from_config
+from streaming_etl import SettingsError, StreamingEtlPipelineArgs, args_from_config
 from streaming_etl.components.settings.stack_config import settings_from_config
 from streaming_etl.ops.__main__ import commands
 from streaming_etl.stack.program import program_graph
@@ -121,3 +121,18 @@ def parse(arguments: list[str]) -> None:
         if isinstance(parameter.type, click.Path):
             parameter.type.exists = False
     command.make_context(arguments[0], arguments[1:])
+
+
+def test_the_readme_shows_the_message_of_an_invalid_setting() -> None:
+    [block] = [
+        block for block in blocks("text") if block.page == "README.md" and "must be" in block.text
+    ]
+    config = {
+        "table_name": "orders",
+        "transform_module": "transforms/orders.py",
+        "partitions": {"granularity": "day"},
+        "forwarder": {"parallelization_factor": 12},
+    }
+    with pytest.raises(SettingsError) as raised:
+        settings_from_config({"orders": config}, None)
+    assert block.text == f"{raised.value}\n"

@@ -1,6 +1,6 @@
 """Orders as rows. A removed order returns its last attributes."""
 
-# The row key store_id is a folder of the lake, so it is no column.
+# store_id is a dynamic partition key, so COLUMNS does not name it.
 COLUMNS = {"id": "string", "total": "decimal(10,2)"}
 
 

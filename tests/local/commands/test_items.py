@@ -46,6 +46,7 @@ def test_every_command_requires_a_running_emulator() -> None:
 def test_a_pipeline_must_be_in_the_stack(aws: Clients) -> None:
     with state.state_file(DeployedStack("dev", {}, aws.endpoint)):
         assert code_of(put_item, "unknown", "{}") == "unknown-pipeline"
+        assert code_of(run_query, "unknown") == "unknown-pipeline"
         assert code_of(run_query, "SELECT 1") == "no-pipeline"
 
 
