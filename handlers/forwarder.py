@@ -19,7 +19,7 @@ class BisectBatchError(Exception):
     """Lambda must bisect the batch: its first change can never be forwarded."""
 
 
-class Packing(NamedTuple):
+class AggregationLimits(NamedTuple):
     """Content of one Firehose record; Firehose bills every 5 KB, rounded up."""
 
     max_changes: int
@@ -33,7 +33,7 @@ class Packing(NamedTuple):
 def forward(
     records: list[dict[str, Any]],
     event_names: Collection[str],
-    packing: Packing,
+    limits: AggregationLimits,
     put: Callable[[list[bytes]], list[int]],
 ) -> dict[str, Any]:
     """Forward matching records; report the first failure to Lambda.
@@ -45,17 +45,17 @@ def forward(
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
     """
     matching = [record for record in records if record["eventName"] in event_names]
-    lines = _lines(matching, packing.old_image)
+    lines = _lines(matching, limits.old_image)
     if matching and not lines and matching[0] is records[0] and len(records) > 1:
         raise BisectBatchError("the first change of the batch can never be forwarded")
-    packs = list(groups(lines, packing.max_changes, packing.max_bytes))
-    failed = put([b"".join(lines[pack.start : pack.stop]) for pack in packs])
-    first = min((packs[index].start for index in failed), default=len(lines))
-    forwarded = len(lines) - sum(len(packs[index]) for index in failed)
+    ranges = list(groups(lines, limits.max_changes, limits.max_bytes))
+    failed = put([b"".join(lines[part.start : part.stop]) for part in ranges])
+    first = min((ranges[index].start for index in failed), default=len(lines))
+    forwarded = len(lines) - sum(len(ranges[index]) for index in failed)
     log(
         "INFO",
         "forwarded",
-        records=len(packs) - len(failed),
+        records=len(ranges) - len(failed),
         changes=len(records),
         filtered=len(records) - len(matching),
         failed=len(matching) - forwarded,
@@ -92,7 +92,7 @@ def _sequence_number(record: dict[str, Any]) -> str:
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Forward the batch of an event source mapping."""
-    packing = Packing(
+    limits = AggregationLimits(
         max_changes=int(os.environ["MAX_CHANGES_PER_RECORD"]),
         max_bytes=min(int(os.environ["MAX_RECORD_KIB"]) * 1024, MAX_RECORD_BYTES),
         old_image=os.environ["OLD_IMAGE"],
@@ -100,4 +100,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     put = partial(
         put_records, firehose(), os.environ["DELIVERY_STREAM"], deadline=deadline_of(context)
     )
-    return forward(event["Records"], os.environ["EVENT_NAMES"].split(","), packing, put)
+    return forward(event["Records"], os.environ["EVENT_NAMES"].split(","), limits, put)

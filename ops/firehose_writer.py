@@ -1,4 +1,4 @@
-"""Writes changes to a pipeline's delivery stream, packed and rate-limited."""
+"""Writes changes to a pipeline's delivery stream, aggregated and rate-limited."""
 
 import random
 import time
@@ -54,8 +54,8 @@ class FirehoseWriter:
 
         Returns once Firehose has accepted all; raises CommandError when it rejects some.
         """
-        packs = groups(lines, self._max_changes, self._max_bytes)
-        records = [b"".join(lines[pack.start : pack.stop]) for pack in packs]
+        ranges = groups(lines, self._max_changes, self._max_bytes)
+        records = [b"".join(lines[part.start : part.stop]) for part in ranges]
         # At most one second of the rate per call, so that the pipeline's own calls come in between.
         max_bytes = min(MAX_CALL_BYTES, int(self._bytes_per_second))
         for call in groups(records, MAX_CALL_RECORDS, max_bytes):
@@ -94,7 +94,7 @@ def pipeline_writer(
     kib_per_second: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> FirehoseWriter:
-    """Return a writer that packs records as the pipeline's forwarder does."""
+    """Return a writer that aggregates records as the pipeline's forwarder does."""
     forwarder = pipeline.args.forwarder
     return FirehoseWriter(
         client,

@@ -81,7 +81,7 @@ class Backfill(pulumi.ComponentResource):
         errors_path: pulumi.Output[str],
     ) -> Function:
         """Create the function that forwards one file; it aggregates like the forwarder."""
-        args, packing = pipeline.args.backfill, pipeline.args.forwarder
+        args, limits = pipeline.args.backfill, pipeline.args.forwarder
         return create_function(
             f"{pipeline.name}-backfill",
             pipeline,
@@ -92,8 +92,8 @@ class Backfill(pulumi.ComponentResource):
             parent=self,
             environment={
                 "DELIVERY_STREAM": delivery.name,
-                "MAX_CHANGES_PER_RECORD": str(packing.max_changes_per_record),
-                "MAX_RECORD_KIB": str(packing.max_record_kib),
+                "MAX_CHANGES_PER_RECORD": str(limits.max_changes_per_record),
+                "MAX_RECORD_KIB": str(limits.max_record_kib),
                 "KEY_NAMES": json.dumps(list(key_names)),
                 "KIB_PER_SECOND": f"{args.kib_per_second / args.concurrency:g}",
                 "ERRORS_PATH": errors_path,

@@ -120,9 +120,9 @@ class FileForwarder:
                 return False
             if batch.invalid:
                 self._dead_letter(batch.invalid)
-            packs = list(groups(batch.changes, self._max_changes, self._max_bytes))
-            failed = self._put([b"".join(batch.changes[pack.start : pack.stop]) for pack in packs])
-            count = packs[min(failed)].start if failed else len(batch.changes)
+            ranges = list(groups(batch.changes, self._max_changes, self._max_bytes))
+            failed = self._put([b"".join(batch.changes[part.start : part.stop]) for part in ranges])
+            count = ranges[min(failed)].start if failed else len(batch.changes)
             if count or not failed:
                 self.progress = batch.progress(self.progress, count)
             if failed:

@@ -180,8 +180,8 @@ def _forwarder_gb_s(
     stream_bytes: float,
     change_bytes: float,
 ) -> float:
-    packing = "aggregated" if args.forwarder.max_changes_per_record > 1 else "single"
-    cpu_ms = changes * cpu_us(FORWARDER[packing], traffic.image_bytes) / 1000
+    records = "aggregated" if args.forwarder.max_changes_per_record > 1 else "single"
+    cpu_ms = changes * cpu_us(FORWARDER[records], traffic.image_bytes) / 1000
     cpu_ms += changes * stream_bytes / MIB * assumptions.parse_ms_per_mib
     put_calls = max(calls, changes * change_bytes / CALL_BYTES)
     wait_ms = put_calls * assumptions.put_wait_ms

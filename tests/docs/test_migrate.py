@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from streaming_etl.handlers.forwarder import Packing, forward
+from streaming_etl.handlers.forwarder import AggregationLimits, forward
 from streaming_etl.handlers.transform import TransformRuntime, transform_records
 from tests.docs.example_lake import lake
 from tests.docs.pages import blocks
@@ -94,8 +94,8 @@ for record in RECORDS:
 def sent(max_changes_per_record: int, old_image: str = "on_remove") -> list[bytes]:
     """The Firehose records that the forwarder makes with these settings."""
     records: list[bytes] = []
-    packing = Packing(max_changes_per_record, 256 * 1024, old_image)
-    forward(RECORDS, {"MODIFY"}, packing, lambda packs: (records.extend(packs), [])[1])  # type: ignore[func-returns-value]
+    limits = AggregationLimits(max_changes_per_record, 256 * 1024, old_image)
+    forward(RECORDS, {"MODIFY"}, limits, lambda ranges: (records.extend(ranges), [])[1])  # type: ignore[func-returns-value]
     return records
 
 

@@ -7,14 +7,14 @@ import string
 import pytest
 
 from streaming_etl.handlers import forwarder
-from streaming_etl.handlers.forwarder import BisectBatchError, Packing, forward
+from streaming_etl.handlers.forwarder import AggregationLimits, BisectBatchError, forward
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
 from tests.support.changes import read_change, stream_record
 from tests.support.fake_aws import FakeContext, FakeDelivery, FakeFirehose, client_error
 
 ALL = ["INSERT", "MODIFY", "REMOVE"]
-SINGLE = Packing(max_changes=1, max_bytes=262_144, old_image="always")
-AGGREGATED = Packing(max_changes=500, max_bytes=262_144, old_image="always")
+SINGLE = AggregationLimits(max_changes=1, max_bytes=262_144, old_image="always")
+AGGREGATED = AggregationLimits(max_changes=500, max_bytes=262_144, old_image="always")
 NOISE = "".join(random.Random(0).choices(string.printable, k=1_100_000))
 
 
@@ -180,8 +180,8 @@ def test_a_larger_change_is_a_single_change_record():
 
 def test_reports_the_first_change_of_the_first_rejected_record(capsys):
     records = [stream_record(number) for number in range(7)]
-    packing = AGGREGATED._replace(max_changes=2)
-    assert forward(records, ALL, packing, FakeDelivery([1, 3])) == failures(records[2])
+    limits = AGGREGATED._replace(max_changes=2)
+    assert forward(records, ALL, limits, FakeDelivery([1, 3])) == failures(records[2])
     assert counts(capsys) == (2, 7, 0, 3)
 
 

@@ -1,4 +1,4 @@
-"""Writes to a delivery stream: packed, rate-limited, complete or an error."""
+"""Writes to a delivery stream: aggregated, rate-limited, complete or an error."""
 
 import pytest
 

@@ -99,8 +99,10 @@ def changes_of(data: bytes) -> list[dict[str, Any]]:
     for line in data.split(b"\n"):
         if line.strip():
             change = json.loads(line)
-            packed = change.get("gzip")
-            changes.append(change if packed is None else json.loads(decompress(b64decode(packed))))
+            compressed = change.get("gzip")
+            changes.append(
+                change if compressed is None else json.loads(decompress(b64decode(compressed)))
+            )
     return changes
 
 

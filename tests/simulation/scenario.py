@@ -187,12 +187,12 @@ def changes_of(chance: Random, large: str, crowded: bool) -> int:
 def forwarder_of(chance: Random, crowded: bool, dense: bool) -> ForwarderArgs:
     some = chance.sample(EVENT_NAMES, chance.choice((1, 2)))
     aggregated = chance.random() < (0.3 if crowded else 0.85)
-    packing: dict[str, Any] = {
+    limits: dict[str, Any] = {
         "max_changes_per_record": chance.choice((3, 20, 500, 500)),
         "max_record_kib": chance.choice((1, 4, 150, 150)),
     }
     return ForwarderArgs(
-        **packing if aggregated else {"max_changes_per_record": 1},
+        **limits if aggregated else {"max_changes_per_record": 1},
         old_image=chance.choice(("always", "on_remove", "never")),
         batch_size=10_000 if crowded else chance.choice((1, 3, 20, 100, 500, 500)),
         batching_window_seconds=30 if dense else chance.choice((0, 5, 30, 60)),

@@ -50,10 +50,10 @@ def test_a_line_of_exactly_one_firehose_record_is_not_compressed():
 
 def test_a_line_one_byte_longer_is_compressed_and_reads_the_same():
     record = record_of_line_bytes(MAX_RECORD_BYTES + 1)
-    packed = change_line(record)
-    assert len(packed) < 10_000
-    assert (list(json.loads(packed)), packed[-1:]) == (["gzip"], b"\n")
-    change = read_change(packed)
+    compressed = change_line(record)
+    assert len(compressed) < 10_000
+    assert (list(json.loads(compressed)), compressed[-1:]) == (["gzip"], b"\n")
+    change = read_change(compressed)
     assert (change.event_id, change.new) == (
         "event-1",
         {"id": "o-1", "text": record["dynamodb"]["NewImage"]["text"]["S"]},
