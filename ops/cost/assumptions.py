@@ -12,14 +12,14 @@ MONTH_SECONDS = HOURS * 3600.0
 # with the items and events of docs/performance.md. Interpolated linearly, extrapolated above.
 SIZES = (266, 1_500, 4_100)
 FORWARDER = {
-    "aggregated": (9.5, 21.3, 64.2),
-    "single": (30.7, 74.7, 246.3),
+    "aggregated": (6.4, 19.7, 48.6),
+    "single": (23.0, 58.0, 176.3),
 }
 TRANSFORM = {
-    ("csv", "aggregated"): (9.5, 11.3, 17.2),
-    ("csv", "single"): (13.6, 14.7, 22.1),
-    ("json", "aggregated"): (8.5, 22.1, 81.5),
-    ("json", "single"): (12.1, 27.1, 96.0),
+    ("csv", "aggregated"): (7.7, 8.8, 12.7),
+    ("csv", "single"): (11.1, 12.1, 15.6),
+    ("json", "aggregated"): (6.2, 16.5, 60.0),
+    ("json", "single"): (9.8, 20.1, 60.0),
 }
 """Parquet is JSON until Firehose converts it."""
 
