@@ -11,11 +11,13 @@ MAX_VALUE_LENGTH = 200
 # {name} is the setting, {value} its value, {related} the settings that the rule compares.
 MESSAGES: Mapping[str, str] = {
     # Rules of one setting.
-    "type": "{name} must be {kind} (got {value}).",
-    "pattern": "{name} must be {kind} (got {value}).",
-    "range": "{name} must be from {low} to {high} (got {value}). {reason}.",
-    "choice": "{name} must be one of {choices} (got {value}).",
-    "required": "{name} must be set.",
+    "type": "{name} must be {kind} (got {value}). Change the type of the value.",
+    "pattern": "{name} must be {kind} (got {value}). Correct the value.",
+    "range": (
+        "{name} must be from {low} to {high} (got {value}). {reason}: use a number in this range."
+    ),
+    "choice": "{name} must be one of {choices} (got {value}). Use one of them.",
+    "required": "{name} must be set (got no value). Add it.",
     "known-value": (
         "{name} must be a plain value (got the output of a resource, or a secret). It determines"
         " which resources exist: write the value out."
@@ -24,24 +26,27 @@ MESSAGES: Mapping[str, str] = {
     "renamed-setting": "`{old}` was renamed. Use `{new}`.",
     "per-table-setting": "{name} must be set by each table (got {value}). Move it to the table.",
     "two-names": "{name} must have one value (got two, by two names). Remove one.",
-    "too-few": "{name} must have {least} or more entries (got {value}).",
-    "too-many": "{name} must have at most {most} entries (got {value}).",
+    "too-few": "{name} must have {least} or more entries (got {value}). Add entries.",
+    "too-many": "{name} must have at most {most} entries (got {value}). Remove entries.",
     "duplicate": "{name} must not repeat an entry (got {value} twice). Remove one.",
     "json-object": (
         "{name} must hold JSON objects as text (got {value})."
         ' Write for example {{"dynamodb": {{...}}}}.'
     ),
-    "reserved-name": "{name} must not have a reserved name ({reserved}). Rename it.",
+    "reserved-name": (
+        "{name} must not have a reserved name or prefix, which are {reserved} (got"
+        " {item}). Rename it."
+    ),
     "tag-length": (
         "{name} must have 1 to {most_key} characters in the key and at most {most} in the value"
         " (got {value}). Shorten it."
     ),
     "same-but-for-case": (
-        "{name} must differ from {other} in more than upper and lower case. IAM treats both as"
-        " one tag: remove one."
+        "{name} must differ from {other} in more than upper and lower case (got {item}). IAM"
+        " treats both as one tag: remove one."
     ),
     "partition-key": (
-        "{name} must be at most 64 of a-z 0-9 _ and not begin with a digit. Use lower case."
+        "{name} must be at most 64 of a-z 0-9 _ and not begin with a digit (got {item}). Rename it."
     ),
     "time-zone": (
         "{name} must be an IANA time zone (got {value}). Use a name such as Asia/Tokyo or UTC."
@@ -52,17 +57,19 @@ MESSAGES: Mapping[str, str] = {
     ),
     "pipeline-name": (
         "{name} must be a-z 0-9 and single - between them, a letter first (got {value}). Bucket"
-        " names are derived from it."
+        " names are derived from it: rename the pipeline."
     ),
     "pipeline-name-length": (
         "{name} must have at most {most} characters (got {value}). AWS limits the names derived"
-        " from it."
+        " from it: shorten it."
     ),
     # Rules across settings.
-    "no-effect": "{name} must be left out with {related} (got {value}). It has no effect there.",
-    "minimum": "{name} must be {low} or more with {related} (got {value}).",
-    "maximum": "{name} must be {high} or less with {related} (got {value}).",
-    "conflict": "{name} must be {kind} with {related} (got {value}).",
+    "no-effect": (
+        "{name} must be left out with {related} (got {value}). It has no effect there: remove it."
+    ),
+    "minimum": "{name} must be {low} or more with {related} (got {value}). Increase it.",
+    "maximum": "{name} must be {high} or less with {related} (got {value}). Decrease it.",
+    "conflict": "{name} must be {kind} with {related} (got {value}). Change one of them.",
     "same-attribute": "{name} must differ from {related} (got {value}). Name another attribute.",
     "both-or-none": (
         "{name} must be set together with {related} (got {value}). Set both for provisioned"
@@ -110,7 +117,9 @@ MESSAGES: Mapping[str, str] = {
         "{name} must be a Python file with `def transform(change)` (got {value}, which does not"
         " exist below {directory})."
     ),
-    "module-syntax": "{name} must be valid Python (got {value}: {reason} in line {line}).",
+    "module-syntax": (
+        "{name} must be valid Python (got {value}: {reason} in line {line}). Correct the module."
+    ),
     "module-without-transform": (
         "{name} must define `transform` (got {value}). Add `def transform(change)`."
     ),
@@ -132,7 +141,9 @@ MESSAGES: Mapping[str, str] = {
         ' without running the module: write for example {{"id": "string"}}.'
     ),
     "columns-empty": "{name} must name columns in COLUMNS (got {value}). Remove COLUMNS otherwise.",
-    "column-twice": "{name} must name column {column} once in COLUMNS (got {value}).",
+    "column-twice": (
+        "{name} must name column {column} once in COLUMNS (got {value}). Rename the others."
+    ),
     "column-name": (
         "{name} must name columns with at most 255 of a-z 0-9 _, no digit first (got {column} in"
         " {value}). Use lower case."
@@ -208,6 +219,7 @@ def render(problem: "Problem") -> str:
         name=f"`{name}`",
         value=_value(problem.value),
         plain=problem.value,
+        item=repr(problem.item),
         related=" and ".join(related),
         **details,
     )
