@@ -249,12 +249,18 @@ def known_value(name: str, path: str = "") -> Problem:
     return invalid(name, None, "known-value", path=path)
 
 
-def renamed_settings(cls: type, names: Iterable[str]) -> Iterator[Problem]:
+def renamed_settings(cls: type, values: Mapping[str, object]) -> Iterator[Problem]:
     """Problems of settings that had another name in an earlier version."""
     renamed = RENAMED_SETTINGS.get(cls.__name__, {})
-    for name in names:
-        if name in renamed:
-            yield invalid(name, None, "renamed-setting", old=name, new=renamed[name])
+    for old, value in values.items():
+        if old in renamed:
+            new = renamed[old]
+            new_values = RENAMED_VALUES.get((cls.__name__, new), {})
+            if isinstance(value, str) and value in new_values:
+                old_text, new = f"{old}: {value}", f"{new}: {new_values[value]}"
+                yield invalid(old, None, "renamed-setting", old=old_text, new=new)
+            else:
+                yield invalid(old, None, "renamed-setting", old=old, new=new)
 
 
 def no_effect(args: Settings, names: Collection[str], *because: Related) -> Iterator[Problem]:

@@ -98,6 +98,16 @@ def test_rejects_a_renamed_value_with_the_new_one(
     assert settings({group: {field: new}}, None)
 
 
+def test_rejects_a_renamed_setting_with_a_renamed_value_once() -> None:
+    partitions = {"time_source": "arrival"}
+    for problem in (
+        *problems_of(settings, {"partitions": partitions}, None),
+        *problems_of(GROUPS["partitions"], **partitions),
+    ):
+        assert (problem.field, problem.rule) == ("time_source", "renamed-setting")
+        assert problem.details["new"] == "partition_time: ingestion"
+
+
 @pytest.mark.parametrize(
     ("tables", "expected"),
     [
