@@ -12,6 +12,6 @@ if __name__ == "__main__":
     gc.disable()
 
 config = pulumi.Config()
-pipelines = pipelines_from_config(config.get_object("tables"), config.get_object("defaults"))
+pipelines = pipelines_from_config(config.get("tables"), config.get("defaults"))
 for name, args in pipelines.items():
     pulumi.export(name, StreamingEtlPipeline(name, args).outputs)

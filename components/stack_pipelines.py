@@ -1,10 +1,19 @@
 """Pipelines of a stack's config, with every check that needs no AWS."""
 
+import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
-from streaming_etl.components.packaging.dependencies import Target, ensure_dependencies
-from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.packaging.dependencies import (
+    Packages,
+    Target,
+    ensure_dependencies,
+)
+from streaming_etl.components.settings.pipeline import (
+    StreamingEtlPipelineArgs,
+    pipeline_name_problems,
+)
 from streaming_etl.components.settings.stack_config import PipelineConfig, merged, read_stack
 from streaming_etl.components.settings.validation import (
     Problem,
@@ -12,9 +21,25 @@ from streaming_etl.components.settings.validation import (
     invalid,
     raise_if_any,
 )
-from streaming_etl.components.table.lake_table import resolve
-from streaming_etl.components.table.layout import lake_table_name
+from streaming_etl.components.table.lake_table import column_problems
+from streaming_etl.components.table.layout import (
+    lake_table_name,
+    prefix_problems,
+    workgroup_problems,
+)
 from streaming_etl.components.table.module_imports import require_imports
+from streaming_etl.components.table.transform_module import read_transform_module
+
+PACKAGE_SETTINGS = ("runtime", "architecture", "transform.requirements")
+PREFIX_SETTINGS = ("table_name", "glue_table_name", "database_name", "partitions")
+KEY_SETTINGS = ("layout", "granularity", "dynamic_partition_keys")
+COLUMN_RULES: Mapping[str, tuple[str, ...]] = {
+    "needs-columns": ("format",),
+    "catalog-needs-columns": ("format", "catalog"),
+    "nested-column": ("format",),
+    "column-is-partition-key": tuple(f"partitions.{name}" for name in KEY_SETTINGS),
+}
+"""Settings that a rule about columns depends on."""
 
 
 def pipelines_from_config(
@@ -22,26 +47,59 @@ def pipelines_from_config(
 ) -> dict[str, StreamingEtlPipelineArgs]:
     """Settings of every pipeline by its name, from a stack's config.
 
-    tables: pipeline names and their settings. defaults: settings of all tables.
+    tables: pipeline names and their settings. defaults: settings of all tables. Both are data,
+    or the JSON text that Pulumi passes to the program.
     Raises SettingsError with all problems, each with its path, before any resource exists.
     """
-    configs, problems = read_stack(tables, defaults)
-    valid = {name: config for name, config in configs.items() if not config.problems}
-    raise_if_any(merged([*problems, *module_errors(valid), *conflicts(valid)]))
+    configs, problems = read_stack(_data(tables), _data(defaults))
+    raise_if_any(merged([*problems, *pipeline_problems(configs), *conflicts(configs)]))
     return {name: config.args for name, config in configs.items()}
 
 
-def module_errors(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
-    """Problems of transform modules and of the packages that they need."""
+def _data(value: object) -> object:
+    """The data of a JSON text; other text as it is, which the settings reject."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def pipeline_problems(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
+    """Problems of names, transform modules and packages, as far as settings are valid."""
+    packages_of = cache(ensure_dependencies)
     for name, config in configs.items():
         args = config.args
-        try:
-            resolve(name, args)
+        found = list(pipeline_name_problems(name))
+        if not found:
+            found += workgroup_problems(name)
+            if config.usable(*PREFIX_SETTINGS):
+                found += prefix_problems(name, args)
+        packages = None
+        if config.usable(*PACKAGE_SETTINGS):
             target = Target.lambda_(args.runtime, args.architecture)
-            packages = ensure_dependencies(target, args.transform.requirements)
+            try:
+                packages = packages_of(target, args.transform.requirements)
+            except SettingsError as error:
+                found += error.problems
+        if config.usable("transform_module"):
+            found += module_problems(config, packages)
+        yield from map(config.located, found)
+
+
+def module_problems(config: PipelineConfig, packages: Packages | None) -> Iterator[Problem]:
+    """Problems of a transform module; without packages, imports are not checked."""
+    args = config.args
+    try:
+        module = read_transform_module(args.transform_module)
+        for problem in column_problems(args, module):
+            if config.usable(*COLUMN_RULES[problem.rule]):
+                yield problem
+        if packages is not None:
             require_imports(args.transform_module, packages.transform.files)
-        except SettingsError as error:
-            yield from map(config.located, error.problems)
+    except SettingsError as error:
+        yield from error.problems
 
 
 def conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
@@ -50,13 +108,14 @@ def conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
     writers: dict[tuple[Any, str], str] = {}
     for config in configs.values():
         args = config.args
-        if not args.source.use_existing:
+        if config.usable("table_name", "source.use_existing") and not args.source.use_existing:
             first = creators.setdefault(args.table_name, config.path)
             if first != config.path:
                 yield config.located(
                     invalid("table_name", args.table_name, "table-created-twice", other=first)
                 )
-        if args.database_name is not None:
+        names = ("database_name", "glue_table_name", "table_name")
+        if config.usable(*names) and args.database_name is not None:
             lake_table = lake_table_name(args)
             first = writers.setdefault((args.database_name, lake_table), config.path)
             if first != config.path:

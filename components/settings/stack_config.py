@@ -47,6 +47,16 @@ class PipelineConfig:
     inherited: Collection[Key]
     """Settings that come from the defaults."""
     problems: list[Problem]
+    unusable: Collection[str] = ()
+    """Settings, with their group, whose intended value is not known: a default replaces it."""
+
+    def usable(self, *names: str) -> bool:
+        """Whether the values of these settings, or of these groups, are the intended ones."""
+        return not any(
+            f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.")
+            for name in names
+            for other in self.unusable
+        )
 
     def located(self, problem: Problem) -> Problem:
         """The problem with the path at which its value is set."""
@@ -97,8 +107,9 @@ def read_stack(tables: object, defaults: object) -> tuple[dict[str, PipelineConf
     shared = {}
     if isinstance(defaults, Mapping):
         shared = {name: it for name, it in defaults.items() if name not in PER_TABLE_SETTINGS}
+    misread = misread_settings(DEFAULTS, {} if defaults is None else defaults)
     configs = {
-        str(name): build_without_unused_defaults(f"tables.{name}", settings, shared)
+        str(name): build_without_unused_defaults(f"tables.{name}", settings, shared, misread)
         for name, settings in tables.items()
     }
     of_tables = [problem for config in configs.values() for problem in config.problems]
@@ -121,9 +132,12 @@ def defaults_problems(defaults: object) -> Iterator[Problem]:
 
 
 def build_without_unused_defaults(
-    path: str, given: object, defaults: Mapping[str, Any]
+    path: str, given: object, defaults: Mapping[str, Any], misread: Collection[str] = ()
 ) -> PipelineConfig:
-    """Settings of one table, without the defaults that have no effect there."""
+    """Settings of one table, without the defaults that have no effect there.
+
+    misread: settings that the defaults may contain in another form.
+    """
     table, defaults = drop_nulled(given if isinstance(given, Mapping) else {}, defaults)
     own, shared = drop_nulled(flat(table), flat(defaults))
     groups = [name for name in GROUPS if name in table or name in defaults]
@@ -135,7 +149,12 @@ def build_without_unused_defaults(
             break
         shared = {key: value for key, value in shared.items() if key not in unused}
     problems = list(structure_problems(path, table if isinstance(given, Mapping) else given))
-    config = PipelineConfig(path, args, own.keys(), inherited, problems)
+    unusable = {
+        *(_dotted(*_key(problem)) for problem in found),
+        *misread_settings(path, table if isinstance(given, Mapping) else given),
+        *(set(misread) - {_dotted(*key) for key in own}),
+    }
+    config = PipelineConfig(path, args, own.keys(), inherited, problems, unusable)
     if isinstance(given, Mapping):
         problems += map(config.located, found)
     return config
@@ -202,15 +221,34 @@ def structure_problems(path: str, given: object) -> Iterator[Problem]:
             yield invalid(name, value, "type", path=path, kind="a mapping of settings")
 
 
-def name_problems(path: str, cls: type[Settings], names: Iterable[str]) -> Iterator[Problem]:
+def misread_settings(path: str, given: object) -> set[str]:
+    """Settings that a map probably contains under another name or in another form."""
+    if not isinstance(given, Mapping):
+        return {item.name for item in fields(StreamingEtlPipelineArgs)}
+    names = set()
+    for problem in structure_problems(path, given):
+        intended = [problem.field]
+        if problem.rule == "renamed-setting":
+            intended = [problem.details["new"].partition(":")[0]]
+        elif problem.rule == "unknown-setting":
+            # All names of a class are suggested when none is similar.
+            suggestions = problem.details["suggestions"]
+            intended = suggestions if len(suggestions) == 1 else []
+        names |= {_dotted(problem.path[len(path) + 1 :], name) for name in intended}
+    return names
+
+
+def name_problems(
+    path: str, cls: type[Settings], values: Mapping[str, object]
+) -> Iterator[Problem]:
     """Problems of renamed and unknown settings of one class."""
     known = sorted(item.name for item in fields(cls))  # type: ignore[arg-type]
-    for name in names:
+    for name, value in values.items():
         if name in known:
             continue
         # A Pulumi program in another language writes batchSize.
         snake = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", str(name)).lower()
-        renamed = [replace(problem, path=path) for problem in renamed_settings(cls, [snake])]
+        renamed = [replace(problem, path=path) for problem in renamed_settings(cls, {snake: value})]
         yield from renamed
         if not renamed:
             suggestions = difflib.get_close_matches(snake, known, n=1) or known
@@ -231,6 +269,10 @@ def merged(problems: Iterable[Problem]) -> list[Problem]:
             pipelines = (*first.pipelines, *problem.pipelines)
             by_content[key] = replace(first, pipelines=pipelines)
     return list(by_content.values())
+
+
+def _dotted(group: str, name: object) -> str:
+    return f"{group}.{name}" if group else str(name)
 
 
 def _key(problem: Problem) -> Key:

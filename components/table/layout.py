@@ -61,10 +61,20 @@ def default_workgroup_name(pipeline: str) -> str:
 
 def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
     """Problems of derived names and prefixes that are too long for AWS."""
+    yield from workgroup_problems(pipeline)
+    yield from prefix_problems(pipeline, args)
+
+
+def workgroup_problems(pipeline: str) -> Iterator[Problem]:
+    """Problem of a workgroup name that is too long for Athena."""
     workgroup = default_workgroup_name(pipeline)
     if len(workgroup) > MAX_WORKGROUP_NAME:
         most = MAX_WORKGROUP_NAME
         yield invalid("name", pipeline, "workgroup-name-length", workgroup=workgroup, most=most)
+
+
+def prefix_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
+    """Problem of S3 prefixes that are too long for Firehose."""
     length = prefix_length(pipeline, args)
     if length > MAX_PREFIX:
         yield invalid(

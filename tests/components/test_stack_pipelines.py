@@ -58,12 +58,113 @@ def test_reports_settings_modules_packages_and_conflicts_together(tmp_path: Path
     }
     assert places(problems_of(pipelines_from_config, tables)) == [
         ("tables.a", "fromat", "unknown-setting"),
-        ("tables.b", "transform_module", "module-missing"),
+        ("tables.a", "transform_module", "module-missing"),
         ("tables.f.transform", "requirements", "known-value"),
         ("tables.Third_Table", "name", "pipeline-name"),
         ("tables.d", "glue_table_name", "lake-table-shared"),
         ("tables.e", "table_name", "table-created-twice"),
     ]
+
+
+@pytest.mark.usefixtures("packages")
+def test_checks_modules_and_conflicts_despite_invalid_settings() -> None:
+    tables = {
+        "a": {**TABLE, "format": "xml"},
+        "b": {**TABLE, "transform_module": "other.py"},
+    }
+    found = problems_of(pipelines_from_config, tables, {"log_retention_days": 2})
+    assert sorted(places(found)) == [
+        ("defaults", "log_retention_days", "choice"),
+        ("tables.a", "format", "choice"),
+        ("tables.a", "transform_module", "module-missing"),
+        ("tables.b", "table_name", "table-created-twice"),
+        ("tables.b", "transform_module", "module-missing"),
+    ]
+
+
+SAME_LAKE_TABLE = {
+    "table_name": "orders",
+    "database_name": "lake",
+    "source": {"use_existing": True},
+}
+INVALID_SETTINGS: list[tuple[dict[str, Any], object, tuple[str, str, str]]] = [
+    ({"format": "xml", "catalog": "crawler"}, None, ("tables.b", "format", "choice")),
+    ({"format": "xml"}, None, ("tables.b", "format", "choice")),
+    ({"catalog": "glue"}, None, ("tables.b", "catalog", "choice")),
+    ({"catlog": "crawler"}, None, ("tables.b", "catlog", "unknown-setting")),
+    ({}, {"catlog": "crawler"}, ("defaults", "catlog", "unknown-setting")),
+    ({}, [1], ("", "defaults", "type")),
+    (
+        {"catalog": "crawler", "source": ["use_existing"], "table_name": "orders"},
+        None,
+        ("tables.b", "source", "type"),
+    ),
+    (
+        {"catalog": "crawler", "source": {"existing": True}, "table_name": "orders"},
+        None,
+        ("tables.b.source", "existing", "renamed-setting"),
+    ),
+    (
+        {"catalog": "crawler", **SAME_LAKE_TABLE, "glue_table_name": "My"},
+        None,
+        ("tables.b", "glue_table_name", "pattern"),
+    ),
+    (
+        {"catalog": "crawler", "partitions": {"dynamic_partition_keys": {"store": 5}}},
+        None,
+        ("tables.b.partitions", "dynamic_partition_keys[store]", "type"),
+    ),
+    (
+        {"catalog": "crawler", "runtime": "python2", "transform": {"requirements": "lock.txt"}},
+        None,
+        ("tables.b", "runtime", "choice"),
+    ),
+]
+
+
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize(("settings", "defaults", "expected"), INVALID_SETTINGS)
+def test_an_invalid_setting_causes_no_further_problem(
+    settings: dict[str, Any],
+    defaults: object,
+    expected: tuple[str, str, str],
+    pipelines: Pipelines,
+) -> None:
+    # A module without columns, which needs a crawler and JSON.
+    module = pipelines.module("def transform(change):\n    return None\n")
+    valid = {**TABLE, "transform_module": module}
+    first = {**valid, "catalog": "crawler", "format": "json", "database_name": "lake"}
+    second = {**valid, "table_name": "b-table", **settings}
+    tables = {"a": {**first, "partitions": {}}, "b": second}
+    assert places(problems_of(pipelines_from_config, tables, defaults)) == [expected]
+
+
+@pytest.mark.usefixtures("packages")
+def test_checks_columns_against_the_valid_settings(pipelines: Pipelines) -> None:
+    columns = "COLUMNS = {'day': 'string', 'parts': 'array<string>'}"
+    module = pipelines.module(f"{columns}\ndef transform(change):\n    return None\n")
+    table = {**TABLE, "transform_module": module, "format": "csv"}
+    tables = {"a": {**table, "partitions": {"granularity": "second"}}}
+    assert [problem.rule for problem in problems_of(pipelines_from_config, tables)] == [
+        "choice",
+        "nested-column",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "path", "field", "value", "rule"),
+    [
+        ("tables", "hello", "", "tables", "hello", "no-tables"),
+        ("tables", "[1]", "", "tables", [1], "no-tables"),
+        ("defaults", "[1]", "", "defaults", [1], "type"),
+        ("defaults", "hello", "", "defaults", "hello", "type"),
+    ],
+)
+def test_reports_config_that_is_no_json_object(
+    key: str, text: str, path: str, field: str, value: object, rule: str
+) -> None:
+    [problem] = problems_of(program_graph, {**dev_config(), f"streaming-etl:{key}": text})
+    assert (problem.path, problem.field, problem.value, problem.rule) == (path, field, value, rule)
 
 
 @pytest.mark.usefixtures("packages")
