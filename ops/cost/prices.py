@@ -28,7 +28,7 @@ class Price:
     tiers: tuple[Tier, ...]
     source: str
     """AWS's page with the price."""
-    seen: str
+    confirmation: str
     """`price list`: from AWS's price list; `check`: AWS's list price as quoted elsewhere."""
 
     def of(self, quantity: float) -> float:
@@ -74,6 +74,9 @@ def read_prices(region: str, file: Path = FILE) -> Prices:
         regional = entry["regions"][region]
         tiers = tuple(Tier(**tier) for tier in regional["tiers"])
         prices[name] = Price(
-            unit=entry["unit"], tiers=tiers, source=entry["source"], seen=regional["seen"]
+            unit=entry["unit"],
+            tiers=tiers,
+            source=entry["source"],
+            confirmation=regional["confirmation"],
         )
     return Prices(region=region, as_of=content["as_of"], by_name=prices)

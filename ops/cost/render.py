@@ -1,4 +1,4 @@
-"""Bills as text and as JSON, and amounts as people write them."""
+"""Bills as text and as JSON; amounts with a unit suffix."""
 
 import dataclasses
 import re
@@ -87,7 +87,7 @@ def _quantity(line: Line) -> str:
 
 def notes(bills: Sequence[Bill], prices: Prices) -> Iterator[str]:
     """Yield the paragraphs below the tables, wrapped."""
-    unconfirmed = sum(price.seen == "check" for price in prices.by_name.values())
+    unconfirmed = sum(price.confirmation == "check" for price in prices.by_name.values())
     paragraphs = [
         f"USD per month of {HOURS} hours in {prices.region}, list prices as of {prices.as_of}."
         f" {unconfirmed} of {len(prices.by_name)} prices are marked `check` in"

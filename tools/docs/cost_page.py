@@ -49,7 +49,7 @@ def _tiers(prices: Prices, name: str) -> str:
         + (f" to {format_amount(tier.up_to)}" if tier.up_to else "")
         for tier in price.tiers
     ]
-    return ", ".join(tiers) + (" *" if price.seen == "check" else "")
+    return ", ".join(tiers) + (" *" if price.confirmation == "check" else "")
 
 
 BLOCKS = {"example": example, "assumptions": assumptions, "prices": prices}

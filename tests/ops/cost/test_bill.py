@@ -80,8 +80,15 @@ def test_only_features_in_use_are_billed() -> None:
     month = bill(traffic(1))
 
     assert [line.item for line in month.lines if line.usd] == [
-        *["forwarder", "forwarder, time", "ingestion", "transform", "transform, time"],
-        *["PUTs", "the month's rows", "alarms", "logs"],
+        "forwarder",
+        "forwarder, time",
+        "ingestion",
+        "transform",
+        "transform, time",
+        "PUTs",
+        "the month's rows",
+        "alarms",
+        "logs",
     ]
 
 

@@ -109,8 +109,14 @@ def test_json_has_every_value_of_the_bills() -> None:
 
 def test_traffic_is_for_all_pipelines_or_for_one() -> None:
     parsed = document(
-        *["--stack", "dev", "--changes", "orders=2.5k", "--changes", "1_000_000"],
-        *["--image-bytes", "shipments=1.5k"],
+        "--stack",
+        "dev",
+        "--changes",
+        "orders=2.5k",
+        "--changes",
+        "1_000_000",
+        "--image-bytes",
+        "shipments=1.5k",
     )
 
     assert {name: bill["traffic"] for name, bill in parsed["pipelines"].items()} == {
@@ -131,7 +137,7 @@ def test_set_overrides_default_settings() -> None:
 def test_set_overrides_one_setting_of_every_pipeline_of_a_stack() -> None:
     unchanged = document("--stack", "dev", "--changes", "100M")["pipelines"]
     changed = document(
-        *["--stack", "dev", "--changes", "100M", "--set", "forwarder.batching_window_seconds=10"]
+        "--stack", "dev", "--changes", "100M", "--set", "forwarder.batching_window_seconds=10"
     )["pipelines"]
 
     for name, bill in changed.items():
@@ -234,5 +240,14 @@ def test_parses_amounts_with_units() -> None:
 def test_formats_amounts_with_three_digits() -> None:
     numbers = [0, 0.0000424, 0.42, 17, 999.4, 999.6, 43_750, 999_600, 10e6, 2.628e9]
     assert [format_amount(number) for number in numbers] == [
-        *["0", "0.0000424", "0.42", "17", "999", "1k", "43.8k", "1M", "10M", "2.63B"]
+        "0",
+        "0.0000424",
+        "0.42",
+        "17",
+        "999",
+        "1k",
+        "43.8k",
+        "1M",
+        "10M",
+        "2.63B",
     ]

@@ -25,7 +25,7 @@ def test_every_price_has_a_source_all_regions_and_ascending_tiers() -> None:
             limits = [tier.get("up_to") for tier in regional["tiers"]]
             ascending = limits[:-1] == sorted(set(limits[:-1])) and limits[-1] is None
             priced = all(tier["usd"] > 0 for tier in regional["tiers"])
-            if not (ascending and priced and regional["seen"] in ("price list", "check")):
+            if not (ascending and priced and regional["confirmation"] in ("price list", "check")):
                 offenders.append(f"{name} in {region}")
     assert offenders == []
 
@@ -35,7 +35,7 @@ def test_every_price_has_a_source_all_regions_and_ascending_tiers() -> None:
 )
 def test_a_tier_applies_only_to_the_quantity_within_it(quantity: float, usd: float) -> None:
     tiers = (Tier(usd=10, up_to=10), Tier(usd=8, up_to=20), Tier(usd=1))
-    assert Price(unit="GB", tiers=tiers, source="", seen="check").of(quantity) == usd
+    assert Price(unit="GB", tiers=tiers, source="", confirmation="check").of(quantity) == usd
 
 
 def test_reads_the_prices_of_tokyo() -> None:
@@ -46,7 +46,7 @@ def test_reads_the_prices_of_tokyo() -> None:
         unit="GB",
         tiers=(Tier(usd=0.036, up_to=512_000), Tier(usd=0.031, up_to=2_048_000), Tier(usd=0.025)),
         source="https://aws.amazon.com/firehose/pricing/",
-        seen="check",
+        confirmation="check",
     )
     assert prices.of("firehose_ingestion", 1_000) == 36
 
