@@ -104,8 +104,8 @@ def forward_file(
 
     state: `bucket`, `key`, `export_time` (ISO 8601, from DescribeExport) and Progress's fields.
     Returns the state with the new progress, and with `done` at the end of the file.
-    An invocation with progress returns, whatever stops it; one without raises. So the state
-    machine's loop ends, and a retry begins after the last progress.
+    An invocation that made progress returns even after an error; an invocation without progress
+    raises. The state machine's loop therefore ends, and a retry begins after the last progress.
     """
     if not settings.key_names:
         raise ValueError("KEY_NAMES is empty: all items would have the same key")

@@ -27,7 +27,7 @@ class AggregationLimits(NamedTuple):
     max_bytes: int
     """A larger change is a single-change record."""
     old_image: str
-    """The changes that carry the old image: a key of OLD_IMAGE_KINDS."""
+    """The changes that include the old image: a key of OLD_IMAGE_KINDS."""
 
 
 def forward(

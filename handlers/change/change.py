@@ -22,7 +22,7 @@ class ChangeDecoder(Protocol):
 class Change(msgspec.Struct, eq=False, gc=False):
     """One change of one item, decoded on first access.
 
-    Items are plain Python values. Numbers are int if they are whole, else Decimal, both exact.
+    Items are plain Python values. Numbers are int if they are integral, else Decimal, both exact.
     Binary is bytes. String, number and binary sets are sets. NULL is None.
     """
 
@@ -35,7 +35,7 @@ class Change(msgspec.Struct, eq=False, gc=False):
     _record: Any
     _decoder: ChangeDecoder
     _index: int
-    # Decoded items are kept, so that a later access sees what `transform` changed in them.
+    # Decoded items are kept, so that a later access returns what `transform` changed in them.
     _keys: Any = UNSET
     _new: Any = UNSET
     _old: Any = UNSET

@@ -48,9 +48,9 @@ class LazyItem(dict[str, Any]):
         """Start with some attributes; `decoder` has the others at `location`.
 
         decoded: at least one attribute.
-        Python's json module does not call any method of an empty dict, so it would not see them.
+        Python's json module calls no method of an empty dict and would omit the attributes.
         """
-        # Faster than `dict.__init__`, and one item is made per change.
+        # Faster than `dict.__init__`, and each change creates an item.
         self.update(decoded)
         self._decoder: ItemDecoder | None = decoder
         """None if all attributes are decoded."""
@@ -61,7 +61,7 @@ class LazyItem(dict[str, Any]):
         decoder = self._decoder
         if decoder is not None and decoder.request(name):
             item = self._entire_item(decoder)
-            # Only this attribute, so that the decoder also learns the next name.
+            # Only this attribute, so that the decoder also notes the next name.
             if name in item:
                 dict.__setitem__(self, name, item[name])
 

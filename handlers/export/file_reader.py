@@ -4,7 +4,7 @@ import gzip
 import io
 from typing import Any
 
-# One request, held in memory. Short requests do not depend on a connection that lasts.
+# One request, held in memory. Short requests need no connection for the entire file.
 RANGE_BYTES = 4 * 1024 * 1024
 
 

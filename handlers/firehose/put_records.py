@@ -80,7 +80,7 @@ def put_records(
     """Send the records; return the indexes of those not accepted, ascending.
 
     Rejected records are sent again, without the others, until `deadline`. After a record that
-    Firehose does not accept, later calls are not made: both handlers receive all later changes
+    Firehose does not accept, no later call follows: both handlers receive all later changes
     again, so they would be written twice.
     report: called like `log`, with the number of records not accepted and the last error.
     """

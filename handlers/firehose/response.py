@@ -36,10 +36,10 @@ IndexedRows = tuple[int, Rows]
 class Response:
     """Results so far, and the changes to requeue.
 
-    No change is requeued without end. A requeued record has fewer changes than the record it came
-    from (a failed change alone, the changes of another partition, half of what is too large), or
-    it found no space after a record whose result is Ok: `space` starts as `max_space`, and only an
-    Ok takes from it. A single change that fails, or is larger than `max_space`, is dead-lettered.
+    Requeueing terminates. A requeued record has fewer changes than the record it came from (a
+    failed change alone, the changes of another partition, half of what is too large), or there was
+    no space after a record whose result is Ok: `space` starts as `max_space`, and only an Ok
+    reduces `space`. A single change that fails, or is larger than `max_space`, is dead-lettered.
     """
 
     def __init__(

@@ -74,7 +74,7 @@ def _array(item: Any, path: str) -> Encode:
 
 
 def _map(key: Any, item: Any, path: str) -> Encode:
-    # A JSON key is a string whatever its type is.
+    # A JSON key is a string for every key type.
     encode_key = scalar_encoder(key, f"{path} key")
     encode_item = _json_encoder(item, f"{path}[]")
 

@@ -1,4 +1,4 @@
-"""Text forms of plain Python values, of which every row is made."""
+"""Text forms of plain Python values, in every row."""
 
 import json
 import math

@@ -37,7 +37,7 @@ Attributes = dict[str, Attribute]
 def plain_item(attributes: Attributes) -> dict[str, Any]:
     """Return the attributes as plain values, in the same order.
 
-    Numbers are int if they are whole, else Decimal, both exact; binary is bytes; string,
+    Numbers are int if they are integral, else Decimal, both exact; binary is bytes; string,
     number and binary sets are sets; NULL is None. Raises ValueError or ArithmeticError.
     """
     # Without a call for the frequent types: a transform spends most of its time here.
@@ -92,7 +92,7 @@ def _plain_other(value: Attribute) -> Any:
 
 def _number(text: str) -> int | Decimal:
     if "." in text and text[-1] != "0" and "E" not in text and len(text) <= _EXACT.prec:
-        # The last decimal is not 0, so the number is not whole; it is short enough to be exact.
+        # The last decimal is not 0, so the number is not integral, and is short enough to be exact.
         return Decimal(text)
     if text.lstrip("-").isdigit():
         return int(text)

@@ -9,7 +9,7 @@ from pybase64 import b64encode
 # https://docs.aws.amazon.com/firehose/latest/dev/limits.html (1,000 KiB before base64)
 MAX_RECORD_BYTES = 1_024_000
 
-# The event types that carry the old image, by the setting `old_image`.
+# The event types that include the old image, by the setting `old_image`.
 OLD_IMAGE_KINDS = {
     "always": frozenset({"INSERT", "MODIFY", "REMOVE"}),
     "on_remove": frozenset({"REMOVE"}),

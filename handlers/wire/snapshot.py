@@ -20,7 +20,7 @@ def snapshot_record(
 
     This time is the sequence number. A stream's sequence number has at least 21 digits, so every
     change of an item comes after its snapshots, and a later snapshot after an earlier one, in
-    whatever order they arrive. The event id depends on the key and the time only.
+    any order of arrival. The event id depends on the key and the time only.
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamRecord.html
     """
     keys = {name: item[name] for name in key_names}

@@ -23,12 +23,14 @@ def query(piece: str) -> str:
     return text
 
 
-def by_hand(id_: str, event: str, kind: str = "INSERT", number: str = "10") -> list[Any]:
+def old_row(id_: str, event: str, kind: str = "INSERT", number: str = "10") -> list[Any]:
     times = ["2026-11-23 09:00:00"] * 2
     return [id_, "u-1", f"store {event}", *times, event, kind, number, "2026-11-23 12:00:00"]
 
 
-def ours(id_: str, event: str, kind: str = "INSERT", number: str = "10", row: int = 0) -> list[Any]:
+def new_row(
+    id_: str, event: str, kind: str = "INSERT", number: str = "10", row: int = 0
+) -> list[Any]:
     times = ["2026-11-23 09:00:00"] * 2
     key = json.dumps({"id": {"S": id_}})
     metadata = [kind, key, str(row), event, number, "2026-11-23 12:00:00"]
@@ -52,36 +54,46 @@ def fill(database: duckdb.DuckDBPyConnection, table: str, rows: list[list[Any]])
 
 
 def test_finds_a_change_that_only_one_lake_has_and_ignores_snapshots() -> None:
-    old = [by_hand("a", "both"), by_hand("b", "old only")]
-    new = [ours("a", "both"), ours("a", "both"), ours("c", "new only"), ours("d", "s", "SNAPSHOT")]
+    old = [old_row("a", "both"), old_row("b", "old only")]
+    new = [
+        new_row("a", "both"),
+        new_row("a", "both"),
+        new_row("c", "new only"),
+        new_row("d", "s", "SNAPSHOT"),
+    ]
     assert [row[0] for row in run_query(query("o.event_id, o.event_name"), old, new)] == [
         "old only"
     ]
-    found = run_query(query('n."_event_id", n."_op"'), old, new)
-    assert [row[0] for row in found] == ["new only"]
+    rows = run_query(query('n."_event_id", n."_op"'), old, new)
+    assert [row[0] for row in rows] == ["new only"]
 
 
 def test_finds_an_item_whose_last_change_is_missing_in_one_lake() -> None:
-    old = [by_hand("a", "1"), by_hand("b", "2"), by_hand("b", "3", "MODIFY", "9")]
-    new = [ours("a", "1"), ours("a", "4", "REMOVE", "11"), ours("b", "2")]
+    old = [old_row("a", "1"), old_row("b", "2"), old_row("b", "3", "MODIFY", "9")]
+    new = [new_row("a", "1"), new_row("a", "4", "REMOVE", "11"), new_row("b", "2")]
     assert run_query(query("EXCEPT"), old, new) == [("a", "u-1", "store 1")]
 
 
 def test_the_view_for_readers_is_the_current_state() -> None:
-    new = [ours("a", "1"), ours("a", "2", "MODIFY", "11"), ours("b", "3", "REMOVE")]
+    new = [new_row("a", "1"), new_row("a", "2", "MODIFY", "11"), new_row("b", "3", "REMOVE")]
     [(id_, _, store, *_)] = run_query(query("VIEW reporting.orders AS"), [], new)
     assert (id_, store) == ("a", "store 2")
 
 
-def test_the_view_of_all_changes_takes_each_change_from_one_lake() -> None:
-    old = [by_hand("a", "before"), by_hand("a", "both")]
-    new = [ours("a", "both"), ours("a", "after"), ours("a", "s", "SNAPSHOT")]
-    found = run_query(query("VIEW reporting.order_changes AS"), old, new)
-    assert sorted(row[3] for row in found) == ["after", "before", "both"]
+def test_the_view_of_all_changes_has_each_change_from_one_lake() -> None:
+    old = [old_row("a", "before"), old_row("a", "both")]
+    new = [new_row("a", "both"), new_row("a", "after"), new_row("a", "s", "SNAPSHOT")]
+    rows = run_query(query("VIEW reporting.order_changes AS"), old, new)
+    assert sorted(row[3] for row in rows) == ["after", "before", "both"]
 
 
 def test_counts_changes_and_rows_per_hour_without_duplicates() -> None:
-    new = [ours("a", "1"), ours("a", "1"), ours("a", "1", row=1), ours("a", "s", "SNAPSHOT")]
+    new = [
+        new_row("a", "1"),
+        new_row("a", "1"),
+        new_row("a", "1", row=1),
+        new_row("a", "s", "SNAPSHOT"),
+    ]
     [(_, changes, rows, with_repeats)] = run_query(query("date_trunc"), [], new)
     assert (changes, rows, with_repeats) == (1, 2, 3)
 
@@ -99,11 +111,11 @@ def sent(max_changes_per_record: int, old_image: str = "on_remove") -> list[byte
     return records
 
 
-def answered(records: list[bytes], using: TransformRuntime) -> tuple[list[str], bytes]:
+def transformed(records: list[bytes], using: TransformRuntime) -> tuple[list[str], bytes]:
     """The results and the rows of the transform for these records."""
-    answers = transform_records(firehose_records(*records), using, lambda _: [])["records"]
-    data = b"".join(b64decode(answer.get("data", "")) for answer in answers)
-    return [answer["result"] for answer in answers], data
+    results = transform_records(firehose_records(*records), using, lambda _: [])["records"]
+    data = b"".join(b64decode(result.get("data", "")) for result in results)
+    return [result["result"] for result in results], data
 
 
 def compare(change: Any) -> Any:
@@ -112,11 +124,11 @@ def compare(change: Any) -> Any:
 
 def test_rows_do_not_depend_on_aggregation_even_when_it_changes() -> None:
     using = runtime(lambda change: change.new)
-    results, rows = answered(sent(1), using)
+    results, rows = transformed(sent(1), using)
     assert (results, rows.count(b"\n")) == (["Ok"] * 7, 7)
     for records in (sent(500), sent(3), [*sent(1)[:4], b"".join(sent(1)[4:])]):
         assert len(records) < 7
-        assert answered(records, using)[1] == rows
+        assert transformed(records, using)[1] == rows
 
 
 @pytest.mark.parametrize("old_image", ["on_remove", "never"])
@@ -124,6 +136,6 @@ def test_rows_need_old_images_only_if_the_transform_reads_them(
     old_image: str,
 ) -> None:
     using = runtime(lambda change: change.new or change.old)
-    assert answered(sent(1, old_image), using) == answered(sent(1, "always"), using)
-    assert answered(sent(1, "always"), runtime(compare))[0] == ["Ok"] * 7
-    assert answered(sent(1, old_image), runtime(compare))[0] == ["ProcessingFailed"] * 7
+    assert transformed(sent(1, old_image), using) == transformed(sent(1, "always"), using)
+    assert transformed(sent(1, "always"), runtime(compare))[0] == ["Ok"] * 7
+    assert transformed(sent(1, old_image), runtime(compare))[0] == ["ProcessingFailed"] * 7

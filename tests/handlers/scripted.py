@@ -7,7 +7,7 @@ from tests.support.changes import line
 
 
 def scripted(change: Change) -> Any:
-    """Do what the change's `do` says; by default return a row."""
+    """Follow the change's `do`; by default return a row."""
     image = change.new or {}
     row = {"id": image["id"], "store": image.get("store")}
     match image.get("do"):

@@ -147,7 +147,9 @@ def test_dead_letters_invalid_lines_and_forwards_the_others(
     # The log has the line number and the error's type, never the item.
     logged = capsys.readouterr().out
     assert [json.loads(line)["message"] for line in logged.splitlines()] == [
-        *("item dead-lettered", "item dead-lettered", "export file forwarded"),
+        "item dead-lettered",
+        "item dead-lettered",
+        "export file forwarded",
     ]
     assert "secret" not in logged
 

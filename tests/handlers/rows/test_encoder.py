@@ -230,5 +230,5 @@ json_values = st.recursive(
 @given(st.dictionaries(st.text().map("column {}".format), json_values, max_size=5))
 def test_without_columns_keeps_any_json_value(row):
     data = row_encoder().encode(METADATA, row).data
-    kept = {name: value for name, value in row.items() if value is not None}
-    assert (json.loads(data), data.count(b"\n")) == (kept | JSON_METADATA, 1)
+    non_null = {name: value for name, value in row.items() if value is not None}
+    assert (json.loads(data), data.count(b"\n")) == (non_null | JSON_METADATA, 1)

@@ -36,7 +36,7 @@ def plain(attributes):
         ),
     ],
 )
-def test_a_number_is_an_int_if_it_is_whole_else_a_decimal(text, number):
+def test_an_integral_number_is_an_int_and_others_are_decimals(text, number):
     read = plain({"n": {"N": text}})["n"]
     assert (read, type(read)) == (number, type(number))
 

@@ -32,7 +32,7 @@ def test_a_line_has_only_the_used_fields_under_their_aws_names(stream_batch):
         ("never", []),
     ],
 )
-def test_only_these_event_types_carry_the_old_image(stream_batch, old_image, event_names):
+def test_only_these_event_types_include_the_old_image(stream_batch, old_image, event_names):
     lines = [json.loads(change_line(record, old_image)) for record in stream_batch]
     with_old = [line["eventName"] for line in lines if "OldImage" in line["dynamodb"]]
     assert with_old == event_names
