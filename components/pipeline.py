@@ -157,7 +157,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.backfill_location = backfill.location if backfill else None
         self.region = pulumi.Output.from_input(pipeline.account.region)
         self.settings = pulumi.Output.from_input(plain_data(args))
-        # In camelCase, as the SDKs of other languages read them.
+        # The SDKs of other languages read camelCase names.
         self.register_outputs({camel_case(key): value for key, value in self.outputs.items()})
 
     @property

@@ -35,7 +35,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def say(text: str) -> None:
+def show_progress(text: str) -> None:
     """Print a line about progress on the standard error."""
     click.echo(text, err=True)
 

@@ -167,14 +167,14 @@ class Recorder(mocks.Mocks):
         return f"{args.name}-id", {**args.inputs, **outputs}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        answers: dict[str, Callable[[], dict[str, Any]]] = {
+        results: dict[str, Callable[[], dict[str, Any]]] = {
             "aws:index/getCallerIdentity:getCallerIdentity": lambda: {"accountId": ACCOUNT_ID},
             "aws:index/getRegion:getRegion": lambda: {"region": REGION},
             "aws:index/getPartition:getPartition": lambda: {"partition": "aws"},
             "aws:dynamodb/getTable:getTable": lambda: self.tables[args.args["name"]],
         }
         self.graph.calls.append((args.token, args.provider))
-        return answers[args.token](), []
+        return results[args.token](), []
 
 
 class RecordingMonitor(mocks.MockMonitor):
@@ -246,7 +246,7 @@ def build(
 def event_loop() -> asyncio.AbstractEventLoop:
     """Return the event loop of all builds.
 
-    Pulumi's worker threads and root resource use it as long as the process lives. Python 3.12 and
+    Pulumi's worker threads and root resource use it until the process ends. Python 3.12 and
     later create none implicitly.
     """
     loop = asyncio.new_event_loop()

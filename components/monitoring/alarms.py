@@ -53,7 +53,7 @@ class Alarm:
     name: str
     """Ends the resource's name, and is the heading of the section in docs/runbook.md."""
     description: str
-    """What has happened, and how long there is time to act; part of the alarm's description."""
+    """The failure, and the time left to act; part of the alarm's description."""
     metric_source: MetricSource
     metric: str
     statistic: str = "Sum"

@@ -123,7 +123,7 @@ class Monitoring(pulumi.ComponentResource):
     def create_topic(self, name: str, account: iam.Account) -> pulumi.Output[str]:
         """Create a topic for this account's alarms; return its ARN.
 
-        The topic is not encrypted with alias/aws/sns, because that key's policy does not admit
+        The topic is not encrypted with alias/aws/sns, because that key's policy does not allow
         CloudWatch. An alarm contains names and numbers, never a change.
         """
         topic = aws.sns.Topic(name, tags=dict(self.tags), opts=pulumi.ResourceOptions(parent=self))

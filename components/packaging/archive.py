@@ -25,10 +25,10 @@ HANDLERS = ROOT / "handlers"
 # Below the program's folder: Pulumi records the path, which is then the same on every machine.
 FOLDER = Path(".build", "archives")
 
-# Increase it when the same files would give other bytes.
+# Increase this number when the same files produce different bytes.
 FORMAT = 1
 
-# No zip file holds an earlier time.
+# A zip file cannot contain an earlier time.
 TIME = (1980, 1, 1, 0, 0, 0)
 # What Lambda needs to read a file. https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 MODE = 0o100644
@@ -94,12 +94,12 @@ def _write(path: Path, dependencies: Dependencies, own: Mapping[str, bytes]) -> 
     # Not compressed unless Lambda's limit requires it: zlib's output differs between machines.
     large = size > LIMITS["zipped"] - 2**20
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="incomplete-") as temporary:
-        made = Path(temporary, path.name)
-        with zipfile.ZipFile(made, "w") as archive:
+        incomplete = Path(temporary, path.name)
+        with zipfile.ZipFile(incomplete, "w") as archive:
             for name in sorted({*dependencies.files, *own}):
                 entry = zipfile.ZipInfo(name, TIME)
                 entry.compress_type = zipfile.ZIP_DEFLATED if large else zipfile.ZIP_STORED
                 entry.create_system = 3  # Unix, on every machine.
                 entry.external_attr = MODE << 16
                 archive.writestr(entry, own[name] if name in own else dependencies.read(name))
-        os.replace(made, path)
+        os.replace(incomplete, path)

@@ -28,14 +28,14 @@ from streaming_etl.components.settings.validation import SettingsError, invalid
 ROOT = Path(__file__).resolve().parents[2]
 HANDLERS_LOCK = ROOT / "handlers" / "requirements.txt"
 
-# Increase it when the same lock would give other files.
+# Increase this number when the same lock produces different files.
 LAYOUT = 2
 
-# What uv writes for itself and for this machine.
+# Files that uv writes for its own use and for this machine.
 TOP_LEVEL_EXTRAS = {"bin", ".lock"}
 METADATA_EXTRAS = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
 
-# What an archive holds next to the packages, by the first part of a path.
+# First path parts of an archive's other files.
 RESERVED = re.compile(r"(streaming_etl|transform_module)(\..*)?|transform\.json|zoneinfo")
 
 # Of an archive, in bytes; unzipped, 1 MiB of Lambda's 262,144,000 is left to our own files.
@@ -116,7 +116,7 @@ class Dependencies:
 
 @dataclass(frozen=True, kw_only=True)
 class Packages:
-    """What each function's archive carries."""
+    """Packages in each function's archive."""
 
     forwarder: Dependencies
     transform: Dependencies
@@ -133,7 +133,7 @@ def ensure_dependencies(target: Target, requirements: Optional[str]) -> Packages
     forwarder = _install((handlers,), target)
     if requirements is None:
         return Packages(forwarder=forwarder, transform=forwarder)
-    # In one run of uv: it then reports two versions of one package.
+    # One run of uv for both, so that uv reports two versions of one package.
     transform = _install((handlers, read_lock(Path(requirements), requirements)), target)
     return Packages(forwarder=forwarder, transform=transform)
 
@@ -177,18 +177,18 @@ def read_lock(file: Path, path: str) -> Lock:
         raise lock.problem("lock-empty")
     for line in lines:
         if not PIN.fullmatch(line):
-            # The first word alone: an option's value may be an address with a password.
+            # Only the first word, because an option's value may be an address with a password.
             raise lock.problem("lock-unpinned", entry=re.split(r"[=<>~!@;\s]", line)[0])
     return lock
 
 
 def _install(locks: tuple[Lock, ...], target: Target) -> Dependencies:
     """Return the intact folder of these locks, without more than Lambda accepts."""
-    found = _install_once(locks, target, cache_folder())
-    if isinstance(found, SettingsError):
-        raise SettingsError(found.problems)
-    _check_sizes(found, locks[-1], target)
-    return found
+    installed = _install_once(locks, target, cache_folder())
+    if isinstance(installed, SettingsError):
+        raise SettingsError(installed.problems)
+    _check_sizes(installed, locks[-1], target)
+    return installed
 
 
 @cache
@@ -234,19 +234,19 @@ def _sha256(data: bytes) -> str:
 
 
 def _build(folder: Path, locks: tuple[Lock, ...], target: Target) -> Dependencies:
-    """Make a folder of the cache by one atomic rename."""
+    """Create a folder of the cache by one atomic rename."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="incomplete-") as temporary:
-        made = Path(temporary, "made")
-        _run_uv(made / "files", locks, target)
-        files = _describe(made / "files", locks[-1])
-        (made / "manifest.json").write_text(json.dumps(files, indent=1) + "\n")
-        # Another process may have made it in the meantime; only a damaged folder is replaced.
+        incomplete = Path(temporary, "incomplete")
+        _run_uv(incomplete / "files", locks, target)
+        files = _describe(incomplete / "files", locks[-1])
+        (incomplete / "manifest.json").write_text(json.dumps(files, indent=1) + "\n")
+        # Another process may have created the folder; only a damaged folder is replaced.
         if load_if_intact(folder) is None:
             with suppress(FileNotFoundError):
                 folder.rename(Path(temporary, "damaged"))
             try:
-                made.rename(folder)
+                incomplete.rename(folder)
             except OSError:
                 if load_if_intact(folder) is None:
                     raise
@@ -317,7 +317,7 @@ def _owners(files: Path, lock: Lock) -> dict[str, str]:
 
 def _remove_extras(files: Path) -> None:
     extras = [files / name for name in TOP_LEVEL_EXTRAS]
-    extras += [found for name in METADATA_EXTRAS for found in files.glob(f"*.dist-info/{name}")]
+    extras += [path for name in METADATA_EXTRAS for path in files.glob(f"*.dist-info/{name}")]
     for path in (*extras, *files.rglob("__pycache__")):
         if path.is_dir():
             shutil.rmtree(path)

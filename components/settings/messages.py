@@ -103,7 +103,7 @@ MESSAGES: Mapping[str, str] = {
         " StreamEnabled=true,StreamViewType={view}"
     ),
     "stream-view": (
-        "{name} must be a table whose stream carries new images (got {value} with {got}). A view"
+        "{name} must be a table whose stream includes new images (got {value} with {got}). A view"
         " type cannot be edited: disable the stream, which stops its other readers, then enable it"
         " with: aws dynamodb update-table --table-name {plain} --stream-specification"
         " StreamEnabled=true,StreamViewType={view}"
@@ -173,7 +173,7 @@ MESSAGES: Mapping[str, str] = {
         "{name} must not give column {column} a nested type with `format: csv` (got {value}). Use"
         ' "string", which is written as JSON text, or another format.'
     ),
-    # Rules of the packages that functions carry.
+    # Rules of the packages in the functions' archives.
     "lock-missing": (
         "{name} must be a lock file (got {value}, which does not exist below {directory}). Write it"
         " with `uv pip compile --universal --generate-hashes`."
@@ -208,7 +208,7 @@ MESSAGES: Mapping[str, str] = {
 
 
 def render(problem: "Problem") -> str:
-    """The sentence of a problem, with its place in front."""
+    """The message of a problem, which begins with the problem's path."""
     name = problem.field if problem.item is None else f"{problem.field}[{problem.item!r}]"
     related = (
         _setting(other.name, other.value) + (f" of {other.path}" if other.path else "")
@@ -253,7 +253,7 @@ def _setting(name: str, value: object) -> str:
 def _detail(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return ", ".join(str(part) for part in value)
-    # A year is not an amount: only numbers of five digits are grouped.
+    # Years have four digits: only longer numbers get separators.
     if isinstance(value, (int, float)) and value >= 10_000:
         return f"{value:,}"
     return str(value)

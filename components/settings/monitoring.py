@@ -22,11 +22,11 @@ from streaming_etl.components.settings.validation import (
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 DEFAULT_MAX_AGE_SECONDS = 900
-# The stream and Firehose keep a change for 24 h; the other half is left to react in.
+# The stream and Firehose keep a change for 24 h; half of that time remains for a reaction.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 # https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html
 MAX_AGE_SECONDS = 43_200
-HALF_A_DAY = "A change is kept for 24 h, and half of that is left to react in"
+HALF_A_DAY = "A stream keeps a change for 24 h; half of that time remains for a reaction"
 
 
 @dataclass(frozen=True, kw_only=True)

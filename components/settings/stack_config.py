@@ -77,7 +77,7 @@ class PipelineConfig:
 def settings_from_config(
     tables: object, defaults: object = None
 ) -> dict[str, StreamingEtlPipelineArgs]:
-    """Settings of every pipeline, without a look at the transform modules.
+    """Settings of every pipeline, without reading the transform modules.
 
     tables: the config's `tables`, a map of pipeline names to settings.
     defaults: its `defaults`, settings of all tables; a table's own settings override them.
@@ -88,13 +88,13 @@ def settings_from_config(
     return {name: config.args for name, config in configs.items()}
 
 
-def args_from_config(path: str, given: object) -> StreamingEtlPipelineArgs:
+def args_from_config(path: str, data: object) -> StreamingEtlPipelineArgs:
     """Settings of one pipeline from plain data, such as a stack's config.
 
-    path: the place of `given` in messages, such as `tables.orders`.
+    path: the place of `data` in messages, such as `tables.orders`.
     Raises SettingsError with all problems.
     """
-    config = build_without_unused_defaults(path, given, {})
+    config = build_without_unused_defaults(path, data, {})
     raise_if_any(replace(problem, pipelines=()) for problem in config.problems)
     return config.args
 
@@ -143,8 +143,10 @@ def build_without_unused_defaults(
     groups = [name for name in GROUPS if name in table or name in defaults]
     while True:
         inherited = shared.keys() - own.keys()
-        args, found = build_pipeline(shared | own, groups)
-        unused = {_key(problem) for problem in found if problem.rule == "no-effect"} & inherited
+        args, setting_problems = build_pipeline(shared | own, groups)
+        unused = {
+            _key(problem) for problem in setting_problems if problem.rule == "no-effect"
+        } & inherited
         if not unused:
             break
         shared = {key: value for key, value in shared.items() if key not in unused}
@@ -170,12 +172,12 @@ def build_pipeline(
         top.setdefault(TAGS, tags)
     for group in groups:
         own = {name: value for (of, name), value in values.items() if of == group}
-        top[group], found = build(GROUPS[group], own)
-        problems += [problem.below(group) for problem in found]
+        top[group], group_problems = build(GROUPS[group], own)
+        problems += [problem.below(group) for problem in group_problems]
     invalid_names = {name for problem in problems for name in problem.names()}
-    args, found = build(StreamingEtlPipelineArgs, top)
+    args, own_problems = build(StreamingEtlPipelineArgs, top)
     # The groups hold defaults in the place of invalid values: no rule applies to those.
-    problems += [problem for problem in found if problem.names().isdisjoint(invalid_names)]
+    problems += [problem for problem in own_problems if problem.names().isdisjoint(invalid_names)]
     return args, problems
 
 
@@ -206,15 +208,15 @@ def flat(settings: Mapping[str, Any]) -> Values:
     return values
 
 
-def structure_problems(path: str, given: object) -> Iterator[Problem]:
+def structure_problems(path: str, data: object) -> Iterator[Problem]:
     """Problems of the names and groups in a map of settings."""
     group, _, name = path.rpartition(".")
-    if not isinstance(given, Mapping):
-        yield invalid(name, given, "type", path=group, kind="a mapping of settings")
+    if not isinstance(data, Mapping):
+        yield invalid(name, data, "type", path=group, kind="a mapping of settings")
         return
-    yield from name_problems(path, StreamingEtlPipelineArgs, given)
+    yield from name_problems(path, StreamingEtlPipelineArgs, data)
     for name, cls in GROUPS.items():
-        value = given.get(name, {})
+        value = data.get(name, {})
         if isinstance(value, Mapping):
             yield from name_problems(f"{path}.{name}", cls, value)
         else:

@@ -24,7 +24,7 @@ from streaming_etl.components.settings.validation import (
 EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
 OLD_IMAGES = ("always", "on_remove", "never")
 
-# AWS takes 50 tags of every resource, of which one is the pipeline's name.
+# AWS allows 50 tags per resource; one of them is the pipeline's name.
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 MAX_TAGS, MAX_TAG_KEY, MAX_TAG_VALUE = 49, 128, 256
 RESERVED_TAGS = ("aws:", "streaming-etl:")
@@ -38,7 +38,7 @@ class SourceArgs(Settings):
     """DynamoDB table with its stream, created or only read."""
 
     use_existing: bool = False
-    """Read the stream of an existing table. The stream must carry new images."""
+    """Read the stream of an existing table. The stream must include new images."""
     hash_key: str = text("id")
     """Partition key attribute of the new table. Changing it replaces the table."""
     hash_key_type: str = one_of("S", "N", "B")
@@ -94,7 +94,7 @@ class ForwarderArgs(Settings):
     filter_patterns: Sequence[str] = texts((), 5, pattern=re.compile(r"(?s).*"), kind="text")
     """Lambda event filter patterns (JSON), at most 5. A change that matches one is forwarded."""
     old_image: str = one_of(*OLD_IMAGES, default="on_remove")
-    """Changes that carry the item before the write: `always`, `on_remove` (only a REMOVE) or
+    """Changes that include the item before the write: `always`, `on_remove` (only a REMOVE) or
     `never`. For others `change.old` is None; a REMOVE without it has only `change.keys`."""
     max_changes_per_record: int = limited(500, 1, 500, "Firehose splits a record into at most 500")
     """Changes in one aggregated Firehose record, 1 to 500. With 1 each change is a record, and
@@ -200,7 +200,7 @@ def tag_problems(tags: Mapping[Any, Any]) -> Iterator[Problem]:
     """Problems of tags that AWS rejects for some resource."""
     if len(tags) > MAX_TAGS:
         yield invalid("tags", len(tags), "too-many", most=MAX_TAGS)
-    seen: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for key, value in tags.items():
         if not isinstance(key, str) or not isinstance(value, str):
             yield invalid("tags", value, "type", item=key, kind="text")
@@ -210,5 +210,5 @@ def tag_problems(tags: Mapping[Any, Any]) -> Iterator[Problem]:
             yield invalid("tags", value, "tag-length", item=key, most=most, most_key=most_key)
         if key.lower().startswith(RESERVED_TAGS):
             yield invalid("tags", value, "reserved-name", item=key, reserved=RESERVED_TAGS)
-        if (first := seen.setdefault(key.lower(), key)) != key:
+        if (first := spellings.setdefault(key.lower(), key)) != key:
             yield invalid("tags", value, "same-but-for-case", item=key, other=first)

@@ -51,7 +51,7 @@ class Problem:
         return render(self)
 
     def below(self, group: str) -> "Problem":
-        """The same problem, seen from the settings that hold the group."""
+        """The same problem with the group's name as its path."""
         related = tuple(replace(other, name=f"{group}.{other.name}") for other in self.related)
         return replace(self, path=group, related=related)
 
@@ -99,8 +99,8 @@ def invalid(
 
 def raise_if_any(problems: Iterable[Problem]) -> None:
     """Raise one SettingsError with all problems, if there are any."""
-    if found := list(problems):
-        raise SettingsError(found)
+    if collected := list(problems):
+        raise SettingsError(collected)
 
 
 def limited(default: object, low: float, high: float, reason: str) -> Any:
@@ -165,11 +165,11 @@ def validated(args: Args, missing: Collection[str] = ()) -> tuple[Args, list[Pro
     substitutes = {}
     for item in fields(args):  # type: ignore[arg-type]
         if item.name in missing:
-            found = [invalid(item.name, None, "required")]
+            own_problems = [invalid(item.name, None, "required")]
         else:
-            found = list(field_problems(type(args), item, getattr(args, item.name)))
-        if found:
-            problems += found
+            own_problems = list(field_problems(type(args), item, getattr(args, item.name)))
+        if own_problems:
+            problems += own_problems
             substitutes[item.name] = substitute_of(item)
     valid = copy.copy(args)
     vars(valid).update(substitutes)
@@ -213,9 +213,9 @@ def value_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterat
     """Problems of a number, a choice or a text."""
     if "low" in rules:
         low, high = rules["low"], rules["high"]
-        whole = isinstance(low, int) and isinstance(high, int)
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-            yield invalid(name, value, "type", kind="a whole number" if whole else "a number")
+        integral = isinstance(low, int) and isinstance(high, int)
+        if isinstance(value, bool) or not isinstance(value, int if integral else (int, float)):
+            yield invalid(name, value, "type", kind="a whole number" if integral else "a number")
         elif not low <= value <= high:
             yield invalid(name, value, "range", low=low, high=high, reason=rules["reason"])
     elif "choices" in rules:
@@ -230,7 +230,7 @@ def value_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterat
 
 def list_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterator[Problem]:
     """Problems of a list and of its entries."""
-    # A text is a sequence, too: of its letters.
+    # str is a Sequence, too.
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         yield invalid(name, value, "type", kind="a list")
         return

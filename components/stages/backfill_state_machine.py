@@ -51,7 +51,7 @@ def definition(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]
     """
     return {
         "Comment": "Sends the items of a DynamoDB table to Firehose, from an export to S3",
-        "StartAt": "Given",
+        "StartAt": "ChooseExport",
         "States": {
             **export_states(inputs),
             "Files": {**files_state(inputs, args), "ResultPath": "$.results", "Next": "Count"},
@@ -95,7 +95,7 @@ def export_states(inputs: StateMachineInputs) -> dict[str, Any]:
         " States.ArrayGetItem(States.StringSplit($.export_arn, '/'), 3))",
     )
     return {
-        "Given": choice("$.export_arn", {"IsPresent": True}, "Describe", otherwise="Export"),
+        "ChooseExport": choice("$.export_arn", {"IsPresent": True}, "Describe", otherwise="Export"),
         "Export": {
             "Type": "Task",
             "Resource": inputs.resource("aws-sdk:dynamodb:exportTableToPointInTime"),

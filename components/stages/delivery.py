@@ -121,7 +121,7 @@ class Delivery(pulumi.ComponentResource):
         destination: kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationArgsDict = {
             "bucket_arn": bucket.arn,
             "role_arn": role.arn,
-            "prefix": pulumi.Output.concat(entry.data_path, table.folders),
+            "prefix": pulumi.Output.concat(entry.data_path, table.prefix_expression),
             "error_output_prefix": pulumi.Output.concat(errors_path, ERROR_SUFFIX),
             "custom_time_zone": args.partitions.time_zone,
             "buffering_size": args.delivery.buffer_mib,

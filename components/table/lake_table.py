@@ -35,7 +35,7 @@ class LakeTable:
     compression: str
     columns: Optional[tuple[Column, ...]]
     partition_keys: tuple[str, ...]
-    folders: str
+    prefix_expression: str
     """Firehose's prefix expression below the table's location."""
     injected_keys: tuple[str, ...]
     """Partition keys with any value: with projection every query must contain them."""
@@ -62,7 +62,7 @@ class LakeTable:
         if self.columns is None:
             raise ValueError("a lake table without COLUMNS has no known columns")
         if self.format == "csv":
-            # By position: in the order in which the transform writes them.
+            # Athena reads CSV by position: this is the order in which the transform writes.
             columns = (*METADATA, *self.columns)
             # OpenCSVSerDe reads text only (a date as a day number, no empty numbers); the view
             # casts the columns. https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
@@ -107,7 +107,7 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
         compression=compression or "GZIP",
         columns=module.columns,
         partition_keys=partitions.keys,
-        folders=firehose_prefix(partitions),
+        prefix_expression=firehose_prefix(partitions),
         injected_keys=any_value if args.catalog == "projection" else (),
         transform_config=transform_config(args, module),
         transform_time_zone=partitions.time_zone if needs_zone else None,

@@ -32,7 +32,7 @@ MAX_WORKGROUP_NAME = 128
 # Java patterns, which Firehose evaluates in a prefix.
 # https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 JAVA_PATTERNS = {"year": "yyyy", "month": "MM", "day": "dd", "hour": "HH", "dt": "yyyy-MM-dd"}
-ARRIVAL_DAY = "arrived-!{timestamp:yyyy-MM-dd}-"
+INGESTION_DAY = "arrived-!{timestamp:yyyy-MM-dd}-"
 
 
 def glue_name(name: str) -> str:
@@ -83,31 +83,31 @@ def prefix_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[P
 
 
 def prefix_length(pipeline: str, args: StreamingEtlPipelineArgs) -> int:
-    """Length of the longest prefix, as far as it is known now."""
+    """Length of the longest prefix, without parts that only an update knows."""
     name = args.database_name or default_database_name(pipeline)
     database = name if isinstance(name, str) else ""
     values = args.partitions.dynamic_partition_keys
-    folders = [
+    parts = [
         f"{key}={max(values.get(key, ()), key=len, default='')}{JAVA_PATTERNS.get(key, '')}/"
         for key in args.partitions.keys
     ]
-    return len(f"{DATA_PREFIX}{database}/{lake_table_name(args)}/{''.join(folders)}")
+    return len(f"{DATA_PREFIX}{database}/{lake_table_name(args)}/{''.join(parts)}")
 
 
 def firehose_prefix(partitions: PartitionArgs) -> str:
     """Firehose's prefix expression below the table's location."""
     by_event = partitions.partition_time == "event"
-    folders = [
+    parts = [
         f"{key}=!{{partitionKeyFromLambda:{key}}}/" for key in partitions.dynamic_partition_keys
     ]
     for key in partitions.time_keys:
         value = f"partitionKeyFromLambda:{key}" if by_event else f"timestamp:{JAVA_PATTERNS[key]}"
-        folders.append(f"{key}=!{{{value}}}/")
+        parts.append(f"{key}=!{{{value}}}/")
     if by_event:
         # Firehose appends ingestion-time folders to a prefix without a timestamp, so the objects'
         # names have one. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
-        folders.append(ARRIVAL_DAY)
-    return "".join(folders)
+        parts.append(INGESTION_DAY)
+    return "".join(parts)
 
 
 def projection_parameters(partitions: PartitionArgs) -> dict[str, str]:

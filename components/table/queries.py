@@ -8,7 +8,9 @@ from streaming_etl.components.table.column_types import METADATA, Column, athena
 from streaming_etl.components.table.lake_table import LakeTable
 
 # Metadata columns of the current state: the change that a row comes from, and its time.
-KEPT = tuple(column for column in METADATA if column.name in ("_sequence_number", "_changed_at"))
+CURRENT_STATE_METADATA = tuple(
+    column for column in METADATA if column.name in ("_sequence_number", "_changed_at")
+)
 
 
 def quoted(name: str) -> str:
@@ -30,7 +32,7 @@ def current_state_sql(database: str, table: LakeTable) -> str:
         selected = [
             *(_select(column, text_only) for column in table.columns),
             *(quoted(key) for key in table.partition_keys),
-            *(_select(column, text_only) for column in KEPT),
+            *(_select(column, text_only) for column in CURRENT_STATE_METADATA),
         ]
     return f"""\
 SELECT {", ".join(selected)}
@@ -90,7 +92,7 @@ def _select(column: Column, text_only: bool) -> str:
 def view_columns(table: LakeTable) -> list[Column]:
     """Columns of the current state, in the order of its SELECT."""
     keys = (Column(key, "string") for key in table.partition_keys)
-    return [*(table.columns or ()), *keys, *KEPT]
+    return [*(table.columns or ()), *keys, *CURRENT_STATE_METADATA]
 
 
 def view_text(sql: str, database: str, columns: Sequence[Column]) -> str:

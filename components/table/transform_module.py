@@ -32,7 +32,7 @@ PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
 
 @dataclass(frozen=True)
 class TransformModule:
-    """What the deployment needs of a transform module."""
+    """Properties of a transform module that the deployment needs."""
 
     path: Path
     columns: Optional[tuple[Column, ...]]
@@ -159,7 +159,7 @@ def columns_problems(path: str, pairs: Optional[list[tuple[Any, Any]]]) -> Itera
 
 
 def type_error(text: object) -> Optional[str]:
-    """Why a value of COLUMNS is not an Athena type, if so."""
+    """Reason why text is not an Athena type; else None."""
     try:
         if not isinstance(text, str):
             return "it is not text"

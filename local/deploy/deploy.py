@@ -24,7 +24,7 @@ OnCreated = Callable[[str, str], None]
 
 
 class Provider(mocks.Mocks):
-    """Takes the AWS provider's place: creates resources, answers look-ups."""
+    """Replaces the AWS provider: creates resources and returns look-ups."""
 
     def __init__(self, clients: Clients, on_created: OnCreated) -> None:
         self._clients = clients

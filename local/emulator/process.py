@@ -57,7 +57,7 @@ class Emulator:
     ) -> None:
         with self._cleanup:
             if isinstance(error, Exception):
-                # If ministack died, its log explains the error.
+                # If ministack has exited, its log explains the error.
                 self.check()
 
     @property
@@ -65,13 +65,13 @@ class Emulator:
         return self._process.pid if self._process else None
 
     def check(self) -> None:
-        """Raise CommandError with the end of the log if ministack has died."""
+        """Raise CommandError with the end of the log if ministack has exited."""
         status = self._process.poll() if self._process else None
         if status is not None:
             raise CommandError(
                 f"The embedded AWS ended unexpectedly (exit status {status}). "
                 f"The end of its log:\n{self.log_tail()}",
-                code="emulator-died",
+                code="emulator-exited",
                 status=status,
                 log=self.log_tail(),
             )

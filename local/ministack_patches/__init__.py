@@ -1,4 +1,4 @@
 """Services that ministack lacks or simplifies; runs inside ministack's process.
 
-Each module with `install()` replaces private functions of ministack by its own.
+Each module with `install()` replaces private functions of ministack.
 """

@@ -106,7 +106,8 @@ def wait_for_delivery(
 ) -> dict[str, set[str]]:
     """Wait until all expected changes are delivered or dead-lettered; return missing ones.
 
-    expected, and the result: event ids by pipeline. advance: receives each number of new arrivals.
+    expected, and the result: event ids by pipeline.
+    advance: receives each number of newly delivered changes.
     """
     missing = dict(expected)
     last_progress = time.monotonic()
@@ -116,10 +117,10 @@ def wait_for_delivery(
             name = lake.pipeline.name
             failed = {change.event_id for change in lake.failed_changes()}
             remaining = missing[name] - lake.event_ids() - failed
-            if arrived := len(missing[name]) - len(remaining):
+            if delivered := len(missing[name]) - len(remaining):
                 last_progress = time.monotonic()
                 missing[name] = remaining
-                advance(arrived)
+                advance(delivered)
         time.sleep(POLL_SECONDS)
     return missing
 

@@ -24,16 +24,16 @@ def minimal(pipelines: Pipelines) -> Graph:
 @pytest.fixture
 def wheelhouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheelhouse:
     """Provide all wheels that uv finds, and an empty cache."""
-    made = Wheelhouse(tmp_path / "wheelhouse")
-    made.folder.mkdir()
+    wheelhouse = Wheelhouse(tmp_path / "wheelhouse")
+    wheelhouse.folder.mkdir()
     monkeypatch.setenv("UV_NO_CONFIG", "1")
     monkeypatch.setenv("UV_NO_INDEX", "1")
-    monkeypatch.setenv("UV_FIND_LINKS", str(made.folder))
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheelhouse.folder))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     monkeypatch.setattr(dependencies, "cache_folder", lambda: tmp_path / "cache")
-    core = made.line("core", made.wheel("core"))
-    monkeypatch.setattr(dependencies, "HANDLERS_LOCK", made.lock(core, name="handlers.txt"))
-    return made
+    core = wheelhouse.line("core", wheelhouse.wheel("core"))
+    monkeypatch.setattr(dependencies, "HANDLERS_LOCK", wheelhouse.lock(core, name="handlers.txt"))
+    return wheelhouse
 
 
 @pytest.fixture

@@ -15,7 +15,14 @@ from tests.support.provider_inputs import input_names
 STAGES = {
     f"streaming-etl:index:{stage}"
     for stage in (
-        *("Source", "Lake", "Catalog", "Delivery", "Forwarder", "Query", "Monitoring", "Backfill"),
+        "Source",
+        "Lake",
+        "Catalog",
+        "Delivery",
+        "Forwarder",
+        "Query",
+        "Monitoring",
+        "Backfill",
     )
 }
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
@@ -197,8 +204,12 @@ def test_the_first_change_waits_for_all_permissions_and_bucket_restrictions(grap
             *(
                 f"{name}-lake-{part}"
                 for part in (
-                    *("public-access", "ownership", "policy"),
-                    *("encryption", "versioning", "lifecycle"),
+                    "public-access",
+                    "ownership",
+                    "policy",
+                    "encryption",
+                    "versioning",
+                    "lifecycle",
                 )
             ),
         }

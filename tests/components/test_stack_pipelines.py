@@ -186,8 +186,8 @@ def test_an_invalid_table_creates_no_resource_of_any_table() -> None:
     broken = {**tables["orders"], "transform_module": "transforms/missing.py"}
     graph = Graph()
     config = {"streaming-etl:tables": json.dumps({**tables, "third": broken})}
-    found = problems_of(program_graph, config, into=graph)
-    assert ("tables.third", "transform_module", "module-missing") in places(found)
+    problems = problems_of(program_graph, config, into=graph)
+    assert ("tables.third", "transform_module", "module-missing") in places(problems)
     assert graph.nodes == []
 
 

@@ -153,7 +153,7 @@ class FakeStates:
     def get_execution_history(self, **request: Any) -> dict[str, Any]:
         run = self.run(request["executionArn"])
         export = {"name": "Export", "output": json.dumps({"export_arn": EXPORT})}
-        before = {"name": "Given", "output": "{}"}
+        before = {"name": "ChooseExport", "output": "{}"}
         events = [{"stateExitedEventDetails": before}, {"stateExitedEventDetails": export}]
         return {"events": [{}, *events[: run["described"]]]}
 

@@ -104,7 +104,7 @@ class Pipelines:
 
 
 def dev_config() -> dict[str, str]:
-    """The config of Pulumi.dev.yaml as Pulumi hands it to the program."""
+    """The config of Pulumi.dev.yaml as Pulumi passes it to the program."""
     return dict(read_config(ROOT, "dev").values)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ANY = "py3-none-any"
 
-# What every archive carries, with the extension module of each.
+# Packages in every archive, with the extension module of each.
 CARRIED = {
     "msgspec": "msgspec/_core",
     "orjson": "orjson/orjson",

@@ -1,4 +1,4 @@
-"""What happens to a batch after each invocation, as on AWS.
+"""Next step of a batch after each invocation, as on AWS.
 
 AWS does not document a function that reports the first record of its batch: here the batch is
 retried, and only an error of the function bisects it.

@@ -109,16 +109,16 @@ def make(folder: Path, installed: Dependencies, monkeypatch: pytest.MonkeyPatch)
     folder.mkdir()
     monkeypatch.chdir(folder)
     (folder / "module.py").write_text("def transform(change): ...\n")
-    made = [
+    archives = [
         forwarder_archive(installed),
         transform_archive(installed, Path("module.py"), {"format": "json"}, "Asia/Tokyo"),
     ]
     # Recorded by Pulumi: relative, so that it is the same on every machine.
-    assert [os.path.dirname(code.path) for code in made] == [".build/archives"] * 2
-    return [folder / code.path for code in made]
+    assert [os.path.dirname(code.path) for code in archives] == [".build/archives"] * 2
+    return [folder / code.path for code in archives]
 
 
-def test_two_builds_in_two_folders_give_the_same_bytes(
+def test_two_builds_in_two_folders_produce_the_same_bytes(
     installed: Dependencies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = make(tmp_path / "first", installed, monkeypatch)
@@ -151,11 +151,11 @@ def test_entries_have_a_fixed_order_time_mode_and_no_compression(
         with zipfile.ZipFile(path) as code:
             entries = code.infolist()
         assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
-        found = {
+        attributes = {
             (entry.date_time, entry.external_attr >> 16, entry.create_system, entry.compress_type)
             for entry in entries
         }
-        assert found == {((1980, 1, 1, 0, 0, 0), 0o100644, 3, zipfile.ZIP_STORED)}
+        assert attributes == {((1980, 1, 1, 0, 0, 0), 0o100644, 3, zipfile.ZIP_STORED)}
 
 
 def test_an_archive_near_lambdas_limit_is_compressed(
@@ -203,8 +203,17 @@ def test_a_csv_row_has_the_glue_tables_columns_in_order(local_build: Any, tmp_pa
         '"a","user_id","store_id",2020-12-16 09:30:00,2020-12-16 09:30:00\n'
     )
     assert columns(graph, "shop-catalog-table") == [
-        *("_op", "_key", "_row", "_event_id", "_sequence_number", "_changed_at"),
-        *("id", "user_id", "store_id", "created", "updated_at"),
+        "_op",
+        "_key",
+        "_row",
+        "_event_id",
+        "_sequence_number",
+        "_changed_at",
+        "id",
+        "user_id",
+        "store_id",
+        "created",
+        "updated_at",
     ]
 
 

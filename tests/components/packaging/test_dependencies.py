@@ -83,14 +83,16 @@ def test_a_transforms_packages_go_into_its_archive_only(
     core = {"core.py", "core-1.0.dist-info/METADATA", "core-1.0.dist-info/WHEEL"}
     assert set(packages.forwarder.files) == core
     assert set(packages.transform.files) - core == {
-        *("mixed/__init__.py", "mixed/fast.so", "mixed/pure.py"),
+        "mixed/__init__.py",
+        "mixed/fast.so",
+        "mixed/pure.py",
         *(f"mixed-1.0.dist-info/{name}" for name in ("METADATA", "WHEEL", "entry_points.txt")),
     }
     assert packages.transform.read("mixed/pure.py") == b"pure"
     assert ensure().transform is packages.forwarder
 
 
-def test_one_lock_gives_the_same_bytes_in_another_folder(
+def test_one_lock_produces_the_same_bytes_in_another_folder(
     house: Wheelhouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = house.locked("extra", {"extra/__init__.py": "", "extra/more.py": "1"})
@@ -144,14 +146,14 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_folder_is_replaced(damage: Callable[[Path], object]) -> None:
-    made = ensure().forwarder
-    before = tree(made.folder)
-    damage(made.folder)
-    assert load_if_intact(made.folder) is None
+    installed = ensure().forwarder
+    before = tree(installed.folder)
+    damage(installed.folder)
+    assert load_if_intact(installed.folder) is None
     again()
-    assert ensure().forwarder == made
-    assert tree(made.folder) == before
-    assert [path.name for path in dependencies.cache_folder().iterdir()] == [made.folder.name]
+    assert ensure().forwarder == installed
+    assert tree(installed.folder) == before
+    assert [path.name for path in dependencies.cache_folder().iterdir()] == [installed.folder.name]
 
 
 def test_an_interrupted_installation_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,13 +167,13 @@ def test_an_interrupted_installation_leaves_no_folder(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("intact", [True, False])
-def test_a_folder_that_another_process_makes_first_is_used_if_intact(
+def test_uses_an_intact_folder_that_another_process_created_first(
     monkeypatch: pytest.MonkeyPatch, intact: bool
 ) -> None:
     rename = Path.rename
 
     def overtaken(self: Path, to: Path) -> Path:
-        if self.name == "made":
+        if self.name == "incomplete":
             shutil.copytree(self, to)
             if not intact:
                 (to / "files/core.py").unlink()
@@ -185,14 +187,14 @@ def test_a_folder_that_another_process_makes_first_is_used_if_intact(
     assert len(list(dependencies.cache_folder().iterdir())) == 1
 
 
-def test_concurrent_installations_give_one_folder() -> None:
-    found: list[Packages] = []
-    threads = [threading.Thread(target=lambda: found.append(ensure())) for _ in range(3)]
+def test_concurrent_installations_produce_one_folder() -> None:
+    results: list[Packages] = []
+    threads = [threading.Thread(target=lambda: results.append(ensure())) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [ensure()] * 3
+    assert results == [ensure()] * 3
     assert len(list(dependencies.cache_folder().iterdir())) == 1
 
 
@@ -233,12 +235,19 @@ def test_the_wheel_nearest_to_the_function_is_installed(
     house: Wheelhouse, runtime: str, architecture: str, chosen: str
 ) -> None:
     tags = (
-        *("cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-manylinux_2_28_x86_64"),
-        *("cp313-cp313-manylinux_2_17_x86_64", "cp313-cp313-manylinux_2_28_x86_64"),
-        *("cp313-cp313-manylinux_2_35_x86_64", "cp313-cp313t-manylinux_2_28_x86_64"),
-        *("cp311-abi3-manylinux_2_34_x86_64", "cp311-abi3-manylinux_2_5_x86_64"),
-        *("cp311-abi3-manylinux2014_aarch64", "cp313-cp313-musllinux_1_2_aarch64"),
-        *("cp313-cp313-macosx_11_0_arm64", "cp313-cp313-win_amd64", ANY),
+        "cp311-cp311-manylinux_2_17_x86_64",
+        "cp311-cp311-manylinux_2_28_x86_64",
+        "cp313-cp313-manylinux_2_17_x86_64",
+        "cp313-cp313-manylinux_2_28_x86_64",
+        "cp313-cp313-manylinux_2_35_x86_64",
+        "cp313-cp313t-manylinux_2_28_x86_64",
+        "cp311-abi3-manylinux_2_34_x86_64",
+        "cp311-abi3-manylinux_2_5_x86_64",
+        "cp311-abi3-manylinux2014_aarch64",
+        "cp313-cp313-musllinux_1_2_aarch64",
+        "cp313-cp313-macosx_11_0_arm64",
+        "cp313-cp313-win_amd64",
+        ANY,
     )
     wheels = [house.wheel("many", tag=tag) for tag in tags]
     lock = house.lock(house.line("many", *wheels))
@@ -357,7 +366,7 @@ INVALID_LOCKS: dict[str, tuple[str, str | None]] = {
 
 
 @pytest.mark.parametrize("text", INVALID_LOCKS)
-def test_a_lock_holds_nothing_but_pinned_packages(house: Wheelhouse, text: str) -> None:
+def test_a_lock_contains_only_pinned_packages(house: Wheelhouse, text: str) -> None:
     problem = rejected(house.lock(text))
     assert (problem.rule, problem.details.get("entry")) == INVALID_LOCKS[text]
     assert "secret" not in str(problem)
@@ -401,9 +410,14 @@ def test_two_packages_with_different_files_of_one_name_are_rejected(house: Wheel
 @pytest.mark.parametrize(
     "path",
     [
-        *("streaming_etl/a.py", "streaming_etl.py", "streaming_etl.cpython-313-x86_64.so"),
-        *("transform_module.py", "transform_module/__init__.py", "transform.json"),
-        *("zoneinfo/Asia/Tokyo", "rude-1.0.data/purelib/streaming_etl/more.py"),
+        "streaming_etl/a.py",
+        "streaming_etl.py",
+        "streaming_etl.cpython-313-x86_64.so",
+        "transform_module.py",
+        "transform_module/__init__.py",
+        "transform.json",
+        "zoneinfo/Asia/Tokyo",
+        "rude-1.0.data/purelib/streaming_etl/more.py",
     ],
 )
 def test_files_of_reserved_names_are_rejected(house: Wheelhouse, path: str) -> None:
@@ -429,7 +443,7 @@ def test_no_file_is_written_outside_of_the_folder(
 
 
 @pytest.mark.parametrize("kind", ["unzipped", "zipped"])
-def test_more_than_lambda_accepts_is_rejected_with_the_largest_packages(
+def test_rejects_more_than_lambda_accepts_with_the_largest_packages(
     house: Wheelhouse, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     assert LIMITS == {"unzipped": 262_144_000 - 1_048_576, "zipped": 50 * 2**20}

@@ -181,8 +181,10 @@ def test_reports_all_problems_of_a_stack() -> None:
         "shop": {**ORDERS, "runtime": "python2.7", "catalog": "none"},
         "none": None,
     }
-    found = problems_of(settings_from_config, tables, {"zone": 1, "transform": {"memory_mib": 1}})
-    assert sorted(places(found)) == [
+    problems = problems_of(
+        settings_from_config, tables, {"zone": 1, "transform": {"memory_mib": 1}}
+    )
+    assert sorted(places(problems)) == [
         ("defaults", "zone", "unknown-setting"),
         ("defaults.transform", "memory_mib", "range"),
         ("tables", "none", "type"),

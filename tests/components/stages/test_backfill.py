@@ -52,7 +52,7 @@ def change(path: str, *removed: str, **values: Any) -> Callable[[dict[str, Any]]
         (change("States/Wait", "Next"), "Wait"),
         (change("States/Wait", Secs=1), "Wait"),
         (change("States/Export", "Resource"), "Export"),
-        (change("States/Given/Choices/0", IsMissing=True), "Given"),
+        (change("States/ChooseExport/Choices/0", IsMissing=True), "ChooseExport"),
         (change("States/Describe/Parameters", **{"ExportArn.$": "export_arn"}), "Describe"),
         (change("States/Files", ToleratedFailurePercentage=101), "Files"),
         (change("States/Files/ItemProcessor/States/Ended/Choices/0", Next="File"), "Files/"),

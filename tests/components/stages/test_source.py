@@ -1,4 +1,4 @@
-"""An existing table is only read; its stream must carry new images."""
+"""An existing table is only read; its stream must include new images."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ EXISTING = SourceArgs(use_existing=True)
 
 
 @pytest.mark.parametrize("view", ["NEW_AND_OLD_IMAGES", "NEW_IMAGE"])
-def test_reads_a_table_whose_stream_carries_new_images(pipelines: Pipelines, view: str) -> None:
+def test_reads_a_table_whose_stream_includes_new_images(pipelines: Pipelines, view: str) -> None:
     graph = pipelines.build(tables=existing_table(view), source=EXISTING)
     table = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders"
     outputs = graph.exports["pipeline"]

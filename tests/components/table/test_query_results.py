@@ -57,7 +57,9 @@ class Row(NamedTuple):
             "_event_id": self.event_id or f"event-{self.sequence_number}",
             "_sequence_number": self.sequence_number,
             "_changed_at": "2026-11-23 00:30:00",
-            **{"year": "2026", "month": "11", "day": "23"},
+            "year": "2026",
+            "month": "11",
+            "day": "23",
         }
 
 
