@@ -27,8 +27,8 @@ PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 class PipelineProvider(ComponentProvider):
     """Pulumi's host of components, with other conversions of arguments and errors.
 
-    Pulumi's own drops unknown arguments, reads a group that is an output as an empty one, leaves
-    some whole numbers floats, and reports an error with a traceback.
+    Pulumi's own host drops unknown arguments, reads a group that is an output as an
+    empty one, leaves some whole numbers floats, and reports an error with a traceback.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class PipelineProvider(ComponentProvider):
     ) -> dict[str, Any]:
         """Arguments by the settings' names, as a stack's config contains them.
 
-        Unknown names are kept, and missing ones left out, for the settings to reject. Raises
+        The result contains unknown names and omits missing ones; the settings reject both. Raises
         SettingsError for an output where a plain value is needed.
         """
         return self._named("", inputs, component_def.inputs, component_def.inputs_mapping)
@@ -72,12 +72,12 @@ class PipelineProvider(ComponentProvider):
     def _named(
         self,
         path: str,
-        given: Mapping[str, Any],
+        inputs: Mapping[str, Any],
         properties: Mapping[str, PropertyDefinition],
         names: Mapping[str, str],
     ) -> dict[str, Any]:
         settings = {}
-        for key, value in given.items():
+        for key, value in inputs.items():
             name, known = names.get(key, key), properties.get(key)
             if known is not None and known.ref and isinstance(value, Mapping):
                 group = self._type_defs[known.ref.rpartition(":")[2]]
@@ -94,7 +94,7 @@ class PipelineProvider(ComponentProvider):
 
 
 def plain(path: str, name: str, value: Any, item: Any = None) -> Any:
-    """A value with whole numbers as int, which arrive as floats.
+    """A value with whole numbers as int; Pulumi sends floats.
 
     Raises SettingsError for an output in it.
     """

@@ -1,4 +1,4 @@
-"""What tests of several folders share: a copy of the project."""
+"""Fixtures of several folders: a copy of the project."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Golden files of all messages, and generated blocks of the pages, are up to date.
+"""Golden files and generated blocks of the pages are up to date.
 
 `make golden` writes both. No other test compares sentences, so that anybody can reword them.
 """

@@ -35,7 +35,7 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class Remainder:
-    """What an earlier run has not done."""
+    """Remainder of an earlier run."""
 
     export_arn: str
     files: Optional[list[File]]
@@ -110,10 +110,10 @@ def backfill_by_export(
         require_only_watching(run, options)
     else:
         if run is not None and is_older_than_stream(runs, run, pipeline.source_stream_arn):
-            console.say(f"{run.name} is older than the stream; all items are sent again.")
+            console.show_progress(f"{run.name} is older than the stream; all items are sent again.")
             options = replace(options, restart=True)
         if run is not None and run.status == "SUCCEEDED" and not options.restart:
-            console.say(
+            console.show_progress(
                 f"This backfill is done ({run.name}). To send all items again, add --restart."
             )
             return report(pipeline.name, run, runs, as_json=options.json)
@@ -189,7 +189,7 @@ def start(
 
 
 def remainder_of(runs: ExportRuns, failed: Run) -> Optional[Remainder]:
-    """Return what a failed run has not done.
+    """Return the remainder of a failed run.
 
     None when it has no usable export. Raises CommandError when all its files have succeeded.
     """
@@ -230,7 +230,7 @@ def export_plan(
 
 def watch(runs: ExportRuns, run: Run, pause: Callable[[], None]) -> Run:
     """Show progress until the run ends; return its final state."""
-    console.say(f"{run.name} runs on AWS, also after this command ends.")
+    console.show_progress(f"{run.name} runs on AWS, also after this command ends.")
     try:
         with console.progress("Exporting", None, unit="files"):
             while run.status == "RUNNING" and runs.succeeded(run) is None:
@@ -245,7 +245,7 @@ def watch(runs: ExportRuns, run: Run, pause: Callable[[], None]) -> Run:
                 pause()
                 run = runs.describe(run.arn)
     except KeyboardInterrupt:
-        console.say(
+        console.show_progress(
             f"{run.name} continues without this command; run it again to watch. To stop the run: "
             f"{run.stop_command}"
         )

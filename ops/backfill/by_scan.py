@@ -219,7 +219,9 @@ def backfill_by_scan(
     )
     plan = scan_plan(pipeline.name, table, checkpoint, options)
     if checkpoint.done:
-        console.say(f"This backfill is done ({path}). To send all items again, add --restart.")
+        console.show_progress(
+            f"This backfill is done ({path}). To send all items again, add --restart."
+        )
         return report(checkpoint, plan, options)
     show_plan(plan, plan.lines(), dry_run=options.dry_run, as_json=options.json)
     if options.dry_run:

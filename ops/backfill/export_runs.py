@@ -93,7 +93,7 @@ class ExportRuns:
         )
 
     def start(self, number: int, run_input: dict[str, Any]) -> Run:
-        """Start `run-<number>`; raises CommandError when somebody else has just started it."""
+        """Start `run-<number>`; raises CommandError when another caller has just started it."""
         name = f"run-{number}"
         try:
             arn = self._sfn.start_execution(

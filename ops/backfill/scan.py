@@ -23,7 +23,7 @@ BYTES_PER_UNIT = 8192
 # A page has at most 1 MB.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
 MAX_UNITS_PER_PAGE = 128.0
-# Firehose bills a record in steps of 5 KB; smaller pages would mostly pay for rounding.
+# Firehose bills a record in steps of 5 KB; smaller pages are billed mostly for rounding.
 MIN_UNITS_PER_PAGE = 4.0
 # For a table whose items DynamoDB has not counted yet.
 UNKNOWN_ITEM_BYTES = 1024
@@ -40,7 +40,7 @@ TRANSIENT = {
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 20.0
 MAX_ATTEMPTS = 15
-"""About two and a half minutes; a table that is throttled for longer cannot give the budget."""
+"""About two and a half minutes; a table throttled for longer lacks the budget's capacity."""
 
 
 @dataclass(frozen=True)

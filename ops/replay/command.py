@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import click
 
 from streaming_etl.ops.firehose_writer import DEFAULT_KIB_PER_SECOND, pipeline_writer
-from streaming_etl.stack.console import counted, progress, say, show_json
+from streaming_etl.stack.console import counted, progress, show_json, show_progress
 from streaming_etl.stack.errors import EXIT_PARTIAL, UsageError
 from streaming_etl.stack.outputs import DeployedPipeline, open_stack, stack_options
 
@@ -153,7 +153,7 @@ def replay_pipeline(
         Report(pipeline.name, options.dry_run),
     )
     size = sum(each.size for each in matches)
-    say(f"{counted(len(matches), 'object')}, {counted(size, 'byte')}.")
+    show_progress(f"{counted(len(matches), 'object')}, {counted(size, 'byte')}.")
     with progress("Reading" if options.dry_run else "Replaying", size) as advance:
         return run.run(matches, advance)
 

@@ -31,7 +31,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 
 
 class ChangeRecovery:
-    """Finds the changes that rows were made of.
+    """Finds the changes from which rows were made.
 
     A row cannot be transformed again, and its partition keys are lost; its change can be sent.
     """
@@ -54,16 +54,16 @@ class ChangeRecovery:
     def from_stream(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
         """Return lines by event id, for changes that the stream still holds."""
         oldest = self._now() - STREAM_HOURS * 3600
-        wanted = {
+        missing = {
             row.event_id: row for row in rows if row.changed_at >= oldest and row.kind != SNAPSHOT
         }
         lines: dict[str, bytes] = {}
-        for shard in self._shards() if wanted else ():
-            numbers = [int(row.sequence_number) for row in wanted.values()]
+        for shard in self._shards() if missing else ():
+            numbers = [int(row.sequence_number) for row in missing.values()]
             first, last = _sequence_range(shard)
             inside = [number for number in numbers if first <= number <= last]
             if inside:
-                lines |= self._read_shard(shard["ShardId"], max(inside), wanted)
+                lines |= self._read_shard(shard["ShardId"], max(inside), missing)
         return lines
 
     def from_table(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
@@ -91,7 +91,7 @@ class ChangeRecovery:
                 return
             start = {"ExclusiveStartShardId": page["LastEvaluatedShardId"]}
 
-    def _read_shard(self, shard: str, last: int, wanted: Collection[str]) -> dict[str, bytes]:
+    def _read_shard(self, shard: str, last: int, missing: Collection[str]) -> dict[str, bytes]:
         """Read a shard from its beginning up to the sequence number `last`."""
         streams = self._clients("dynamodbstreams")
         iterator = streams.get_shard_iterator(
@@ -101,7 +101,7 @@ class ChangeRecovery:
         while iterator and empty < EMPTY_PAGES:
             page = streams.get_records(ShardIterator=iterator)
             for record in page["Records"]:
-                if record["eventID"] in wanted:
+                if record["eventID"] in missing:
                     lines[record["eventID"]] = change_line(_as_event(record), self._old_image)
                 if int(record["dynamodb"]["SequenceNumber"]) >= last:
                     return lines

@@ -27,8 +27,8 @@ class FailureObject:
 class FailureObjects:
     """The failure objects of one bucket.
 
-    A replayed object is moved below `replayed/`, where neither alarms, the next run nor the lake
-    table see it. A note there lists the replayed entries of an object that is not done.
+    A replayed object is moved below `replayed/`, which alarms, the next run and the lake table
+    ignore. A note there lists the replayed entries of an object that is not done.
     """
 
     def __init__(self, client: Any, bucket: str) -> None:

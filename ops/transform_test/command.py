@@ -7,7 +7,7 @@ import click
 
 from streaming_etl.ops.stack_settings import parse_overrides
 from streaming_etl.ops.transform_test.selection import select_transform
-from streaming_etl.stack.console import say, show_json, show_table
+from streaming_etl.stack.console import show_json, show_progress, show_table
 from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
 
 SAMPLES = ".changes.json"
@@ -74,7 +74,7 @@ def test_transform(
     selection = select_transform(transform, stack, parse_overrides(overrides), key_names)
     runner = TransformRunner(selection)
     table, old_image = runner.table, runner.args.forwarder.old_image
-    say(f"{selection.file} as {table.format}, with {selection.settings_source}.")
+    show_progress(f"{selection.file} as {table.format}, with {selection.settings_source}.")
     results = [
         runner.run(line)
         for name, body in _files(changes, selection.file)
@@ -87,7 +87,7 @@ def test_transform(
             for line in result.lines:
                 click.echo(line)
             if not result.lines:
-                say(render.summary_line(table, number, result))
+                show_progress(render.summary_line(table, number, result))
             continue
         for rendered in render.tables(table, number, result):
             show_table(*rendered)

@@ -33,7 +33,7 @@ EXPRESSION = re.compile(r"!\{(partitionKeyFromLambda|timestamp):([^}]+)\}")
 
 # Handlers catch Exception only. Firehose retries the failed call, then dead-letters its records.
 # https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
-ENDS_THE_CALL = "ends the entire Lambda call; raise an Exception to fail one change only"
+FAILS_ENTIRE_CALL = "ends the entire Lambda call; raise an Exception to fail one change only"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ class TransformRunner:
 
     def run(self, line: bytes) -> TransformResult:
         """Run one change, as the forwarder sends it."""
-        # A separate reader: the runtime's learns which attributes `transform` requests.
+        # A separate reader: the runtime's reader notes which attributes `transform` requests.
         [chunk] = RecordReader(lazy=False).read(line.rstrip(b"\n"))
         [record] = chunk.records()
         change = chunk.change(record, 0)
@@ -97,16 +97,16 @@ class TransformRunner:
         except (Exception, KeyboardInterrupt):
             raise
         except BaseException as error:
-            reason = f"{type(error).__name__} {ENDS_THE_CALL}"
+            reason = f"{type(error).__name__} {FAILS_ENTIRE_CALL}"
             return replace(result, reason=reason, error=error)
-        [answer] = response["records"]
-        if answer["result"] == "ProcessingFailed":
+        [output] = response["records"]
+        if output["result"] == "ProcessingFailed":
             logged = json.loads(log.getvalue().splitlines()[0])
             return replace(result, reason=logged["error"], error=self._error)
         return replace(
             result,
-            lines=tuple(b64decode(answer.get("data", "")).decode().split("\n")[:-1]),
-            partition=answer.get("metadata", {}).get("partitionKeys", {}),
+            lines=tuple(b64decode(output.get("data", "")).decode().split("\n")[:-1]),
+            partition=output.get("metadata", {}).get("partitionKeys", {}),
         )
 
     def _observed(self, change: Change) -> Any:
@@ -132,7 +132,7 @@ def partition_prefix(table: LakeTable, partition: Mapping[str, str]) -> str:
     """Return the prefix of rows, with a pattern as ingestion time."""
     path = EXPRESSION.sub(
         lambda match: partition[match[2]] if match[1] == "partitionKeyFromLambda" else match[2],
-        table.folders,
+        table.prefix_expression,
     )
     return path[: path.rindex("/") + 1]
 

@@ -145,7 +145,7 @@ def test_another_folder_and_process_print_the_same_text(project: Path) -> None:
     assert (run.stdout, run.stderr) == (stack_text("dev"), "")
 
 
-def test_the_text_holds_no_folder_and_no_generated_value() -> None:
+def test_the_text_contains_no_folder_and_no_generated_value() -> None:
     text = stack_text("dev")
     generated = [str(ROOT), str(Path.home()), ACCOUNT_ID, "-0000000", "uuid-of-", "2026-11-23T"]
     assert [value for value in generated if value in text] == []
@@ -159,10 +159,10 @@ def test_a_changed_setting_is_a_changed_line() -> None:
 
 def test_a_block_shows_inputs_options_and_dependencies() -> None:
     def program() -> None:
-        kept = pulumi.ResourceOptions(
+        options = pulumi.ResourceOptions(
             protect=True, retain_on_delete=True, ignore_changes=["displayName"]
         )
-        first = aws.sns.Topic("first", opts=kept)
+        first = aws.sns.Topic("first", opts=options)
         options = pulumi.ResourceOptions(
             deleted_with=first,
             depends_on=first,

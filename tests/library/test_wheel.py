@@ -131,19 +131,22 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     return Installation(wheel, environment / "bin", project)
 
 
-def test_the_wheel_holds_one_package_and_its_data(installation: Installation) -> None:
+def test_the_wheel_contains_one_package_and_its_data(installation: Installation) -> None:
     with zipfile.ZipFile(installation.wheel) as wheel:
         names = set(wheel.namelist())
     info = "streaming_etl-0.1.0.dist-info"
     assert {name.split("/")[0] for name in names} == {"streaming_etl", info}
     sources = [path for name in ("components", "handlers", "ops", "stack") for path in python(name)]
     assert {name for name in names if name.endswith(".py")} == {
-        *("streaming_etl/__init__.py", "streaming_etl/__main__.py"),
+        "streaming_etl/__init__.py",
+        "streaming_etl/__main__.py",
         *(f"streaming_etl/{path.relative_to(ROOT).as_posix()}" for path in sources),
     }
     assert {
-        *("streaming_etl/handlers/requirements.txt", "streaming_etl/ops/cost/prices.json"),
-        *("streaming_etl/py.typed", f"{info}/licenses/LICENSE"),
+        "streaming_etl/handlers/requirements.txt",
+        "streaming_etl/ops/cost/prices.json",
+        "streaming_etl/py.typed",
+        f"{info}/licenses/LICENSE",
     } <= names
 
 

@@ -30,7 +30,7 @@ def writer(
     )
 
 
-def test_packs_lines_by_count_and_by_size() -> None:
+def test_aggregates_lines_by_count_and_by_size() -> None:
     firehose = FakeFirehose()
     lines = [b"%d\n" % number for number in range(4)] + [b"x" * 99 + b"\n", b"y\n"]
     writer(firehose, max_changes=3, max_bytes=100).write(lines)
@@ -38,7 +38,7 @@ def test_packs_lines_by_count_and_by_size() -> None:
     assert firehose.streams == {"orders"}
 
 
-def test_packs_as_the_forwarder_of_the_pipeline() -> None:
+def test_aggregates_like_the_forwarder_of_the_pipeline() -> None:
     firehose = FakeFirehose()
     pipeline = deployed_pipeline({"forwarder": {"max_changes_per_record": 2}})
     pipeline_writer(firehose, pipeline, 512, sleep=lambda _: None).write([b"x\n"] * 3)

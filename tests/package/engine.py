@@ -38,7 +38,7 @@ def output(value: Any = None, *, secret: bool = False) -> dict[str, Any]:
 
 
 class Monitor(RecordingMonitor):
-    """The recorder of the graph, which answers from any thread."""
+    """The recorder of the graph, which returns results from any thread."""
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         above = f"{parent.split('::')[2]}$" if parent else ""
@@ -51,13 +51,13 @@ class Engine:
     monitor: Monitor
 
     def __getattr__(self, method: str) -> Callable[[Any, Any], Any]:
-        def answer(request: Any, _context: Any) -> Any:
+        def respond(request: Any, _context: Any) -> Any:
             if method == "Log":
                 return empty_pb2.Empty()
             with loop_of_this_thread():
                 return getattr(self.monitor, method)(request)
 
-        return answer
+        return respond
 
 
 @dataclass
@@ -83,8 +83,8 @@ class Plugin:
         """
         self.graph = Graph()
         self.engine.monitor = Monitor(Recorder(self.graph, tables or {}, preview))
-        given = struct_pb2.Struct()
-        given.update(inputs)
+        properties = struct_pb2.Struct()
+        properties.update(inputs)
         request = provider_pb2.ConstructRequest(
             project=PROJECT,
             stack=STACK,
@@ -94,7 +94,7 @@ class Plugin:
             type=PIPELINE,
             name=name,
             parent=STACK_URN,
-            inputs=given,
+            inputs=properties,
         )
         state = self.stub.Construct(request, timeout=60).state
         return dict(plain(rpc.deserialize_properties(state, keep_unknowns=True)))

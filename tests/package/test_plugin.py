@@ -30,7 +30,7 @@ from tests.package.test_schema import VERSION
 from tests.support.pipelines import TYPED, existing_table
 from tests.support.problems import problems_of
 
-GIVEN = {"tableName": "orders", "transformModule": "transforms/x.py", "partitions": {}}
+REQUIRED = {"tableName": "orders", "transformModule": "transforms/x.py", "partitions": {}}
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def text_of(*problems: Problem) -> str:
 
 def test_returns_its_version_and_schema(plugin: Plugin) -> None:
     assert plugin.stub.GetPluginInfo(empty_pb2.Empty()).version == VERSION
-    answer = plugin.stub.GetSchema(provider_pb2.GetSchemaRequest(version=0))
-    assert json.loads(answer.schema) == json.loads(PipelineProvider().schema or "")
+    response = plugin.stub.GetSchema(provider_pb2.GetSchemaRequest(version=0))
+    assert json.loads(response.schema) == json.loads(PipelineProvider().schema or "")
 
 
 def test_accepts_outputs(plugin: Plugin) -> None:
@@ -83,7 +83,7 @@ def test_creates_the_resources_of_a_python_program(
     state = plugin.construct(
         "shop",
         {
-            **GIVEN,
+            **REQUIRED,
             "partitions": {
                 "timeZone": "Asia/Tokyo",
                 "dynamicPartitionKeys": {"store_id": ["a", "b"]},
@@ -122,15 +122,15 @@ def test_creates_the_resources_of_a_python_program(
 
 
 def test_looks_up_an_existing_table(plugin: Plugin) -> None:
-    given = {**GIVEN, "source": {"use_existing": True}}
-    state = plugin.construct("shop", given, tables=existing_table())
+    arguments = {**REQUIRED, "source": {"use_existing": True}}
+    state = plugin.construct("shop", arguments, tables=existing_table())
     assert state["sourceStreamArn"].endswith("/stream/2020-02-02T02:02:02.000")
     assert ("aws:dynamodb/getTable:getTable", "") in plugin.graph.calls
 
 
 def test_an_output_reaches_the_resources(plugin: Plugin) -> None:
-    given = {**GIVEN, "lake": {"bucketName": output("theirs")}}
-    assert plugin.construct("shop", given)["bucket"] == "theirs"
+    arguments = {**REQUIRED, "lake": {"bucketName": output("theirs")}}
+    assert plugin.construct("shop", arguments)["bucket"] == "theirs"
     assert plugin.graph["shop-delivery-stream"].inputs["extendedS3Configuration"]["bucketArn"] == (
         "arn:aws:s3:::theirs"
     )
@@ -138,7 +138,7 @@ def test_an_output_reaches_the_resources(plugin: Plugin) -> None:
 
 @pytest.mark.parametrize("unknown", [output(), rpc.UNKNOWN])
 def test_an_unknown_output_is_unknown_in_the_preview(plugin: Plugin, unknown: Any) -> None:
-    state = plugin.construct("shop", {**GIVEN, "databaseName": unknown}, preview=True)
+    state = plugin.construct("shop", {**REQUIRED, "databaseName": unknown}, preview=True)
     assert state["database"] == UNKNOWN
     assert "shop-catalog-database" not in {node.name for node in plugin.graph.nodes}
 
@@ -171,14 +171,14 @@ def test_reports_the_problems_that_the_stacks_config_has(
             }
     required = {"table_name": "orders", "transform_module": "transforms/x.py", "partitions": {}}
     problems = problems_of(args_from_config, "shop", {**required, **settings})
-    lines = message(plugin, {**GIVEN, **arguments}).splitlines()
+    lines = message(plugin, {**REQUIRED, **arguments}).splitlines()
     # The engine sorts the names of a map in its way.
     assert sorted(lines) == sorted(text_of(*problems).splitlines())
 
 
 def test_rejects_a_setting_with_two_names(plugin: Plugin) -> None:
     both = {"logRetentionDays": 30, "log_retention_days": 1}
-    assert message(plugin, {**GIVEN, **both}) == text_of(
+    assert message(plugin, {**REQUIRED, **both}) == text_of(
         invalid("log_retention_days", None, "two-names")
     )
 
@@ -217,11 +217,11 @@ def test_rejects_an_output_that_determines_the_resources(
     for argument in reversed(arguments):
         value = {argument: value}
     problem = invalid(name, None, "known-value", path=path, item=item)
-    assert message(plugin, {**GIVEN, **value}) == text_of(problem)
+    assert message(plugin, {**REQUIRED, **value}) == text_of(problem)
 
 
 def test_rejects_a_list_with_an_output(plugin: Plugin) -> None:
-    arguments = {**GIVEN, "forwarder": {"eventNames": ["INSERT", output("MODIFY")]}}
+    arguments = {**REQUIRED, "forwarder": {"eventNames": ["INSERT", output("MODIFY")]}}
     problem = invalid("event_names", None, "known-value", path="forwarder")
     assert message(plugin, arguments) == text_of(problem)
 
@@ -229,11 +229,11 @@ def test_rejects_a_list_with_an_output(plugin: Plugin) -> None:
 def test_searches_files_in_the_programs_directory(plugin: Plugin, program: Path) -> None:
     path = "transforms/orders.py"
     problem = invalid("transform_module", path, "module-missing", directory=program)
-    assert message(plugin, {**GIVEN, "transformModule": path}) == text_of(problem)
+    assert message(plugin, {**REQUIRED, "transformModule": path}) == text_of(problem)
     requirements = {"requirements": "transforms/x.txt"}
-    assert str(program) in message(plugin, {**GIVEN, "transform": requirements})
+    assert str(program) in message(plugin, {**REQUIRED, "transform": requirements})
 
 
 def test_rejects_an_invalid_name(plugin: Plugin) -> None:
     problem = invalid("name", "Web_Shop", "pipeline-name")
-    assert message(plugin, GIVEN, name="Web_Shop") == text_of(problem)
+    assert message(plugin, REQUIRED, name="Web_Shop") == text_of(problem)

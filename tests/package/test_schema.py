@@ -40,18 +40,18 @@ def property_of(annotation: Any, description: str, *, plain: bool = True) -> dic
         return {"$ref": f"#/types/streaming-etl:index:{annotation.__name__}", **common}
     if annotation == Optional[pulumi.Input[str]]:
         return property_of(str, description, plain=False)
-    origin, given = typing.get_origin(annotation), typing.get_args(annotation)
+    origin, type_args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Sequence:
-        return {"type": "array", "items": property_of(given[0], description), **common}
+        return {"type": "array", "items": property_of(type_args[0], description), **common}
     if annotation is Any:
         return {"$ref": "pulumi.json#/Any", "description": description}
     if origin in (Mapping, dict):
-        assert given[0] is str
-        values = property_of(given[1], description)
+        assert type_args[0] is str
+        values = property_of(type_args[1], description)
         return {"type": "object", "additionalProperties": values, **common}
     if origin is pulumi.Output:
-        return property_of(given[0], description, plain=False)
-    inner, nothing = given
+        return property_of(type_args[0], description, plain=False)
+    inner, nothing = type_args
     assert nothing is type(None)
     return property_of(inner, description, plain=plain)
 

@@ -29,15 +29,15 @@ def violations(
     """Name of the resource, property and value of each violation."""
     rule = BY_NAME[rule_name]
     if isinstance(rule, ResourceRule):
-        found = [violation for it in resources for violation in rule.check(it, config)]
+        matches = [violation for it in resources for violation in rule.check(it, config)]
     else:
         assert isinstance(rule, StackRule)
-        found = list(rule.check(Stack(resources, config)))
-    return [(it.resource.urn.split("::")[-1], it.path, it.value) for it in found]
+        matches = list(rule.check(Stack(resources, config)))
+    return [(it.resource.urn.split("::")[-1], it.path, it.value) for it in matches]
 
 
 def document(**changes: Any) -> str:
     """A policy document with one statement; None removes a key."""
     statement = {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*", **changes}
-    kept = {key: value for key, value in statement.items() if value is not None}
-    return json.dumps({"Version": "2012-10-17", "Statement": [kept]})
+    present = {key: value for key, value in statement.items() if value is not None}
+    return json.dumps({"Version": "2012-10-17", "Statement": [present]})

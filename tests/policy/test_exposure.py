@@ -38,7 +38,7 @@ def test_accepts_a_bucket_that_blocks_public_access(resources: list[Resource]) -
     "resources",
     [[RAW], [RAW, block("other")], [RAW, NEW, NEW_BLOCK]],
 )
-def test_rejects_a_bucket_without_its_own_block(resources: list[Resource]) -> None:
+def test_rejects_a_bucket_without_a_public_access_block(resources: list[Resource]) -> None:
     bad = violations("bucket-not-public", *resources)
     assert bad == [("raw", "publicAccessBlock", None)]
 

@@ -100,8 +100,8 @@ def test_the_config_file_contains_the_defaults_of_each_setting() -> None:
 
 @both_phases
 def test_a_careless_production_stack_breaks_each_rule(pack: AnalyzerStub, preview: bool) -> None:
-    found = violations(pack, registered(in_stack("prod", preview)))
-    assert found == [
+    result = violations(pack, registered(in_stack("prod", preview)))
+    assert result == [
         ("alarms-reach-topic", "alarms"),
         ("bucket-not-public", "raw"),
         ("errors-outside-table", "stream"),
@@ -117,7 +117,7 @@ def test_a_careless_production_stack_breaks_each_rule(pack: AnalyzerStub, previe
         ("stream-retries-limited", "mapping"),
         ("transform-timeout", "reshape"),
     ]
-    assert {rule for rule, _ in found} == {rule.name for rule in RULES}
+    assert {rule for rule, _ in result} == {rule.name for rule in RULES}
 
 
 def test_the_names_of_production_stacks_are_read_from_the_config() -> None:

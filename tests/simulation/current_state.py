@@ -35,14 +35,14 @@ def current_state(rows: Sequence[Row], scenario: Scenario) -> State:
     table = scenario.table
     fill(rows, scenario)
     text = queries.current_state_sql(DATABASE, table)
-    # With an injected key, one query per value reads all folders.
+    # With an injected key, one query per value reads all partition prefixes.
     stores = sorted({row.folder["store"] for row in rows}) if table.injected_keys else [""]
     shown = ", ".join(f'CAST("{name}" AS VARCHAR)' for name in SHOWN)
     state: State = []
     for store in stores:
         sql = text.replace("<store>", store)
         state += database().execute(f"SELECT {shown} FROM ({sql})").fetchall()
-    return in_order(plain(*row) for row in state)
+    return sorted_rows(plain(*row) for row in state)
 
 
 def fill(rows: Sequence[Row], scenario: Scenario) -> None:
@@ -80,7 +80,7 @@ def expected_state(rows: Iterable[dict[str, Any]], scenario: Scenario) -> State:
             # In CSV, NULL and an empty text are equal.
             texts = [text or None for text in texts]
         state.append(plain(*texts))
-    return in_order(state)
+    return sorted_rows(state)
 
 
 def plain(*texts: str | None) -> tuple[Any, ...]:
@@ -97,5 +97,5 @@ def plain(*texts: str | None) -> tuple[Any, ...]:
     )
 
 
-def in_order(rows: Iterable[tuple[Any, ...]]) -> State:
+def sorted_rows(rows: Iterable[tuple[Any, ...]]) -> State:
     return sorted(rows, key=repr)

@@ -46,32 +46,32 @@ class Delivery:
         self.zone = ZoneInfo(scenario.args.partitions.time_zone)
         self.waiting: dict[str, list[Placed]] = {}
         self.sizes: dict[str, int] = {}
-        """Bytes of the buffers, by the same folders."""
+        """Bytes of the buffers, by the same prefix."""
 
     def add(self, record: Record, keys: Mapping[str, str]) -> None:
         """Add a transformed record to its buffer."""
         try:
             # Buffers differ in partition keys only; an object's time is known at its end.
-            folders = self.evaluate(self.table.folders, 0, keys) if self.dynamic else ""
+            prefix = self.evaluate(self.table.prefix_expression, 0, keys) if self.dynamic else ""
         except MissingKeyError as error:
             self.fail([record], "DynamicPartitioning.MetadataExtractionFailed", str(error), 1)
             return
-        buffered = self.waiting.setdefault(folders, [])
+        buffered = self.waiting.setdefault(prefix, [])
         buffered.append((record, keys))
-        self.sizes[folders] = self.sizes.get(folders, 0) + len(record.data)
-        if self.sizes[folders] >= self.settings.buffer_mib * 2**20:
-            self.flush(folders, buffered)
+        self.sizes[prefix] = self.sizes.get(prefix, 0) + len(record.data)
+        if self.sizes[prefix] >= self.settings.buffer_mib * 2**20:
+            self.flush(prefix, buffered)
         elif len(buffered) == 1:
-            self.world.after(self.settings.buffer_seconds, self.flush, folders, buffered)
+            self.world.after(self.settings.buffer_seconds, self.flush, prefix, buffered)
 
-    def flush(self, folders: str, buffered: list[Placed]) -> None:
+    def flush(self, prefix: str, buffered: list[Placed]) -> None:
         """Write the object, unless it was full earlier."""
-        if self.waiting.get(folders) is not buffered:
+        if self.waiting.get(prefix) is not buffered:
             return
-        del self.waiting[folders], self.sizes[folders]
+        del self.waiting[prefix], self.sizes[prefix]
         body = b"".join([record.data for record, _ in buffered])
         oldest = min(record.arrived for record, _ in buffered)
-        prefix = self.evaluate(self.table.folders, oldest, buffered[0][1])
+        prefix = self.evaluate(self.table.prefix_expression, oldest, buffered[0][1])
         if self.table.compression == "GZIP":
             body = compress(body, 1, mtime=0)
         for _ in range(1 + self.world.occurs("firehose writes an object twice")):
@@ -102,8 +102,8 @@ class Delivery:
             )
             for record in records
         ]
-        folders = self.evaluate(ERROR_SUFFIX, records[0].arrived, {})
-        key = f"{self.lake.errors_path}{folders}{STREAM_NAME}-{len(self.lake.objects):08}"
+        prefix = self.evaluate(ERROR_SUFFIX, records[0].arrived, {})
+        key = f"{self.lake.errors_path}{prefix}{STREAM_NAME}-{len(self.lake.objects):08}"
         self.lake.put(key, "\n".join(lines).encode())
         self.world.trace("errors", code, *(record.id for record in records))
 

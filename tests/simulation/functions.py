@@ -29,7 +29,7 @@ MAX_PAYLOAD_BYTES = 6_291_456
 PUT_DEFAULTS: dict[str, Any] = put_records.put_records.__kwdefaults__ or {}
 
 
-class Answer(NamedTuple):
+class InvocationResult(NamedTuple):
     """Result of an invocation for its caller."""
 
     ok: bool
@@ -50,7 +50,7 @@ class Function:
         self.warm = False
         """Whether there is a container with the handler's state."""
 
-    def invoke(self, event: str) -> Answer:
+    def invoke(self, event: str) -> InvocationResult:
         """Invoke the function with an event as JSON text."""
         world, start = self.world, self.world.now
         world.running = self
@@ -81,7 +81,7 @@ class Function:
         seconds = world.now - start
         world.now = start
         world.trace(self.name, "ok" if ok else "fails", len(event), f"{seconds:.6f}")
-        return Answer(ok, response, seconds, world.faults.total() > faults)
+        return InvocationResult(ok, response, seconds, world.faults.total() > faults)
 
     def call(self, event: str) -> Any:
         world = self.world

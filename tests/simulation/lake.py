@@ -60,8 +60,8 @@ class Lake:
     def rows(self) -> Iterator[Row]:
         """Read every row below the table's location like its SerDe."""
         for key, body in self.below(self.data_path):
-            folders = key.removeprefix(self.data_path).split("/")[:-1]
-            folder = dict(part.split("=", 1) for part in folders)
+            parts = key.removeprefix(self.data_path).split("/")[:-1]
+            folder = dict(part.split("=", 1) for part in parts)
             text = (decompress(body) if key.endswith(".gz") else body).decode()
             for line in LINE_END.split(text):
                 if line:

@@ -8,7 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
-from tests.simulation.functions import MAX_PAYLOAD_BYTES, Answer, Function
+from tests.simulation.functions import MAX_PAYLOAD_BYTES, Function, InvocationResult
 from tests.simulation.lake import Lake
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import Change
@@ -28,7 +28,7 @@ class Batch:
 
 
 @dataclass
-class Lane:
+class ShardPoller:
     """Queue of some items' changes, with one batch at a time."""
 
     waiting: deque[tuple[float, Change]] = field(default_factory=deque)
@@ -50,8 +50,8 @@ class Mapping:
         self.world, self.scenario = world, scenario
         self.forwarder, self.lake = forwarder, lake
         self.settings = scenario.args.forwarder
-        self.lanes: dict[str, list[Lane]] = defaultdict(
-            lambda: [Lane() for _ in range(self.settings.parallelization_factor)]
+        self.pollers: dict[str, list[ShardPoller]] = defaultdict(
+            lambda: [ShardPoller() for _ in range(self.settings.parallelization_factor)]
         )
         self.blocked: list[Change] = []
         """Changes of child shards before their parent is done."""
@@ -74,7 +74,7 @@ class Mapping:
         """Receive the children's changes after the parent is done."""
         if not self.blocked:
             return
-        if not all(lane.idle for lane in self.lanes[parent]):
+        if not all(poller.idle for poller in self.pollers[parent]):
             self.world.after(1, self.release, parent)
             return
         blocked, self.blocked = self.blocked, []
@@ -82,107 +82,107 @@ class Mapping:
             self.receive(change)
 
     def receive(self, change: Change) -> None:
-        lanes = self.lanes[change.shard]
-        lane = lanes[crc32(change.key.encode()) % len(lanes)]
-        lane.waiting.append((self.world.now, change))
-        lane.size += change.size + len(", ")
-        self.continue_lane(lane)
-        self.world.after(self.settings.batching_window_seconds, self.continue_lane, lane)
+        pollers = self.pollers[change.shard]
+        poller = pollers[crc32(change.key.encode()) % len(pollers)]
+        poller.waiting.append((self.world.now, change))
+        poller.size += change.size + len(", ")
+        self.continue_poller(poller)
+        self.world.after(self.settings.batching_window_seconds, self.continue_poller, poller)
 
-    def continue_lane(self, lane: Lane) -> None:
+    def continue_poller(self, poller: ShardPoller) -> None:
         """Continue the current batch, or begin one if it is due."""
-        if lane.busy:
+        if poller.busy:
             return
-        if not lane.batches:
-            batch = self.cut(lane)
+        if not poller.batches:
+            batch = self.cut(poller)
             if batch is None:
                 return
-            lane.batches.append(batch)
-        lane.busy = True
-        batch = lane.batches[0]
+            poller.batches.append(batch)
+        poller.busy = True
+        batch = poller.batches[0]
         pause = 0.0 if not batch.attempts else min(30, 0.5 * 2**batch.attempts)
-        self.world.after(pause, self.attempt, lane)
+        self.world.after(pause, self.attempt, poller)
 
-    def cut(self, lane: Lane) -> Batch | None:
-        """Return the next batch of a lane."""
+    def cut(self, poller: ShardPoller) -> Batch | None:
+        """Return the next batch of a poller."""
         most = MAX_PAYLOAD_BYTES - EMPTY_EVENT_BYTES
-        if not lane.waiting:
+        if not poller.waiting:
             return None
-        due = lane.waiting[0][0] + self.settings.batching_window_seconds
-        full = len(lane.waiting) >= self.settings.batch_size or lane.size > most
+        due = poller.waiting[0][0] + self.settings.batching_window_seconds
+        full = len(poller.waiting) >= self.settings.batch_size or poller.size > most
         if not full and self.world.now < due:
             return None
         changes: list[Change] = []
         size = 0
-        while lane.waiting and len(changes) < self.settings.batch_size:
-            size += lane.waiting[0][1].size + len(", ")
+        while poller.waiting and len(changes) < self.settings.batch_size:
+            size += poller.waiting[0][1].size + len(", ")
             if size > most:
                 break
-            changes.append(lane.waiting.popleft()[1])
-            lane.size -= changes[-1].size + len(", ")
+            changes.append(poller.waiting.popleft()[1])
+            poller.size -= changes[-1].size + len(", ")
         return Batch(changes)
 
-    def attempt(self, lane: Lane) -> None:
-        """Invoke the forwarder with the lane's first batch, without old changes."""
-        batch = lane.batches.popleft()
+    def attempt(self, poller: ShardPoller) -> None:
+        """Invoke the forwarder with the poller's first batch, without old changes."""
+        batch = poller.batches.popleft()
         oldest = self.world.now - self.settings.maximum_record_age_seconds
         young = [change for change in batch.changes if change.at >= oldest]
         if len(young) < len(batch.changes):
             self.dead_letter([c for c in batch.changes if c.at < oldest], "RecordAgeExceeded")
         if not young:
-            self.finish(lane)
+            self.finish(poller)
             return
         batch = replace(batch, changes=young, attempts=batch.attempts + 1)
-        lane.batches.appendleft(batch)
+        poller.batches.appendleft(batch)
         if self.world.occurs("forwarder is throttled"):
             # A throttle does not count as a retry.
-            self.world.after(0.1, self.finish, lane)
+            self.world.after(0.1, self.finish, poller)
             return
         # Every invocation ends a change, bisects a batch, or is a retry or a repeat.
         most = self.read * (3 + self.settings.maximum_retry_attempts) + self.repeats
         if self.forwarder.invocations >= most:
             raise EndlessError(f"the forwarder is invoked more than {most} times")
-        answer = self.forwarder.invoke(
+        result = self.forwarder.invoke(
             '{"Records": [' + ", ".join([change.text for change in young]) + "]}"
         )
-        self.world.after(answer.seconds, self.settle, lane, answer)
+        self.world.after(result.seconds, self.settle, poller, result)
 
-    def finish(self, lane: Lane) -> None:
-        lane.busy = False
-        self.continue_lane(lane)
+    def finish(self, poller: ShardPoller) -> None:
+        poller.busy = False
+        self.continue_poller(poller)
 
-    def settle(self, lane: Lane, answer: Answer) -> None:
+    def settle(self, poller: ShardPoller, result: InvocationResult) -> None:
         """Continue, bisect, retry or dead-letter the batch."""
-        batch = lane.batches.popleft()
-        first = first_failure(batch.changes, answer.response) if answer.ok else 0
-        self.check(batch, answer, first)
+        batch = poller.batches.popleft()
+        first = first_failure(batch.changes, result.response) if result.ok else 0
+        self.check(batch, result, first)
         if first is None and self.world.occurs("mapping repeats a batch"):
             self.repeats += 1
-            lane.batches.appendleft(batch)
+            poller.batches.appendleft(batch)
         elif first is None:
             self.world.trace("done", *(change.event_id for change in batch.changes))
         elif first > 0:
             # A partial success bisects at the reported failure; only the later part is retried.
             # https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
             self.world.events["partial failures"] += 1
-            lane.batches.appendleft(replace(batch, changes=batch.changes[first:], attempts=0))
-        elif len(batch.changes) > 1 and (not answer.ok or self.scenario.bisects_without_progress):
+            poller.batches.appendleft(replace(batch, changes=batch.changes[first:], attempts=0))
+        elif len(batch.changes) > 1 and (not result.ok or self.scenario.bisects_without_progress):
             self.world.events["bisects"] += 1
             middle = len(batch.changes) // 2
-            lane.batches.appendleft(replace(batch, changes=batch.changes[middle:], attempts=0))
-            lane.batches.appendleft(replace(batch, changes=batch.changes[:middle]))
+            poller.batches.appendleft(replace(batch, changes=batch.changes[middle:], attempts=0))
+            poller.batches.appendleft(replace(batch, changes=batch.changes[:middle]))
         elif batch.retries < self.settings.maximum_retry_attempts:
             self.world.events["retries"] += 1
-            lane.batches.appendleft(replace(batch, retries=batch.retries + 1))
+            poller.batches.appendleft(replace(batch, retries=batch.retries + 1))
         else:
-            if len(batch.changes) > 1 and not answer.had_fault:
+            if len(batch.changes) > 1 and not result.had_fault:
                 self.world.violations.append("a failed change takes others to the failed batches")
             self.dead_letter(batch.changes, "RetryAttemptsExhausted")
-        self.finish(lane)
+        self.finish(poller)
 
-    def check(self, batch: Batch, answer: Answer, first: int | None) -> None:
+    def check(self, batch: Batch, result: InvocationResult, first: int | None) -> None:
         """Note a failure without a fault or an oversized change."""
-        if first is None or answer.had_fault:
+        if first is None or result.had_fault:
             return
         if not any(change.fits_no_record for change in batch.changes):
             self.world.violations.append("the forwarder reports a failure without a cause")

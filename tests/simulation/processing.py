@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.simulation.delivery import Delivery, Record
-from tests.simulation.functions import MAX_PAYLOAD_BYTES, Answer, Function
+from tests.simulation.functions import MAX_PAYLOAD_BYTES, Function, InvocationResult
 from tests.simulation.scenario import STREAM_ARN, Scenario
 from tests.simulation.world import EndlessError, World
 
@@ -98,25 +98,25 @@ class Processing:
     def attempt(self, batch: list[Record], number: int) -> None:
         """Invoke the transform; an error is retried, any response is final."""
         if self.world.occurs("transform is throttled"):
-            answer = Answer(False, None, 0.1, True)
+            result = InvocationResult(False, None, 0.1, True)
         else:
             self.requeued = []
-            answer = self.transform.invoke(event_of(batch))
-            self.check_requeued(batch, answer)
-        self.world.after(answer.seconds, self.settle, batch, number, answer)
+            result = self.transform.invoke(event_of(batch))
+            self.check_requeued(batch, result)
+        self.world.after(result.seconds, self.settle, batch, number, result)
 
-    def check_requeued(self, batch: list[Record], answer: Answer) -> None:
+    def check_requeued(self, batch: list[Record], result: InvocationResult) -> None:
         """Check that an invocation requeued less than it received."""
         requeued = sum(map(cost, self.requeued))
-        if not answer.ok:
+        if not result.ok:
             # The batch is retried, in addition to its requeued records.
             self.max_batches += requeued
         elif requeued >= sum(cost(record.data) for record in batch):
             raise EndlessError("the transform requeues as much as it received")
 
-    def settle(self, batch: list[Record], number: int, answer: Answer) -> None:
-        if answer.ok:
-            self.apply_results(batch, answer.response, number)
+    def settle(self, batch: list[Record], number: int, result: InvocationResult) -> None:
+        if result.ok:
+            self.apply_results(batch, result.response, number)
         elif number <= self.settings.maximum_retry_attempts:
             self.world.events["transform retries"] += 1
             self.world.after(

@@ -92,13 +92,13 @@ def count_content(run: Run) -> None:
             kind = "is too large" if change.fits_no_record else "fits only compressed"
             run.world.faults[f"change {kind}"] += 1
     events = run.world.events
-    seen: dict[str, int] = {}
+    last_numbers: dict[str, int] = {}
     for event_id, rows in run.landed.items():
         if event_id in run.changes:
             change = run.changes[event_id]
             events["rows repeated"] += len(rows) - len(run.outcomes[event_id].rows)
             number = int(change.sequence_number)
-            late = number < seen.setdefault(change.key, number)
+            late = number < last_numbers.setdefault(change.key, number)
             kind = "snapshots" if change.kind == "SNAPSHOT" else "changes"
             events[f"{kind} that arrive after a later change of their item"] += late
-            seen[change.key] = max(number, seen[change.key])
+            last_numbers[change.key] = max(number, last_numbers[change.key])

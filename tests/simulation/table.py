@@ -19,8 +19,25 @@ SECRET_NUMBER = 886_644_220_011_000
 
 # Texts that could break CSV, JSON or a line.
 NOTES = (
-    *(SECRET, "", " spaces ", "a,b", 'say "so"', '"', '""', "back\\slash", "it's", "tab\t"),
-    *("two\nlines", "end\r\n", "\r", "\x01 \x00", "\u2028", "漢字 ünï", "null", "{}", "-"),
+    SECRET,
+    "",
+    " spaces ",
+    "a,b",
+    'say "so"',
+    '"',
+    '""',
+    "back\\slash",
+    "it's",
+    "tab\t",
+    "two\nlines",
+    "end\r\n",
+    "\r",
+    "\x01 \x00",
+    "\u2028",
+    "漢字 ünï",
+    "null",
+    "{}",
+    "-",
 )
 
 TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}

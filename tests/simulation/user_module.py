@@ -58,7 +58,10 @@ def scripted(image: dict[str, Any], row: dict[str, Any], change: Any) -> Any:
         case "modify the change":
             # All ways to copy a dict must copy the entire item.
             copies = (
-                *({**image}, dict(image), image | {}, image.copy()),
+                {**image},
+                dict(image),
+                image | {},
+                image.copy(),
                 {name: image[name] for name in image},
                 dict(image.items()),
             )

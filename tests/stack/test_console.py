@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from streaming_etl.stack.console import progress, say, show_json, show_table
+from streaming_etl.stack.console import progress, show_json, show_progress, show_table
 
 
 def test_a_table_aligns_numbers_and_does_not_wrap_in_a_pipe(
@@ -30,7 +30,7 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
 def test_progress_prints_nothing_on_the_standard_output(
     capsys: pytest.CaptureFixture[str], unit: str | None
 ) -> None:
-    say("Three objects.")
+    show_progress("Three objects.")
     with progress("Replaying", 3, unit=unit) as advance:
         advance(3)
     assert capsys.readouterr() == ("", "Three objects.\n")

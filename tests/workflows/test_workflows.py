@@ -204,8 +204,8 @@ def test_dependabot_watches_every_file_with_pins() -> None:
 def directories(*patterns: str) -> list[str]:
     files = [path for pattern in patterns for path in ROOT.glob(pattern)]
     # A folder of the package is a link into the same repository.
-    found = {path.parent.relative_to(ROOT) for path in files if not path.parent.is_symlink()}
-    return sorted(f"/{path}".removesuffix(".") for path in found)
+    folders = {path.parent.relative_to(ROOT) for path in files if not path.parent.is_symlink()}
+    return sorted(f"/{path}".removesuffix(".") for path in folders)
 
 
 def test_the_page_names_the_variables_of_the_workflows() -> None:

@@ -113,11 +113,11 @@ def transform_table(times: Times) -> str:
         for kind, name in FORMATS.items():
             for records in ("single", "aggregated"):
                 for shape in SHAPES:
-                    floor, simple, ours = (
+                    floor, simple, measured = (
                         times[Case("transform", shape, form, records, implementation)]
                         for implementation in ("floor", f"baseline {kind}", f"candidate {kind}")
                     )
-                    figures = [*micros(floor, simple, ours), *ratios(ours, simple, floor)]
+                    figures = [*micros(floor, simple, measured), *ratios(measured, simple, floor)]
                     rows.append([form, name, records, shape, *figures])
     head = ["input", "rows", "records", "item", "floor", "baseline", "transform"]
     head += ["of baseline", "of floor"]
@@ -128,11 +128,11 @@ def forwarder_table(times: Times) -> str:
     """The forwarder against one record per change."""
     rows = []
     for shape in SHAPES:
-        simple, ours = (
+        simple, measured = (
             times[Case("forwarder", shape, "stream", "", name)]
             for name in ("baseline", "candidate")
         )
-        rows.append([shape, *micros(simple, ours), *ratios(ours, simple)])
+        rows.append([shape, *micros(simple, measured), *ratios(measured, simple)])
     head = ["item", "baseline", "forwarder", "of baseline"]
     return table("Forwarder with boto3: CPU µs per change", head, rows)
 
@@ -141,13 +141,13 @@ def bill_table(bills: dict[Case, Received]) -> str:
     """Records and billed bytes of both forwarders."""
     rows = []
     for shape in SHAPES:
-        simple, ours = (
+        simple, measured = (
             bills[Case("forwarder", shape, "stream", "", name)]
             for name in ("baseline", "candidate")
         )
-        sizes = [f"{it.billed_bytes / it.changes:,.0f}" for it in (simple, ours)]
-        ratio = f"{ours.billed_bytes / simple.billed_bytes:.2f}"
-        rows.append([shape, str(simple.records), str(ours.records), *sizes, ratio])
+        sizes = [f"{it.billed_bytes / it.changes:,.0f}" for it in (simple, measured)]
+        ratio = f"{measured.billed_bytes / simple.billed_bytes:.2f}"
+        rows.append([shape, str(simple.records), str(measured.records), *sizes, ratio])
     head = ["item", "records, baseline", "records, forwarder", "bytes, baseline"]
     head += ["bytes, forwarder", "of baseline"]
     return table("What Firehose bills: records per event, bytes per change", head, rows)
@@ -183,14 +183,14 @@ def program(quick: bool) -> list[str]:
     sizes, rounds = (program_bench.TABLES[:2], 1) if quick else (program_bench.TABLES, 3)
     rows = []
     for result in program_bench.measure(sizes, rounds):
-        bare, ours = (result.seconds(name) for name in program_bench.IMPLEMENTATIONS)
+        bare, measured = (result.seconds(name) for name in program_bench.IMPLEMENTATIONS)
         resources = result.runs["program"][0].resources
         rows.append(
             [
                 str(result.tables),
                 f"{resources:,}",
-                *(f"{value:.2f}" for value in (bare, ours, ours / bare)),
-                f"{ours / result.tables:.3f}",
+                *(f"{value:.2f}" for value in (bare, measured, measured / bare)),
+                f"{measured / result.tables:.3f}",
                 *(f"{result.mebibytes(name):,.0f}" for name in program_bench.IMPLEMENTATIONS),
             ]
         )

@@ -1,4 +1,4 @@
-"""Random items in DynamoDB JSON, each of a given size."""
+"""Random items in DynamoDB JSON, each of a fixed size."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -81,11 +81,11 @@ class _Connection(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         records = json.loads(body)["Records"]
-        answers = [{"RecordId": f"{number:056}"} for number in range(len(records))]
-        answer = {"FailedPutCount": 0, "Encrypted": False, "RequestResponses": answers}
+        responses = [{"RecordId": f"{number:056}"} for number in range(len(records))]
+        response = {"FailedPutCount": 0, "Encrypted": False, "RequestResponses": responses}
         # Locked before the response, so that later totals include this call.
         with self.server.lock:
-            self._answer(json.dumps(answer).encode(), "application/x-amz-json-1.1")
+            self._respond(json.dumps(response).encode(), "application/x-amz-json-1.1")
             contents = [b64decode(record["Data"]) for record in records]
             billed = sum(-(-len(content) // BILLED_STEP) * BILLED_STEP for content in contents)
             changes = sum(content.count(b"\n") for content in contents)
@@ -95,10 +95,10 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         with self.server.lock:
-            self._answer(json.dumps(self.server.received).encode(), "application/json")
+            self._respond(json.dumps(self.server.received).encode(), "application/json")
             self.server.received = Received()
 
-    def _answer(self, body: bytes, kind: str) -> None:
+    def _respond(self, body: bytes, kind: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

@@ -39,7 +39,7 @@ QUOTAS = (
         "`catalog: projection` saves one; else raise the quota",
     ),
     Quota(
-        "IAM roles (whole account)",
+        "IAM roles (entire account)",
         ("Role",),
         1000,
         "[IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)",
@@ -57,10 +57,10 @@ QUOTAS = (
         ("FirehoseDeliveryStream",),
         None,
         "[Firehose](https://docs.aws.amazon.com/firehose/latest/dev/limits.html), by region",
-        "ask before the first large stack",
+        "request an increase before the first large stack",
     ),
     Quota(
-        "S3 buckets (whole account)",
+        "S3 buckets (entire account)",
         ("Bucket",),
         10_000,
         "[S3](https://docs.aws.amazon.com/AmazonS3/latest/userguide/BucketRestrictions.html)",

@@ -100,7 +100,7 @@ FAILURES = [
     Failure("return {'pieces': '7'}", "Text is not a number."),
     Failure("return {'pieces': 2**31}", "The range depends on the type."),
     Failure(
-        "return {'price': 9.5}", "DynamoDB numbers are int or Decimal; the module made a float."
+        "return {'price': 9.5}", "DynamoDB numbers are int or Decimal; the module returned a float."
     ),
     Failure("return {'price': Decimal('0.125')}", "Values are not rounded."),
     Failure("return {'share': '0.5'}", "Text is not a number."),

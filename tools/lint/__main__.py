@@ -79,9 +79,9 @@ def findings() -> Iterator[str]:
 
 def main() -> int:
     """Print the findings; 1 if there are any."""
-    found = list(findings())
-    sys.stdout.writelines(f"{line}\n" for line in found)
-    return 1 if found else 0
+    lines = list(findings())
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

@@ -38,9 +38,19 @@ from streaming_etl.stack.errors import EXIT_CODES
 from streaming_etl.stack.outputs import STATE_FILE, DeployedPipeline, DeployedStack, open_stack
 
 TEXT_OUTPUTS = (
-    *("region", "bucket", "database", "table", "workgroup", "current_state_query_id"),
-    *("delivery_stream", "source_table", "source_table_arn", "source_stream_arn"),
-    *("failed_batches_location", "errors_location", "alarm_topic_arn"),
+    "region",
+    "bucket",
+    "database",
+    "table",
+    "workgroup",
+    "current_state_query_id",
+    "delivery_stream",
+    "source_table",
+    "source_table_arn",
+    "source_stream_arn",
+    "failed_batches_location",
+    "errors_location",
+    "alarm_topic_arn",
     "failure_events_topic_arn",
 )
 OUTPUTS: dict[str, Any] = {
@@ -51,7 +61,7 @@ OUTPUTS: dict[str, Any] = {
 }
 PIPELINE = DeployedPipeline.from_outputs("orders", OUTPUTS)
 TABLE = source_table.SourceTable(
-    *("orders", "arn", "created", "stream", ("id",)), 1000, 8_192_000, 40.0, True
+    "orders", "arn", "created", "stream", ("id",), 1000, 8_192_000, 40.0, True
 )
 RUN = Run("arn:run-1", "run-1", "FAILED", {}, "States.Timeout", "Timed out.")
 STREAM = {

@@ -19,7 +19,10 @@ from streaming_etl.ops.stack_settings import default_settings
 ERRORS = {
     "invalid-amount": ["--changes", "ten"],
     "invalid-schedule": [
-        *["--set", "catalog=crawler", "--set", "crawler_schedule=cron(61 * * * ? *)"]
+        "--set",
+        "catalog=crawler",
+        "--set",
+        "crawler_schedule=cron(61 * * * ? *)",
     ],
     "no-pipelines": ["--stack", "empty"],
     "outputs-without-stack": ["--outputs", "Pulumi.yaml"],

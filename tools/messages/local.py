@@ -108,7 +108,7 @@ def _emulator_errors() -> dict[str, str]:
 
     emulator = process.Emulator("eu-west-1", 4566)
     emulator._process = Mock(poll=lambda: 1)
-    died = _error(emulator.check)
+    exited = _error(emulator.check)
     with socket.create_server((process.HOST, 0)) as server:
         port = server.getsockname()[1]
         in_use = _error(process.Emulator("eu-west-1", port).__enter__)
@@ -127,7 +127,7 @@ def _emulator_errors() -> dict[str, str]:
         none = _error(state.load_running)
     return {
         "already-running": second,
-        "emulator-died": died,
+        "emulator-exited": exited,
         "emulator-timeout": slow,
         "incompatible-ministack": str(IncompatibleMinistackError(["ministack.services.s3._put"])),
         "not-running": none,

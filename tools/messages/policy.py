@@ -14,11 +14,11 @@ def messages() -> dict[str, str]:
     result = {}
     for rule in RULES:
         if isinstance(rule, ResourceRule):
-            found = [it for resource in resources for it in rule.check(resource, {})]
+            violations = [it for resource in resources for it in rule.check(resource, {})]
         else:
             assert isinstance(rule, StackRule)
-            found = list(rule.check(Stack(resources)))
-        for violation in found:
+            violations = list(rule.check(Stack(resources)))
+        for violation in violations:
             name = violation.resource.urn.split("::")[-1]
             result[f"{rule.name} {name} {violation.path}"] = violation.message
     return result

@@ -49,8 +49,17 @@ MODULES = [
     "COLUMNS = {'ID': 'string', '_op': 'string', 'id': 'string', 'id': 'text'}\n",
 ]
 TYPES = [
-    *["", "array", "int int", "Int", "uuid", "varchar", "map<int,int>", "decimal()", "decimal(39)"],
-    *["struct<1:int>", "struct<a:int,a:int>"],
+    "",
+    "array",
+    "int int",
+    "Int",
+    "uuid",
+    "varchar",
+    "map<int,int>",
+    "decimal()",
+    "decimal(39)",
+    "struct<1:int>",
+    "struct<a:int,a:int>",
 ]
 
 

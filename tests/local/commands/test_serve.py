@@ -107,7 +107,7 @@ def test_the_server_runs_the_crawlers(server: Server) -> None:
     assert wait_until(lambda: bool(glue.get_partitions(**table)["Partitions"]), 20)
 
 
-def test_nested_values_and_numbers_arrive_unchanged(server: Server) -> None:
+def test_nested_values_and_numbers_are_unchanged(server: Server) -> None:
     item = {
         "id": "nested",
         "carrier": "yamato",

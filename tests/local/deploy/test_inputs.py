@@ -19,7 +19,7 @@ def test_capitalizes_keys_but_not_those_below_parameters() -> None:
     }
 
 
-def test_integers_arrive_as_integers() -> None:
+def test_integers_remain_integers() -> None:
     inputs = Inputs("type", "name", {"days": 30.0, "share": 0.5, "rules": [{"days": 7.0}]})
 
     assert repr(inputs.remaining()) == repr({"Days": 30, "Share": 0.5, "Rules": [{"Days": 7}]})

@@ -49,8 +49,8 @@ def test_a_deployed_function_runs_with_packages_for_this_python(
     (tmp_path / "__main__.py").write_text(textwrap.dedent(PROGRAM))
     name = deploy(tmp_path, StackConfig("project", "dev", {}), aws)["function"]
 
-    answer = aws("lambda").invoke(FunctionName=name, Payload=json.dumps({"id": 1}))
-    text, *extensions = json.loads(answer["Payload"].read())
+    response = aws("lambda").invoke(FunctionName=name, Payload=json.dumps({"id": 1}))
+    text, *extensions = json.loads(response["Payload"].read())
 
     assert text == "eyJpZCI6MX0="
     expected = {f"{module}{SUFFIX}" for module in CARRIED.values()}

@@ -191,7 +191,7 @@ def test_a_killed_parent_leaves_no_process_and_no_file() -> None:
         assert wait_until(lambda: not Path(directory).exists())
 
 
-def test_reports_a_ministack_that_died_with_its_log() -> None:
+def test_reports_the_log_of_a_ministack_that_exited() -> None:
     emulator = Emulator(REGION)
 
     def use() -> None:
@@ -202,7 +202,7 @@ def test_reports_a_ministack_that_died_with_its_log() -> None:
     with pytest.raises(CommandError) as raised, emulator:
         use()
 
-    assert raised.value.code == "emulator-died"
+    assert raised.value.code == "emulator-exited"
     assert raised.value.details["status"] == -signal.SIGKILL
     assert "Running on http" in raised.value.details["log"]
 

@@ -122,7 +122,7 @@ def test_continues_with_the_files_that_a_failed_run_left(
     assert result(capsys) == succeeded("run-2", files=2, files_succeeded=2, items=20)
 
 
-def test_continues_a_continued_run_with_its_own_files() -> None:
+def test_continues_a_continued_run_with_the_files_of_that_run() -> None:
     world = World()
     world.bucket.objects[f"{PATH}/lists/run-2.json"] = f"{world.lines['a']}\n".encode()
     run_input = {"export_arn": EXPORT, "manifest": f"{PATH}/lists/run-2.json"}

@@ -104,12 +104,20 @@ def pipeline(aws: Clients, directory: Path) -> Iterator[DeployedPipeline]:
 def call(aws: Clients, directory: Path, *more: str) -> tuple[int, dict[str, Any]]:
     """Run the command; return its exit code and result."""
     arguments = [
-        *("backfill", "exported", "--export", "--stack", "dev", "--json"),
-        *("--outputs", str(directory / "outputs.json"), "--endpoint-url", str(aws.endpoint)),
+        "backfill",
+        "exported",
+        "--export",
+        "--stack",
+        "dev",
+        "--json",
+        "--outputs",
+        str(directory / "outputs.json"),
+        "--endpoint-url",
+        str(aws.endpoint),
     ]
-    answer = CliRunner().invoke(commands, [*arguments, *more], standalone_mode=False)
-    assert answer.exception is None, answer.exception
-    return answer.return_value, json.loads(answer.stdout)
+    result = CliRunner().invoke(commands, [*arguments, *more], standalone_mode=False)
+    assert result.exception is None, result.exception
+    return result.return_value, json.loads(result.stdout)
 
 
 def set_stream(aws: Clients, stream: str) -> None:

@@ -110,9 +110,21 @@ def pipeline(aws: Clients, tmp_path: Path) -> Iterator[DeployedPipeline]:
 
 def command(aws: Clients, directory: Path, *more: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "streaming_etl", "backfill", "orders", "--stack", "dev", "--json"),
-        *("--outputs", str(directory / "outputs.json"), "--endpoint-url", str(aws.endpoint)),
-        *("--checkpoint", str(directory / "checkpoint.json"), *more),
+        sys.executable,
+        "-m",
+        "streaming_etl",
+        "backfill",
+        "orders",
+        "--stack",
+        "dev",
+        "--json",
+        "--outputs",
+        str(directory / "outputs.json"),
+        "--endpoint-url",
+        str(aws.endpoint),
+        "--checkpoint",
+        str(directory / "checkpoint.json"),
+        *more,
     ]
 
 

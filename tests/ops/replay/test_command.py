@@ -90,7 +90,7 @@ def test_reads_the_locations_of_the_source(
     assert clients.firehose.calls == [[b"".join(line(number) for number in lines)]]
 
 
-def test_reads_only_its_own_mapping_in_an_existing_bucket(clients: FakeClients) -> None:
+def test_reads_only_the_pipelines_mapping_in_an_existing_bucket(clients: FakeClients) -> None:
     clients.s3.add(f"aws/lambda/{MAPPING}/one", batch(stream_record(1)))
     clients.s3.add("aws/lambda/other/two", batch(stream_record(2)))
     assert replay("shared") == 0

@@ -65,12 +65,12 @@ def test_an_invalid_record_does_not_affect_the_others() -> None:
     ]
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bytes], ids=["gzip", "plain"])
+@pytest.mark.parametrize("encode", [gzip.compress, bytes], ids=["gzip", "plain"])
 @pytest.mark.parametrize("separator", [b"\n", b""], ids=["lines", "no line breaks"])
-def test_error_records_hold_aggregated_changes(pack: Any, separator: bytes) -> None:
+def test_error_records_hold_aggregated_changes(encode: Any, separator: bytes) -> None:
     body = error_line(line(1) + line(2)).strip() + separator
     body += error_line(line(3).strip(), "Lambda.FunctionError")
-    assert entries(pack(body)) == [
+    assert entries(encode(body)) == [
         Entry(FAILED, [line(1), line(2)]),
         Entry("Lambda.FunctionError", [line(3)]),
     ]

@@ -55,10 +55,10 @@ class FakeStreams:
         self.read.append(request["ShardIterator"])
         _, last, pages = self.shards[name]
         records = pages[int(number)] if int(number) < len(pages) else []
-        answer: dict[str, Any] = {"Records": records}
+        response: dict[str, Any] = {"Records": records}
         if last is None or int(number) + 1 < len(pages):
-            answer["NextShardIterator"] = f"{name}:{int(number) + 1}"
-        return answer
+            response["NextShardIterator"] = f"{name}:{int(number) + 1}"
+        return response
 
 
 class FakeTable:

@@ -149,7 +149,7 @@ def test_selects_objects_by_the_time_when_they_were_written(s3: FakeS3) -> None:
     assert sent(firehose) == [line(3), line(4)]
 
 
-def test_moves_nothing_before_firehose_has_accepted_all(s3: FakeS3) -> None:
+def test_moves_no_object_before_firehose_has_accepted_all_changes(s3: FakeS3) -> None:
     before = dict(s3.contents)
     with pytest.raises(CommandError) as error:
         replay(s3, FakeFirehose(then=client_error("AccessDeniedException")))

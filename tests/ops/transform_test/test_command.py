@@ -114,8 +114,12 @@ def test_json_has_the_outcome_of_every_change(program: Program) -> None:
         "format": "parquet",
         "changes": [
             {
-                **{"kind": "INSERT", "keys": {"id": 1}, "filtered": False, "lines": [line]},
-                **{"prefix": f"store=x/{PREFIX}", "failed": None},
+                "kind": "INSERT",
+                "keys": {"id": 1},
+                "filtered": False,
+                "lines": [line],
+                "prefix": f"store=x/{PREFIX}",
+                "failed": None,
             },
             {"kind": "INSERT", "keys": {"id": 2}, "filtered": False, **without_rows},
             {"kind": "REMOVE", "keys": {"id": 3}, "filtered": True, **without_rows, "failed": None},

@@ -116,8 +116,14 @@ def test_exiting_fails_the_change_and_an_interrupt_is_raised(program: Program) -
 
 
 TYPES = {
-    **{"text": "string", "flag": "boolean", "small": "tinyint", "whole": "bigint"},
-    **{"price": "decimal(10,2)", "real": "double", "on": "date", "at": "timestamp"},
+    "text": "string",
+    "flag": "boolean",
+    "small": "tinyint",
+    "whole": "bigint",
+    "price": "decimal(10,2)",
+    "real": "double",
+    "on": "date",
+    "at": "timestamp",
 }
 NESTED = {
     "list": "array<decimal(5,1)>",
@@ -148,7 +154,17 @@ def test_json_rows_have_the_types_of_athena(program: Program) -> None:
     [row] = rows_of(program.module(returning({**TYPES, **NESTED}, repr(RETURNED))), ITEM)
     assert row == {**RETURNED, "real": 0.5, "nest": {"known": "x", "at": None}}
     assert [type(value) for value in row.values()] == [
-        *[str, bool, int, int, Decimal, float, date, datetime, list, dict, dict]
+        str,
+        bool,
+        int,
+        int,
+        Decimal,
+        float,
+        date,
+        datetime,
+        list,
+        dict,
+        dict,
     ]
 
 
@@ -216,7 +232,10 @@ def test_images_determine_the_kind_and_settings_the_old_image(program: Program) 
     assert echoed(path, item, keys={"n": 1}) == {"kind": "INSERT", "keys": {"n": 1}, "new": item}
     # A snapshot's sequence number is its time in milliseconds.
     assert echoed(path, item, kind="SNAPSHOT") == {
-        **{"kind": "SNAPSHOT", "keys": keys, "new": item, "number": "1795426200000"}
+        "kind": "SNAPSHOT",
+        "keys": keys,
+        "new": item,
+        "number": "1795426200000",
     }
 
 

@@ -28,13 +28,13 @@ def test_rows_and_partition_keys_are_those_of_the_archive(name: str, tmp_path: P
     data = [b64encode(line).decode() for line in lines]
     with install_for(Target.host()):
         function = stack_graph("dev")[f"{name}-transform-function"]
-    answers, _ = run_transform(function, tmp_path, *data)
+    records, _ = run_transform(function, tmp_path, *data)
 
     assert ["".join(f"{line}\n" for line in result.lines) for result in results] == [
-        rows_of(answer) for answer in answers
+        rows_of(record) for record in records
     ]
     assert [result.partition for result in results] == [
-        answer.get("metadata", {}).get("partitionKeys", {}) for answer in answers
+        record.get("metadata", {}).get("partitionKeys", {}) for record in records
     ]
     assert all(result.lines for result in results)
 

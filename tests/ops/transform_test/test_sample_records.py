@@ -47,7 +47,11 @@ ITEM = {"id": "a"}
         *[
             ({"new": {"id": value}}, "invalid-key", {"attribute": "id", "type": kind})
             for value, kind in [
-                *[(None, "NULL"), (True, "BOOL"), ([1], "L"), ({"a": 1}, "M"), ({1}, "NS")],
+                (None, "NULL"),
+                (True, "BOOL"),
+                ([1], "L"),
+                ({"a": 1}, "M"),
+                ({1}, "NS"),
                 ("", "S"),
             ]
         ],
@@ -64,16 +68,28 @@ def test_rejects_an_invalid_change(
 
 def test_converts_plain_values_to_dynamodb_json() -> None:
     item = {
-        **{"s": "x", "n": 1, "d": Decimal("1.50"), "t": True, "z": None, "b": b"\x00\xff"},
-        **{"l": [b"\x01", {"a": 2}], "m": {"b": {b"\x02", b"\x01"}}},
-        **{"ss": {"b", "a"}, "ns": {2, 1}},
+        "s": "x",
+        "n": 1,
+        "d": Decimal("1.50"),
+        "t": True,
+        "z": None,
+        "b": b"\x00\xff",
+        "l": [b"\x01", {"a": 2}],
+        "m": {"b": {b"\x02", b"\x01"}},
+        "ss": {"b", "a"},
+        "ns": {2, 1},
     }
     dynamodb = {
-        **{"s": {"S": "x"}, "n": {"N": "1"}, "d": {"N": "1.50"}, "t": {"BOOL": True}},
-        **{"z": {"NULL": True}, "b": {"B": "AP8="}},
-        **{"l": {"L": [{"B": "AQ=="}, {"M": {"a": {"N": "2"}}}]}},
-        **{"m": {"M": {"b": {"BS": ["AQ==", "Ag=="]}}}},
-        **{"ss": {"SS": ["a", "b"]}, "ns": {"NS": ["1", "2"]}},
+        "s": {"S": "x"},
+        "n": {"N": "1"},
+        "d": {"N": "1.50"},
+        "t": {"BOOL": True},
+        "z": {"NULL": True},
+        "b": {"B": "AP8="},
+        "l": {"L": [{"B": "AQ=="}, {"M": {"a": {"N": "2"}}}]},
+        "m": {"M": {"b": {"BS": ["AQ==", "Ag=="]}}},
+        "ss": {"SS": ["a", "b"]},
+        "ns": {"NS": ["1", "2"]},
     }
     assert attributes(item) == attributes(dynamodb) == dynamodb
 

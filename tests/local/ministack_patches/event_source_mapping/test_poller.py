@@ -193,7 +193,7 @@ def test_a_disabled_mapping_continues_at_its_position_when_enabled(aws: Clients)
     assert source.invocations("a") == [(["a"], 1)]
 
 
-def test_does_not_read_a_stream_that_replaced_its_own(aws: Clients) -> None:
+def test_does_not_read_a_stream_that_replaced_the_mappings_stream(aws: Clients) -> None:
     source, other = Source(aws), Source(aws)
     for each in source, other:
         each.map()
