@@ -57,7 +57,7 @@ def pipelines_from_config(
 
 
 def _data(value: object) -> object:
-    """The data of a JSON text; other text as it is, which the settings reject."""
+    """Data of a JSON text; other text unchanged, for the settings to reject."""
     if not isinstance(value, str):
         return value
     try:
@@ -67,7 +67,7 @@ def _data(value: object) -> object:
 
 
 def pipeline_problems(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
-    """Problems of names, transform modules and packages, as far as settings are valid."""
+    """Problems of names, modules and packages of valid settings."""
     packages_of = cache(ensure_dependencies)
     for name, config in configs.items():
         args = config.args

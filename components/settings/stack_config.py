@@ -51,7 +51,7 @@ class PipelineConfig:
     """Settings, with their group, whose intended value is not known: a default replaces it."""
 
     def usable(self, *names: str) -> bool:
-        """Whether the values of these settings, or of these groups, are the intended ones."""
+        """Whether these settings or groups have their intended values."""
         return not any(
             f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.")
             for name in names
@@ -132,13 +132,13 @@ def defaults_problems(defaults: object) -> Iterator[Problem]:
 
 
 def build_without_unused_defaults(
-    path: str, given: object, defaults: Mapping[str, Any], misread: Collection[str] = ()
+    path: str, data: object, defaults: Mapping[str, Any], misread: Collection[str] = ()
 ) -> PipelineConfig:
     """Settings of one table, without the defaults that have no effect there.
 
     misread: settings that the defaults may contain in another form.
     """
-    table, defaults = drop_nulled(given if isinstance(given, Mapping) else {}, defaults)
+    table, defaults = drop_nulled(data if isinstance(data, Mapping) else {}, defaults)
     own, shared = drop_nulled(flat(table), flat(defaults))
     groups = [name for name in GROUPS if name in table or name in defaults]
     while True:
@@ -150,15 +150,15 @@ def build_without_unused_defaults(
         if not unused:
             break
         shared = {key: value for key, value in shared.items() if key not in unused}
-    problems = list(structure_problems(path, table if isinstance(given, Mapping) else given))
+    problems = list(structure_problems(path, table if isinstance(data, Mapping) else data))
     unusable = {
-        *(_dotted(*_key(problem)) for problem in found),
-        *misread_settings(path, table if isinstance(given, Mapping) else given),
+        *(_dotted(*_key(problem)) for problem in setting_problems),
+        *misread_settings(path, table if isinstance(data, Mapping) else data),
         *(set(misread) - {_dotted(*key) for key in own}),
     }
     config = PipelineConfig(path, args, own.keys(), inherited, problems, unusable)
-    if isinstance(given, Mapping):
-        problems += map(config.located, found)
+    if isinstance(data, Mapping):
+        problems += map(config.located, setting_problems)
     return config
 
 
@@ -223,12 +223,12 @@ def structure_problems(path: str, data: object) -> Iterator[Problem]:
             yield invalid(name, value, "type", path=path, kind="a mapping of settings")
 
 
-def misread_settings(path: str, given: object) -> set[str]:
-    """Settings that a map probably contains under another name or in another form."""
-    if not isinstance(given, Mapping):
+def misread_settings(path: str, data: object) -> set[str]:
+    """Settings that a map probably contains in another form."""
+    if not isinstance(data, Mapping):
         return {item.name for item in fields(StreamingEtlPipelineArgs)}
     names = set()
-    for problem in structure_problems(path, given):
+    for problem in structure_problems(path, data):
         intended = [problem.field]
         if problem.rule == "renamed-setting":
             intended = [problem.details["new"].partition(":")[0]]
