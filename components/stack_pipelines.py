@@ -57,7 +57,7 @@ def pipelines_from_config(
 
 
 def _data(value: object) -> object:
-    """Data of a JSON text; other text unchanged, for the settings to reject."""
+    """Data of a JSON text; other text unchanged, for rejection."""
     if not isinstance(value, str):
         return value
     try:
