@@ -71,21 +71,21 @@ def pipeline_problems(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem
     packages_of = cache(ensure_dependencies)
     for name, config in configs.items():
         args = config.args
-        found = list(pipeline_name_problems(name))
-        if not found:
-            found += workgroup_problems(name)
+        problems = list(pipeline_name_problems(name))
+        if not problems:
+            problems += workgroup_problems(name)
             if config.usable(*PREFIX_SETTINGS):
-                found += prefix_problems(name, args)
+                problems += prefix_problems(name, args)
         packages = None
         if config.usable(*PACKAGE_SETTINGS):
             target = Target.lambda_(args.runtime, args.architecture)
             try:
                 packages = packages_of(target, args.transform.requirements)
             except SettingsError as error:
-                found += error.problems
+                problems += error.problems
         if config.usable("transform_module"):
-            found += module_problems(config, packages)
-        yield from map(config.located, found)
+            problems += module_problems(config, packages)
+        yield from map(config.located, problems)
 
 
 def module_problems(config: PipelineConfig, packages: Packages | None) -> Iterator[Problem]:
