@@ -48,7 +48,8 @@ def replay(console: Console, seed: int) -> int:
     result = simulate(seed, keep_trace=True)
     for line in result.trace:
         console.print(line, markup=False, highlight=False)
-    print_failures(console, [result])
+    if result.violations:
+        print_failures(console, [result])
     console.print(f"seed {seed}: trace {result.trace_hash}, {len(result.violations)} violations")
     return 1 if result.violations else 0
 
