@@ -48,6 +48,10 @@ MESSAGES: Mapping[str, str] = {
     "partition-key": (
         "{name} must be at most 64 of a-z 0-9 _ and not begin with a digit (got {item}). Rename it."
     ),
+    "partition-character": (
+        "{name} must not contain {character} (got {value}). Athena or Firehose reads the character"
+        " as syntax and misses the rows: replace it here and in transform."
+    ),
     "time-zone": (
         "{name} must be an IANA time zone (got {value}). Use a name such as Asia/Tokyo or UTC."
     ),

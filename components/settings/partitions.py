@@ -23,11 +23,16 @@ TIME_KEYS = (*GRANULARITIES, "dt")
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_ExtendedS3DestinationConfiguration.html
 FIREHOSE_TIME_ZONE = re.compile(r"[a-zA-Z/_]+")
 KEY_NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
-# A value becomes part of a prefix, and an entry of projection's comma-separated list.
+# A value becomes part of a prefix, and an entry of projection's comma-separated list, where Trino
+# removes blanks at both ends.
 KEY_VALUE = {
-    "pattern": re.compile(r"[^/=%,{}\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}"),
-    "kind": "text of 1 to 255 characters without / = % , { } and control characters",
+    "pattern": re.compile(r"(?s)(?! ).{1,255}(?<! )"),
+    "kind": "text of 1 to 255 characters without a blank at either end",
 }
+# Firehose's prefix syntax, Hive's folders and projection's list use / = % { } and the comma. With
+# projection Athena escapes " # ' * : ? [ \ ] ^ in an object's location, which Firehose does not,
+# and fails for $.
+FORBIDDEN_IN_VALUE = re.compile(r"""["#$%'*,/:=?\[\\\]^{}\x00-\x1f\x7f-\x9f\ud800-\udfff]""")
 KEY_VALUES = {"least": 0, "most": 10_000, "entry": KEY_VALUE}
 # Firehose accepts 50 partition keys, of which time may need four.
 # https://docs.aws.amazon.com/firehose/latest/dev/limits.html
@@ -106,3 +111,7 @@ def partition_key_problems(name: object, values: object) -> Iterator[Problem]:
         yield invalid(field, values, "reserved-name", item=name, reserved=reserved)
     for problem in list_problems(field, values, KEY_VALUES):
         yield replace(problem, item=name)
+    for value in values if isinstance(values, (list, tuple)) else ():
+        if isinstance(value, str) and (found := FORBIDDEN_IN_VALUE.search(value)):
+            character = ascii(found[0])
+            yield invalid(field, value, "partition-character", item=name, character=character)

@@ -31,8 +31,10 @@ SENTENCES = {
     "Declare the other fields or leave them out.",
     # In the partition keys.
     "partition-missing": "`{column}` must be in every row, as it is a partition key.",
-    "partition-text": "`{column}` must be a text of 1 to 255 characters without / = % {{ }} and "
-    "control characters, as it is a partition key. Replace them in transform.",
+    "partition-text": "`{column}` must be a text of 1 to 255 characters, as it is a partition key.",
+    # One character is not content of the change.
+    "partition-character": "`{column}` must not contain {character}, as it is a partition key. "
+    "Replace the character in transform.",
     "partition-value": "`{column}` must be one of its values in dynamic_partition_keys: "
     "Athena does not read other partitions. Add the value to the setting.",
     "partition-mixed": "the rows of one change must have the same partition keys.",

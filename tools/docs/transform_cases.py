@@ -123,8 +123,8 @@ FAILURES = [
         "return {'store': 1.5}", "Other types have no clear text.", dynamic_partition_keys=True
     ),
     Failure(
-        "return {'store': 'a/b'}",
-        "S3, Hive or Firehose would use another prefix.",
+        "return {'store': 'a:b'}",
+        "Athena would not find the rows, or fail.",
         dynamic_partition_keys=True,
     ),
     Failure(

@@ -34,6 +34,7 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"tags": {"aws:team": "a", "": "b", "Cost": "1", "cost": "2"}}, {}),
     ({"tags": {f"tag-{number}": "" for number in range(50)}}, {}),
     ({"partitions": {"time_zone": "JST", "dynamic_partition_keys": {"Store": []}}}, {}),
+    ({"partitions": {"dynamic_partition_keys": {"store": ["a:b"]}}}, {}),
     ({"partitions": {"time_zone": "Etc/GMT+9", "layout": "date", "granularity": "month"}}, {}),
     ({"source": {"range_key": "id", "read_capacity": 5}}, {}),
     ({"format": "parquet", "delivery": {"compression": "GZIP"}}, {"delivery": {"buffer_mib": 5}}),
