@@ -153,8 +153,8 @@ MESSAGES: Mapping[str, str] = {
         " {value}). Use lower case."
     ),
     "column-reserved": (
-        "{name} must not name column {column} (got {value}). Every row has it as metadata: rename"
-        " the column."
+        "{name} must not name column {column} (got {value}). Names that begin with _ are reserved"
+        " for metadata: rename the column."
     ),
     "column-type": (
         "{name} must give column {column} an Athena type (got {type} in {value}: {reason}). Use"

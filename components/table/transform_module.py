@@ -16,7 +16,6 @@ from streaming_etl.components.settings.validation import (
 )
 from streaming_etl.components.table.column_types import (
     ALLOWED_TYPES,
-    METADATA,
     Column,
     ColumnTypeError,
     parse_type,
@@ -24,7 +23,6 @@ from streaming_etl.components.table.column_types import (
 
 # https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
 COLUMN_NAME = re.compile(r"[a-z_][a-z0-9_]{0,254}")
-METADATA_NAMES = tuple(column.name for column in METADATA)
 
 # These read a dict by its methods only; an extension such as orjson may not.
 PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
@@ -150,7 +148,8 @@ def columns_problems(path: str, pairs: Optional[list[tuple[Any, Any]]]) -> Itera
         names.append(name)
         if not isinstance(name, str) or not COLUMN_NAME.fullmatch(name):
             yield module_problem(path, "column-name", column=name)
-        elif name in METADATA_NAMES:
+        elif name.startswith("_"):
+            # Metadata columns, and those of the current-state view's query.
             yield module_problem(path, "column-reserved", column=name)
         reason = type_error(text)
         if reason is not None:

@@ -38,6 +38,7 @@ INVALID = {
     f"COLUMNS = {{'{'a' * 256}': 'string'}}\n{TRANSFORM}": "column-name",
     f"COLUMNS = {{1: 'string'}}\n{TRANSFORM}": "column-name",
     f"COLUMNS = {{'_op': 'string'}}\n{TRANSFORM}": "column-reserved",
+    f"COLUMNS = {{'_rank': 'int'}}\n{TRANSFORM}": "column-reserved",
     f"COLUMNS = {{'id': 1}}\n{TRANSFORM}": "column-type",
     f"COLUMNS: dict = {{'id': 'str'}}\n{TRANSFORM}": "column-type",
 }
@@ -71,6 +72,11 @@ def test_reports_all_problems_of_a_module(tmp_path: Path) -> None:
         ("column-twice", "id"),
         ("column-type", "id"),
     ]
+
+
+def test_only_columns_have_reserved_names(tmp_path: Path) -> None:
+    text = f"COLUMNS = {{'a': 'struct<_rank:int>', 'b_': 'int'}}\n{TRANSFORM}"
+    assert read_transform_module(write(tmp_path, text)).columns
 
 
 def test_reports_the_line_of_invalid_syntax(tmp_path: Path) -> None:
