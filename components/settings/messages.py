@@ -13,6 +13,9 @@ MESSAGES: Mapping[str, str] = {
     # Rules of one setting.
     "type": "{name} must be {kind} (got {value}). Change the type of the value.",
     "pattern": "{name} must be {kind} (got {value}). Correct the value.",
+    "too-many-bytes": (
+        "{name} must have at most {most} bytes (got {value} with {length}). Use a shorter name."
+    ),
     "range": (
         "{name} must be from {low} to {high} (got {value}). {reason}: use a number in this range."
     ),
@@ -40,6 +43,10 @@ MESSAGES: Mapping[str, str] = {
     "tag-length": (
         "{name} must have 1 to {most_key} characters in the key and at most {most} in the value"
         " (got {value}). Shorten it."
+    ),
+    "tag-character": (
+        "{name} must consist of letters, digits, spaces and _ . : / = + - @ (got {value} and"
+        " character {character}). Replace the character."
     ),
     "same-but-for-case": (
         "{name} must differ from {other} in more than upper and lower case (got {item}). IAM"

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional
 
 import pulumi
 
+from streaming_etl.components.settings.existing_resources import TOPIC_ARN
 from streaming_etl.components.settings.stages import ForwarderArgs
 from streaming_etl.components.settings.validation import (
     Problem,
@@ -15,7 +16,6 @@ from streaming_etl.components.settings.validation import (
     invalid,
     limited,
     no_effect,
-    text,
     texts,
 )
 
@@ -33,11 +33,9 @@ HALF_A_DAY = "A stream keeps a change for 24 h; half of that time remains for a 
 class MonitoringArgs(Settings):
     """Alarms with their thresholds and receivers, and the dashboard."""
 
-    alarm_topic_arn: Optional[pulumi.Input[str]] = text(
-        None, re.compile(r"(?s)arn:.*"), "the ARN of an SNS topic"
-    )
-    """Existing SNS topic for the alarms; by default one is created. Its policy must let
-    cloudwatch.amazonaws.com publish."""
+    alarm_topic_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=TOPIC_ARN)
+    """ARN of an existing SNS topic for the alarms, not a FIFO topic; by default one is created. Its
+    policy must let cloudwatch.amazonaws.com publish."""
     alarm_emails: Sequence[str] = texts(
         (), 1000, pattern=EMAIL, kind="an e-mail address such as name@example.com"
     )

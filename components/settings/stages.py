@@ -2,13 +2,17 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import filterfalse
 from typing import Any, Optional
 
 import pulumi
 
+from streaming_etl.components.settings.existing_resources import BUCKET_NAME, KEY_ARN
 from streaming_etl.components.settings.validation import (
+    NOT_EMPTY,
     Problem,
     Related,
     Settings,
@@ -27,8 +31,13 @@ OLD_IMAGES = ("always", "on_remove", "never")
 # AWS allows 50 tags per resource; one of them is the pipeline's name.
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 MAX_TAGS, MAX_TAG_KEY, MAX_TAG_VALUE = 49, 128, 256
+TAG_SYMBOLS = "_.:/=+-@"
+TAG_CATEGORIES = ("L", "N", "Z")
+"""Unicode's letters, numbers and separators."""
 RESERVED_TAGS = ("aws:", "streaming-etl:")
 
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeDefinition.html
+ATTRIBUTE_NAME = {"pattern": NOT_EMPTY, "kind": "non-empty text", "most_bytes": 255}
 CAPACITY = "DynamoDB's quota of a table is 40,000 units"
 S3_DAYS = "S3 expires objects after whole days"
 
@@ -39,12 +48,13 @@ class SourceArgs(Settings):
 
     use_existing: bool = False
     """Read the stream of an existing table. The stream must include new images."""
-    hash_key: str = text("id")
-    """Partition key attribute of the new table. Changing it replaces the table."""
+    hash_key: str = field(default="id", metadata=ATTRIBUTE_NAME)
+    """Partition key attribute of the new table, at most 255 bytes. Changing it replaces the
+    table."""
     hash_key_type: str = one_of("S", "N", "B")
     """S, N or B. Changing it replaces the table."""
-    range_key: Optional[str] = text(None)
-    """Sort key attribute, if any. Changing it replaces the table."""
+    range_key: Optional[str] = field(default=None, metadata=ATTRIBUTE_NAME)
+    """Sort key attribute, if any, at most 255 bytes. Changing it replaces the table."""
     range_key_type: str = one_of("S", "N", "B")
     """S, N or B. Changing it replaces the table."""
     read_capacity: Optional[int] = limited(None, 1, 40_000, CAPACITY)
@@ -55,7 +65,7 @@ class SourceArgs(Settings):
     """Continuous backups of the last 35 days."""
     deletion_protection: bool = True
     """AWS rejects the deletion of the table; turn it off in an update before `pulumi destroy`."""
-    ttl_attribute: Optional[str] = text(None)
+    ttl_attribute: Optional[str] = field(default=None, metadata=ATTRIBUTE_NAME)
     """Attribute with the epoch second at which DynamoDB deletes the item."""
 
     def further_problems(self) -> Iterator[Problem]:
@@ -152,13 +162,12 @@ class DeliveryArgs(Settings):
 class LakeArgs(Settings):
     """Stage 3: the bucket, and the retention of its objects."""
 
-    bucket_name: Optional[pulumi.Input[str]] = text(None)
+    bucket_name: Optional[pulumi.Input[str]] = field(default=None, metadata=BUCKET_NAME)
     """Existing bucket, shared by many pipelines and configured by its owner. The alarms on
     dead-lettered objects need its EventBridge notifications enabled."""
-    kms_key_arn: Optional[pulumi.Input[str]] = text(
-        None, re.compile(r"(?s)arn:.*"), "the ARN of a KMS key"
-    )
-    """Customer key for SSE-KMS; by default SSE-S3. The key of an existing bucket goes here, too."""
+    kms_key_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=KEY_ARN)
+    """ARN of the customer key for SSE-KMS, not of an alias; by default SSE-S3. The key of an
+    existing bucket goes here, too."""
     versioning: bool = True
     """Keep overwritten and deleted objects for 30 days."""
     force_destroy: bool = False
@@ -196,6 +205,11 @@ def is_json_object(pattern: str) -> bool:
         return False
 
 
+def is_tag_character(character: str) -> bool:
+    """Whether AWS accepts a character in tags."""
+    return character in TAG_SYMBOLS or unicodedata.category(character)[0] in TAG_CATEGORIES
+
+
 def tag_problems(tags: Mapping[Any, Any]) -> Iterator[Problem]:
     """Problems of tags that AWS rejects for some resource."""
     if len(tags) > MAX_TAGS:
@@ -208,6 +222,9 @@ def tag_problems(tags: Mapping[Any, Any]) -> Iterator[Problem]:
         if not 1 <= len(key) <= MAX_TAG_KEY or len(value) > MAX_TAG_VALUE:
             most, most_key = MAX_TAG_VALUE, MAX_TAG_KEY
             yield invalid("tags", value, "tag-length", item=key, most=most, most_key=most_key)
+        for part in (key, value):
+            if found := next(filterfalse(is_tag_character, part), None):
+                yield invalid("tags", value, "tag-character", item=key, character=ascii(found))
         if key.lower().startswith(RESERVED_TAGS):
             yield invalid("tags", value, "reserved-name", item=key, reserved=RESERVED_TAGS)
         if (first := spellings.setdefault(key.lower(), key)) != key:

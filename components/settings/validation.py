@@ -226,6 +226,8 @@ def value_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterat
         yield invalid(name, value, "type", kind=rules["kind"])
     elif not rules["pattern"].fullmatch(value):
         yield invalid(name, value, "pattern", kind=rules["kind"])
+    elif (length := len(value.encode(errors="surrogatepass"))) > rules.get("most_bytes", length):
+        yield invalid(name, value, "too-many-bytes", most=rules["most_bytes"], length=length)
 
 
 def list_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterator[Problem]:

@@ -72,10 +72,16 @@ def test_prefixes_and_queries_are_known_in_a_preview(preview: Graph) -> None:
     "settings",
     [
         {"source": SourceArgs(use_existing=True), "tables": existing_table()},
-        {"lake": LakeArgs(bucket_name="shared", kms_key_arn="arn:aws:kms:::key/k")},
+        {
+            "lake": LakeArgs(
+                bucket_name="shared", kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/k"
+            )
+        },
         {
             "database_name": "shared",
-            "monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:::shared", dashboard=False),
+            "monitoring": MonitoringArgs(
+                alarm_topic_arn="arn:aws:sns:us-east-1:123456789012:shared", dashboard=False
+            ),
         },
         {"catalog": "crawler", "module": "def transform(change):\n    return change.new\n"},
         {"format": "parquet", "partitions": PartitionArgs(dynamic_partition_keys={"store_id": []})},

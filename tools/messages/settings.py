@@ -36,6 +36,8 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"partitions": {"time_zone": "JST", "dynamic_partition_keys": {"Store": []}}}, {}),
     ({"partitions": {"dynamic_partition_keys": {"store": ["a:b"]}}}, {}),
     ({"partitions": {"time_zone": "Etc/GMT+9", "layout": "date", "granularity": "month"}}, {}),
+    ({"lake": {"bucket_name": "s3://lake"}, "tags": {"team": "a;b"}}, {}),
+    ({"source": {"hash_key": "k" * 256}}, {}),
     ({"source": {"range_key": "id", "read_capacity": 5}}, {}),
     ({"format": "parquet", "delivery": {"compression": "GZIP"}}, {"delivery": {"buffer_mib": 5}}),
     ({"forwarder": {"max_record_kib": 1000}}, {"transform": {"buffer_mib": 0.5}}),

@@ -84,6 +84,14 @@ def test_rejects_too_many_and_too_long_entries() -> None:
     ]
     tags = {f"t{n}": "" for n in range(50)}
     assert places(problems_of(load, {"tags": tags})) == [("tables.shop", "tags", "too-many")]
+    for name in ("hash_key", "range_key", "ttl_attribute"):
+        assert load({"source": {name: "é" * 127}})
+        [problem] = problems_of(load, {"source": {name: "é" * 128}})
+        assert (problem.field, problem.rule, problem.details["length"]) == (
+            name,
+            "too-many-bytes",
+            256,
+        )
     for key, value in (("k" * 129, "a"), ("k", "v" * 257)):
         [problem] = problems_of(load, {"tags": {key: value}})
         assert (problem.item, problem.rule) == (key, "tag-length")

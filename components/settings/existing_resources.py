@@ -1,0 +1,27 @@
+"""Names and ARNs of existing resources, as metadata of the fields that hold them."""
+
+import re
+
+REGION_AND_ACCOUNT = r"[a-z]+(-[a-z]+)+-\d+:\d{12}"
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME = {
+    "pattern": re.compile(
+        r"(?!xn--|sthree-|amzn-s3-demo-)(?!.*\.\.)(?!(\d+\.){3}\d+$)"
+        r"(?!.*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$)"
+        r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+    ),
+    "kind": "the name of an S3 bucket, 3 to 63 of a-z 0-9 . - without s3:// or a prefix",
+}
+# An alias resolves in the account of the caller, and IAM policies do not accept one as resource.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+KEY_ARN = {
+    "pattern": re.compile(rf"arn:aws[a-z-]*:kms:{REGION_AND_ACCOUNT}:key/[a-zA-Z0-9-]+"),
+    "kind": "the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID and not of an alias",
+}
+# CloudWatch sends alarms to standard topics only.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
+TOPIC_ARN = {
+    "pattern": re.compile(rf"arn:aws[a-z-]*:sns:{REGION_AND_ACCOUNT}:[a-zA-Z0-9_-]{{1,256}}"),
+    "kind": "the ARN of a standard SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME",
+}
