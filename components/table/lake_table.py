@@ -125,6 +125,7 @@ def transform_config(args: StreamingEtlPipelineArgs, module: TransformModule) ->
         "dynamic_partition_keys": {
             key: list(values) or None for key, values in partitions.dynamic_partition_keys.items()
         },
+        "partition_keys": list(partitions.keys),
         "time_keys": list(partitions.time_keys) if partitions.partition_time == "event" else [],
         "time_zone": partitions.time_zone,
         "lazy_items": module.pure,

@@ -55,7 +55,8 @@ class RowEncoder:
         self._time_texts = [_TIME_TEXTS[key] for key in config["time_keys"]]
         self._zone = zone
         if config["columns"] is None:
-            self._lines = _json_lines(schemaless_json(METADATA_COLUMNS, partition_keys))
+            reserved = (*METADATA_COLUMNS, *config["partition_keys"])
+            self._lines = _json_lines(schemaless_json(reserved, partition_keys))
             return
         columns = [(column["name"], column["type"]) for column in config["columns"]]
         if config["format"] == "csv":

@@ -15,7 +15,13 @@ SENTENCES = {
     # In a row.
     "unknown-column": "a row must have only columns in COLUMNS (got {column}). "
     "Add them to COLUMNS or leave them out of the row.",
-    "column-name": "a column's name must be a string other than {expected}. Rename the column.",
+    "column-name": "a column's name must be a string other than {expected}, in upper and lower "
+    "case. Rename the column.",
+    # Without COLUMNS. The names may be data, so the sentences do not contain them.
+    "name-characters": "a name in a row without COLUMNS must consist of 1 to 255 letters, digits "
+    "and _, also in a map. Rename it, or return the map as JSON text.",
+    "same-but-for-case": "names in a row without COLUMNS must differ in more than upper and lower "
+    "case, also in a map. Rename one, or return the map as JSON text.",
     "type": "`{column}` must be {expected} (got {got}). Convert the value in transform.",
     "integer": "`{column}` must be a whole number from {low} to {high}. "
     "Round the value or declare a wider type.",

@@ -30,6 +30,7 @@ def row_encoder(
         "format": file_format,
         "columns": columns and [{"name": name, "type": kind} for name, kind in columns.items()],
         "dynamic_partition_keys": dynamic_partition_keys,
+        "partition_keys": [*dynamic_partition_keys, *(time_keys or ["year", "month", "day"])],
         "time_keys": list(time_keys),
         "time_zone": str(zone),
     }

@@ -61,6 +61,7 @@ def pipeline_settings(kind: str) -> dict[str, Any]:
         "format": kind,
         "columns": columns if kind == "csv" else None,
         "dynamic_partition_keys": {},
+        "partition_keys": ["year", "month", "day"],
         "time_keys": [],
         "time_zone": "UTC",
         "lazy_items": True,

@@ -87,7 +87,18 @@ FAILURES = [
     Failure("return {'ID': 'o-1'}", "Names of columns are case-sensitive."),
     Failure(
         "return {'_op': 'INSERT'}",
-        "The pipeline writes the metadata columns, also without COLUMNS.",
+        "The pipeline writes the metadata columns, also without COLUMNS, and the partition"
+        " keys are part of the prefix.",
+        columns=None,
+    ),
+    Failure(
+        "return {'first name': 'a'}",
+        "Athena cannot read such a field of a map, and one makes every query of the table fail.",
+        columns=None,
+    ),
+    Failure(
+        "return {'shop': {'Id': 1, 'id': 2}}",
+        "Athena reads names in lower case and finds one twice.",
         columns=None,
     ),
     Failure(

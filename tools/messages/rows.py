@@ -25,6 +25,7 @@ COLUMNS: dict[str, Any] = {
     "counts": {"map": ["string", "int"]},
     "address": {"struct": [["city", "string"]]},
 }
+WITHOUT_COLUMNS = ("column-name", "name-characters", "same-but-for-case")
 SAMPLE = {
     "eventID": "1",
     "eventName": "INSERT",
@@ -44,6 +45,8 @@ ROWS: dict[str, Any] = {
     "float": {"real": float("inf")},
     "integer": {"number": 2**40},
     "json-number": {"text": [float("nan")]},
+    "name-characters": {"first name": "a"},
+    "same-but-for-case": {"map": {"a": 1, "A": 2}},
     "map-keys": {"counts": {1: 1, "1": 1}},
     "partition-missing": {"text": "a"},
     "partition-mixed": [{"store": "a"}, {"store": "b"}],
@@ -93,8 +96,9 @@ def _runtime(transform: Callable[..., Any], name: str) -> TransformRuntime:
     columns = [{"name": column, "type": kind} for column, kind in COLUMNS.items()]
     config = {
         "format": "json",
-        "columns": None if name == "column-name" else columns,
+        "columns": None if name in WITHOUT_COLUMNS else columns,
         "dynamic_partition_keys": {"store": ["a", "b"]} if "partition" in name else {},
+        "partition_keys": ["year"],
         "time_keys": [],
     }
     return TransformRuntime(transform, MODULE_FILE, RowEncoder(config, UTC))

@@ -1,8 +1,10 @@
 """Rows of a change: their lines, names and partition values."""
 
 import csv
+import inspect
 import io
 import json
+from collections import OrderedDict
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from streaming_etl.handlers.rows.encoder import Rows
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.rows.row_error import RowError
+from streaming_etl.handlers.rows.schemaless_json import schemaless_json
 from tests.support.rows import METADATA, fields, row_encoder
 
 CSV_METADATA = (
@@ -113,10 +116,84 @@ def test_rejects_names_that_are_not_in_columns(file_format, row):
     assert rejected(encoder, row) == ("unknown-column", "_op, z", {})
 
 
-@pytest.mark.parametrize("name", ["_op", "_changed_at", 5])
-def test_without_columns_rejects_the_names_of_the_metadata(name):
-    reserved = "_op, _key, _row, _event_id, _sequence_number, _changed_at"
-    assert rejected(row_encoder(), {name: 1}) == ("column-name", "", {"expected": reserved})
+@pytest.mark.parametrize("name", ["_op", "_changed_at", "_OP", "year", "Day", "Store", 5])
+def test_without_columns_rejects_the_names_of_metadata_and_partition_keys(name):
+    reserved = "_op, _key, _row, _event_id, _sequence_number, _changed_at, store, year, month, day"
+    encoder = row_encoder(dynamic_partition_keys=["store"])
+    row = {"store": "a", name: 1}
+    assert rejected(encoder, row) == ("column-name", "", {"expected": reserved})
+    # NULLs are left out, and a map may have these names.
+    [line] = encoder.encode(
+        METADATA, {"store": "a", name: None, "map": {name: 1}}
+    ).data.splitlines()
+    assert json.loads(line) == {"map": {str(name): 1}} | JSON_METADATA
+
+
+@pytest.mark.parametrize(
+    ("rule", "names"),
+    [
+        ("same-but-for-case", ["id", "Id"]),
+        ("same-but-for-case", ["Ärger", "b", "ärger"]),
+        *[("name-characters", ["a", name]) for name in ("", "a.b", "first name", "price:eur")],
+        *[("name-characters", [name]) for name in ("a-b", "a,b", "a<", "²", "\ud800", "a" * 256)],
+        ("name-characters", ["é" * 128]),
+    ],
+)
+@pytest.mark.parametrize(
+    "parent", [lambda it: it, lambda it: {"a": it}, lambda it: {"a": [1, [it]]}]
+)
+def test_without_columns_rejects_names_that_athena_cannot_read(rule, names, parent):
+    encoder = row_encoder()
+    for value in (1, {"x": {}}):
+        row = parent(dict.fromkeys(names, 1) | {"other": value})
+        for _ in range(2):
+            assert rejected(encoder, row) == (rule, "", {})
+
+
+def test_without_columns_accepts_other_names_in_each_map_and_row():
+    encoder = row_encoder()
+    rows = [
+        {"Id": 1, "map": {"Id": 1, "iD_2": {"id": 1}}},
+        {"iD": 1, "map": {"_op": 1, "year": 1, "1a": 1, "日本": 1, "é" * 127: 1}},
+        {"id": 1, "map": {1: 1}},
+    ]
+    lines = encoder.encode(METADATA, rows).data.splitlines()
+    assert [json.loads(line) | JSON_METADATA for line in lines] == [
+        rows[0] | JSON_METADATA,
+        rows[1] | JSON_METADATA,
+        {"id": 1, "map": {"1": 1}} | JSON_METADATA,
+    ]
+
+
+def test_without_columns_leaves_out_empty_maps_and_nulls_in_maps():
+    row = {
+        "empty": {},
+        "only_empty": {"a": {"b": {}}, "c": None},
+        "list": [{}, {"x": {}}, None, (1, {})],
+        "map": {"Name": None, "name": 1, "list": []},
+        "ordered": OrderedDict(a={}, b=2),
+    }
+    data = row_encoder().encode(METADATA, row).data
+    assert json.loads(data) == {
+        "list": [None, None, None, [1, None]],
+        "map": {"name": 1, "list": []},
+        "ordered": {"b": 2},
+        **JSON_METADATA,
+    }
+
+
+def test_without_columns_the_names_of_few_and_small_maps_are_kept_in_memory():
+    encode_row = schemaless_json(METADATA_COLUMNS, ())
+    cells = inspect.getclosurevars(encode_row).nonlocals
+    for number in range(2000):
+        encode_row({f"row_{number}": {f"map_{number}": 1}})
+    encode_row({"map": dict.fromkeys(map("name_{}".format, range(1000)), 1)})
+    known = (
+        cells["known_columns"],
+        inspect.getclosurevars(cells["is_complete"]).nonlocals["known_fields"],
+    )
+    assert [len(names) for names in known] == [1024, 1024]
+    assert max(map(len, known[1])) == 1
 
 
 @pytest.mark.parametrize(
@@ -237,15 +314,26 @@ def test_json_keeps_any_number_of_38_digits_exactly(digits, scale):
 
 
 finite_floats = st.floats(allow_nan=False, allow_infinity=False)
+names = st.text(st.sampled_from("ab_0é日"), min_size=1)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | finite_floats | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
     max_leaves=12,
 )
 
 
-@given(st.dictionaries(st.text().map("column {}".format), json_values, max_size=5))
+def without_empty_maps(value):
+    """The value without NULLs and empty maps, except in lists."""
+    if isinstance(value, list):
+        return [without_empty_maps(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    members = {name: without_empty_maps(item) for name, item in value.items()}
+    return {name: item for name, item in members.items() if item is not None} or None
+
+
+@given(st.dictionaries(names, json_values, max_size=5))
 def test_without_columns_keeps_any_json_value(row):
     data = row_encoder().encode(METADATA, row).data
-    non_null = {name: value for name, value in row.items() if value is not None}
-    assert (json.loads(data), data.count(b"\n")) == (non_null | JSON_METADATA, 1)
+    kept = without_empty_maps(row) or {}
+    assert (json.loads(data), data.count(b"\n")) == (kept | JSON_METADATA, 1)
