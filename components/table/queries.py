@@ -18,33 +18,61 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+# Sequence numbers have varying length and are compared left-padded.
+POSITION = "lpad(\"_sequence_number\", 40, '0')"
+
+
 def current_state_sql(database: str, table: LakeTable) -> str:
     """SELECT the rows of each existing item's last change, without duplicates.
 
-    Sequence numbers have varying length and are compared left-padded. Delivery is at least
-    once: of the copies of one row (same event, same index in it) one is kept. For an injected
-    partition key the text contains a placeholder.
+    Delivery is at least once: of the copies of one row (same event, same index in it) one is
+    kept. For an injected partition key the text contains a placeholder.
     """
     if table.columns is None:
-        selected = ["*"]
-    else:
-        text_only = table.format == "csv"
-        selected = [
-            *(_select(column, text_only) for column in table.columns),
-            *(quoted(key) for key in table.partition_keys),
-            *(_select(column, text_only) for column in CURRENT_STATE_METADATA),
-        ]
+        return _crawled_state_sql(database, table)
+    text_only = table.format == "csv"
+    selected = [
+        *(_select(column, text_only) for column in table.columns),
+        *(quoted(key) for key in table.partition_keys),
+        *(_select(column, text_only) for column in CURRENT_STATE_METADATA),
+    ]
     return f"""\
 SELECT {", ".join(selected)}
 FROM (
   SELECT *,
     rank() OVER (
-      PARTITION BY "_key" ORDER BY lpad("_sequence_number", 40, '0') DESC
+      PARTITION BY "_key" ORDER BY {POSITION} DESC
     ) AS "_rank",
     row_number() OVER (PARTITION BY "_event_id", "_row") AS "_copy"
   FROM {quoted(database)}.{quoted(table.name)}{_where_injected(table, "  ")}
 ) AS "changes"
 WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" <> 'REMOVE'"""
+
+
+def _crawled_state_sql(database: str, table: LakeTable) -> str:
+    """SELECT the current state of a table with crawled columns.
+
+    Athena cannot exclude a column from `*`, so the query adds none. Copies of a row are equal but
+    for their ingestion time: one partition of each row is read, and DISTINCT removes the others.
+    """
+    source = f"{quoted(database)}.{quoted(table.name)}"
+    partition = " || '/' || ".join(
+        f"CAST({quoted(key)} AS varchar)" for key in table.partition_keys
+    )
+    return f"""\
+SELECT DISTINCT *
+FROM {source}
+WHERE ("_key", {POSITION}) IN (
+    SELECT "_key", max({POSITION})
+    FROM {source}
+    GROUP BY "_key"
+  )
+  AND ("_event_id", "_row", {partition}) IN (
+    SELECT "_event_id", "_row", min({partition})
+    FROM {source}
+    GROUP BY "_event_id", "_row"
+  )
+  AND "_op" <> 'REMOVE'"""
 
 
 def rows_per_partition_sql(database: str, table: LakeTable) -> str:
@@ -62,7 +90,7 @@ def latest_changes_sql(database: str, table: LakeTable) -> str:
     return f"""\
 SELECT *
 FROM {quoted(database)}.{quoted(table.name)}{_where_injected(table)}
-ORDER BY lpad("_sequence_number", 40, '0') DESC
+ORDER BY {POSITION} DESC
 LIMIT 100"""
 
 

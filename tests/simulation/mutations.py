@@ -79,6 +79,14 @@ def has_large_rows(scenario: Scenario) -> bool:
     return scenario.large == "rows" and "transform is killed after a put" not in scenario.spells
 
 
+def has_columns(scenario: Scenario) -> bool:
+    return scenario.table.columns is not None
+
+
+def lacks_columns(scenario: Scenario) -> bool:
+    return scenario.table.columns is None
+
+
 def has_backfill(scenario: Scenario) -> bool:
     return scenario.backfill is not None
 
@@ -162,7 +170,8 @@ _state = detected_by("the_current_state_is_the_table")
 _number = "lpad(\"_sequence_number\", 40, '0')"
 _state("sequence numbers are compared as text", query(_number, '"_sequence_number"'))
 _state("changes are ordered by their time", query(_number, '"_changed_at"'))
-_state("repeated rows are not removed", query(' AND "_copy" = 1', ""))
+_state("repeated rows are not removed", query(' AND "_copy" = 1', ""), has_columns)
+_state("repeated crawled rows are not removed", query("DISTINCT ", ""), lacks_columns)
 _state("removed items stay", query(" AND \"_op\" <> 'REMOVE'", ""))
 _state(
     "a snapshot's sequence number is as long as a change's",
@@ -172,7 +181,7 @@ _state(
 _state(
     "a snapshot comes after every change",
     query(f"{_number} DESC", f"\"_op\" = 'SNAPSHOT' DESC, {_number} DESC"),
-    has_backfill,
+    lambda scenario: has_backfill(scenario) and has_columns(scenario),
 )
 
 _backfill = detected_by("the_backfill_is_complete")

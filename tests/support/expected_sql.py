@@ -12,6 +12,21 @@ FROM (
 ) AS "changes"
 WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" <> 'REMOVE'"""
 
+CRAWLED = """\
+SELECT DISTINCT *
+FROM "shop_test"."orders"
+WHERE ("_key", lpad("_sequence_number", 40, '0')) IN (
+    SELECT "_key", max(lpad("_sequence_number", 40, '0'))
+    FROM "shop_test"."orders"
+    GROUP BY "_key"
+  )
+  AND ("_event_id", "_row", CAST("year" AS varchar) || '/' || CAST("month" AS varchar)) IN (
+    SELECT "_event_id", "_row", min(CAST("year" AS varchar) || '/' || CAST("month" AS varchar))
+    FROM "shop_test"."orders"
+    GROUP BY "_event_id", "_row"
+  )
+  AND "_op" <> 'REMOVE'"""
+
 LATEST_CHANGES = """\
 SELECT *
 FROM "shop_test"."orders"

@@ -6,7 +6,7 @@ from streaming_etl.components.table.queries import (
     latest_changes_sql,
     rows_per_partition_sql,
 )
-from tests.support.expected_sql import CURRENT, LATEST_CHANGES, ROWS_PER_PARTITION
+from tests.support.expected_sql import CRAWLED, CURRENT, LATEST_CHANGES, ROWS_PER_PARTITION
 from tests.support.pipeline_settings import lake_table
 
 DATABASE = "shop_test"
@@ -32,9 +32,10 @@ def test_the_current_state_of_csv_casts_the_columns() -> None:
     assert sql.splitlines() == [selected, *CURRENT.splitlines()[1:]]
 
 
-def test_the_current_state_without_columns_selects_every_crawled_column() -> None:
-    sql = current_state_sql(DATABASE, lake_table(None, catalog="crawler"))
-    assert sql.splitlines() == ["SELECT *", *CURRENT.splitlines()[1:]]
+def test_the_current_state_without_columns_selects_crawled_columns_only() -> None:
+    partitions = PartitionArgs(granularity="month")
+    table = lake_table(None, catalog="crawler", partitions=partitions)
+    assert current_state_sql(DATABASE, table) == CRAWLED
 
 
 def test_queries_have_a_placeholder_for_an_injected_key() -> None:

@@ -27,6 +27,8 @@ from tests.support.pipeline_settings import lake_table
 DATABASE = "shop_test"
 TABLE = lake_table()
 CSV = lake_table(format="csv")
+# Without COLUMNS: these are the columns that the crawler finds.
+CRAWLED = lake_table(None, catalog="crawler")
 
 DUCKDB_TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP", "int": "INTEGER"}
 
@@ -44,6 +46,7 @@ class Row(NamedTuple):
     sequence_number: str = EARLY
     event_id: str | None = None
     created: Any = None
+    day: str = "23"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -59,13 +62,14 @@ class Row(NamedTuple):
             "_changed_at": "2026-11-23 00:30:00",
             "year": "2026",
             "month": "11",
-            "day": "23",
+            "day": self.day,
         }
 
 
 def run(table: LakeTable, sql: str, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
     """The result of a query over a table with these rows."""
-    columns = [(column.name, glue_type(column.type)) for column in table.all_columns]
+    declared_table = TABLE if table.columns is None else table
+    columns = [(column.name, glue_type(column.type)) for column in declared_table.all_columns]
     columns += [(key, "string") for key in table.partition_keys]
     text_only = {kind for _, kind in columns} == {"string"}
     with duckdb.connect() as database:
@@ -79,7 +83,10 @@ def run(table: LakeTable, sql: str, rows: Iterable[Row]) -> list[tuple[Any, ...]
                 f'INSERT INTO "{DATABASE}"."orders" VALUES ({marks})',
                 [str(value) for value in values] if text_only else values,
             )
-        return database.execute(sql).fetchall()
+        result = database.execute(sql)
+        names = {name for name, *_ in result.description}
+        assert names <= {*dict(columns), "rows"}, "internal columns"
+        return result.fetchall()
 
 
 def current(*rows: Row, table: LakeTable = TABLE) -> list[tuple[str, int]]:
@@ -186,6 +193,21 @@ def test_csv_rows_follow_the_same_rules() -> None:
         Row("b", "3", op="REMOVE", sequence_number=LAST),
     ]
     assert current(*rows, table=CSV) == [("a", 2), ("a", 2)]
+
+
+def test_crawled_rows_follow_the_same_rules() -> None:
+    rows = [
+        Row("a", 1, sequence_number=EARLY),
+        *(Row("a", 2, op="MODIFY", row=index, sequence_number=LATER) for index in (0, 1, 1)),
+        Row("b", 3, sequence_number=EARLY),
+        Row("b", 3, op="REMOVE", sequence_number=LAST),
+    ]
+    assert current(*rows, table=CRAWLED) == [("a", 2), ("a", 2)]
+
+
+def test_copies_of_a_crawled_row_in_two_partitions_count_once() -> None:
+    copies = [Row("a", 1, day=day) for day in ("24", "23")]
+    assert current(*copies, *copies, table=CRAWLED) == [("a", 1)]
 
 
 def test_a_query_of_an_injected_key_reads_one_partition() -> None:
