@@ -34,7 +34,10 @@ SERDES: dict[str, tuple[str, str, str, dict[str, str]]] = {
         TEXT_INPUT,
         TEXT_OUTPUT,
         "org.openx.data.jsonserde.JsonSerDe",
-        {"ignore.malformed.json": "false"},
+        # By default the SerDe lower-cases the keys of maps, and keys that are equal but for case
+        # make every query fail. Column and field names are lower case, as the transform writes.
+        # https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
+        {"ignore.malformed.json": "false", "case.insensitive": "false"},
     ),
     "parquet": (
         PARQUET_INPUT,

@@ -223,7 +223,11 @@ def parquet_conversion(entry: CatalogEntry, role: aws.iam.Role) -> ConversionArg
     """Return the conversion to Parquet by the Glue table's columns."""
     return {
         "enabled": True,
-        "input_format_configuration": {"deserializer": {"open_x_json_ser_de": {}}},
+        # By default Firehose lower-cases the keys of maps.
+        # https://docs.aws.amazon.com/firehose/latest/APIReference/API_OpenXJsonSerDe.html
+        "input_format_configuration": {
+            "deserializer": {"open_x_json_ser_de": {"case_insensitive": False}}
+        },
         "output_format_configuration": {
             "serializer": {"parquet_ser_de": {"compression": "SNAPPY"}},
         },
