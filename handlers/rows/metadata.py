@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from streaming_etl.handlers.rows.text_forms import timestamp_text
+from streaming_etl.handlers.rows.text_forms import column_time
 from streaming_etl.handlers.wire.attributes import key_text
 
 
@@ -40,4 +40,4 @@ def metadata_of(record: Any) -> Metadata:
 
 @lru_cache(maxsize=4096)
 def _time_text(seconds: float) -> str:
-    return timestamp_text(datetime.fromtimestamp(seconds, UTC))
+    return column_time(datetime.fromtimestamp(seconds, UTC))

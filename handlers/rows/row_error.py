@@ -32,6 +32,8 @@ SENTENCES = {
     "Quantize the value in transform or declare a wider decimal.",
     "date": "`{column}` must be a date as YYYY-MM-DD.",
     "timestamp": "`{column}` must be an ISO 8601 time such as 2026-11-23T09:30:00Z.",
+    "timestamp-range": "`{column}` must be a time in the years 1 to 9999 in UTC. "
+    "Return None instead.",
     "map-keys": "`{column}` must not have two map keys with the same text. Rename one.",
     "struct-fields": "`{column}` must have only its declared fields: {expected}. "
     "Declare the other fields or leave them out.",

@@ -4,6 +4,7 @@ An encoder is a function of any value but None, built once per column at cold st
 RowError for a value that does not fit its column.
 """
 
+import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,10 +15,10 @@ from typing import Any
 
 from streaming_etl.handlers.rows.row_error import RowError, type_error
 from streaming_etl.handlers.rows.text_forms import (
+    column_time,
     decimal_text,
     is_finite,
     text_of,
-    timestamp_text,
 )
 
 Encode = Callable[[Any], str]
@@ -25,6 +26,7 @@ Encode = Callable[[Any], str]
 # https://docs.aws.amazon.com/athena/latest/ug/data-types.html
 _INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 _LARGEST_FLOAT = {"float": (2 - 2**-23) * 2.0**127, "double": sys.float_info.max}
+_SINGLE = struct.Struct("<f")
 
 
 def scalar_encoder(kind: Any, path: str) -> Encode:
@@ -40,7 +42,7 @@ def scalar_encoder(kind: Any, path: str) -> Encode:
         case "tinyint" | "smallint" | "int" | "bigint":
             return _integer(_INTEGER_BITS[kind], f"{path} {kind}")
         case "float" | "double":
-            return _float(_LARGEST_FLOAT[kind], f"{path} {kind}")
+            return _float(kind, f"{path} {kind}")
         case "timestamp":
             return _timestamp(f"{path} {kind}")
         case "boolean":
@@ -89,10 +91,14 @@ def _timestamp(column: str) -> Encode:
             # Python also reads a date without a time.
             if value[10:11] not in ("T", " "):
                 raise RowError("timestamp", column)
-            return timestamp_text(time)
-        if isinstance(value, datetime):
-            return timestamp_text(value)
-        raise type_error(column, "a datetime or a string in ISO 8601", value)
+        elif isinstance(value, datetime):
+            time = value
+        else:
+            raise type_error(column, "a datetime or a string in ISO 8601", value)
+        try:
+            return column_time(time)
+        except OverflowError:
+            raise RowError("timestamp-range", column) from None
 
     return encode
 
@@ -110,15 +116,28 @@ def _integer(bits: int, column: str) -> Encode:
     return encode
 
 
-def _float(largest: float, column: str) -> Encode:
+def _float(kind: str, column: str) -> Encode:
+    largest = _LARGEST_FLOAT[kind]
+    # A number with so few digits is the shortest text of its nearest float.
+    digits, shortest = (6, _single_text) if kind == "float" else (15, float.__repr__)
+
     def encode(value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
             raise type_error(column, "an int, a float or a Decimal", value)
         if is_finite(value) and -largest <= value <= largest:
-            return text_of(value, column)
+            text = text_of(value, column)
+            return text if len(text) <= digits and "e" not in text else shortest(float(value))
         raise RowError("float", column)
 
     return encode
+
+
+def _single_text(value: float) -> str:
+    """Return the shortest text of the nearest number with 24 bits."""
+    [single] = _SINGLE.unpack(_SINGLE.pack(value))
+    texts = (f"{single:.{digits}g}" for digits in range(6, 9))
+    equal = (text for text in texts if _SINGLE.pack(float(text)) == _SINGLE.pack(single))
+    return next(equal, f"{single:.9g}")
 
 
 def _decimal(precision: int, scale: int, column: str) -> Encode:

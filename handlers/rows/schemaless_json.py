@@ -49,7 +49,7 @@ def schemaless_json(
     check_fields, known_fields = _name_check(())
 
     def is_complete(value: Any) -> bool:
-        """Check the names in a map or list; return whether nothing is left out.
+        """Check names of a value; return whether nothing is left out.
 
         Half of the time of a copy, and nearly all values are complete.
         """

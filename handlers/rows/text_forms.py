@@ -53,6 +53,18 @@ def timestamp_text(value: datetime) -> str:
     return value.isoformat(" ")
 
 
+@lru_cache(maxsize=4096)
+def column_time(value: datetime) -> str:
+    """Return a time as `timestamp_text` does, truncated to milliseconds.
+
+    Athena's timestamps have no more: it would round further digits, to the year 10000 at worst.
+    Raises OverflowError for a time that is not in the years 1 to 9999 in UTC.
+    """
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat(" ", "milliseconds" if value.microsecond >= 1000 else "seconds")
+
+
 def decimal_text(value: Decimal) -> str:
     """Return the number's digits without an exponent."""
     text = str(value)

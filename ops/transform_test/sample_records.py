@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Context, Decimal, Inexact
 from typing import Any, Optional
 
 import msgspec
@@ -17,6 +18,7 @@ KEY_TYPES = frozenset({"S", "N", "B"})
 TYPES = KEY_TYPES | {"BOOL", "NULL", "M", "L", "SS", "NS", "BS"}
 
 # DynamoDB's limits of a number. boto3 accepts a little more, and decimal's messages are unclear.
+MAX_DIGITS = 38
 NUMBER_LIMITS = "a number must have at most 38 digits and be within 1E-130 to 9.9E+125"
 
 TYPES_IN_PYTHON = (
@@ -148,7 +150,7 @@ def attributes(item: Item) -> dict[str, Any]:
     converted: dict[str, Any] = {}
     for name, value in item.items():
         try:
-            converted[name] = _with_text_binary(serialize(value))
+            converted[name] = _with_text_binary(serialize(_with_short_numbers(value)))
             reason = _invalid({name: converted[name]})
         except (TypeError, ArithmeticError) as error:
             reason = NUMBER_LIMITS if isinstance(error, ArithmeticError) else str(error)
@@ -158,6 +160,23 @@ def attributes(item: Item) -> dict[str, Any]:
             )
             raise InvalidChangeError("invalid-attribute", text, attribute=name)
     return converted
+
+
+def _with_short_numbers(value: Any) -> Any:
+    """Return the value without final zeros of its long numbers.
+
+    DynamoDB stores at most 38 digits without them, and boto3 counts them.
+    """
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        number = Decimal(value)
+        if number.is_finite() and len(number.as_tuple().digits) > MAX_DIGITS:
+            return number.normalize(Context(prec=MAX_DIGITS, traps=[Inexact]))
+        return value
+    if isinstance(value, Mapping):
+        return {name: _with_short_numbers(each) for name, each in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return set(map(_with_short_numbers, value))
+    return list(map(_with_short_numbers, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _invalid(item: Item) -> str:

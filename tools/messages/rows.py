@@ -56,6 +56,7 @@ ROWS: dict[str, Any] = {
     "returned-type": "a text",
     "struct-fields": {"address": {"street": "Ginza"}},
     "timestamp": {"at": "yesterday"},
+    "timestamp-range": {"at": "9999-12-31T23:00:00-09:00"},
     "type-array": {"sizes": 1},
     "type-boolean": {"flag": 1},
     "type-date": {"day": 1},

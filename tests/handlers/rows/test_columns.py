@@ -1,6 +1,7 @@
 """Values in a column: their text, or the broken rule."""
 
-from datetime import date, datetime, timedelta
+import struct
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
 from zoneinfo import ZoneInfo
@@ -53,7 +54,17 @@ SCALARS = [
     ("bigint", -(2**63), "-9223372036854775808", "-9223372036854775808"),
     ("float", 1.5, "1.5", "1.5"),
     ("double", 7, "7", "7"),
-    ("double", Decimal(DIGITS), DIGITS, DIGITS),
+    ("float", Decimal("0.1"), "0.1", "0.1"),
+    ("float", 0.1 + 0.2, "0.3", "0.3"),
+    ("float", 16_777_217, "16777216", "16777216"),
+    ("float", Decimal("123456.789"), "123456.79", "123456.79"),
+    ("float", -1e30, "-1e+30", "-1e+30"),
+    ("float", 1e-7, "1e-07", "1e-07"),
+    ("float", (2 - 2**-23) * 2.0**127, "3.4028235e+38", "3.4028235e+38"),
+    ("float", 2**-149, "1.4013e-45", "1.4013e-45"),
+    ("double", Decimal(DIGITS), "1.2345678901234567e+19", "1.2345678901234567e+19"),
+    ("double", 2**53 + 1, "9007199254740992.0", "9007199254740992.0"),
+    ("double", 0.1 + 0.2, "0.30000000000000004", "0.30000000000000004"),
     ({"decimal": [10, 2]}, 5, "5.00", "5.00"),
     ({"decimal": [10, 2]}, Decimal("-1.50000"), "-1.50", "-1.50"),
     ({"decimal": [3, 0]}, Decimal("1E+2"), "100", "100"),
@@ -62,8 +73,17 @@ SCALARS = [
     ("date", "2026-11-23", "2026-11-23", '"2026-11-23"'),
     ("timestamp", "2026-11-23T12:00:00+09:00", "2026-11-23 03:00:00", '"2026-11-23 03:00:00"'),
     ("timestamp", "2026-11-23 12:00:00", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
-    ("timestamp", "2026-11-23T12:00:00.5Z", "2026-11-23 12:00:00.500000",
-     '"2026-11-23 12:00:00.500000"'),
+    ("timestamp", "2026-11-23T12:00:00.5Z", "2026-11-23 12:00:00.500", '"2026-11-23 12:00:00.500"'),
+    ("timestamp", "2026-11-23T12:00:00.0009999Z", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
+    ("timestamp", "2026-11-23T23:59:59.9999999", "2026-11-23 23:59:59.999",
+     '"2026-11-23 23:59:59.999"'),
+    ("timestamp", datetime(9999, 12, 31, 23, 59, 59, 999_999), "9999-12-31 23:59:59.999",
+     '"9999-12-31 23:59:59.999"'),
+    ("timestamp", datetime(1969, 12, 31, 23, 59, 59, 999_500), "1969-12-31 23:59:59.999",
+     '"1969-12-31 23:59:59.999"'),
+    ("timestamp", "0001-01-01T00:00:00Z", "0001-01-01 00:00:00", '"0001-01-01 00:00:00"'),
+    ("string", datetime(2026, 11, 23, 12, 0, 0, 1), '"2026-11-23 12:00:00.000001"',
+     '"2026-11-23 12:00:00.000001"'),
     ("timestamp", "2026-11-23T12:00:00Z", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
     ("timestamp", "2026-11-23T12:00", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
     ("timestamp", "2026-W48-1T12:00:00Z", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
@@ -132,6 +152,9 @@ INVALID = [
     ("timestamp", date(2026, 11, 23), "type", "c timestamp", "date"),
     ("timestamp", "2026-11-23", "timestamp", "c timestamp", {}),
     ("timestamp", "23.11.2026 12:00", "timestamp", "c timestamp", {}),
+    ("timestamp", "9999-12-31T23:59:59-09:00", "timestamp-range", "c timestamp", {}),
+    ("timestamp", datetime(1, 1, 1, tzinfo=ZoneInfo("Asia/Tokyo")), "timestamp-range",
+     "c timestamp", {}),
     ("timestamp", 1795426200, "type", "c timestamp", "int"),
     ({"array": "int"}, "text", "type", "c array", "str"),
     ({"array": "int"}, ["1"], "type", "c[] int", "str"),
@@ -162,3 +185,28 @@ def test_encodes_any_number_of_38_digits_exactly(digits, scale):
     number = Decimal(f"{digits}E-{scale}")
     text = cell("json", {"decimal": [38, scale]}, number)
     assert (Decimal(text), Decimal(text).as_tuple().exponent) == (number, -scale)
+
+
+def single(number):
+    return struct.unpack("<f", struct.pack("<f", number))[0]
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False) | st.floats(-1e38, 1e38))
+def test_a_float_has_the_fewest_digits_that_athena_reads_as_the_same_number(number):
+    text = cell("json", "float", number)
+    assert single(float(text)) == single(number)
+    digits = len(text.lower().partition("e")[0].replace("-", "").replace(".", "").strip("0"))
+    shortest = next(
+        n for n in range(1, 10) if single(float(f"{single(number):.{n}g}")) == single(number)
+    )
+    assert digits <= max(shortest, 6)
+
+
+@given(st.datetimes(), st.timezones() | st.none())
+def test_a_timestamp_is_never_later_than_the_value(time, zone):
+    try:
+        in_utc = time.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if zone else time
+    except OverflowError:
+        return
+    text = cell("csv", "timestamp", time.replace(tzinfo=zone))
+    assert timedelta() <= in_utc - datetime.fromisoformat(text) < timedelta(milliseconds=1)

@@ -185,9 +185,9 @@ def test_without_columns_leaves_out_empty_maps_and_nulls_in_maps():
 def test_without_columns_the_names_of_few_and_small_maps_are_kept_in_memory():
     encode_row = schemaless_json(METADATA_COLUMNS, ())
     cells = inspect.getclosurevars(encode_row).nonlocals
+    encode_row({"map": dict.fromkeys(map("name_{}".format, range(1000)), 1)})
     for number in range(2000):
         encode_row({f"row_{number}": {f"map_{number}": 1}})
-    encode_row({"map": dict.fromkeys(map("name_{}".format, range(1000)), 1)})
     known = (
         cells["known_columns"],
         inspect.getclosurevars(cells["is_complete"]).nonlocals["known_fields"],

@@ -52,6 +52,33 @@ def test_loads_the_module_once_under_its_name_in_the_archive(
     assert sys.modules["transform_module"] is other
 
 
+def test_values_are_what_athena_returns(program: Program) -> None:
+    path = program.module(
+        'COLUMNS = {"at": "timestamp", "weight": "float", "share": "double", "text": "string"}\n'
+        "def transform(change):\n    return {name: change.new.get(name) for name in COLUMNS}\n"
+    )
+    changes = [
+        {"at": "2026-11-23T09:30:00.999999", "weight": 16_777_217, "share": 2**53 + 1},
+        {"at": "1969-12-31T23:59:59.9995", "weight": Decimal("0.1"), "share": Decimal("0.1")},
+        {"at": "9999-12-31T23:59:59.999999", "text": 10**45},
+    ]
+    rows = [rows_of(path, ITEM | change)[0] for change in changes]
+    assert [(row["at"], row["weight"], row["share"], row["text"]) for row in rows] == [
+        (datetime(2026, 11, 23, 9, 30, 0, 999_000), 16_777_216.0, 2.0**53, None),
+        (datetime(1969, 12, 31, 23, 59, 59, 999_000), 0.1, 0.1, None),
+        (datetime(9999, 12, 31, 23, 59, 59, 999_000), None, None, "1" + "0" * 45),
+    ]
+
+
+@pytest.mark.parametrize("number", [10**125, Decimal("0.1" + "0" * 45), -(10**40), {10**50, 1}])
+def test_the_final_zeros_of_a_number_are_not_digits(program: Program, number: Any) -> None:
+    path = program.module(
+        'COLUMNS = {"text": "string"}\n\n\n'
+        "def transform(change):\n    return {'text': change.new['n'] == change.new['m']['n'][0]}\n"
+    )
+    assert rows_of(path, ITEM | {"n": number, "m": {"n": [number]}}) == [{"text": "true"}]
+
+
 def test_reloads_a_module_that_has_changed(program: Program) -> None:
     path = program.module("def transform(change):\n    return {'n': 1}\n")
     assert rows_of(path, ITEM) == [{"n": 1}]
