@@ -99,7 +99,10 @@ class Query(pulumi.ComponentResource):
         database_name: pulumi.Output[str],
         sql: pulumi.Output[str],
     ) -> pulumi.Output[str]:
-        """Create the Athena view, a Glue table of type VIRTUAL_VIEW."""
+        """Create the Athena view, a Glue table of type VIRTUAL_VIEW.
+
+        The table has no description, because Trino shows no view with one.
+        """
         table = pipeline.table
         columns = view_columns(table)
         text = pulumi.Output.all(sql, database_name).apply(

@@ -126,6 +126,7 @@ def view_columns(table: LakeTable) -> list[Column]:
 def view_text(sql: str, database: str, columns: Sequence[Column]) -> str:
     """The text with which Glue stores an Athena view.
 
+    Trino rejects a view with neither an owner nor `runAsInvoker` as INVALID_VIEW.
     https://docs.aws.amazon.com/athena/latest/ug/views.html
     """
     definition = {
@@ -133,6 +134,8 @@ def view_text(sql: str, database: str, columns: Sequence[Column]) -> str:
         "catalog": "awsdatacatalog",
         "schema": database,
         "columns": [{"name": column.name, "type": athena_type(column.type)} for column in columns],
+        "path": [],
+        "runAsInvoker": True,
     }
     encoded = base64.b64encode(json.dumps(definition).encode()).decode()
     return f"/* Presto View: {encoded} */"

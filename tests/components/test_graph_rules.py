@@ -142,6 +142,14 @@ def test_every_bucket_is_private_and_encrypted(graph: Graph) -> None:
         ]
 
 
+def test_views_have_no_description(minimal: Graph) -> None:
+    # Trino shows no view with one.
+    tables = [*minimal.of("CatalogTable"), *dev_stack().of("CatalogTable")]
+    views = [node for node in tables if node.inputs["tableType"] == "VIRTUAL_VIEW"]
+    assert len(views) == 3
+    assert [view.name for view in views if "description" in view.inputs] == []
+
+
 def test_every_role_trusts_one_service_for_this_account(graph: Graph) -> None:
     offenders = []
     for role in graph.of("Role"):

@@ -1,10 +1,15 @@
 """SQL texts of the current state and of the saved queries."""
 
+import base64
+import json
+
 from streaming_etl import PartitionArgs
+from streaming_etl.components.table.column_types import Column
 from streaming_etl.components.table.queries import (
     current_state_sql,
     latest_changes_sql,
     rows_per_partition_sql,
+    view_text,
 )
 from tests.support.expected_sql import CRAWLED, CURRENT, LATEST_CHANGES, ROWS_PER_PARTITION
 from tests.support.pipeline_settings import lake_table
@@ -50,3 +55,20 @@ def test_queries_have_a_placeholder_for_an_injected_key() -> None:
     assert current_state_sql(DATABASE, table) == expected(CURRENT, "  ")
     assert latest_changes_sql(DATABASE, table) == expected(LATEST_CHANGES)
     assert rows_per_partition_sql(DATABASE, table) == expected(ROWS_PER_PARTITION)
+
+
+def test_a_view_runs_as_its_invoker_and_has_no_owner() -> None:
+    columns = [Column("id", "string"), Column("total", {"decimal": [10, 2]})]
+    text = view_text("SELECT 1", DATABASE, columns)
+    encoded = text.removeprefix("/* Presto View: ").removesuffix(" */")
+    assert json.loads(base64.b64decode(encoded)) == {
+        "originalSql": "SELECT 1",
+        "catalog": "awsdatacatalog",
+        "schema": "shop_test",
+        "columns": [
+            {"name": "id", "type": "varchar"},
+            {"name": "total", "type": "decimal(10,2)"},
+        ],
+        "path": [],
+        "runAsInvoker": True,
+    }
