@@ -21,8 +21,10 @@ from streaming_etl.components.settings.validation import (
     invalid,
     raise_if_any,
 )
-from streaming_etl.components.table.lake_table import column_problems
+from streaming_etl.components.table.lake_table import column_problems, resolve
 from streaming_etl.components.table.layout import (
+    current_view_name,
+    default_database_name,
     lake_table_name,
     prefix_problems,
     workgroup_problems,
@@ -52,7 +54,8 @@ def pipelines_from_config(
     Raises SettingsError with all problems, each with its path, before any resource exists.
     """
     configs, problems = read_stack(_data(tables), _data(defaults))
-    raise_if_any(merged([*problems, *pipeline_problems(configs), *conflicts(configs)]))
+    problems += [*pipeline_problems(configs), *conflicts(configs), *view_conflicts(configs)]
+    raise_if_any(merged(problems))
     return {name: config.args for name, config in configs.items()}
 
 
@@ -122,3 +125,38 @@ def conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
                 yield config.located(
                     invalid("glue_table_name", lake_table, "lake-table-shared", other=first)
                 )
+
+
+def view_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
+    """Problems of lake tables with the name of another pipeline's view."""
+    usable = {
+        name: config
+        for name, config in configs.items()
+        if config.usable("database_name", "glue_table_name", "table_name")
+        and not any(pipeline_name_problems(name))
+    }
+    names = {name: glue_names(name, config.args) for name, config in usable.items()}
+    owners = {
+        (database, current_view_name(table)): name for name, (database, table) in names.items()
+    }
+    for name, config in usable.items():
+        owner = owners.get(names[name])
+        if owner is not None and has_view(owner, configs[owner].args):
+            _, table = names[name]
+            other = configs[owner].path
+            yield config.located(
+                invalid("glue_table_name", table, "lake-table-is-view", other=other)
+            )
+
+
+def glue_names(name: str, args: StreamingEtlPipelineArgs) -> tuple[Any, str]:
+    """Names of the database and the lake table of the pipeline `name`."""
+    return args.database_name or default_database_name(name), lake_table_name(args)
+
+
+def has_view(name: str, args: StreamingEtlPipelineArgs) -> bool:
+    """Whether the pipeline creates a view; False while its settings are invalid."""
+    try:
+        return resolve(name, args)[1].view_name is not None
+    except SettingsError:
+        return False

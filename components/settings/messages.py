@@ -107,6 +107,10 @@ MESSAGES: Mapping[str, str] = {
         "{name} must be the lake table of one pipeline (got {value}, which {other} writes to). Set"
         " another glue_table_name."
     ),
+    "lake-table-is-view": (
+        "{name} must differ from the view of {other} in the same database (got {value}). Set"
+        " another glue_table_name or database_name."
+    ),
     # Rules of the stream of an existing table.
     "stream-disabled": (
         "{name} must be a table with a stream (got {value}, which has none). Enable it with: aws"

@@ -15,7 +15,12 @@ from streaming_etl.components.settings.validation import (
     raise_if_any,
 )
 from streaming_etl.components.table.column_types import METADATA, Column, is_nested
-from streaming_etl.components.table.layout import firehose_prefix, lake_table_name, name_problems
+from streaming_etl.components.table.layout import (
+    current_view_name,
+    firehose_prefix,
+    lake_table_name,
+    name_problems,
+)
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 
 EXTENSIONS = {
@@ -49,7 +54,7 @@ class LakeTable:
         """Name of the current-state view; None without columns or with injected keys."""
         if self.columns is None or self.injected_keys:
             return None
-        return f"{self.name}_current"
+        return current_view_name(self.name)
 
     @property
     def file_extension(self) -> Optional[str]:

@@ -49,6 +49,11 @@ def lake_table_name(args: StreamingEtlPipelineArgs) -> str:
     return args.glue_table_name or glue_name(args.table_name)
 
 
+def current_view_name(lake_table: str) -> str:
+    """Name of the current-state view of a Glue table, in the same database."""
+    return f"{lake_table}_current"
+
+
 def default_database_name(pipeline: str) -> str:
     """Name of the database of a pipeline in one stack."""
     return glue_name(f"{pipeline}_{pulumi.get_stack()}")

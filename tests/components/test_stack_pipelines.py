@@ -14,6 +14,7 @@ from streaming_etl.components.packaging.dependencies import (
     ensure_dependencies,
 )
 from streaming_etl.components.settings.validation import SettingsError, invalid
+from streaming_etl.components.table.layout import default_database_name
 from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import Graph, build
@@ -64,6 +65,38 @@ def test_reports_settings_modules_packages_and_conflicts_together(tmp_path: Path
         ("tables.d", "glue_table_name", "lake-table-shared"),
         ("tables.e", "table_name", "table-created-twice"),
     ]
+
+
+def test_rejects_lake_tables_with_the_name_of_a_view_in_their_database(
+    pipelines: Pipelines,
+) -> None:
+    typed = {"transform_module": pipelines.module(), "partitions": {}}
+    lake = {**typed, "database_name": "lake"}
+    injected = {**lake, "partitions": {"dynamic_partition_keys": {"store": []}}}
+    tables = {
+        "a": {**lake, "table_name": "orders_current"},
+        "b": {**lake, "table_name": "orders"},
+        "c": {**lake, "table_name": "c-orders", "glue_table_name": "orders_current_current"},
+        # In another database, which is d's own.
+        "d": {**typed, "table_name": "d-orders", "glue_table_name": "orders_current"},
+        "e": {
+            **typed,
+            "table_name": "e-orders",
+            "glue_table_name": "e",
+            "database_name": default_database_name("f"),
+        },
+        "f": {**typed, "table_name": "f-orders", "glue_table_name": "e_current"},
+        # No view with an injected key.
+        "g": {**injected, "table_name": "g-orders", "glue_table_name": "g"},
+        "h": {**lake, "table_name": "g_current"},
+    }
+    found = problems_of(pipelines_from_config, tables)
+    assert [(problem.path, problem.value, problem.details) for problem in found] == [
+        ("tables.a", "orders_current", {"other": "tables.b"}),
+        ("tables.c", "orders_current_current", {"other": "tables.a"}),
+        ("tables.f", "e_current", {"other": "tables.e"}),
+    ]
+    assert {problem.rule for problem in found} == {"lake-table-is-view"}
 
 
 @pytest.mark.usefixtures("packages")

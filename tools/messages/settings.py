@@ -14,7 +14,7 @@ from streaming_etl.components.packaging.dependencies import Lock, Target, read_l
 from streaming_etl.components.settings.pipeline import pipeline_name_problems
 from streaming_etl.components.settings.stack_config import read_stack, settings_from_config
 from streaming_etl.components.settings.validation import invalid, known_value, raise_if_any
-from streaming_etl.components.stack_pipelines import conflicts
+from streaming_etl.components.stack_pipelines import conflicts, view_conflicts
 from streaming_etl.components.stages.source import find_stream
 from streaming_etl.components.table.column_types import Column, ColumnTypeError, parse_type
 from streaming_etl.components.table.lake_table import plan_lake_table
@@ -82,8 +82,17 @@ def config_errors() -> Iterator[Callable[[], object]]:
     tables = {"orders": {**ORDERS, "database_name": "lake"}}
     configs, _ = read_stack({**tables, "shop": tables["orders"]}, None)
     yield lambda: raise_if_any(conflicts(configs))
+    yield view_conflict
     # Of arguments in another language.
     yield lambda: raise_if_any([known_value("format"), invalid("format", None, "two-names")])
+
+
+def view_conflict() -> None:
+    """A lake table with the name of another pipeline's view."""
+    Path("view.py").write_text(f"COLUMNS = {{'id': 'string'}}\n{TRANSFORM}")
+    shared = {**ORDERS, "transform_module": "view.py", "database_name": "lake"}
+    tables = {"orders": shared, "shop": {**shared, "glue_table_name": "orders_current"}}
+    raise_if_any(view_conflicts(read_stack(tables, None)[0]))
 
 
 def pipeline_errors() -> Iterator[Callable[[], object]]:
