@@ -91,13 +91,16 @@ def create_rules(
         )
         for event_name, event in events.items()
     }
+    # Without a Condition, because AWS's pages disagree whether EventBridge publishes to a topic
+    # whose policy has one, and a lost message is worse than a false one: a rule of another account
+    # could publish here, if its owner knew the topic's random name.
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
     publish = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sns:Publish",
         "Resource": topic.arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": [rule.arn for rule in rules.values()]}},
     }
     policy = aws.sns.TopicPolicy(
         f"{name}-topic-policy", arn=topic.arn, policy=iam.policy([publish]), opts=opts

@@ -50,7 +50,7 @@ def lake_table_name(args: StreamingEtlPipelineArgs) -> str:
 
 
 def current_view_name(lake_table: str) -> str:
-    """Name of the current-state view of a Glue table, in the same database."""
+    """Name of the current-state view of a Glue table."""
     return f"{lake_table}_current"
 
 

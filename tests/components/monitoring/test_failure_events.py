@@ -27,6 +27,21 @@ def test_no_rule_matches_replayed_objects(minimal: Graph) -> None:
         assert not f"replayed/{prefix_of(rule)}".startswith(prefix_of(rule))
 
 
+def test_eventbridge_may_publish_to_this_topic_only(minimal: Graph) -> None:
+    policy = minimal["shop-watch-topic-policy"]
+    topic = minimal.exports["pipeline"]["failure_events_topic_arn"]
+    assert policy.inputs["arn"] == topic
+    # EventBridge may ignore a policy with a Condition.
+    assert policy.policy()["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic,
+        }
+    ]
+
+
 def test_a_target_waits_for_the_policy_of_the_topic(minimal: Graph) -> None:
     targets = minimal.of("EventTarget")
     assert len(targets) == 2
