@@ -110,13 +110,16 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         lake = Lake(pipeline, child)
         catalog = Catalog(pipeline, lake.bucket, child)
         delivery = Delivery(pipeline, lake.bucket, catalog.entry, child)
-        forwarder = Forwarder(pipeline, source.stream_arn, lake.bucket, delivery.stream, child)
+        forwarder = Forwarder(
+            pipeline, source.stream_arn, source.kms_key_arn, lake.bucket, delivery.stream, child
+        )
         backfill = None
         if args.backfill.enabled:
             backfill = Backfill(
                 pipeline,
                 source.table_arn,
                 source.key_names,
+                source.kms_key_arn,
                 lake.bucket,
                 catalog.entry.database_name,
                 delivery.stream,

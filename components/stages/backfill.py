@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Optional
 
 import pulumi
 import pulumi_aws as aws
@@ -35,6 +36,7 @@ class Backfill(pulumi.ComponentResource):
         pipeline: PipelineContext,
         table_arn: pulumi.Output[str],
         key_names: Sequence[str],
+        table_key_arn: Optional[str],
         bucket: LakeBucket,
         database_name: pulumi.Output[str],
         delivery: DeliveryStream,
@@ -60,6 +62,7 @@ class Backfill(pulumi.ComponentResource):
                 partition=pipeline.account.partition,
                 account_id=pipeline.account.account_id,
                 table_arn=table_arn,
+                table_key_arn=table_key_arn,
                 bucket=bucket.name,
                 exports=pulumi.Output.concat(path, "exports"),
                 results=pulumi.Output.concat(path, "results"),
@@ -179,6 +182,7 @@ def machine_statements(
         ),
         iam.allow(["lambda:InvokeFunction"], [inputs.function_arn]),
         *iam.allow_key(key, account, ["kms:Decrypt", "kms:GenerateDataKey"]),
+        *iam.allow_table_key(inputs.table_key_arn),
     ]
 
 

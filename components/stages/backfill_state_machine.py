@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-lang
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import pulumi
 
@@ -30,6 +30,8 @@ class StateMachineInputs:
     partition: pulumi.Input[str]
     account_id: pulumi.Input[str]
     table_arn: pulumi.Input[str]
+    table_key_arn: Optional[str]
+    """Key that encrypts the table, for the policy only; None with a key that AWS owns."""
     bucket: pulumi.Input[str]
     exports: pulumi.Input[str]
     """Key prefix of exports without a trailing slash, which DynamoDB adds."""

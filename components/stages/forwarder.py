@@ -1,6 +1,7 @@
 """Stage 1: the forwarder, its event source mapping and its failure destination."""
 
 import json
+from typing import Optional
 
 import pulumi
 import pulumi_aws as aws
@@ -30,6 +31,7 @@ class Forwarder(pulumi.ComponentResource):
         self,
         pipeline: PipelineContext,
         stream_arn: pulumi.Output[str],
+        table_key_arn: Optional[str],
         bucket: LakeBucket,
         delivery: DeliveryStream,
         opts: pulumi.ResourceOptions,
@@ -52,7 +54,10 @@ class Forwarder(pulumi.ComponentResource):
                 "MAX_RECORD_KIB": str(args.max_record_kib),
             },
         )
-        statements = self.statements(pipeline, stream_arn, bucket, delivery)
+        statements = [
+            *self.statements(pipeline, stream_arn, bucket, delivery),
+            *iam.allow_table_key(table_key_arn),
+        ]
         policy = iam.role_policy(f"{name}-policy", self.function.role, statements, self)
         mapping = self.create_mapping(
             f"{name}-mapping", pipeline, stream_arn, bucket, [policy, *delivery.depends_on]

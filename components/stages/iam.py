@@ -111,3 +111,13 @@ def allow_key(
         return []
     via_s3 = pulumi.Output.concat("s3.", account.region, ".amazonaws.com")
     return [allow(actions, [kms_key_arn], {"StringEquals": {"kms:ViaService": via_s3}})]
+
+
+def allow_table_key(kms_key_arn: Optional[str]) -> list[Statement]:
+    """Allow to read the stream and the items of a table under this key; [] without a key.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    """
+    if kms_key_arn is None:
+        return []
+    return [allow(["kms:Decrypt", "kms:DescribeKey"], [kms_key_arn])]

@@ -1,5 +1,7 @@
 """The source table, created or existing, and its stream."""
 
+from typing import Optional
+
 import pulumi
 import pulumi_aws as aws
 
@@ -19,6 +21,8 @@ class Source(pulumi.ComponentResource):
     stream_arn: pulumi.Output[str]
     key_names: tuple[str, ...]
     """Hash key, and range key if the table has one."""
+    kms_key_arn: Optional[str] = None
+    """Key that encrypts an existing table; None with a key that AWS owns."""
 
     def __init__(self, pipeline: PipelineContext, opts: pulumi.ResourceOptions) -> None:
         name = f"{pipeline.name}-source"
@@ -30,6 +34,8 @@ class Source(pulumi.ComponentResource):
             self.table_name = pulumi.Output.from_input(existing.name)
             self.table_arn = pulumi.Output.from_input(existing.arn)
             self.stream_arn = pulumi.Output.from_input(existing.stream_arn)
+            encryption = existing.server_side_encryption
+            self.kms_key_arn = (encryption.kms_key_arn or None) if encryption else None
             keys = [existing.hash_key, existing.range_key]
         else:
             table = create_table(f"{name}-table", pipeline, self)

@@ -59,6 +59,7 @@ class Provider(mocks.Mocks):
     def _table(self, name: str) -> dict[str, Any]:
         table = self._clients("dynamodb").describe_table(TableName=name)["Table"]
         stream = table.get("StreamSpecification", {})
+        key = table.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
         keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
         return {
             "id": name,
@@ -66,6 +67,7 @@ class Provider(mocks.Mocks):
             "hashKey": keys["HASH"],
             "rangeKey": keys.get("RANGE", ""),
             "arn": table["TableArn"],
+            "serverSideEncryption": {"enabled": key != "", "kmsKeyArn": key},
             "streamArn": table.get("LatestStreamArn", ""),
             "streamEnabled": stream.get("StreamEnabled", False),
             "streamViewType": stream.get("StreamViewType", ""),

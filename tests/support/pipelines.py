@@ -35,7 +35,9 @@ Tables = dict[str, dict[str, Any]]
 def existing_table(view: str | None = "NEW_AND_OLD_IMAGES", name: str = "orders") -> Tables:
     """AWS's description of an existing table; without `view` it has no stream."""
     arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}"
-    described = {"name": name, "arn": arn, "streamEnabled": view is not None}
+    described: dict[str, Any] = {"name": name, "arn": arn, "streamEnabled": view is not None}
+    # With a key that AWS owns.
+    described["serverSideEncryption"] = {"enabled": False, "kmsKeyArn": ""}
     if view is not None:
         stream = f"{arn}/stream/2020-02-02T02:02:02.000"
         described |= {"streamArn": stream, "streamViewType": view}

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from streaming_etl import ForwarderArgs, SourceArgs
+from streaming_etl import BackfillArgs, ForwarderArgs, SourceArgs
+from streaming_etl.stack.recorder import Graph
 from tests.support.pipelines import Pipelines, existing_table
 from tests.support.problems import places
 
@@ -57,3 +58,42 @@ def test_rejects_a_table_without_a_stream(
     tables = {"orders": {**table, **description}}
     problems = pipelines.problems(tables=tables, source=EXISTING)
     assert places(problems) == [("", "table_name", "stream-disabled")]
+
+
+def key_statements(graph: Graph) -> dict[str, list[dict[str, Any]]]:
+    """The statements about keys of each policy that has some."""
+    found = {
+        node.name: [
+            statement
+            for statement in node.policy()["Statement"]
+            if any(action.startswith("kms:") for action in statement["Action"])
+        ]
+        for node in graph.of("RolePolicy")
+    }
+    return {name: statements for name, statements in found.items() if statements}
+
+
+def test_readers_of_a_table_under_a_customer_key_may_decrypt_with_it(pipelines: Pipelines) -> None:
+    key = "arn:aws:kms:ap-northeast-1:123456789012:key/table"
+    [table] = existing_table().values()
+    encrypted = {**table, "serverSideEncryption": {"enabled": True, "kmsKeyArn": key}}
+    graph = pipelines.build(
+        tables={"orders": encrypted}, source=EXISTING, backfill=BackfillArgs(enabled=True)
+    )
+    decrypt = {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:DescribeKey"], "Resource": [key]}
+    # The state machine exports the table; the backfill's function reads the export in S3.
+    assert key_statements(graph) == {
+        "shop-forwarder-policy": [decrypt],
+        "shop-backfill-states-policy": [decrypt],
+    }
+
+
+@pytest.mark.parametrize("encryption", [None, {"enabled": False, "kmsKeyArn": ""}])
+def test_a_table_under_a_key_of_aws_needs_no_permission(
+    pipelines: Pipelines, encryption: dict[str, Any] | None
+) -> None:
+    [table] = existing_table().values()
+    tables = {"orders": {**table, "serverSideEncryption": encryption}}
+    backfill = BackfillArgs(enabled=True)
+    graph = pipelines.build(tables=tables, source=EXISTING, backfill=backfill)
+    assert key_statements(graph) == {}
