@@ -1,4 +1,4 @@
-"""Names and ARNs of existing resources, as metadata of the fields that hold them."""
+"""Names and ARNs of existing resources, as metadata of fields."""
 
 import re
 

@@ -59,6 +59,18 @@ MESSAGES: Mapping[str, str] = {
         "{name} must not contain {character} (got {value}). Athena or Firehose reads the character"
         " as syntax and misses the rows: replace it here and in transform."
     ),
+    "schedule": (
+        "{name} must have valid fields (got {value}: {reason}). Set minute, hour, day of month,"
+        " month, day of week and year, such as cron(10 * * * ? *)."
+    ),
+    "schedule-days": (
+        "{name} must have ? as day of month or day of week, and a value in the other field (got"
+        " {value}). Write for example cron(10 * * * ? *)."
+    ),
+    "schedule-interval": (
+        "{name} must leave at least {low} minutes between two runs (got {value} with {minutes})."
+        " Glue starts no crawler more often: set an interval such as cron(0/5 * * * ? *)."
+    ),
     "time-zone": (
         "{name} must be an IANA time zone (got {value}). Use a name such as Asia/Tokyo or UTC."
     ),

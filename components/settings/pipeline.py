@@ -10,6 +10,7 @@ import pulumi
 from streaming_etl.components.settings.backfill import BackfillArgs
 from streaming_etl.components.settings.monitoring import MonitoringArgs, iterator_age_problems
 from streaming_etl.components.settings.partitions import PartitionArgs
+from streaming_etl.components.settings.schedules import CRON, schedule_problems
 from streaming_etl.components.settings.stages import (
     DeliveryArgs,
     ForwarderArgs,
@@ -61,8 +62,6 @@ PULUMI_SUFFIX = 8
 MAX_PIPELINE_NAME = min(
     limit - len(suffix) - PULUMI_SUFFIX for suffix, limit in DERIVED_NAMES.items()
 )
-CRON = re.compile(r"cron\((\S+ ){5}\S+\)")
-
 
 GLUE_TEXT = "at most 240 of a-z 0-9 _"
 # Firehose's minimum buffer for Parquet and for dynamic partitioning.
@@ -91,7 +90,8 @@ class StreamingEtlPipelineArgs(Settings):
     crawler_schedule: str = text(
         "cron(10 * * * ? *)", CRON, "a Glue schedule of six fields, such as cron(10 * * * ? *)"
     )
-    """When the crawler runs, UTC. Each run costs at least ten minutes of a DPU."""
+    """When the crawler runs, UTC, at most every 5 minutes. Each run costs at least ten minutes of a
+    DPU."""
     glue_table_name: Optional[str] = text(None, GLUE_NAME, GLUE_TEXT)
     """Name of the lake table; by default the table's name in Glue's characters."""
     database_name: Optional[pulumi.Input[str]] = text(None, GLUE_NAME, GLUE_TEXT)
@@ -127,6 +127,7 @@ class StreamingEtlPipelineArgs(Settings):
         if self.catalog == "projection":
             yield from no_effect(self, {"crawler_schedule"}, catalog)
         else:
+            yield from schedule_problems("crawler_schedule", self.crawler_schedule)
             for problem in no_effect(self.partitions, {"projection_start_year"}):
                 yield replace(problem, path="partitions", related=(catalog,))
         yield from self.delivery_problems()

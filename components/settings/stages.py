@@ -38,6 +38,8 @@ RESERVED_TAGS = ("aws:", "streaming-etl:")
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeDefinition.html
 ATTRIBUTE_NAME = {"pattern": NOT_EMPTY, "kind": "non-empty text", "most_bytes": 255}
+# Larger batches need a window. https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+MAX_BATCH_WITHOUT_WINDOW = 10
 CAPACITY = "DynamoDB's quota of a table is 40,000 units"
 S3_DAYS = "S3 expires objects after whole days"
 
@@ -90,7 +92,8 @@ class ForwarderArgs(Settings):
     batch_size: int = limited(500, 1, 10_000, "Lambda reads 1 to 10,000 changes per batch")
     """Changes per invocation, 1 to 10,000 (and 6 MB)."""
     batching_window_seconds: int = limited(5, 0, 300, "Lambda gathers a batch for 0 to 300 s")
-    """Time in which the mapping gathers a batch, 0 to 300 s. Adds that much latency."""
+    """Time in which the mapping gathers a batch, 0 to 300 s; at least 1 with a `batch_size` above
+    10. Adds that much latency."""
     parallelization_factor: int = limited(2, 1, 10, "Lambda runs 1 to 10 batches per shard")
     """Concurrent batches per shard, 1 to 10. The order of each item's changes is kept."""
     maximum_retry_attempts: int = limited(3, 0, 100, "A failing batch blocks its shard until then")
@@ -118,11 +121,23 @@ class ForwarderArgs(Settings):
     """Lambda memory, 128 to 10,240 MiB. CPU grows with it."""
 
     def further_problems(self) -> Iterator[Problem]:
+        yield from self.window_problems()
         for pattern in self.filter_patterns:
             if not is_json_object(pattern):
                 yield invalid("filter_patterns", pattern, "json-object")
         if self.max_changes_per_record == 1:
             yield from no_effect(self, {"max_record_kib"}, Related("max_changes_per_record", 1))
+
+    def window_problems(self) -> Iterator[Problem]:
+        """Problems of the batching window with batch size and record age."""
+        name, window = "batching_window_seconds", self.batching_window_seconds
+        if window == 0 and self.batch_size > MAX_BATCH_WITHOUT_WINDOW:
+            yield invalid(name, window, "minimum", Related("batch_size", self.batch_size), low=1)
+        age = self.maximum_record_age_seconds
+        if window >= age:
+            # A change expires in the window and is dead-lettered without a call.
+            because = Related("maximum_record_age_seconds", age)
+            yield invalid(name, window, "maximum", because, high=age - 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from aws_croniter import AwsCroniter  # type: ignore[import-untyped]
-
+from streaming_etl.components.settings.schedules import parse_cron
 from streaming_etl.ops.cost.assumptions import (
     FORWARDER,
     MONTH_SECONDS,
@@ -15,7 +14,6 @@ from streaming_etl.ops.cost.assumptions import (
     Assumptions,
     cpu_us,
 )
-from streaming_etl.stack.errors import CommandError
 
 if TYPE_CHECKING:
     from streaming_etl.components.settings.partitions import PartitionArgs
@@ -228,26 +226,15 @@ def _compression_ratio(args: "Args", assumptions: Assumptions) -> float:
 
 
 def runs_per_month(schedule: str) -> float:
-    """Return the mean runs per month of an AWS cron expression, `cron(<six fields>)`.
+    """Return the mean runs per month of a crawler's schedule.
 
-    Any year field counts as every year. Raises CommandError for an invalid expression.
+    Any year field counts as every year.
     """
-    fields = schedule.removeprefix("cron(").removesuffix(")").split()
-    if fields[4:5] == ["L"]:
-        # The last day of the week; aws-croniter finds no day.
-        fields[4] = "7"
-    try:
-        times = AwsCroniter(" ".join([*fields[:5], *("*" for _ in fields[5:])]))
-        midnights = AwsCroniter(" ".join(["0 0", *fields[2:5], "*"]))
-    except ValueError as error:
-        raise CommandError(
-            f"`crawler_schedule` must be a cron expression of six fields (got {schedule}): {error}"
-            " Use an expression such as cron(10 * * * ? *).",
-            code="invalid-schedule",
-            schedule=schedule,
-        ) from None
+    times = parse_cron(schedule)
+    days_and_month = schedule.split(" ")[2:5]
+    midnights = parse_cron(f"cron(0 0 {' '.join(days_and_month)} *)")
     days = len(midnights.get_all_schedule_bw_dates(YEAR_START, YEAR_END))
-    per_day: int = len(times.minutes) * len(times.hours)
+    per_day: int = len(set(times.minutes)) * len(set(times.hours))
     return days * per_day / 12
 
 

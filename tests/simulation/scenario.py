@@ -14,6 +14,7 @@ from streaming_etl import (
     StreamingEtlPipelineArgs,
     TransformArgs,
 )
+from streaming_etl.components.settings.stages import MAX_BATCH_WITHOUT_WINDOW
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 from tests.simulation.user_module import STORES
@@ -191,11 +192,15 @@ def forwarder_of(chance: Random, crowded: bool, dense: bool) -> ForwarderArgs:
         "max_changes_per_record": chance.choice((3, 20, 500, 500)),
         "max_record_kib": chance.choice((1, 4, 150, 150)),
     }
+    old_image = chance.choice(("always", "on_remove", "never"))
+    batch_size = 10_000 if crowded else chance.choice((1, 3, 20, 100, 500, 500))
+    window = 30 if dense else chance.choice((0, 5, 30, 59))
     return ForwarderArgs(
         **limits if aggregated else {"max_changes_per_record": 1},
-        old_image=chance.choice(("always", "on_remove", "never")),
-        batch_size=10_000 if crowded else chance.choice((1, 3, 20, 100, 500, 500)),
-        batching_window_seconds=30 if dense else chance.choice((0, 5, 30, 60)),
+        old_image=old_image,
+        batch_size=batch_size,
+        # Lambda rejects larger batches without a window.
+        batching_window_seconds=max(window, int(batch_size > MAX_BATCH_WITHOUT_WINDOW)),
         parallelization_factor=1 if dense else chance.choice((1, 1, 2, 10)),
         maximum_retry_attempts=chance.choice((0, 1, 3, 3, 10)),
         maximum_record_age_seconds=chance.choice((60, 300, 43_200, 43_200)),

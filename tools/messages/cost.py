@@ -18,12 +18,6 @@ from streaming_etl.ops.stack_settings import default_settings
 
 ERRORS = {
     "invalid-amount": ["--changes", "ten"],
-    "invalid-schedule": [
-        "--set",
-        "catalog=crawler",
-        "--set",
-        "crawler_schedule=cron(61 * * * ? *)",
-    ],
     "no-pipelines": ["--stack", "empty"],
     "outputs-without-stack": ["--outputs", "Pulumi.yaml"],
     "region-without-prices": ["--region", "mars-north-1"],

@@ -213,10 +213,6 @@ def test_rejects_wrong_usage(arguments: list[str], code: str, details: dict[str,
         (["--set", "forwarder.batch_sise=5"], "invalid-settings"),
         (["--stack", "dev", "--set", "forwarder.batch_size=0"], "invalid-settings"),
         (["--region", "mars-north-1"], "region-without-prices"),
-        (
-            ["--set", "catalog=crawler", "--set", "crawler_schedule=cron(61 * * * ? *)"],
-            "invalid-schedule",
-        ),
     ],
 )
 def test_rejects_invalid_settings(arguments: list[str], code: str) -> None:

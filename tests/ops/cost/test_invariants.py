@@ -24,7 +24,7 @@ pipelines = st.fixed_dictionaries(
             {
                 "parallelization_factor": st.integers(1, 10),
                 "batch_size": st.integers(1, 10_000),
-                "batching_window_seconds": st.integers(0, 295),
+                "batching_window_seconds": st.integers(1, 295),
                 "max_changes_per_record": st.integers(2, 500),
                 "max_record_kib": st.integers(1, 1_000),
                 "old_image": st.sampled_from(["always", "on_remove", "never"]),
