@@ -8,9 +8,10 @@ from typing import Optional
 import pulumi
 
 from streaming_etl.components.settings.backfill import BackfillArgs
+from streaming_etl.components.settings.cron import CRON
 from streaming_etl.components.settings.monitoring import MonitoringArgs, iterator_age_problems
 from streaming_etl.components.settings.partitions import PartitionArgs
-from streaming_etl.components.settings.schedules import CRON, schedule_problems
+from streaming_etl.components.settings.schedules import schedule_problems
 from streaming_etl.components.settings.stages import (
     DeliveryArgs,
     ForwarderArgs,

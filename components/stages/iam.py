@@ -114,7 +114,7 @@ def allow_key(
 
 
 def allow_table_key(kms_key_arn: Optional[str]) -> list[Statement]:
-    """Allow to read the stream and the items of a table under this key; [] without a key.
+    """Allow to decrypt a table and its stream; [] without a key.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
     """

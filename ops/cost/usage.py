@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from streaming_etl.components.settings.schedules import parse_cron
+from streaming_etl.components.settings.cron import parse_cron
 from streaming_etl.ops.cost.assumptions import (
     FORWARDER,
     MONTH_SECONDS,

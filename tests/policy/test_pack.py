@@ -164,7 +164,11 @@ def test_the_example_stack_as_production_breaks_only_production_rules(
         {"lake": LakeArgs(kms_key_arn=KEY, versioning=False)},
         {"catalog": "crawler", "module": TRANSFORM},
         {"format": "parquet", "partitions": PartitionArgs(dynamic_partition_keys={"store_id": []})},
-        {"monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:::theirs", dashboard=False)},
+        {
+            "monitoring": MonitoringArgs(
+                alarm_topic_arn="arn:aws:sns:us-east-1:123456789012:theirs", dashboard=False
+            )
+        },
         {"backfill": BackfillArgs(enabled=True)},
         {
             "forwarder": ForwarderArgs(
