@@ -34,6 +34,7 @@ from tests.policy.engine import registered, running_pack, violations
 from tests.support.pipelines import ROOT, TRANSFORM, Pipelines, dev_config, existing_table
 
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/k"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:theirs"
 LEVELS = {
     EnforcementLevel.ADVISORY: proto.ADVISORY,
     EnforcementLevel.MANDATORY: proto.MANDATORY,
@@ -164,11 +165,7 @@ def test_the_example_stack_as_production_breaks_only_production_rules(
         {"lake": LakeArgs(kms_key_arn=KEY, versioning=False)},
         {"catalog": "crawler", "module": TRANSFORM},
         {"format": "parquet", "partitions": PartitionArgs(dynamic_partition_keys={"store_id": []})},
-        {
-            "monitoring": MonitoringArgs(
-                alarm_topic_arn="arn:aws:sns:us-east-1:123456789012:theirs", dashboard=False
-            )
-        },
+        {"monitoring": MonitoringArgs(alarm_topic_arn=TOPIC, dashboard=False)},
         {"backfill": BackfillArgs(enabled=True)},
         {
             "forwarder": ForwarderArgs(
