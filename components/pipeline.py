@@ -43,11 +43,12 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     table: pulumi.Output[str]
     """Glue table with the rows of all changes."""
     view: Optional[pulumi.Output[str]]
-    """Athena view of the current state; none without COLUMNS or with injected partition keys."""
+    """Athena view of the current state; none without COLUMNS, with injected partition keys or with
+    `query.current_state: false`."""
     workgroup: pulumi.Output[str]
     """Athena workgroup to query in."""
-    current_state_query_id: pulumi.Output[str]
-    """Saved query of the current state."""
+    current_state_query_id: Optional[pulumi.Output[str]]
+    """Saved query of the current state; none with `query.current_state: false`."""
     delivery_stream: pulumi.Output[str]
     """Name of the Firehose delivery stream."""
     source_table: pulumi.Output[str]

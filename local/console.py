@@ -67,6 +67,8 @@ def print_partitions(report: TableReport) -> None:
 
 def print_current_state(report: TableReport) -> None:
     """Print the compared columns of the first rows."""
+    if report.current_state is None:
+        return
     names = ("id", *report.compared_columns)
     rows = sorted(report.current_state, key=lambda row: str(row["id"]))[:SHOWN_ITEMS]
     console.print()
@@ -91,12 +93,18 @@ def print_comparison(reports: list[TableReport]) -> None:
                 len(report.failed_changes),
                 report.missing,
                 report.items,
-                len(report.current_state),
-                "different" if report.different_ids else "equal",
+                *current_state_cells(report),
             )
             for report in reports
         ],
     )
+
+
+def current_state_cells(report: TableReport) -> tuple[int | str, str]:
+    """Return the number of current rows, and the result of the comparison."""
+    if report.current_state is None:
+        return "none", "not compared"
+    return len(report.current_state), "different" if report.different_ids else "equal"
 
 
 def print_failed_changes(report: TableReport) -> None:

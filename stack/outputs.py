@@ -38,7 +38,6 @@ class DeployedPipeline:
     database: str
     table: str
     workgroup: str
-    current_state_query_id: str
     delivery_stream: str
     source_table: str
     source_table_arn: str
@@ -48,6 +47,7 @@ class DeployedPipeline:
     alarm_topic_arn: str
     failure_events_topic_arn: str
     view: Optional[str] = None
+    current_state_query_id: Optional[str] = None
     dashboard: Optional[str] = None
     crawler: Optional[str] = None
     backfill_state_machine_arn: Optional[str] = None

@@ -93,6 +93,10 @@ MESSAGES: Mapping[str, str] = {
     "minimum": "{name} must be {low} or more with {related} (got {value}). Increase it.",
     "maximum": "{name} must be {high} or less with {related} (got {value}). Decrease it.",
     "conflict": "{name} must be {kind} with {related} (got {value}). Change one of them.",
+    "expires-current-state": (
+        "{name} must be left out with {related} (got {value}). An item that does not change for so"
+        " long would leave the current state: set `query.current_state: false`."
+    ),
     "same-attribute": "{name} must differ from {related} (got {value}). Name another attribute.",
     "both-or-none": (
         "{name} must be set together with {related} (got {value}). Set both for provisioned"

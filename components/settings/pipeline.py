@@ -134,6 +134,7 @@ class StreamingEtlPipelineArgs(Settings):
         yield from self.delivery_problems()
         yield from iterator_age_problems(self.monitoring, self.forwarder)
         yield from self.backfill_problems()
+        yield from self.current_state_problems()
 
     def delivery_problems(self) -> Iterator[Problem]:
         """Combinations of format, partitions and buffers that Firehose rejects."""
@@ -180,6 +181,17 @@ class StreamingEtlPipelineArgs(Settings):
             bucket = Related("lake.bucket_name", self.lake.bucket_name)
             for problem in no_effect(self.backfill, {"retention_days"}):
                 yield replace(problem, path="backfill", related=(bucket,))
+
+    def current_state_problems(self) -> Iterator[Problem]:
+        """Settings with which the current state lacks changes."""
+        if not self.query.current_state:
+            return
+        current_state = Related("query.current_state", True)
+        if (days := self.lake.data_retention_days) is not None:
+            # The row that expires may be the newest one of an item that still exists.
+            yield invalid(
+                "data_retention_days", days, "expires-current-state", current_state, path="lake"
+            )
 
 
 def pipeline_name_problems(name: object) -> Iterator[Problem]:

@@ -188,7 +188,8 @@ class LakeArgs(Settings):
     force_destroy: bool = False
     """Let `pulumi destroy` delete a bucket that still contains data."""
     data_retention_days: Optional[int] = limited(None, 1, 36_500, S3_DAYS)
-    """Days after which rows are deleted, 1 to 36,500; by default never."""
+    """Days after which rows are deleted, 1 to 36,500; by default never. Needs
+    `query.current_state: false`."""
     failures_retention_days: Optional[int] = limited(None, 1, 36_500, S3_DAYS)
     """Days after which error records and failed batches are deleted, replayed ones too, 1 to
     36,500; by default never."""
@@ -204,8 +205,11 @@ class LakeArgs(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class QueryArgs(Settings):
-    """Stage 5: the Athena workgroup."""
+    """Stage 5: the Athena workgroup, and the current state."""
 
+    current_state: bool = True
+    """Create the current-state view and its saved query. They need all changes, for as long as the
+    item exists: false allows `lake.data_retention_days`."""
     bytes_scanned_cutoff_mib: int = limited(102_400, 10, 10**9, "Athena's minimum is 10 MiB")
     """Athena cancels a query that scans more, 10 to 1,000,000,000 MiB."""
     force_destroy: bool = False

@@ -23,7 +23,7 @@ class Query(pulumi.ComponentResource):
     """Component of the Athena workgroup, the saved queries and the view."""
 
     workgroup_name: pulumi.Output[str]
-    current_state_query_id: pulumi.Output[str]
+    current_state_query_id: Optional[pulumi.Output[str]] = None
     view_name: Optional[pulumi.Output[str]] = None
 
     def __init__(
@@ -37,9 +37,14 @@ class Query(pulumi.ComponentResource):
         super().__init__("streaming-etl:index:Query", name, None, opts)
         self.workgroup_name = self.create_workgroup(f"{name}-workgroup", pipeline, bucket)
         sql = entry.database_name.apply(lambda database: current_state_sql(database, table))
-        self.current_state_query_id = self.save(
-            pipeline.name, "current-state", "Current state of each item", sql, entry.database_name
-        )
+        if table.current_state:
+            self.current_state_query_id = self.save(
+                pipeline.name,
+                "current-state",
+                "Current state of each item",
+                sql,
+                entry.database_name,
+            )
         for kind, (description, text) in SAVED_QUERIES.items():
             sql_of_table = entry.database_name.apply(partial(text, table=table))
             self.save(pipeline.name, kind, description, sql_of_table, entry.database_name)

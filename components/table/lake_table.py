@@ -46,13 +46,18 @@ class LakeTable:
     """Partition keys with any value: with projection every query must contain them."""
     transform_config: dict[str, Any]
     """Content of the transform's transform.json."""
+    current_state: bool
+    """Whether the table has a current-state view and saved query."""
     transform_time_zone: Optional[str]
     """Time zone that the transform itself needs, if any."""
 
     @property
     def view_name(self) -> Optional[str]:
-        """Name of the current-state view; None without columns or with injected keys."""
-        if self.columns is None or self.injected_keys:
+        """Name of the current-state view.
+
+        None without current state, without columns or with injected keys.
+        """
+        if not self.current_state or self.columns is None or self.injected_keys:
             return None
         return current_view_name(self.name)
 
@@ -115,6 +120,7 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
         prefix_expression=firehose_prefix(partitions),
         injected_keys=any_value if args.catalog == "projection" else (),
         transform_config=transform_config(args, module),
+        current_state=args.query.current_state,
         transform_time_zone=partitions.time_zone if needs_zone else None,
     )
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from local import console
-from local.emulator.athena import query, saved_query
+from local.emulator.athena import query
 from local.emulator.state import load_running
+from local.sample.lake import current_state_sql
 from local.sample.writes import to_dynamodb
 from streaming_etl.stack.errors import CommandError
 
@@ -67,5 +68,5 @@ def run_query(text: str) -> None:
     if pipeline is None:
         raise CommandError("The stack has no pipeline to query.", code="no-pipeline")
     clients = stack.clients(pipeline)
-    sql = saved_query(clients, pipeline.current_state_query_id) if is_name else text
+    sql = current_state_sql(clients, pipeline) if is_name else text
     console.print_query_result(query(clients, sql, pipeline.workgroup, pipeline.database))

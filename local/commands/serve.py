@@ -47,6 +47,8 @@ def print_commands(emulator: Emulator, pipelines: list[DeployedPipeline]) -> Non
             "Query all changes": ["query", f"SELECT * FROM {table}"],
             "Delete the item": ["delete", pipeline.name, item["id"]],
         }
+        if pipeline.current_state_query_id is None:
+            del commands["Query the current state"]
         for title, arguments in commands.items():
             console.print_line(title)
             console.print_line(f"  {shlex.join([python_path(), '-m', 'local', *arguments])}")

@@ -10,6 +10,7 @@ from typing import Any
 from local.emulator.athena import QueryResult, query, saved_query
 from local.emulator.crawl import list_objects, partition_prefix
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
 
 
@@ -33,7 +34,8 @@ class Lake:
         return query(self._clients, sql, self.pipeline.workgroup, self.pipeline.database)
 
     def current_state(self) -> QueryResult:
-        return self.query(saved_query(self._clients, self.pipeline.current_state_query_id))
+        """Return the current state; raises CommandError when there is none."""
+        return self.query(current_state_sql(self._clients, self.pipeline))
 
     def location(self) -> str:
         table = self._clients("glue").get_table(
@@ -91,6 +93,21 @@ class Lake:
         ids = athena.list_named_queries(WorkGroup=self.pipeline.workgroup)["NamedQueryIds"]
         queries = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
         return str(next(saved["QueryString"] for saved in queries if saved["Name"] == name))
+
+
+def current_state_sql(clients: Clients, pipeline: DeployedPipeline) -> str:
+    """Return the saved query of the current state.
+
+    Raises CommandError when there is none.
+    """
+    if pipeline.current_state_query_id is None:
+        raise CommandError(
+            f"The pipeline {pipeline.name} has no current state. "
+            "Set `query.current_state: true`, or query its table.",
+            code="no-current-state",
+            pipeline=pipeline.name,
+        )
+    return saved_query(clients, pipeline.current_state_query_id)
 
 
 def changes_of(record: bytes) -> list[dict[str, Any]]:

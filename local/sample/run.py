@@ -40,7 +40,8 @@ class TableReport:
     """Changes that are neither a row nor in an error record."""
     partitions: list[Partition]
     items: int
-    current_state: list[Row]
+    current_state: list[Row] | None
+    """None where the pipeline has no current state."""
     different_ids: list[str]
     failed_changes: list[FailedChange]
     expected_failures: int
@@ -145,9 +146,11 @@ def report(
     clients: Clients, lake: Lake, sample: Sample, changes: set[str], missing: set[str]
 ) -> TableReport:
     """Compare the lake of one table with the table."""
-    rows, current_state = lake.rows_per_partition(), lake.current_state().rows
+    rows = lake.rows_per_partition()
+    has_state = lake.pipeline.current_state_query_id is not None
+    current_state = lake.current_state().rows if has_state else None
     items, failed_changes = table_items(clients, lake.pipeline), lake.failed_changes()
-    by_id: dict[str, Any] = {str(row["id"]): row for row in current_state}
+    by_id: dict[str, Any] = {str(row["id"]): row for row in current_state or ()}
     return TableReport(
         pipeline=lake.pipeline,
         location=lake.location(),
@@ -160,7 +163,7 @@ def report(
         ],
         items=len(items),
         current_state=current_state,
-        different_ids=differences(items, by_id, sample.compared_columns),
+        different_ids=differences(items, by_id, sample.compared_columns) if has_state else [],
         failed_changes=failed_changes,
         expected_failures=sample.expected_failures,
         failure_logs={one.event_id: lake.failure_log(one.event_id) for one in failed_changes},

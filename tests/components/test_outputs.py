@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pulumi.provider.experimental.util import camel_case
 
-from streaming_etl import LakeArgs, PartitionArgs
+from streaming_etl import LakeArgs, PartitionArgs, QueryArgs
 from streaming_etl.components.pipeline import plain_data
 from streaming_etl.components.settings.stack_config import args_from_config
 from streaming_etl.stack.recorder import Graph
@@ -49,6 +49,22 @@ def test_settings_that_are_not_defaults_can_be_rebuilt(pipelines: Pipelines) -> 
     output = pipelines.build(**settings).exports["pipeline"]["settings"]
     assert output == plain_data(pipelines.args(**settings))
     assert plain_data(args_from_config("shop", without_nulls(output))) == output
+
+
+def test_a_pipeline_without_current_state_has_neither_view_nor_saved_query(
+    pipelines: Pipelines,
+) -> None:
+    graph = pipelines.build(
+        query=QueryArgs(current_state=False), lake=LakeArgs(data_retention_days=30)
+    )
+    outputs = graph.exports["pipeline"]
+    assert (outputs["view"], outputs["current_state_query_id"]) == (None, None)
+    # The rows can still be queried.
+    assert [node.inputs["name"] for node in graph.of("NamedQuery")] == [
+        "shop-rows-per-partition",
+        "shop-latest-changes",
+    ]
+    assert [node.name for node in graph.of("CatalogTable")] == ["shop-catalog-table"]
 
 
 def test_a_pipeline_without_columns_has_neither_view_nor_glue_table(pipelines: Pipelines) -> None:

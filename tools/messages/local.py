@@ -44,6 +44,7 @@ REPORT = run.TableReport(
     expected_failures=1,
     failure_logs={"event-1": '{"message": "change failed", "event_id": "event-1"}'},
 )
+STATELESS = dataclasses.replace(PIPELINE, current_state_query_id=None)
 DEVIATING = dataclasses.replace(
     REPORT,
     missing=1,
@@ -154,11 +155,15 @@ def _item_messages() -> dict[str, str]:
         rejected = _error(items.put_item, "orders", '{"id": 1}')
     with patch.object(items, "load_running", return_value=DeployedStack("dev", {}, ENDPOINT)):
         empty = _error(items.run_query, "SELECT 1")
+    stateless = DeployedStack("dev", {"orders": STATELESS.outputs}, ENDPOINT)
+    with patch.object(items, "load_running", return_value=stateless):
+        no_state = _error(items.run_query, "orders")
     return {
         "deleted": deleted,
         "invalid-json": _error(items.put_item, "orders", "{id: 1}"),
         "item-not-an-object": _error(items.put_item, "orders", "[]"),
         "item-rejected": rejected,
+        "no-current-state": no_state,
         "no-pipeline": empty,
         "written": written,
     }
@@ -169,12 +174,18 @@ def _output() -> dict[str, str]:
     emulator = Mock(endpoint=ENDPOINT, region="eu-west-1")
     with patch.object(serve, "python_path", return_value="python"):
         commands = _printed(serve.print_commands, emulator, [PIPELINE])
+        stateless = _printed(serve.print_commands, emulator, [STATELESS])
     return {
         "commands": commands,
+        "commands-without-current-state": stateless,
         "crawl-result": demo.crawl_result(["orders", "shipments"], {"orders": 2}),
         "no-sample": _error(demo.run_sample, emulator, []),
         "query-result": _printed(console.print_query_result, result),
         "report": _printed(console.print_reports, [REPORT]),
+        "report-without-current-state": _printed(
+            console.print_reports,
+            [dataclasses.replace(REPORT, pipeline=STATELESS, current_state=None)],
+        ),
         "summary": _printed(console.print_summary, [], 4.0),
         "summary-of-problems": _printed(
             console.print_summary, list(DEVIATING.problems.values()), 4.0

@@ -36,6 +36,7 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"partitions": {"time_zone": "JST", "dynamic_partition_keys": {"Store": []}}}, {}),
     ({"partitions": {"dynamic_partition_keys": {"store": ["a:b"]}}}, {}),
     ({"partitions": {"time_zone": "Etc/GMT+9", "layout": "date", "granularity": "month"}}, {}),
+    ({"lake": {"data_retention_days": 30}}, {}),
     ({"lake": {"bucket_name": "s3://lake"}, "tags": {"team": "a;b"}}, {}),
     ({"catalog": "crawler", "crawler_schedule": "cron(61 * * * ? *)"}, {}),
     ({"catalog": "crawler", "crawler_schedule": "cron(10 * * * * *)"}, {}),

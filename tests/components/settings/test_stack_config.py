@@ -49,7 +49,7 @@ def test_reports_an_unknown_setting_with_the_nearest_known_one(
 ) -> None:
     [problem] = problems_of(settings, table, None)
     assert (problem.path, problem.field, problem.rule) == (*place, "unknown-setting")
-    known = ["bytes_scanned_cutoff_mib", "force_destroy"]
+    known = ["bytes_scanned_cutoff_mib", "current_state", "force_destroy"]
     expected = suggestions or (known if "query" in table else problem.details["suggestions"])
     assert problem.details["suggestions"] == expected
     assert suggestions or len(expected) > 1

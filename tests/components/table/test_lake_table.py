@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streaming_etl import PartitionArgs
+from streaming_etl import PartitionArgs, QueryArgs
 from streaming_etl.components.table.lake_table import resolve
 from tests.support.pipeline_settings import lake_table, pipeline_args
 from tests.support.problems import places, problems_of
@@ -76,6 +76,11 @@ def test_keys_with_any_value_are_injected_by_projection(
     table = lake_table(partitions=PartitionArgs(dynamic_partition_keys=keys), catalog=catalog)
     assert table.injected_keys == injected
     assert table.view_name == (None if injected else "orders_current")
+
+
+def test_a_table_without_current_state_has_no_view() -> None:
+    table = lake_table(query=QueryArgs(current_state=False))
+    assert (table.current_state, table.view_name) == (False, None)
 
 
 def test_reports_problems_of_the_name_with_those_of_the_module(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from local.emulator import state
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedStack
+from tests.support.deployed import OUTPUTS
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,15 @@ def test_a_pipeline_must_be_in_the_stack(aws: Clients) -> None:
         assert code_of(put_item, "unknown", "{}") == "unknown-pipeline"
         assert code_of(run_query, "unknown") == "unknown-pipeline"
         assert code_of(run_query, "SELECT 1") == "no-pipeline"
+
+
+@pytest.mark.e2e
+def test_a_pipeline_without_current_state_is_queried_by_sql_only(aws: Clients) -> None:
+    stack = DeployedStack(
+        "dev", {"orders": {**OUTPUTS, "current_state_query_id": None}}, aws.endpoint
+    )
+    with state.state_file(stack):
+        assert code_of(run_query, "orders") == "no-current-state"
 
 
 @pytest.mark.e2e
