@@ -18,6 +18,7 @@ from streaming_etl.ops.replay.entries import (
     Problem,
     RowReference,
     entries_of,
+    row_reference,
 )
 from tests.support.changes import line, stream_record
 from tests.support.failure_objects import batch, error_line
@@ -100,6 +101,30 @@ def test_recognises_rows_by_their_metadata(kind: str, note: str) -> None:
     number = "4421584500000000017450439001"
     reference = RowReference("event-1", "INSERT", '{"id":{"S":"o-1"}}', number, 1795426200)
     assert entries(error_line(data)) == [Entry(FAILED, rows=[reference, reference])]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("_sequence_number", ""),
+        ("_sequence_number", "12x"),
+        ("_sequence_number", "-1"),
+        ("_sequence_number", "1.5"),
+        ("_sequence_number", 12),
+        ("_key", "[]"),
+        ("_key", "o-1"),
+        ("_changed_at", "yesterday"),
+    ],
+)
+def test_a_row_needs_valid_metadata(column: str, value: Any) -> None:
+    """A change with a wrong number would replace newer rows or none."""
+    [part] = RecordReader().read(line(1))
+    encoder = row_encoder("json", {"id": "string"})
+    data = encoder.encode(metadata_of(part.records()[0]), {"id": "o-1"}).data
+    changed = json.dumps({**json.loads(data), column: value}).encode()
+    assert entries(error_line(data + changed + b"\n")) == [
+        Entry(FAILED, rows=[row_reference(data.strip())], problem=Problem("unknown-lines"))
+    ]
 
 
 @pytest.mark.parametrize(

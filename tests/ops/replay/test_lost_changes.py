@@ -8,7 +8,7 @@ import pytest
 
 from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.replay.entries import RowReference
-from streaming_etl.ops.replay.lost_changes import EMPTY_PAGES, MAX_KEYS, ChangeRecovery
+from streaming_etl.ops.replay.lost_changes import EMPTY_PAGES, ChangeRecovery
 from streaming_etl.stack.errors import CommandError
 from tests.support.changes import read_change
 
@@ -127,6 +127,12 @@ def test_reads_only_shards_that_may_hold_a_change_and_stops_after_it() -> None:
     assert streams.read == ["holds:0", "holds:1", "holds:2"]
 
 
+@pytest.mark.parametrize("number", [1, 5])
+def test_a_closed_shard_holds_its_first_and_last_number(number: int) -> None:
+    streams = FakeStreams(a=(1001, 1005, [[stream_record(1)], [stream_record(5)]]))
+    assert sorted(recovery(streams).from_stream([row(number)])) == [f"event-{number}"]
+
+
 def test_leaves_an_open_shard_after_some_empty_pages() -> None:
     streams, pauses = FakeStreams(a=(1, None, [[stream_record(1)]])), []
     assert recovery(streams, pauses.append).from_stream([row(2)]) == {}
@@ -187,13 +193,13 @@ def test_finds_items_by_keys_of_every_type() -> None:
 
 
 def test_requests_each_key_once_in_batches_of_100() -> None:
-    items = [{"id": {"S": f"o-{number}"}} for number in range(MAX_KEYS + 1)]
-    table = FakeTable(*items)
-    rows = [row(number) for number in range(MAX_KEYS + 1)]
+    """BatchGetItem takes at most 100 keys."""
+    table = FakeTable(*({"id": {"S": f"o-{number}"}} for number in range(201)))
+    rows = [row(number) for number in range(201)]
     again = [each._replace(event_id=f"{each.event_id}-again") for each in rows]
 
-    assert len(recovery(table).from_table(rows + again)) == 2 * (MAX_KEYS + 1)
-    assert table.requests == [MAX_KEYS, 1]
+    assert len(recovery(table).from_table(rows + again)) == 402
+    assert table.requests == [100, 100, 1]
 
 
 def test_requests_unprocessed_keys_again() -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.rows.metadata import metadata_of
@@ -154,6 +155,19 @@ def test_moves_no_object_before_firehose_has_accepted_all_changes(s3: FakeS3) ->
     with pytest.raises(CommandError) as error:
         replay(s3, FakeFirehose(then=client_error("AccessDeniedException")))
     assert (error.value.code, error.value.details["failed"]) == ("firehose-rejected", 1)
+    assert (s3.contents, s3.operations) == (before, [])
+
+
+def test_keeps_an_object_whose_copy_fails(s3: FakeS3) -> None:
+    before = dict(s3.contents)
+
+    def reject(operation: str, _: str) -> None:
+        if operation == "copy":
+            raise client_error("AccessDenied")
+
+    s3.before_change = reject
+    with pytest.raises(ClientError):
+        replay(s3, FakeFirehose())
     assert (s3.contents, s3.operations) == (before, [])
 
 
