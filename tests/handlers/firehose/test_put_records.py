@@ -101,6 +101,26 @@ def test_does_not_retry_an_error_that_is_not_retryable(code, capsys):
     assert json.loads(capsys.readouterr().out)["error"] == code
 
 
+@pytest.mark.parametrize("code", ["ServiceUnavailableException", "InternalFailure"])
+def test_a_record_with_any_error_is_not_accepted(code):
+    class RejectingFirehose:
+        def put_record_batch(self, **_):
+            results = [{"RecordId": "1"}, {"ErrorCode": code, "ErrorMessage": "failed"}]
+            return {"FailedPutCount": 1, "RequestResponses": results}
+
+    assert put(RejectingFirehose(), numbered(2), seconds=0.05) == [1]
+
+
+@pytest.mark.parametrize("results", [0, 1, 3])
+def test_raises_if_records_and_results_differ_in_number(results):
+    class ShortFirehose:
+        def put_record_batch(self, **_):
+            return {"FailedPutCount": 0, "RequestResponses": [{"RecordId": "1"}] * results}
+
+    with pytest.raises(ValueError, match="zip"):
+        put(ShortFirehose(), numbered(2))
+
+
 def test_matches_botocore_s_request_and_response():
     client = boto3.client(
         "firehose", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
