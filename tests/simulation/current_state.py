@@ -48,14 +48,16 @@ def current_state(rows: Sequence[Row], scenario: Scenario) -> State:
 def fill(rows: Sequence[Row], scenario: Scenario) -> None:
     """Create the lake table again with these rows."""
     table = scenario.table
+    values = [row.values for row in rows]
     if table.columns is None:
-        # Like the crawler: every column in the rows.
-        names = {name: "VARCHAR" for row in rows for name in row.values}
+        # Like the crawler: every column in the rows, in lower case.
+        values = [{name.lower(): value for name, value in row.items()} for row in values]
+        names = {name: "VARCHAR" for row in values for name in row}
         kinds = dict.fromkeys((*SHOWN, "_key", "_op", "_event_id", "_row"), "VARCHAR") | names
     else:
         types = {column.name: athena_type(column.type) for column in table.all_columns}
-        kinds = {name: DUCKDB_TYPES.get(kind, kind) for name, kind in types.items()}
-    columns = {name: [text_of(row.values.get(name)) for row in rows] for name in kinds}
+        kinds = {name: duckdb_type(kind) for name, kind in types.items()}
+    columns = {name: [text_of(row.get(name)) for row in values] for name in kinds}
     columns |= {name: [row.folder[name] for row in rows] for name in table.partition_keys}
     selected = ", ".join(
         f'CAST(unnest(?::VARCHAR[]) AS {kinds.get(name, "VARCHAR")}) AS "{name}"'
@@ -65,6 +67,11 @@ def fill(rows: Sequence[Row], scenario: Scenario) -> None:
         f'CREATE OR REPLACE TABLE "{DATABASE}"."{table.name}" AS SELECT {selected}',
         list(columns.values()),
     )
+
+
+def duckdb_type(kind: str) -> str:
+    """Return the type in DuckDB, where maps are texts."""
+    return "VARCHAR" if kind.startswith("map(") else DUCKDB_TYPES.get(kind, kind)
 
 
 def text_of(value: Any) -> str | None:

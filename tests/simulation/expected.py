@@ -8,11 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.simulation.lake import Row, shortened
+from tests.simulation.names import servable
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import UNREADABLE, Change, Item
 from tests.simulation.user_module import store_of
 
 COLUMNS = ("id", "number", "price", "note", "seen", "before", "ttl")
+METADATA_NAMES = ("_op", "_key", "_row", "_event_id", "_sequence_number", "_changed_at")
 FAILING = {"fail", "return a text", "kill", "mix partitions", "wrong column"}
 FILTERED = {"filter", "return nothing"}
 TIME_FORMATS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "dt": "%Y-%m-%d"}
@@ -56,6 +58,7 @@ def outcome_of(change: Change, scenario: Scenario) -> Outcome:
     row["id"] = change.keys["id"]
     row["before"] = old["number"] if old and change.new else None
     row["ttl"] = change.by_ttl if change.kind == "REMOVE" else None
+    row["labels"] = image.get("labels")
     if do == "return the item":
         row = {name: value for name, value in image.items() if name != "do"} | row
     if do == "widen":
@@ -64,8 +67,15 @@ def outcome_of(change: Change, scenario: Scenario) -> Outcome:
     if do == "return three rows":
         rows = [row | {"number": row["number"] + more} for more in range(3)]
     folder = folder_of(change, image, scenario)
-    for name in folder:
-        row.pop(name, None)
+    for row in rows:
+        for name in folder:
+            row.pop(name, None)
+    if scenario.table.columns is None:
+        reserved = {*METADATA_NAMES, *scenario.table.partition_keys}
+        served = [servable(row, reserved) for row in rows]
+        if None in served:
+            return Outcome([], fails=True)
+        rows = [row for row in served if row is not None]
     values = [
         row_values(row, scenario) | metadata(change, index, scenario)
         for index, row in enumerate(rows)

@@ -11,12 +11,14 @@ from gzip import decompress
 from typing import Any
 from zlib import crc32
 
+from streaming_etl.components.stages.catalog import SERDES
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import (
     DATA_PREFIX,
     ERRORS_PREFIX,
     FAILED_BATCHES_PREFIX,
 )
+from tests.simulation.names import has_readable_names, lower_names
 from tests.simulation.scenario import DATABASE
 
 # Line breaks of Hadoop's TextInputFormat, quoted or not.
@@ -43,6 +45,10 @@ class ErrorRecord:
     changes: list[dict[str, Any]]
 
 
+class UnreadableError(Exception):
+    """One row makes every query of the table fail."""
+
+
 class Lake:
     """Objects by their keys."""
 
@@ -65,8 +71,8 @@ class Lake:
             text = (decompress(body) if key.endswith(".gz") else body).decode()
             for line in LINE_END.split(text):
                 if line:
-                    values = self.csv_row(line) if self.table.format == "csv" else json_row(line)
-                    yield Row(values, folder)
+                    is_csv = self.table.format == "csv"
+                    yield Row(self.csv_row(line) if is_csv else self.json_row(line), folder)
 
     def csv_row(self, line: str) -> dict[str, str]:
         """Read a line like OpenCSVSerDe: quote ", escape U+0001, doubled quotes.
@@ -76,6 +82,20 @@ class Lake:
         [cells] = csv.reader([line], escapechar="\x01", doublequote=True, strict=True)
         names = [column.name for column in self.table.all_columns]
         return {name: shortened(cell) for name, cell in zip(names, cells, strict=True)}
+
+    def json_row(self, line: str) -> dict[str, Any]:
+        """Read a line like OpenX's SerDe.
+
+        https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
+        """
+        values = json.loads(line, parse_float=Decimal)
+        if self.table.columns is None:
+            # A crawler's SerDe lower-cases names.
+            if not has_readable_names(values):
+                raise UnreadableError("names that Athena cannot read")
+        elif SERDES["json"][3]["case.insensitive"] != "false":
+            values = lower_names(values)
+        return {name: shortened(value) for name, value in values.items()}
 
     def errors(self) -> Iterator[ErrorRecord]:
         """Read every error record."""
@@ -104,11 +124,6 @@ def changes_of(data: bytes) -> list[dict[str, Any]]:
                 change if compressed is None else json.loads(decompress(b64decode(compressed)))
             )
     return changes
-
-
-def json_row(line: str) -> dict[str, Any]:
-    values = json.loads(line, parse_float=Decimal)
-    return {name: shortened(value) for name, value in values.items()}
 
 
 def shortened(value: Any) -> Any:

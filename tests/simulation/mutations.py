@@ -5,9 +5,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from streaming_etl.components.stages import catalog
 from streaming_etl.handlers import forwarder, transform
 from streaming_etl.handlers.change import decode, lazy_item
 from streaming_etl.handlers.firehose import put_records
+from streaming_etl.handlers.rows import schemaless_json
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.rows.row_error import RowError
 from streaming_etl.ops import firehose_writer
 from tests.simulation import breaking
@@ -25,6 +28,8 @@ from tests.simulation.scenario import Scenario, scenario_of
 from tests.simulation.user_module import STORES
 
 MAX_SEEDS = 2000
+
+NO_NAME_CHECK = (lambda _: None, set[Any]())
 
 
 class Mutation(NamedTuple):
@@ -165,6 +170,26 @@ _else(
     lambda scenario: scenario.args.partitions.dynamic_partition_keys,
 )
 _else("rows have no line break", rows(bytes.rstrip))
+_else(
+    "names of maps are not checked",
+    breaking.name_checks(lambda check, reserved: check(reserved) if reserved else NO_NAME_CHECK),
+    lacks_columns,
+)
+_else(
+    "a column may have the name of a partition key",
+    breaking.name_checks(lambda check, reserved: check(reserved and METADATA_COLUMNS)),
+    lacks_columns,
+)
+_else(
+    "empty maps are written",
+    patch.object(schemaless_json, "_LEAVES", schemaless_json._LEAVES | {dict, list}),
+    lacks_columns,
+)
+_else(
+    "the JSON SerDe lower-cases the keys of maps",
+    patch.dict(catalog.SERDES["json"][3], {"case.insensitive": "true"}),
+    lambda scenario: scenario.table.format == "json" and scenario.table.columns,
+)
 
 _state = detected_by("the_current_state_is_the_table")
 _number = "lpad(\"_sequence_number\", 40, '0')"

@@ -8,6 +8,7 @@ from streaming_etl.handlers import transform as transform_handler
 from tests.simulation.backfill import Backfill
 from tests.simulation.checks import CHECKS, Run
 from tests.simulation.delivery import Delivery
+from tests.simulation.expected import FAILING
 from tests.simulation.functions import Function, handlers_in
 from tests.simulation.lake import Lake
 from tests.simulation.mapping import Mapping
@@ -51,7 +52,7 @@ def violations_of(run: Run) -> list[tuple[str, str]]:
         return [(check.__name__, text) for check in CHECKS for text in check(run)]
     except Exception as error:
         # An unreadable object was not written correctly.
-        return [("nothing_else_is_there", f"unreadable: {type(error).__name__}: {error}")]
+        return [("nothing_else_is_there", f"unreadable: {type(error).__name__}: {error}"[:200])]
 
 
 def execute(world: World, scenario: Scenario) -> Run:
@@ -86,6 +87,8 @@ def count_content(run: Run) -> None:
         image = change.new or change.old or {}
         if image.get("number") is UNREADABLE:
             run.world.faults["change cannot be read"] += 1
+        elif run.outcomes[change.event_id].fails and image.get("do") not in (*FAILING, "widen"):
+            run.world.faults["change has names that Athena cannot read"] += 1
         elif "do" in image:
             run.world.faults[f"change script: {image['do']}"] += 1
         if change.size > 1_000_000:

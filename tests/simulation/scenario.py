@@ -15,6 +15,7 @@ from streaming_etl import (
     TransformArgs,
 )
 from streaming_etl.components.settings.stages import MAX_BATCH_WITHOUT_WINDOW
+from streaming_etl.components.table.column_types import Column, parse_type
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 from tests.simulation.user_module import STORES
@@ -24,6 +25,7 @@ DATABASE = "lake"
 STREAM_NAME = "orders-delivery"
 STREAM_ARN = f"arn:aws:firehose:ap-northeast-1:123456789012:deliverystream/{STREAM_NAME}"
 EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
+LABELS = Column("labels", parse_type("map<string,string>"))
 USER_MODULE = str(Path(__file__).with_name("user_module.py"))
 
 # Faults end this long after the last write, so that every run ends.
@@ -125,7 +127,7 @@ def scenario_of(seed: int) -> Scenario:
     )
     return Scenario(
         args=args,
-        table=plan_lake_table(args, user_module(has_columns)),
+        table=plan_lake_table(args, user_module(args.format, has_columns)),
         spells=spells_of(Random(f"{seed} spells"), seconds, bool(large)),
         changes=changes_of(chance, large, crowded),
         keys=chance.choice((2, 30) if large == "changes" else (2, 5, 12)),
@@ -158,9 +160,13 @@ def backfill_of(chance: Random, seconds: int, large: bool) -> Backfill | None:
 
 
 @cache
-def user_module(has_columns: bool) -> TransformModule:
+def user_module(file_format: str, has_columns: bool) -> TransformModule:
+    """Return the module with columns for the format."""
     module = read_transform_module(USER_MODULE)
-    return module if has_columns else replace(module, columns=None)
+    columns = module.columns if has_columns else None
+    if columns is not None and file_format != "csv":
+        columns = (*columns, LABELS)
+    return replace(module, columns=columns)
 
 
 def partitions_of(chance: Random) -> PartitionArgs:

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 from zlib import compress, crc32
 
+from tests.simulation.names import COLUMN_NAMES, any_map, map_of_texts
 from tests.simulation.scenario import Scenario
 from tests.simulation.user_module import SECRET, STORES
 from tests.simulation.world import World
@@ -126,7 +127,13 @@ def attribute(value: Any) -> dict[str, Any]:
         return {"B": b64encode(value).decode()}
     if value is UNREADABLE:
         return {"X": SECRET}
-    return {"N": str(value)}
+    if isinstance(value, dict):
+        return {"M": attributes(value)}
+    if isinstance(value, list):
+        return {"L": [attribute(inner) for inner in value]}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    return {"NULL": True} if value is None else {"N": str(value)}
 
 
 def attributes(item: Item) -> dict[str, Any]:
@@ -236,6 +243,10 @@ class Table:
         # With an injected key, an item that moved would be current in both stores.
         if chance.random() < 0.5 and not scenario.table.injected_keys:
             item["store"] = chance.choice(STORES)
+        names = self.world.chance("names")
+        if scenario.table.format != "csv" and names.random() < 0.4:
+            has_columns = scenario.table.columns is not None
+            item["labels"] = map_of_texts(names) if has_columns else any_map(names)
         if chance.random() < scenario.poison:
             item["do"] = chance.choice(self.poison_kinds())
             if chance.random() < 0.1:
@@ -244,13 +255,15 @@ class Table:
             item["do"] = chance.choice(PLAY)
         if scenario.large and chance.random() < 0.9:
             enlarge(item, scenario.large, chance)
+        if scenario.table.columns is None and "do" not in item and names.random() < 0.3:
+            item |= {"do": "return the item", names.choice(COLUMN_NAMES): SECRET}
         return item
 
     def poison_kinds(self) -> tuple[str, ...]:
         scenario = self.scenario
         return (
             *POISON,
-            "wrong column" if scenario.table.columns else "return the item",
+            *(("wrong column",) if scenario.table.columns else ()),
             *(("mix partitions",) if scenario.args.partitions.dynamic_partition_keys else ()),
             *(("kill",) if scenario.deadly else ()),
         )

@@ -34,6 +34,9 @@ def transform(change: Any, partitioned: bool = False) -> Any:
     }
     if change.kind == "REMOVE":
         row["ttl"] = change.is_ttl_delete
+    labels = image.get("labels")
+    if labels is not None:
+        row["labels"] = labels
     if partitioned:
         row["store"] = image.get("store") or store_of(change.keys["id"])
     return scripted(image, row, change)
