@@ -36,6 +36,26 @@ MESSAGES: Mapping[str, str] = {
         "{name} must hold JSON objects as text (got {value})."
         ' Write for example {{"dynamodb": {{...}}}}.'
     ),
+    "pattern-length": (
+        "{name} must hold patterns of at most {most} characters (got {length}: {value}). Split the"
+        " pattern: a change has to match one of them."
+    ),
+    "pattern-field": (
+        "{name} must filter by fields of a stream record (got {place} in {value}). Use one of"
+        " {choices}."
+    ),
+    "pattern-list": (
+        "{name} must compare {place} with a list that is not empty (got {value}). Write for"
+        ' example ["a"].'
+    ),
+    "pattern-object": (
+        "{name} must name fields below {place} (got {value}). An attribute has a type: write for"
+        ' example {{"id": {{"S": ["a"]}}}}.'
+    ),
+    "pattern-number": (
+        "{name} must compare {place} with text (got a number in {value}). A stream record holds"
+        ' numbers as text, so no change would match: write for example ["5"].'
+    ),
     "reserved-name": (
         "{name} must not have a reserved name or prefix, which are {reserved} (got"
         " {item}). Rename it."
@@ -93,6 +113,10 @@ MESSAGES: Mapping[str, str] = {
     "minimum": "{name} must be {low} or more with {related} (got {value}). Increase it.",
     "maximum": "{name} must be {high} or less with {related} (got {value}). Decrease it.",
     "conflict": "{name} must be {kind} with {related} (got {value}). Change one of them.",
+    "excludes-changes": (
+        "{name} must include {changes} with {related} (got {value}). The current state would keep"
+        " items as they were: include these changes, or set `query.current_state: false`."
+    ),
     "expires-current-state": (
         "{name} must be left out with {related} (got {value}). An item that does not change for so"
         " long would leave the current state: set `query.current_state: false`."

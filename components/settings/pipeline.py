@@ -1,5 +1,6 @@
 """Settings of a pipeline, and the rules across its groups."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ import pulumi
 
 from streaming_etl.components.settings.backfill import BackfillArgs
 from streaming_etl.components.settings.cron import CRON
+from streaming_etl.components.settings.filter_patterns import excluded_changes
 from streaming_etl.components.settings.monitoring import MonitoringArgs, iterator_age_problems
 from streaming_etl.components.settings.partitions import PartitionArgs
 from streaming_etl.components.settings.schedules import schedule_problems
@@ -191,6 +193,24 @@ class StreamingEtlPipelineArgs(Settings):
             # The row that expires may be the newest one of an item that still exists.
             yield invalid(
                 "data_retention_days", days, "expires-current-state", current_state, path="lake"
+            )
+        forwarder, rule = self.forwarder, "excludes-changes"
+        if missing := [name for name in ("MODIFY", "REMOVE") if name not in forwarder.event_names]:
+            names = list(forwarder.event_names)
+            yield invalid(
+                "event_names", names, rule, current_state, path="forwarder", changes=missing
+            )
+        if any(forwarder.pattern_problems()):
+            return
+        patterns = list(forwarder.filter_patterns)
+        if excluded := excluded_changes([json.loads(pattern) for pattern in patterns]):
+            yield invalid(
+                "filter_patterns",
+                patterns,
+                rule,
+                current_state,
+                path="forwarder",
+                changes=excluded,
             )
 
 

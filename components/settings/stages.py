@@ -1,6 +1,5 @@
 """Settings of the stages: source, forwarder, transform, delivery, lake and query."""
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any, Optional
 import pulumi
 
 from streaming_etl.components.settings.existing_resources import BUCKET_NAME, KEY_ARN
+from streaming_etl.components.settings.filter_patterns import pattern_problems
 from streaming_etl.components.settings.validation import (
     NOT_EMPTY,
     Problem,
@@ -103,9 +103,11 @@ class ForwarderArgs(Settings):
     )
     """Age at which a change is dead-lettered, 60 to 86,400 s. It expires in the stream at 24 h."""
     event_names: Sequence[str] = texts(EVENT_NAMES, len(EVENT_NAMES), 1, choices=EVENT_NAMES)
-    """Event types to forward: INSERT, MODIFY, REMOVE. Other changes never reach the lake."""
+    """Event types to forward: INSERT, MODIFY, REMOVE. Other changes never reach the lake. A current
+    state needs MODIFY and REMOVE."""
     filter_patterns: Sequence[str] = texts((), 5, pattern=re.compile(r"(?s).*"), kind="text")
-    """Lambda event filter patterns (JSON), at most 5. A change that matches one is forwarded."""
+    """Lambda event filter patterns (JSON), at most 5 of 4,096 characters. A change that matches one
+    is forwarded. Numbers are text: {"N": ["5"]}. A REMOVE has no NewImage."""
     old_image: str = one_of(*OLD_IMAGES, default="on_remove")
     """Changes that include the item before the write: `always`, `on_remove` (only a REMOVE) or
     `never`. For others `change.old` is None; a REMOVE without it has only `change.keys`."""
@@ -122,11 +124,14 @@ class ForwarderArgs(Settings):
 
     def further_problems(self) -> Iterator[Problem]:
         yield from self.window_problems()
-        for pattern in self.filter_patterns:
-            if not is_json_object(pattern):
-                yield invalid("filter_patterns", pattern, "json-object")
+        yield from self.pattern_problems()
         if self.max_changes_per_record == 1:
             yield from no_effect(self, {"max_record_kib"}, Related("max_changes_per_record", 1))
+
+    def pattern_problems(self) -> Iterator[Problem]:
+        """Problems of the filter patterns by themselves."""
+        for pattern in self.filter_patterns:
+            yield from pattern_problems("filter_patterns", pattern)
 
     def window_problems(self) -> Iterator[Problem]:
         """Problems of the batching window with batch size and record age."""
@@ -214,14 +219,6 @@ class QueryArgs(Settings):
     """Athena cancels a query that scans more, 10 to 1,000,000,000 MiB."""
     force_destroy: bool = False
     """Let `pulumi destroy` delete a workgroup that still contains saved queries."""
-
-
-def is_json_object(pattern: str) -> bool:
-    """Whether the text is a JSON object."""
-    try:
-        return isinstance(json.loads(pattern), dict)
-    except ValueError:
-        return False
 
 
 def is_tag_character(character: str) -> bool:

@@ -91,7 +91,11 @@ def test_creates_the_resources_of_a_python_program(
             "tags": {"costCenter": "7", "owned_by": "shop"},
             # Integers, which arrive as floats, and one float.
             "logRetentionDays": 90,
-            "forwarder": {"batchSize": 100, "eventNames": ["INSERT"], "maxRecordKib": 128},
+            "forwarder": {
+                "batchSize": 100,
+                "eventNames": ["MODIFY", "REMOVE"],
+                "maxRecordKib": 128,
+            },
             "transform": {"bufferMib": 0.5},
             # Left out, but sent as null by some languages.
             "format": None,
@@ -106,7 +110,9 @@ def test_creates_the_resources_of_a_python_program(
         ),
         tags={"costCenter": "7", "owned_by": "shop"},
         log_retention_days=90,
-        forwarder=ForwarderArgs(batch_size=100, event_names=["INSERT"], max_record_kib=128),
+        forwarder=ForwarderArgs(
+            batch_size=100, event_names=["MODIFY", "REMOVE"], max_record_kib=128
+        ),
         transform=TransformArgs(buffer_mib=0.5),
     )
     exports: dict[str, Any] = {}

@@ -11,6 +11,7 @@ from streaming_etl import (
     DeliveryArgs,
     ForwarderArgs,
     PartitionArgs,
+    QueryArgs,
     StreamingEtlPipelineArgs,
     TransformArgs,
 )
@@ -106,13 +107,14 @@ def scenario_of(seed: int) -> Scenario:
     has_columns = chance.random() < 0.85
     file_format = chance.choice(("csv", "json")) if has_columns else "json"
     partitions = partitions_of(chance)
+    forwarder = forwarder_of(chance, crowded, dense)
     args = StreamingEtlPipelineArgs(
         table_name="orders",
         transform_module=USER_MODULE,
         partitions=partitions,
         format=file_format,
         catalog="projection" if has_columns else "crawler",
-        forwarder=forwarder_of(chance, crowded, dense),
+        forwarder=forwarder,
         transform=TransformArgs(
             timeout_seconds=chance.choice((60, 120)),
             buffer_mib=chance.choice((0.2, 1.0, 3.0)),
@@ -124,6 +126,8 @@ def scenario_of(seed: int) -> Scenario:
             buffer_seconds=60 if partitions.dynamic else chance.choice((0, 10, 120)),
             compression=chance.choice((None, "UNCOMPRESSED")),
         ),
+        # The check compares the state after the changes that are forwarded.
+        query=QueryArgs(current_state={"MODIFY", "REMOVE"} <= set(forwarder.event_names)),
     )
     return Scenario(
         args=args,

@@ -26,6 +26,12 @@ ORDERS = {"table_name": "orders", "transform_module": "orders.py", "partitions":
 TRANSFORM = "def transform(change):\n    return change.new\n"
 NESTED = Column("parts", {"array": "string"})
 
+PATTERNS = [
+    '{"source": ["aws:dynamodb"], "eventName": "INSERT"}',
+    '{"dynamodb": {"Keys": {"id": ["a"], "sort": {"N": [5]}}}}',
+    '{"eventName": ["' + "x" * 4096 + '"]}',
+]
+
 # A table's own settings, and the defaults of the stack.
 CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"fromat": "csv", "zzz": 1, "partitions": {"since_year": 2020, "layout": "dt"}}, {}),
@@ -37,6 +43,8 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"partitions": {"dynamic_partition_keys": {"store": ["a:b"]}}}, {}),
     ({"partitions": {"time_zone": "Etc/GMT+9", "layout": "date", "granularity": "month"}}, {}),
     ({"lake": {"data_retention_days": 30}}, {}),
+    ({"forwarder": {"event_names": ["INSERT"], "filter_patterns": PATTERNS}}, {}),
+    ({"forwarder": {"filter_patterns": ['{"dynamodb": {"NewImage": {"n": {"N": ["5"]}}}}']}}, {}),
     ({"lake": {"bucket_name": "s3://lake"}, "tags": {"team": "a;b"}}, {}),
     ({"catalog": "crawler", "crawler_schedule": "cron(61 * * * ? *)"}, {}),
     ({"catalog": "crawler", "crawler_schedule": "cron(10 * * * * *)"}, {}),

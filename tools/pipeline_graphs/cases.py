@@ -112,7 +112,8 @@ CASES: dict[str, Case] = {
     **_single("forwarder", batch_size=1, parallelization_factor=10),
     **_single("forwarder", "forwarder.batch_size=1", batching_window_seconds=0),
     **_single("forwarder", maximum_retry_attempts=0, maximum_record_age_seconds=60),
-    **_single("forwarder", event_names=["INSERT", "REMOVE"], old_image="always"),
+    **_single("forwarder", "query.current_state=False", event_names=["INSERT", "REMOVE"]),
+    **_single("forwarder", old_image="always"),
     **_single("forwarder", max_changes_per_record=1, max_record_kib=1000),
     **_single("forwarder", timeout_seconds=900, memory_mib=128),
     "forwarder.filter_patterns": Case(
@@ -121,7 +122,8 @@ CASES: dict[str, Case] = {
                 "event_names": ["INSERT"],
                 "filter_patterns": ['{"dynamodb": {"Keys": {"id": {"S": ["a"]}}}}'],
             }
-        }
+        },
+        "query.current_state=False",
     ),
     **_single("transform", timeout_seconds=300, memory_mib=10_240, buffer_mib=0.25),
     **_single("transform", buffer_seconds=0, maximum_retry_attempts=0),

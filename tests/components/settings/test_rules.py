@@ -82,6 +82,11 @@ def test_rejects_too_many_and_too_long_entries() -> None:
     assert places(problems_of(ForwarderArgs, filter_patterns=patterns)) == [
         ("", "filter_patterns", "too-many")
     ]
+    pattern = '{"eventName": ["%s"]}'
+    long = pattern % ("x" * (4096 - len(pattern) + 2))
+    assert ForwarderArgs(filter_patterns=[long])
+    [problem] = problems_of(ForwarderArgs, filter_patterns=[long + " "])
+    assert (problem.rule, problem.details["length"]) == ("pattern-length", 4097)
     tags = {f"t{n}": "" for n in range(50)}
     assert places(problems_of(load, {"tags": tags})) == [("tables.shop", "tags", "too-many")]
     for name in ("hash_key", "range_key", "ttl_attribute"):
@@ -95,6 +100,31 @@ def test_rejects_too_many_and_too_long_entries() -> None:
     for key, value in (("k" * 129, "a"), ("k", "v" * 257)):
         [problem] = problems_of(load, {"tags": {key: value}})
         assert (problem.item, problem.rule) == (key, "tag-length")
+
+
+def test_names_the_changes_that_filters_exclude() -> None:
+    def excluded(**forwarder: list[str]) -> list[list[str]]:
+        problems = problems_of(load, {"forwarder": forwarder})
+        return [problem.details["changes"] for problem in problems]
+
+    assert excluded(event_names=["INSERT"]) == [["MODIFY", "REMOVE"]]
+    patterns = {
+        '{"eventName": ["INSERT"]}': ["MODIFY", "REMOVE", "REMOVE by TTL"],
+        '{"userIdentity": {"type": ["Service"]}}': ["MODIFY", "REMOVE"],
+        '{"userIdentity": {"type": [{"exists": false}]}}': ["REMOVE by TTL"],
+    }
+    assert {pattern: excluded(filter_patterns=[pattern]) for pattern in patterns} == {
+        pattern: [changes] for pattern, changes in patterns.items()
+    }
+
+
+def test_names_the_place_in_a_filter_pattern() -> None:
+    pattern = '{"dynamodb": {"$or": [{"Keys": {"id": {"M": {"a": {"N": [5]}}}}}, {"Keys": 1}]}}'
+    problems = problems_of(ForwarderArgs, filter_patterns=[pattern])
+    assert [(problem.rule, problem.details["place"]) for problem in problems] == [
+        ("pattern-object", "dynamodb.Keys"),
+        ("pattern-number", "dynamodb.Keys.id.M.a.N"),
+    ]
 
 
 def test_accepts_outputs_for_names_of_existing_resources_only() -> None:

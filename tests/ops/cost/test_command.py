@@ -127,6 +127,7 @@ def test_traffic_is_for_all_pipelines_or_for_one() -> None:
 
 def test_set_overrides_default_settings() -> None:
     options = ["--changes", "1B", "--set", "forwarder.event_names=[INSERT]"]
+    options += ["--set", "query.current_state=false"]
     bill = document(*options, "--image-bytes", "900")["pipelines"]["pipeline"]
 
     assert bill["traffic"] == {"changes": 1e9, "image_bytes": 900}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from streaming_etl import StreamingEtlPipelineArgs
 from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.cost.assumptions import SIZES, Assumptions, cpu_us
 from streaming_etl.ops.cost.usage import rounded_up, runs_per_month, usage_of
@@ -76,13 +77,14 @@ def test_old_images_are_sent_as_configured(old_image: str, images: float) -> Non
 
 
 def test_filtered_event_names_cost_nothing() -> None:
-    usage = usage_of(traffic(1), settings(forwarder={"event_names": ["INSERT", "MODIFY"]}), PLAIN)
+    def of_events(*names: str) -> StreamingEtlPipelineArgs:
+        return settings(forwarder={"event_names": names}, query={"current_state": False})
+
+    usage = usage_of(traffic(1), of_events("INSERT", "MODIFY"), PLAIN)
     assert usage.changes == pytest.approx(SECONDS * 0.85)
     assert usage.change_bytes == pytest.approx(300)
 
-    usage = usage_of(
-        traffic(1), settings(forwarder={"event_names": ["REMOVE"]}), replace(PLAIN, remove_share=0)
-    )
+    usage = usage_of(traffic(1), of_events("REMOVE"), replace(PLAIN, remove_share=0))
     assert (usage.changes, usage.forwarder_calls, usage.billed_bytes) == (0, 0, 0)
 
 

@@ -96,6 +96,7 @@ def test_json_has_the_outcome_of_every_change(program: Program) -> None:
         format="parquet",
         partitions={"dynamic_partition_keys": {"store": ["x"]}},
         forwarder={"event_names": ["INSERT"]},
+        query={"current_state": False},
     )
     path = program.module(
         "COLUMNS = {'n': 'int'}\n\n\ndef transform(change):\n"

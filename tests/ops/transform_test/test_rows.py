@@ -271,6 +271,7 @@ def test_the_settings_of_the_pipeline_apply(program: Program) -> None:
         catalog="crawler",
         source={"hash_key": "shop", "range_key": "n", "range_key_type": "N"},
         forwarder={"old_image": "always", "event_names": ["INSERT", "MODIFY"]},
+        query={"current_state": False},
         partitions={"dynamic_partition_keys": {"place": []}},
     )
     path = program.module(
