@@ -2,7 +2,9 @@
 
 import csv
 import gzip
+import io
 import json
+import re
 import zlib
 from base64 import b64decode
 from collections.abc import Collection, Iterator, Sequence
@@ -10,30 +12,61 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Optional
 
+import msgspec
+
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
-from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
+from streaming_etl.handlers.wire.attributes import Attributes, key_text, plain_item
+from streaming_etl.handlers.wire.change_line import (
+    OLD_IMAGE_KINDS,
+    ChangeTooLargeError,
+    change_line,
+)
+from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
 from streaming_etl.stack.json_documents import json_documents
 
 GZIP = b"\x1f\x8b"
 
 NO_CODE = "unknown"
 
+# Of an object, as stored and decompressed. Firehose buffers at most 128 MiB, in an error object as
+# base64 (171 MiB) with about 400 bytes more per record; a failed batch has at most 6 MB.
+MAX_OBJECT_BYTES = 256 * 1024 * 1024
+# Of a decompressed change. Lambda passes at most 6 MB to the forwarder.
+MAX_CHANGE_BYTES = 8 * 1024 * 1024
+# Of an object. An error record without data has more than 200 bytes.
+MAX_ENTRIES = MAX_OBJECT_BYTES // 200
+
+MAX_CODE_LENGTH = 100
+SEQUENCE_NUMBER = re.compile(r"[0-9]{1,40}")
+KINDS = frozenset({"INSERT", "MODIFY", "REMOVE", SNAPSHOT})
+
+COMPRESSED_LINE = b'{"gzip"'
+
 # A text column may be as long as a Firehose record.
 csv.field_size_limit(2**24)
 
 REASONS = {
+    "object-not-readable": "S3 does not return it ({error})",
+    "object-changed": "it was replaced while its changes were sent",
+    "object-too-large": "it exceeds 256 MiB, as stored or decompressed",
+    "too-many-entries": "it has too many lines for an object of Firehose",
     "damaged-gzip": "its gzip is damaged or truncated",
+    "not-utf-8": "it is not UTF-8 text",
+    "too-deep": "its JSON has more levels than an item of DynamoDB",
     "empty": "it is empty",
+    "unexpected": "it cannot be read ({error})",
     "unknown-object": "it is neither a failed batch nor error records of Firehose",
     "payload-not-json": "its payload is not JSON",
     "no-records": "its payload has no Records",
     "change-too-large": "the change exceeds a Firehose record, even compressed",
     "not-a-stream-record": "it is not a stream record ({error})",
+    "missing-image": "{count} of its changes have no image of the item after the change",
     "not-a-json-object": "the line is not a JSON object",
     "no-raw-data": "the line has no rawData",
     "raw-data-not-base64": "its rawData is not base64",
     "unknown-lines": "{count} of its lines are neither changes nor rows of the lake table",
+    "invalid-key": "{count} of its rows have a key that the table cannot have",
     "lost-rows": "{count} of its rows belong to items that neither stream nor table have, and "
     "`event_names` excludes REMOVE",
 }
@@ -57,8 +90,8 @@ class Problem:
 class CorruptError(Exception):
     """An object that cannot be read at all."""
 
-    def __init__(self, code: str) -> None:
-        self.problem = Problem(code)
+    def __init__(self, code: str, error: str = "") -> None:
+        self.problem = Problem(code, error=error)
         super().__init__(self.problem.reason)
 
 
@@ -86,6 +119,10 @@ class Entry:
     """Its rows, where it holds rows instead of changes."""
     problem: Optional[Problem] = None
     """Why some or all of it cannot be replayed."""
+    unsent: list[bytes] = field(default_factory=list)
+    """Changes that are not sent: because of `problem`, or filtered if there is none."""
+    without_old_image: int = 0
+    """Of `lines`, those without the old image that `old_image` requires."""
 
 
 @dataclass(frozen=True)
@@ -101,73 +138,149 @@ def entries_of(body: bytes, events: EventFilter) -> list[Entry]:
 
     A JSON object with `payload` is a failed batch; other objects are Firehose's error records.
     """
-    if body.startswith(GZIP):
-        try:
-            body = gzip.decompress(body)
-        except (OSError, EOFError, zlib.error):
-            raise CorruptError("damaged-gzip") from None
-    documents = [*_documents(body)]
+    documents = [*_documents(decompressed(body))]
     if not documents:
         raise CorruptError("empty")
-    if isinstance(documents[0], dict) and "payload" in documents[0]:
-        return _batch_entries(documents[0], events)
+    first = documents[0]
+    if isinstance(first, dict) and "payload" in first and len(documents) == 1:
+        return _batch_entries(first, events)
     if not any(isinstance(document, dict) and "rawData" in document for document in documents):
-        raise CorruptError("unknown-object")
-    return [_error_entry(document) for document in documents]
+        specific = isinstance(first, Problem) and first.code != "not-a-json-object"
+        raise CorruptError(first.code if specific else "unknown-object")
+    return [_error_entry(document, events) for document in documents]
+
+
+def decompressed(body: bytes, limit: int = MAX_OBJECT_BYTES) -> bytes:
+    """Return the content, decompressed if it is gzip; raises CorruptError."""
+    if len(body) > limit:
+        raise CorruptError("object-too-large")
+    if not body.startswith(GZIP):
+        return body
+    content = bytearray()
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            while chunk := file.read(1024 * 1024):
+                content += chunk
+                if len(content) > limit:
+                    raise CorruptError("object-too-large")
+    except (OSError, EOFError, zlib.error):
+        raise CorruptError("damaged-gzip") from None
+    return bytes(content)
 
 
 def _documents(body: bytes) -> Iterator[Any]:
-    """Yield the JSON documents of each line, None for invalid ones."""
-    for line in body.split(b"\n"):
+    """Yield each line's JSON documents, or a Problem."""
+    count = 0
+    for line in io.BytesIO(body):
         try:
             for _, document in json_documents(line.decode()):
                 yield document
-        except (ValueError, RecursionError):
-            yield None
+                count += 1
+                if count > MAX_ENTRIES:
+                    raise CorruptError("too-many-entries")
+        except RecursionError:
+            yield Problem("too-deep")
+        except UnicodeDecodeError:
+            yield Problem("not-utf-8")
+        except ValueError:
+            yield Problem("not-a-json-object")
 
 
 def _batch_entries(document: dict[str, Any], events: EventFilter) -> list[Entry]:
-    """Return an entry per stream record; filtered ones have no line.
+    """Return an entry per stream record.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
     context = document.get("requestContext")
-    code = context.get("condition") if isinstance(context, dict) else None
+    code = _code(context.get("condition") if isinstance(context, dict) else None)
     event = document["payload"]
     if isinstance(event, str):
         # AWS documents a text; an object is accepted, too.
         try:
             event = json.loads(event)
+        except RecursionError:
+            raise CorruptError("too-deep") from None
         except ValueError:
             raise CorruptError("payload-not-json") from None
     records = event.get("Records") if isinstance(event, dict) else None
-    if not isinstance(records, list):
+    if not isinstance(records, list) or not records:
         raise CorruptError("no-records")
-    return [_record_entry(record, str(code or NO_CODE), events) for record in records]
+    return [_record_entry(record, code, events) for record in records]
+
+
+def _code(*candidates: Any) -> str:
+    """Return the first text that can be AWS's code of an error."""
+    for code in candidates:
+        if isinstance(code, str) and 0 < len(code) <= MAX_CODE_LENGTH:
+            return code
+    return NO_CODE
 
 
 def _record_entry(record: Any, code: str, events: EventFilter) -> Entry:
     try:
-        if record["eventName"] not in events.event_names:
-            return Entry(code)
-        return Entry(code, [change_line(record, events.old_image)])
+        filtered = record["eventName"] not in events.event_names
+        line = change_line(_without_images(record) if filtered else record, events.old_image)
+        [part] = _READER.read(line.strip())
+        [decoded] = part.records()
+        if isinstance(decoded, Exception):
+            raise decoded
+        _check_change(decoded)
     except ChangeTooLargeError:
-        problem = Problem("change-too-large")
+        return Entry(code, problem=Problem("change-too-large"))
     except Exception as error:
-        problem = Problem("not-a-stream-record", error=type(error).__name__)
-    return Entry(code, problem=problem)
+        return Entry(code, problem=Problem("not-a-stream-record", error=type(error).__name__))
+    if filtered:
+        return Entry(code, unsent=[line])
+    if _lacks_new_image(decoded):
+        return Entry(code, unsent=[line], problem=Problem("missing-image"))
+    return Entry(code, [line], without_old_image=int(_lacks_old_image(decoded, events)))
 
 
-def _error_entry(document: Any) -> Entry:
+def _without_images(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record without images, so that it fits into a line."""
+    stream = record["dynamodb"]
+    return {**record, "dynamodb": {**stream, "NewImage": None, "OldImage": None}}
+
+
+# Without notes of requested attributes, so that threads may share it.
+_READER = RecordReader(lazy=False)
+
+_attributes = msgspec.json.Decoder(Attributes).decode
+
+
+def _check_change(record: Any) -> None:
+    """Raise an error for a decoded change that no transform can read."""
+    stream = record.dynamodb
+    if not plain_item(stream.Keys):
+        raise ValueError("without a key")
+    datetime.fromtimestamp(stream.ApproximateCreationDateTime, UTC)
+    if not SEQUENCE_NUMBER.fullmatch(stream.SequenceNumber):
+        raise ValueError("not a sequence number")
+    if stream.OldImage:
+        _attributes(stream.OldImage)
+
+
+def _lacks_new_image(record: Any) -> bool:
+    return bool(record.eventName != "REMOVE" and record.dynamodb.NewImage is None)
+
+
+def _lacks_old_image(record: Any, events: EventFilter) -> bool:
+    kinds = OLD_IMAGE_KINDS[events.old_image] - {"INSERT"}
+    return record.eventName in kinds and not record.dynamodb.OldImage
+
+
+def _error_entry(document: Any, events: EventFilter) -> Entry:
     """Parse one line of Firehose's error output.
 
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
     https://docs.aws.amazon.com/firehose/latest/dev/record-format-conversion-error-handling.html
     """
+    if isinstance(document, Problem):
+        return Entry(NO_CODE, problem=document)
     if not isinstance(document, dict):
         return Entry(NO_CODE, problem=Problem("not-a-json-object"))
     # A failed format conversion has `lastErrorCode` instead.
-    code = str(document.get("errorCode") or document.get("lastErrorCode") or NO_CODE)
+    code = _code(document.get("errorCode"), document.get("lastErrorCode"))
     raw = document.get("rawData")
     if not isinstance(raw, str):
         return Entry(code, problem=Problem("no-raw-data"))
@@ -177,16 +290,55 @@ def _error_entry(document: Any) -> Entry:
         return Entry(code, problem=Problem("raw-data-not-base64"))
     lines: list[bytes] = []
     rows: list[RowReference] = []
-    unknown = 0
-    for part in RecordReader().read(data):
+    without_new: list[bytes] = []
+    without_old = 0
+    data, unknown = _without_bombs(data)
+    for part in _READER.read(data):
         for record, line in zip(part.records(), part.lines, strict=True):
-            if not isinstance(record, Exception):
+            if _is_change(record):
+                if _lacks_new_image(record):
+                    without_new.append(line + b"\n")
+                    continue
                 lines.append(line + b"\n")
+                without_old += _lacks_old_image(record, events)
             elif row := row_reference(line):
                 rows.append(row)
             else:
                 unknown += 1
-    return Entry(code, lines, rows, Problem("unknown-lines", unknown) if unknown else None)
+    problem = Problem("unknown-lines", unknown) if unknown else None
+    if without_new and not unknown:
+        problem = Problem("missing-image", len(without_new))
+    return Entry(code, lines, rows, problem, without_new, without_old)
+
+
+def _is_change(record: Any) -> bool:
+    try:
+        _check_change(record)
+    except Exception:
+        return False
+    return True
+
+
+def _without_bombs(data: bytes) -> tuple[bytes, int]:
+    """Remove compressed changes that exceed MAX_CHANGE_BYTES; return their number."""
+    if COMPRESSED_LINE not in data:
+        return data, 0
+    lines = data.split(b"\n")
+    kept = [line for line in lines if not _is_bomb(line)]
+    return b"\n".join(kept), len(lines) - len(kept)
+
+
+def _is_bomb(line: bytes) -> bool:
+    if not line.startswith(COMPRESSED_LINE):
+        return False
+    try:
+        decompressed(b64decode(json.loads(line)["gzip"]), MAX_CHANGE_BYTES)
+    except CorruptError as error:
+        return error.problem.code == "object-too-large"
+    except (ValueError, TypeError, LookupError, RecursionError):
+        # The reader reports it.
+        return False
+    return False
 
 
 def row_reference(line: bytes) -> Optional[RowReference]:
@@ -195,14 +347,29 @@ def row_reference(line: bytes) -> Optional[RowReference]:
         text = line.decode()
         values = _json_metadata(text) if text.startswith("{") else _csv_metadata(text)
         row = dict(zip(METADATA_COLUMNS, values, strict=True))
-        if not row["_sequence_number"].isdigit() or not isinstance(json.loads(row["_key"]), dict):
+        event_id, kind, number = row["_event_id"], row["_op"], row["_sequence_number"]
+        keys = _attributes(row["_key"])
+        valid = (
+            isinstance(event_id, str)
+            and kind in KINDS
+            and SEQUENCE_NUMBER.fullmatch(number)
+            and plain_item(keys)
+        )
+        if not valid:
             return None
         changed_at = datetime.fromisoformat(row["_changed_at"]).replace(tzinfo=UTC).timestamp()
-    except (ValueError, LookupError, TypeError, AttributeError, csv.Error):
+        # Canonical, so that DynamoDB never receives a key twice in one call.
+        return RowReference(event_id, kind, key_text(keys), number, changed_at)
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        csv.Error,
+    ):
         return None
-    return RowReference(
-        row["_event_id"], row["_op"], row["_key"], row["_sequence_number"], changed_at
-    )
 
 
 def _json_metadata(text: str) -> Sequence[Any]:

@@ -1,20 +1,22 @@
 """Recovers the changes behind rows, from the table's stream or the table."""
 
+import contextlib
 import json
 import random
 import time
 from base64 import b64decode
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Union
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from streaming_etl.handlers.pacing import backoff
 from streaming_etl.handlers.wire.attributes import Attributes, key_text
-from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
-from streaming_etl.ops.replay.entries import RowReference
+from streaming_etl.ops.replay.entries import Problem, RowReference
 from streaming_etl.stack.errors import CommandError
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
@@ -52,7 +54,10 @@ class ChangeRecovery:
         self._sleep, self._now, self._jitter = sleep, now, jitter
 
     def from_stream(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
-        """Return lines by event id, for changes that the stream still holds."""
+        """Return lines by event id, for changes that the stream still holds.
+
+        A change without its new image, or one that fits into no record, is left to the table.
+        """
         oldest = self._now() - STREAM_HOURS * 3600
         missing = {
             row.event_id: row for row in rows if row.changed_at >= oldest and row.kind != SNAPSHOT
@@ -66,19 +71,24 @@ class ChangeRecovery:
                 lines |= self._read_shard(shard["ShardId"], max(inside), missing)
         return lines
 
-    def from_table(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
+    def from_table(self, rows: Iterable[RowReference]) -> dict[str, Union[bytes, Problem]]:
         """Return lines by event id, with the item as it is now.
+
+        A row whose key the table cannot have has a Problem.
 
         A line keeps event id and sequence number of the change, so that its rows replace the lost
         ones; its kind is SNAPSHOT, since the image is not the change's. A REMOVE needs no item.
         """
         rows = list(rows)
         items = dict(self._items({row.key for row in rows if row.kind != "REMOVE"}))
-        lines = {}
+        lines: dict[str, Union[bytes, Problem]] = {}
         for row in rows:
             kind = "REMOVE" if row.kind == "REMOVE" else SNAPSHOT
-            if kind == "REMOVE" or row.key in items:
-                lines[row.event_id] = change_line(_stream_record(row, kind, items.get(row.key)))
+            item = items.get(row.key)
+            if isinstance(item, Problem):
+                lines[row.event_id] = item
+            elif kind == "REMOVE" or item is not None:
+                lines[row.event_id] = change_line(_stream_record(row, kind, item))
         return lines
 
     def _shards(self) -> Iterator[dict[str, Any]]:
@@ -101,8 +111,11 @@ class ChangeRecovery:
         while iterator and empty < EMPTY_PAGES:
             page = streams.get_records(ShardIterator=iterator)
             for record in page["Records"]:
-                if record["eventID"] in missing:
-                    lines[record["eventID"]] = change_line(_as_event(record), self._old_image)
+                removed = record["eventName"] == "REMOVE"
+                if record["eventID"] in missing and (removed or "NewImage" in record["dynamodb"]):
+                    with contextlib.suppress(ChangeTooLargeError):
+                        line = change_line(_as_event(record), self._old_image)
+                        lines[record["eventID"]] = line
                 if int(record["dynamodb"]["SequenceNumber"]) >= last:
                     return lines
             iterator = page.get("NextShardIterator")
@@ -111,16 +124,36 @@ class ChangeRecovery:
                 self._sleep(PAGE_PAUSE_SECONDS)
         return lines
 
-    def _items(self, keys: Collection[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield key text and item for each key that the table holds."""
+    def _items(self, keys: Collection[str]) -> Iterator[tuple[str, Union[dict[str, Any], Problem]]]:
+        """Yield key text, and item or Problem, for each key.
+
+        A key that the table does not hold is left out.
+        """
         remaining = iter(sorted(keys))
         while texts := list(islice(remaining, MAX_KEYS)):
-            typed_keys = [_typed_key(text) for text in texts]
-            names = list(typed_keys[0])
-            for item in self._get(typed_keys):
-                key = {name: item[name] for name in names}
-                # Through JSON, where binary is text as in the row's key.
-                yield key_text(_attributes(_encode(key))), item
+            yield from self._items_of_call(texts)
+
+    def _items_of_call(
+        self, texts: Sequence[str]
+    ) -> Iterator[tuple[str, Union[dict[str, Any], Problem]]]:
+        typed_keys = [_typed_key(text) for text in texts]
+        try:
+            items = [*self._get(typed_keys)]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
+            # One key that the table cannot have makes DynamoDB reject the entire call.
+            if len(texts) == 1:
+                yield texts[0], Problem("invalid-key")
+                return
+            half = len(texts) // 2
+            yield from self._items_of_call(texts[:half])
+            yield from self._items_of_call(texts[half:])
+            return
+        for item in items:
+            key = {name: item[name] for name in typed_keys[0]}
+            # Through JSON, where binary is text as in the row's key.
+            yield key_text(_attributes(_encode(key))), item
 
     def _get(self, keys: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         dynamodb = self._clients("dynamodb")

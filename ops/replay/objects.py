@@ -10,9 +10,13 @@ from urllib.parse import urlparse
 from botocore.exceptions import ClientError
 
 from streaming_etl.components.table.layout import REPLAYED_PREFIX
+from streaming_etl.ops.replay.entries import MAX_OBJECT_BYTES, CorruptError
 from streaming_etl.stack.errors import CommandError
 
 NOTE_SUFFIX = ".done.json"
+
+# Errors of one object: its own KMS key, an archive class. Other errors end the command.
+NOT_READABLE = ("AccessDenied", "InvalidObjectState")
 
 
 @dataclass(frozen=True)
@@ -52,26 +56,45 @@ class FailureObjects:
                 if (since is None or written >= since) and (until is None or written < until):
                     yield FailureObject(item["Key"], item["Size"], written)
 
-    def read(self, key: str) -> Optional[tuple[bytes, str]]:
-        """Return content and ETag; None when another run has moved the object."""
+    def read(self, failure: FailureObject) -> Optional[tuple[bytes, str]]:
+        """Return content and ETag; None when another run has moved the object.
+
+        Raises CorruptError when it is too large or S3 does not return it.
+        """
+        if failure.size > MAX_OBJECT_BYTES:
+            raise CorruptError("object-too-large")
+        try:
+            return self._get(failure.key)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in NOT_READABLE:
+                raise CorruptError("object-not-readable", code) from None
+            raise
+
+    def _get(self, key: str) -> Optional[tuple[bytes, str]]:
         try:
             response = self._client.get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if _is_gone(error):
                 return None
             raise
-        return response["Body"].read(), response["ETag"]
+        # One byte more than allowed: the object may have grown since it was listed.
+        return response["Body"].read(MAX_OBJECT_BYTES + 1), response["ETag"]
 
     def replayed_entries(self, key: str, etag: str) -> Optional[set[int]]:
         """Return the entries that earlier runs have replayed; None without a note.
 
-        A note about other content of this key is ignored.
+        An invalid note, or one about other content of this key, lists none.
         """
-        content = self.read(_note_key(key))
+        content = self._get(_note_key(key))
         if content is None:
             return None
-        note = json.loads(content[0])
-        return set(note["done"]) if note["etag"] == etag else set()
+        try:
+            note = json.loads(content[0])
+            done = [int(index) for index in note["done"]] if note["etag"] == etag else []
+        except (ValueError, TypeError, LookupError, RecursionError):
+            return set()
+        return set(done)
 
     def write_note(self, key: str, etag: str, replayed: Collection[int]) -> None:
         """Write a note of the entries that are replayed; the object stays."""
@@ -83,17 +106,19 @@ class FailureObjects:
     def finish(self, key: str, etag: str, *, with_note: bool) -> None:
         """Move the object below `replayed/` and delete its note.
 
-        Another run may have moved it already.
+        Another run may have moved it already. Raises CorruptError when it was replaced since it
+        was read; it stays then.
         """
         try:
             self._client.copy_object(
                 Bucket=self._bucket,
                 Key=f"{REPLAYED_PREFIX}{key}",
                 CopySource={"Bucket": self._bucket, "Key": key},
-                # Fails when the object was replaced since it was read.
                 CopySourceIfMatch=etag,
             )
         except ClientError as error:
+            if error.response["Error"]["Code"] in ("PreconditionFailed", "412"):
+                raise CorruptError("object-changed") from None
             if not _is_gone(error):
                 raise
         self._client.delete_object(Bucket=self._bucket, Key=key)

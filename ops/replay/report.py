@@ -37,6 +37,10 @@ class Report:
     """Of these, recovered from the table's stream."""
     from_table: int = 0
     """Of these, recovered from the table, with the item's present attributes."""
+    without_old_image: int = 0
+    """Of these, without an old image that `old_image` requires."""
+    filtered: int = 0
+    """Changes in failed batches that `event_names` excludes; they are not sent."""
     deleted_since: int = 0
     """Rows of items that are deleted by now, which need no replay."""
     by_error: Counter[str] = field(default_factory=Counter)
@@ -61,6 +65,8 @@ class Report:
                 "sent": self.changes,
                 "from_stream": self.from_stream,
                 "from_table": self.from_table,
+                "without_old_image": self.without_old_image,
+                "filtered": self.filtered,
                 "deleted_since": self.deleted_since,
             },
             "problems": [
@@ -93,6 +99,16 @@ def render(report: Report) -> None:
         f"\n{sent} again: {counted(report.changes, 'change')}; {moved} below replayed/: "
         f"{report.objects_replayed:,} of {counted(report.objects, 'object')}."
     )
+    if report.filtered:
+        click.echo(
+            f"{counted(report.filtered, 'change')} of failed batches filtered: `event_names` "
+            "excludes them."
+        )
+    if report.without_old_image:
+        click.echo(
+            f"{counted(report.without_old_image, 'change')} without the old image that `old_image` "
+            "requires: a transform that needs `change.old` fails on it."
+        )
     if rows_of := report.from_stream + report.from_table + report.deleted_since:
         click.echo(
             f"{rows_of:,} of the changes were stored as rows: {report.from_stream:,} recovered "

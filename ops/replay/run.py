@@ -1,9 +1,10 @@
 """Replays the failure objects of one pipeline, oldest first."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 
 from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.ops.replay.entries import (
@@ -19,6 +20,8 @@ from streaming_etl.ops.replay.objects import FailureObject, FailureObjects
 from streaming_etl.ops.replay.report import EntryProblem, Report
 from streaming_etl.stack.console import Advance
 
+LOST = Problem("lost-rows")
+
 THREADS = 8
 # Limits of the objects that are read, sent and moved together.
 SLICE_OBJECTS = 64
@@ -26,8 +29,8 @@ SLICE_BYTES = 8 * 1024 * 1024
 # Rows are recovered together, so that the stream is read once for many.
 MAX_ROWS = 20_000
 
-Lines = Mapping[str, Optional[bytes]]
-"""Event id of a recovered row to its change's line; None for an item that is deleted by now."""
+Lines = Mapping[str, Union[bytes, Problem, None]]
+"""Event id of a row to its recovered change; None for an item that is deleted by now."""
 
 
 @dataclass
@@ -88,16 +91,18 @@ class Replay:
         return self._report
 
     def _parse(self, failure: FailureObject) -> Optional[ParsedObject]:
-        content = self._objects.read(failure.key)
-        if content is None:
-            return None
-        body, etag = content
         try:
-            entries = entries_of(body, self._events)
+            content = self._objects.read(failure)
+            if content is None:
+                return None
+            body, etag = content
+            entries = _entries_of(body, self._events)
+            replayed = self._objects.replayed_entries(failure.key, etag)
         except CorruptError as error:
             # One entry with a problem, so that the object stays.
-            entries = [Entry("corrupt", problem=error.problem)]
-        replayed = self._objects.replayed_entries(failure.key, etag)
+            entries, etag, replayed = [Entry("corrupt", problem=error.problem)], "", None
+        if replayed is not None:
+            replayed &= set(range(len(entries)))
         selected = [
             index
             for index, entry in enumerate(entries)
@@ -123,14 +128,14 @@ class Replay:
         on_stream = self._recovery.from_stream(rows)
         rest = [row for row in rows if row.event_id not in on_stream]
         in_table = self._recovery.from_table(rest)
-        lines: dict[str, Optional[bytes]] = {**on_stream, **in_table}
+        lines: dict[str, Union[bytes, Problem, None]] = {**on_stream, **in_table}
         if "REMOVE" in self._events.event_names:
             # A later REMOVE takes these items out of the current state.
             deleted = [row.event_id for row in rest if row.event_id not in in_table]
             self._report.deleted_since += len(deleted)
             lines.update(dict.fromkeys(deleted))
         self._report.from_stream += len(on_stream)
-        self._report.from_table += len(in_table)
+        self._report.from_table += sum(isinstance(each, bytes) for each in in_table.values())
         self._send(parsed, lines, pool)
 
     def _send(
@@ -139,16 +144,21 @@ class Replay:
         """Send the selected entries, then move the objects or write their notes."""
         lines: list[bytes] = []
         sent: set[str] = set()
-        for entry in (each.entries[index] for each in parsed for index in each.selected):
+        selected = [each.entries[index] for each in parsed for index in each.selected]
+        for entry in selected:
             lines += entry.lines
             for row in entry.rows:
                 line = recovered.get(row.event_id)
-                if line and row.event_id not in sent:
+                if isinstance(line, bytes) and row.event_id not in sent:
                     sent.add(row.event_id)
                     lines.append(line)
         if self._writer is not None:
             self._writer.write(lines)
         self._report.changes += len(lines)
+        for entry in selected:
+            self._report.without_old_image += entry.without_old_image
+            if entry.problem is None:
+                self._report.filtered += len(entry.unsent)
         for problems, finished in pool.map(lambda each: self._settle(each, recovered), parsed):
             self._report.problems += problems
             self._report.objects_replayed += finished
@@ -166,10 +176,23 @@ class Replay:
         finished = len(replayed) == len(parsed.entries)
         if self._writer is not None:
             if finished:
-                self._objects.finish(key, parsed.etag, with_note=parsed.replayed is not None)
+                try:
+                    self._objects.finish(key, parsed.etag, with_note=parsed.replayed is not None)
+                except CorruptError as error:
+                    return [EntryProblem(key, 1, error.problem)], False
             elif replayed != before:
                 self._objects.write_note(key, parsed.etag, replayed)
         return [EntryProblem(key, index + 1, each) for index, each in problems.items()], finished
+
+
+def _entries_of(body: bytes, events: EventFilter) -> list[Entry]:
+    """Parse an object; raises no error other than CorruptError."""
+    try:
+        return entries_of(body, events)
+    except CorruptError:
+        raise
+    except Exception as error:
+        raise CorruptError("unexpected", type(error).__name__) from None
 
 
 def _slices(objects: Iterable[FailureObject]) -> Iterator[list[FailureObject]]:
@@ -187,5 +210,9 @@ def _slices(objects: Iterable[FailureObject]) -> Iterator[list[FailureObject]]:
 def _problem(entry: Entry, recovered: Lines) -> Optional[Problem]:
     if entry.problem is not None:
         return entry.problem
-    lost = sum(row.event_id not in recovered for row in entry.rows)
-    return Problem("lost-rows", lost) if lost else None
+    lost: Counter[str] = Counter()
+    for row in entry.rows:
+        found = recovered.get(row.event_id, LOST)
+        if isinstance(found, Problem):
+            lost[found.code] += 1
+    return next((Problem(code, count) for code, count in lost.most_common(1)), None)

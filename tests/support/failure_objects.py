@@ -23,13 +23,15 @@ class FakeS3:
     """One bucket without versions.
 
     `operations` are the calls that changed it, in order. `before_change` is called before each of
-    them and may raise.
+    them and may raise. `unreadable` has error codes of GetObject by key.
     """
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
         self.written: dict[str, datetime] = {}
         self.operations: list[tuple[str, str]] = []
+        self.downloads: list[str] = []
+        self.unreadable: dict[str, str] = {}
         self.before_change: Callable[[str, str], None] = lambda *_: None
 
     def add(self, key: str, body: bytes, minutes: int = 0) -> str:
@@ -53,7 +55,10 @@ class FakeS3:
 
     def get_object(self, **request: Any) -> dict[str, Any]:
         assert set(request) == {"Bucket", "Key"}
+        if code := self.unreadable.get(request["Key"]):
+            raise client_error(code, "GetObject")
         body = self._existing(request, "GetObject")
+        self.downloads.append(request["Key"])
         return {"Body": io.BytesIO(body), "ETag": etag(body)}
 
     def put_object(self, **request: Any) -> None:

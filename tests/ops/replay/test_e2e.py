@@ -223,6 +223,8 @@ def sent(
         "sent": changes,
         "from_stream": from_stream,
         "from_table": from_table,
+        "without_old_image": 0,
+        "filtered": 0,
         "deleted_since": deleted_since,
     }
 

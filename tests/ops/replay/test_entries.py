@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
+from streaming_etl.ops.replay import entries as entries_module
 from streaming_etl.ops.replay.entries import (
     REASONS,
     CorruptError,
@@ -17,12 +19,16 @@ from streaming_etl.ops.replay.entries import (
     EventFilter,
     Problem,
     RowReference,
+    decompressed,
     entries_of,
     row_reference,
 )
 from tests.support.changes import line, stream_record
 from tests.support.failure_objects import batch, error_line
 from tests.support.rows import row_encoder
+
+# 20 MB in 30 KB: a valid change, except for its size.
+BOMB = change_line(stream_record(1, text={"S": "x" * 20_000_000}))
 
 ALL = EventFilter(("INSERT", "MODIFY", "REMOVE"), "on_remove")
 EXHAUSTED = "RetryAttemptsExhausted"
@@ -31,6 +37,12 @@ FAILED = "Lambda.ProcessingFailedStatus"
 
 def entries(body: bytes, events: EventFilter = ALL) -> list[Entry]:
     return entries_of(body, events)
+
+
+def with_key_only(record: dict[str, Any]) -> dict[str, Any]:
+    """A record as a stream of type KEYS_ONLY has it."""
+    del record["dynamodb"]["NewImage"]
+    return record
 
 
 @pytest.mark.parametrize("text", [True, False], ids=["payload as text", "payload as an object"])
@@ -49,7 +61,7 @@ def test_filters_events_and_images_as_the_forwarder_does() -> None:
 
     assert entries(body, EventFilter(("MODIFY",), "never")) == [
         Entry(EXHAUSTED, [change_line(modified, "never")]),
-        Entry(EXHAUSTED),
+        Entry(EXHAUSTED, unsent=[change_line(with_key_only(stream_record(2, "REMOVE")))]),
     ]
     assert entries(body, EventFilter(("MODIFY",), "always"))[0].lines == [change_line(modified)]
 
@@ -75,6 +87,97 @@ def test_error_records_hold_aggregated_changes(encode: Any, separator: bytes) ->
         Entry(FAILED, [line(1), line(2)]),
         Entry("Lambda.FunctionError", [line(3)]),
     ]
+
+
+def test_a_change_without_its_new_image_is_not_sent() -> None:
+    lacking = change_line(with_key_only(stream_record(1)))
+    [inserted, removed] = entries(
+        batch(with_key_only(stream_record(1)), with_key_only(stream_record(2, "REMOVE")))
+    )
+    [line_of_error] = entries(error_line(lacking + line(2)))
+    problem = Problem("missing-image")
+
+    assert inserted == Entry(EXHAUSTED, unsent=[lacking], problem=problem)
+    assert (removed.problem, len(removed.lines), removed.without_old_image) == (None, 1, 1)
+    assert line_of_error == Entry(FAILED, [line(2)], unsent=[lacking], problem=problem)
+
+
+@pytest.mark.parametrize(
+    ("kind", "old_image", "count"),
+    [
+        ("INSERT", "always", 0),
+        ("MODIFY", "always", 1),
+        ("MODIFY", "on_remove", 0),
+        ("REMOVE", "on_remove", 1),
+        ("REMOVE", "never", 0),
+    ],
+)
+def test_counts_changes_without_the_old_image_of_the_settings(
+    kind: str, old_image: str, count: int
+) -> None:
+    events = EventFilter((kind,), old_image)
+    record = stream_record(1, kind)
+    for body in (batch(record), error_line(change_line(record))):
+        [entry] = entries(body, events)
+        assert (len(entry.lines), entry.without_old_image) == (1, count)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Keys": {}},
+        {"Keys": {"id": {"S": 1}}},
+        {"Keys": {"id": {"N": "x"}}},
+        {"SequenceNumber": 1},
+        {"SequenceNumber": "x"},
+        {"ApproximateCreationDateTime": 1e300},
+        {"NewImage": {"id": 1}},
+        {"OldImage": 1},
+    ],
+)
+def test_a_change_that_no_transform_can_read_is_not_sent(changed: dict[str, Any]) -> None:
+    record = stream_record(1, "REMOVE")
+    record["dynamodb"] |= changed
+    [entry] = entries(batch(record))
+    assert entry.problem is not None
+    assert (entry.problem.code, entry.lines) == ("not-a-stream-record", [])
+    assert entries(error_line(change_line(record)))[0].problem == Problem("unknown-lines")
+
+
+def test_a_filtered_change_may_be_too_large() -> None:
+    noise = random.Random(1).randbytes(MAX_RECORD_BYTES).hex()
+    [entry] = entries(
+        batch(stream_record(1, text={"S": noise})), EventFilter(("REMOVE",), "always")
+    )
+    assert (entry.problem, len(entry.unsent)) == (None, 1)
+
+
+def test_decompression_is_bounded() -> None:
+    """A bomb of 1 MB would have a GB."""
+    assert decompressed(gzip.compress(b"a" * 1000), 1000) == b"a" * 1000
+    assert decompressed(gzip.compress(b"a") + gzip.compress(b"b"), 1000) == b"ab"
+    for body in (gzip.compress(b"a" * 1001), b"a" * 1001, gzip.compress(bytes(10_000_000))):
+        with pytest.raises(CorruptError) as error:
+            decompressed(body, 1000)
+        assert error.value.problem == Problem("object-too-large")
+
+
+def test_a_bomb_takes_little_memory() -> None:
+    body = gzip.compress(bytes(100_000_000))
+    tracemalloc.start()
+    with pytest.raises(CorruptError):
+        decompressed(body, 1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_the_number_of_entries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries_module, "MAX_ENTRIES", 10)
+    assert len(entries(error_line(line(1)) * 10)) == 10
+    with pytest.raises(CorruptError) as error:
+        entries(error_line(line(1)) * 11)
+    assert error.value.problem == Problem("too-many-entries")
 
 
 def test_keeps_a_compressed_change_as_it_is() -> None:
@@ -111,6 +214,12 @@ def test_recognises_rows_by_their_metadata(kind: str, note: str) -> None:
         ("_sequence_number", "-1"),
         ("_sequence_number", "1.5"),
         ("_sequence_number", 12),
+        ("_sequence_number", "²"),
+        ("_sequence_number", "1" * 5000),
+        ("_event_id", []),
+        ("_op", "UPDATE"),
+        ("_key", "{}"),
+        ("_key", '{"id":{"N":"x"}}'),
         ("_key", "[]"),
         ("_key", "o-1"),
         ("_changed_at", "yesterday"),
@@ -134,7 +243,9 @@ def test_a_row_needs_valid_metadata(column: str, value: Any) -> None:
         (b'{"errorCode": "X"}\n', Problem("no-raw-data")),
         (b"[1]\n", Problem("not-a-json-object")),
         (b'{"rawData": "\n', Problem("not-a-json-object")),
-        (b"\xff\n", Problem("not-a-json-object")),
+        (b"\xff\n", Problem("not-utf-8")),
+        (b'{"rawData": ' + b"[" * 100_000 + b"\n", Problem("too-deep")),
+        (error_line(BOMB), Problem("unknown-lines")),
         (error_line(b'{"id": 1}\n{"_op": "INSERT"}\na,b\n'), Problem("unknown-lines", 3)),
     ],
 )
@@ -159,11 +270,15 @@ def test_keeps_the_valid_changes_of_an_aggregated_record() -> None:
         (batch()[:-2], "unknown-object"),
         (
             batch(stream_record(1, text={"S": "?"}), text=False).replace(b'"?"', b'"\xff"'),
-            "unknown-object",
+            "not-utf-8",
         ),
         (b'{"payload": "{"}', "payload-not-json"),
         (b'{"payload": {"Records": 1}}', "no-records"),
         (b'{"payload": null}', "no-records"),
+        (b'{"payload": {"Records": []}}', "no-records"),
+        (b'{"payload": "%s"}' % (b"[" * 100_000), "too-deep"),
+        (b"[" * 100_000, "too-deep"),
+        (batch(stream_record(1)) * 2, "unknown-object"),
     ],
 )
 def test_rejects_an_object_that_cannot_be_read(body: bytes, code: str) -> None:

@@ -1,16 +1,19 @@
 """Changes behind rows: recovered from the stream, or from the table."""
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from streaming_etl.handlers.wire.change_line import change_line
-from streaming_etl.ops.replay.entries import RowReference
+from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
+from streaming_etl.ops.replay.entries import Problem, RowReference
 from streaming_etl.ops.replay.lost_changes import EMPTY_PAGES, ChangeRecovery
 from streaming_etl.stack.errors import CommandError
 from tests.support.changes import read_change
+from tests.support.fake_aws import client_error
 
 NOW = 1_795_500_000.0
 CHANGED = int(NOW) - 3600
@@ -90,7 +93,12 @@ def recovery(client: Any, sleep: Callable[[float], None] = lambda _: None) -> Ch
 
 
 def stream_record(number: int, name: str = "INSERT", **images: Any) -> dict[str, Any]:
-    """A record as boto3's GetRecords returns it."""
+    """A record as boto3's GetRecords returns it.
+
+    images: by default the new image, unless it is a REMOVE.
+    """
+    if name != "REMOVE" and not images:
+        images = {"NewImage": {"id": {"S": f"o-{number}"}}}
     stream = {
         "ApproximateCreationDateTime": datetime.fromtimestamp(CHANGED, UTC),
         "Keys": {"id": {"S": f"o-{number}"}},
@@ -137,6 +145,21 @@ def test_leaves_an_open_shard_after_some_empty_pages() -> None:
     streams, pauses = FakeStreams(a=(1, None, [[stream_record(1)]])), []
     assert recovery(streams, pauses.append).from_stream([row(2)]) == {}
     assert (len(streams.read), len(pauses)) == (1 + EMPTY_PAGES, EMPTY_PAGES)
+
+
+def noise(length: int) -> str:
+    """Text that does not compress."""
+    return random.Random(1).randbytes(length).hex()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [{"OldImage": {"id": {"S": "o-1"}}}, {"NewImage": {"id": {"S": noise(MAX_RECORD_BYTES)}}}],
+    ids=["no new image", "too large"],
+)
+def test_leaves_a_change_that_cannot_be_sent_to_the_table(images: dict[str, Any]) -> None:
+    streams = FakeStreams(a=(1001, 1005, [[stream_record(1, **images), stream_record(2)]]))
+    assert sorted(recovery(streams).from_stream([row(1), row(2)])) == ["event-2"]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +223,34 @@ def test_requests_each_key_once_in_batches_of_100() -> None:
 
     assert len(recovery(table).from_table(rows + again)) == 402
     assert table.requests == [100, 100, 1]
+
+
+def test_an_invalid_key_does_not_affect_the_others() -> None:
+    """DynamoDB rejects an entire call for one key of another form."""
+
+    class Table(FakeTable):
+        def batch_get_item(self, **request: Any) -> dict[str, Any]:
+            if any("id" not in key for key in request["RequestItems"][TABLE]["Keys"]):
+                raise client_error("ValidationException")
+            return super().batch_get_item(**request)
+
+    items = [{"id": {"S": f"o-{number}"}} for number in range(9)]
+    rows = [row(number) for number in range(9)]
+    rows[4] = rows[4]._replace(key='{"name":{"S":"o-4"}}')
+
+    found = recovery(Table(*items)).from_table(rows)
+
+    assert found.pop("event-4") == Problem("invalid-key")
+    assert sorted(found) == [f"event-{number}" for number in range(9) if number != 4]
+
+
+def test_other_errors_of_the_table_end_the_command() -> None:
+    class Table:
+        def batch_get_item(self, **_: Any) -> None:
+            raise client_error("AccessDeniedException")
+
+    with pytest.raises(ClientError):
+        recovery(Table()).from_table([row(1), row(2)])
 
 
 def test_requests_unprocessed_keys_again() -> None:

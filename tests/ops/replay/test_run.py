@@ -10,15 +10,17 @@ from botocore.exceptions import ClientError
 
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.rows.metadata import metadata_of
+from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.firehose_writer import FirehoseWriter
+from streaming_etl.ops.replay import objects as objects_module
 from streaming_etl.ops.replay import run
-from streaming_etl.ops.replay.entries import EventFilter, Problem, RowReference
-from streaming_etl.ops.replay.objects import FailureObjects
+from streaming_etl.ops.replay.entries import Entry, EventFilter, Problem, RowReference, entries_of
+from streaming_etl.ops.replay.objects import FailureObject, FailureObjects
 from streaming_etl.ops.replay.report import EntryProblem, Report
 from streaming_etl.ops.replay.run import Replay
 from streaming_etl.stack.errors import CommandError
 from tests.support.changes import line, stream_record
-from tests.support.failure_objects import BUCKET, ERRORS, NOON, FakeS3, batch, error_line
+from tests.support.failure_objects import BUCKET, ERRORS, NOON, FakeS3, batch, error_line, etag
 from tests.support.fake_aws import FakeClock, FakeFirehose, client_error
 from tests.support.rows import row_encoder
 
@@ -133,7 +135,14 @@ def test_sends_all_changes_oldest_first_and_moves_the_objects(s3: FakeS3) -> Non
             "by_day": {"2026-11-23": 2, "2026-11-24": 1},
         },
         "entries_by_error": {"Lambda.ProcessingFailedStatus": 2, "RetryAttemptsExhausted": 1},
-        "changes": {"sent": 4, "from_stream": 0, "from_table": 0, "deleted_since": 0},
+        "changes": {
+            "sent": 4,
+            "from_stream": 0,
+            "from_table": 0,
+            "without_old_image": 0,
+            "filtered": 0,
+            "deleted_since": 0,
+        },
         "problems": [],
     }
     assert dry_run.as_json() == report.as_json() | {"dry_run": True}
@@ -209,6 +218,120 @@ def test_a_corrupt_object_stays_and_does_not_block_others(s3: FakeS3) -> None:
     assert (report.objects, report.objects_replayed) == (4, 3)
 
 
+def test_an_object_that_is_too_large_is_not_downloaded(
+    s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = s3.add(f"{ERRORS}large", error_line(line(5)) * 9)
+    most = max(len(body) for key, body in s3.contents.items() if key != large)
+    monkeypatch.setattr(objects_module, "MAX_OBJECT_BYTES", most)
+    firehose = FakeFirehose()
+    report = replay(s3, firehose)
+    assert sent(firehose) == [line(number) for number in (1, 2, 3, 4)]
+    assert report.problems == [EntryProblem(large, 1, Problem("object-too-large"))]
+    assert large not in s3.downloads
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
+def test_an_object_that_s3_does_not_return_does_not_block_others(s3: FakeS3, code: str) -> None:
+    key = f"{ERRORS}early"
+    s3.unreadable[key] = code
+    firehose = FakeFirehose()
+    report = replay(s3, firehose)
+    assert sent(firehose) == [line(3), line(4)]
+    problem = Problem("object-not-readable", error=code)
+    assert report.problems == [EntryProblem(key, 1, problem)]
+
+
+def test_other_errors_of_s3_end_the_run(s3: FakeS3) -> None:
+    s3.unreadable[f"{ERRORS}early"] = "ExpiredToken"
+    with pytest.raises(ClientError):
+        replay(s3, FakeFirehose())
+
+
+def test_an_object_that_is_replaced_during_the_run_stays(s3: FakeS3) -> None:
+    key = f"{ERRORS}early"
+
+    class Replaced(FakeFirehose):
+        def put_record_batch(self, **request: Any) -> dict[str, Any]:
+            s3.contents[key] = error_line(line(9))
+            return super().put_record_batch(**request)
+
+    report = replay(s3, Replaced())
+    assert report.problems == [EntryProblem(key, 1, Problem("object-changed"))]
+    assert report.objects_replayed == 2
+    assert s3.contents[key] == error_line(line(9))
+    assert f"replayed/{key}" not in s3.contents
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"{",
+        b"[]",
+        b"1",
+        b'{"done": [0]}',
+        b'{"done": 1, "etag": "%s"}',
+        b'{"done": ["x"], "etag": "%s"}',
+        b'{"done": [7, -1], "etag": "%s"}',
+    ],
+)
+def test_an_invalid_note_lists_no_entries(note: bytes) -> None:
+    s3, firehose = FakeS3(), FakeFirehose()
+    key = s3.add(f"{ERRORS}mixed", error_line(line(1)) + error_line(line(2)))
+    tag = json.dumps(etag(s3.contents[key]))[1:-1].encode()
+    s3.add(f"replayed/{key}.done.json", note.replace(b"%s", tag))
+    report = replay(s3, firehose)
+    assert sent(firehose) == [line(1), line(2)]
+    assert (report.objects_replayed, report.problems) == (1, [])
+    assert list(s3.contents) == [f"replayed/{key}"]
+
+
+def test_counts_changes_by_their_outcome() -> None:
+    s3, firehose = FakeS3(), FakeFirehose()
+    without_image = stream_record(3)
+    del without_image["dynamodb"]["NewImage"]
+    s3.add(f"{FAILED}1", batch(stream_record(1), stream_record(2, "REMOVE")))
+    s3.add(f"{FAILED}2", batch(stream_record(4, "MODIFY")), minutes=1)
+    key = s3.add(f"{FAILED}3", batch(without_image), minutes=2)
+
+    report = replay(s3, firehose, event_names=("INSERT", "REMOVE"))
+
+    assert sent(firehose) == [line(1), change_line(stream_record(2, "REMOVE"))]
+    assert (report.changes, report.without_old_image, report.filtered) == (2, 1, 1)
+    assert report.problems == [EntryProblem(key, 1, Problem("missing-image"))]
+    assert [each for each in s3.contents if not each.startswith("replayed/")] == [key]
+
+
+def test_reports_rows_whose_key_the_table_cannot_have() -> None:
+    class Recovery(FakeRecovery):
+        def from_table(self, rows: Iterable[RowReference]) -> dict[str, Any]:
+            return {row.event_id: Problem("invalid-key") for row in rows}
+
+    s3, firehose = FakeS3(), FakeFirehose()
+    key = s3.add(f"{ERRORS}rows", error_line(rows(1, 2)) + error_line(rows(3)))
+    recovery = Recovery(**{"event-3": "stream"})
+    report = replay(s3, firehose, recovery=recovery)
+    assert sent(firehose) == [b"event-3\n"]
+    assert report.problems == [EntryProblem(key, 1, Problem("invalid-key", 2))]
+    assert (report.from_stream, report.from_table, report.deleted_since) == (1, 0, 0)
+
+
+def test_an_unexpected_error_affects_its_object_only(
+    s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(body: bytes, events: EventFilter) -> list[Entry]:
+        if b"RetryAttemptsExhausted" in body:
+            raise ZeroDivisionError
+        return entries_of(body, events)
+
+    monkeypatch.setattr(run, "entries_of", parse)
+    firehose = FakeFirehose()
+    report = replay(s3, firehose)
+    assert sent(firehose) == [line(1), line(2), line(4)]
+    problem = Problem("unexpected", error="ZeroDivisionError")
+    assert report.problems == [EntryProblem(f"{FAILED}1", 1, problem)]
+
+
 def test_the_valid_lines_of_an_object_are_sent_once() -> None:
     s3 = FakeS3()
     body = error_line(line(1)) + b"{\n" + error_line(line(2))
@@ -260,7 +383,7 @@ def test_an_object_that_another_run_has_moved_is_not_an_error(s3: FakeS3) -> Non
     replay(s3, FakeFirehose())
     moved = dict(s3.contents)
     objects = FailureObjects(s3, BUCKET)
-    assert objects.read(f"{ERRORS}early") is None
+    assert objects.read(FailureObject(f"{ERRORS}early", 1, NOON)) is None
     objects.finish(f"{ERRORS}early", '"etag"', with_note=False)
     assert s3.contents == moved
 
