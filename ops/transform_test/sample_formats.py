@@ -1,8 +1,6 @@
 """Sample changes from files, recognized by their structure."""
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +12,12 @@ import msgspec
 
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
-from streaming_etl.ops.replay.entries import GZIP, CorruptError, EventFilter, entries_of
+from streaming_etl.ops.replay.entries import (
+    CorruptError,
+    EventFilter,
+    decompressed,
+    entries_of,
+)
 from streaming_etl.ops.transform_test.sample_records import (
     CHANGED_AT,
     KINDS,
@@ -68,11 +71,10 @@ def samples_of(body: bytes, source: SampleSource) -> list[bytes]:
 
     Raises CommandError with file, line and reason.
     """
-    if body.startswith(GZIP):
-        try:
-            body = gzip.decompress(body)
-        except (OSError, EOFError, zlib.error):
-            raise _error(source, "damaged-gzip", "the gzip data is damaged or truncated") from None
+    try:
+        body = decompressed(body)
+    except CorruptError as error:
+        raise _error(source, error.problem.code, str(error)) from None
     documents = _parse(body, source)
     if not documents:
         raise _error(source, "empty", "the file is empty", allowed=True)

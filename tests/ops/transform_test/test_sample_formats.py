@@ -205,7 +205,8 @@ def test_reads_events_and_objects_of_the_lake_unchanged(content: Any) -> None:
     assert samples_of(encoded(content), SOURCE) == LINES
 
 
-METADATA = '"_op":"INSERT","_key":"{}","_row":0,"_event_id":"e","_sequence_number":"1"'
+ROW_KEY = json.dumps('{"id":{"S":"a"}}')
+METADATA = f'"_op":"INSERT","_key":{ROW_KEY},"_row":0,"_event_id":"e","_sequence_number":"1"'
 ROW = b64encode(f'{{{METADATA},"_changed_at":"2026-11-23 09:30:00"}}'.encode()).decode()
 
 
@@ -221,7 +222,7 @@ ROW = b64encode(f'{{{METADATA},"_changed_at":"2026-11-23 09:30:00"}}'.encode()).
         (b"[" * 100_000, "exceeds-item-limits", None),
         ([], "no-changes", None),
         ({"Items": [], "Count": 0}, "no-changes", None),
-        ({"requestContext": {}, "payload": {"Records": []}}, "no-changes", None),
+        ({"requestContext": {}, "payload": {"Records": []}}, "no-records", None),
         (b'{"id": "a"}\n7', "not-a-change", 2),
         ([{}], "not-a-change", 1),
         (b'\n{"n": 1}', "missing-key", 2),
