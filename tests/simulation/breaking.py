@@ -109,6 +109,11 @@ def name_checks(wrapper: Callable[..., Any]) -> Any:
     return around(schemaless_json, "_name_check", wrapper)
 
 
+def deserializer(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a conversion to Parquet with another deserializer."""
+    return {"input_format_configuration": {"deserializer": {"open_x_json_ser_de": settings}}}
+
+
 def failed_put_count_ignored() -> Any:
     """Report all records of a call as accepted."""
     put = Client.put_record_batch

@@ -10,7 +10,9 @@ from typing import Any
 
 from tests.simulation.backfill import Backfill
 from tests.simulation.current_state import current_state, expected_state
+from tests.simulation.delivery import INVALID_SCHEMA
 from tests.simulation.expected import Outcome, old_image, outcome_of
+from tests.simulation.filters import FILTERS
 from tests.simulation.lake import ErrorRecord, Lake, Row
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import SECRET_NUMBER, Change, Table, attributes, compact, keys_of
@@ -64,13 +66,16 @@ class Run:
     @cached_property
     def matching(self) -> dict[str, Change]:
         """Changes that the settings do not filter; snapshots are never filtered."""
-        kinds = {*self.scenario.args.forwarder.event_names, "SNAPSHOT"}
-        return {name: change for name, change in self.changes.items() if change.kind in kinds}
+        kinds = self.scenario.args.forwarder.event_names
+        passes = FILTERS[self.scenario.filter_name].matches
+        written = self.table.changes.items()
+        matching = {name: it for name, it in written if it.kind in kinds and passes(it)}
+        return matching | self.backfill.snapshots
 
     @cached_property
     def dead_lettered(self) -> set[str]:
         """Changes in an error record or in a failed batch."""
-        ids = {change["eventID"] for record in self.errors for change in record.changes}
+        ids = {name for record in self.errors for name in record.event_ids}
         return ids | {record["eventID"] for batch in self.failed for record in batch}
 
     @cached_property
@@ -127,17 +132,20 @@ def nothing_else_is_there(run: Run) -> Iterator[str]:
 
 def wrong_error(record: ErrorRecord, run: Run) -> Iterator[str]:
     """Check one error record."""
-    ids = [change.get("eventID", "something") for change in record.changes]
+    ids = record.event_ids
     if not ids or not run.matching.keys() >= set(ids):
         yield f"an error record ({record.code}) of a change that was never written"
         return
-    for event_id, change in zip(ids, record.changes, strict=True):
-        if change != trimmed(run.matching[event_id], run.scenario):
-            yield f"an error record has a different {event_id}"
+    for change in record.changes:
+        if change != trimmed(run.matching[change["eventID"]], run.scenario):
+            yield f"an error record has a different {change['eventID']}"
+    for row in record.rows:
+        if row not in [known.values for known in run.outcomes[row["_event_id"]].rows]:
+            yield f"an error record has a different row of {row['_event_id']}"
     if record.code == FAILED:
         if len(ids) > 1 or not run.outcomes[ids[0]].fails:
             yield f"the transform dead-letters {', '.join(ids)}: not one failed change alone"
-    elif record.code != RETRIES_EXHAUSTED:
+    elif record.code not in (RETRIES_EXHAUSTED, INVALID_SCHEMA):
         yield f"Firehose rejects a result: {record.code}"
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from gzip import compress
@@ -11,12 +12,18 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from streaming_etl.components.stages.delivery import ERROR_SUFFIX
+from tests.simulation.conversion import ConversionError, converted
 from tests.simulation.lake import Lake
 from tests.simulation.scenario import STREAM_NAME, Scenario
 from tests.simulation.world import World
 
 EXPRESSION = re.compile(r"!\{([^:}]+):([^}]+)\}")
 JAVA_TIMES = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H"}
+
+
+ERROR_NAMES = ("errorCode", "errorMessage")
+# Error code of rows while the Glue table differs from the transform's columns.
+INVALID_SCHEMA = "DataFormatConversion.InvalidSchema"
 
 
 class Record(NamedTuple):
@@ -69,6 +76,10 @@ class Delivery:
         if self.waiting.get(prefix) is not buffered:
             return
         del self.waiting[prefix], self.sizes[prefix]
+        if self.table.format == "parquet":
+            buffered = self.convert(buffered)
+            if not buffered:
+                return
         body = b"".join([record.data for record, _ in buffered])
         oldest = min(record.arrived for record, _ in buffered)
         prefix = self.evaluate(self.table.prefix_expression, oldest, buffered[0][1])
@@ -76,25 +87,45 @@ class Delivery:
             body = compress(body, 1, mtime=0)
         for _ in range(1 + self.world.occurs("firehose writes an object twice")):
             number = len(self.lake.objects)
-            name = f"{STREAM_NAME}-1-{oldest}-{number:08}{self.table.file_extension}"
+            extension = self.table.file_extension or ".parquet"
+            name = f"{STREAM_NAME}-1-{oldest}-{number:08}{extension}"
             self.lake.put(f"{self.lake.data_path}{prefix}{name}", body)
         self.world.trace("object", prefix, len(buffered), crc32(body))
+
+    def convert(self, buffered: list[Placed]) -> list[Placed]:
+        """Convert records to the Glue table's types; dead-letter the others."""
+        fitting = []
+        failures: dict[str, list[Record]] = defaultdict(list)
+        for record, keys in buffered:
+            if self.world.occurs("firehose cannot convert a record"):
+                failures[INVALID_SCHEMA].append(record)
+                continue
+            try:
+                data = converted(record.data, self.table)
+                fitting.append((record._replace(data=data), keys))
+            except ConversionError:
+                failures["DataFormatConversion.ParseError"].append(record)
+        for code, records in failures.items():
+            self.fail(records, code, "The data does not match the schema.", 1)
+        return fitting
 
     def fail(self, records: list[Record], code: str, message: str, attempts: int) -> None:
         """Write error records, one JSON line each.
 
         https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
+        https://docs.aws.amazon.com/firehose/latest/dev/record-format-conversion-error-handling.html
         """
         if not records:
             return
         self.world.events[f"error records, {code}"] += len(records)
+        is_conversion = code.startswith("DataFormatConversion")
+        names = ("lastErrorCode", "lastErrorMessage") if is_conversion else ERROR_NAMES
         lines = [
             json.dumps(
                 {
                     "attemptsMade": attempts,
                     "arrivalTimestamp": record.arrived,
-                    "errorCode": code,
-                    "errorMessage": message,
+                    **dict(zip(names, (code, message), strict=True)),
                     "attemptEndingTimestamp": int(self.world.now * 1000),
                     "rawData": b64encode(record.data).decode(),
                     "lambdaARN": "arn:aws:lambda:ap-northeast-1:123456789012:function:transform",
@@ -102,7 +133,9 @@ class Delivery:
             )
             for record in records
         ]
-        prefix = self.evaluate(ERROR_SUFFIX, records[0].arrived, {})
+        error_type = "format-conversion-failed" if is_conversion else "processing-failed"
+        suffix = ERROR_SUFFIX.replace("!{firehose:error-output-type}", error_type)
+        prefix = self.evaluate(suffix, records[0].arrived, {})
         key = f"{self.lake.errors_path}{prefix}{STREAM_NAME}-{len(self.lake.objects):08}"
         self.lake.put(key, "\n".join(lines).encode())
         self.world.trace("errors", code, *(record.id for record in records))
@@ -118,8 +151,6 @@ class Delivery:
             kind, name = match.groups()
             if kind == "timestamp":
                 return re.sub("yyyy|MM|dd|HH", lambda part: f"{time:{JAVA_TIMES[part[0]]}}", name)
-            if kind == "firehose" and name == "error-output-type":
-                return "processing-failed"
             if kind != "partitionKeyFromLambda":
                 raise ValueError(f"Firehose does not support {kind}:{name}")
             if not keys.get(name):

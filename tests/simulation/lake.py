@@ -39,10 +39,17 @@ class Row:
 
 @dataclass
 class ErrorRecord:
-    """Error record: its code and its changes."""
+    """Error record: its code, and its changes or rows."""
 
     code: str
     changes: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
+
+    @property
+    def event_ids(self) -> list[str]:
+        """Return the event id of each change or row."""
+        ids = [change.get("eventID", "something") for change in self.changes]
+        return [*ids, *(row["_event_id"] for row in self.rows)]
 
 
 class UnreadableError(Exception):
@@ -93,7 +100,7 @@ class Lake:
             # A crawler's SerDe lower-cases names.
             if not has_readable_names(values):
                 raise UnreadableError("names that Athena cannot read")
-        elif SERDES["json"][3]["case.insensitive"] != "false":
+        elif self.table.format == "json" and SERDES["json"][3]["case.insensitive"] != "false":
             values = lower_names(values)
         return {name: shortened(value) for name, value in values.items()}
 
@@ -102,7 +109,12 @@ class Lake:
         for _, body in self.below(self.errors_path):
             for line in body.decode().splitlines():
                 record = json.loads(line)
-                yield ErrorRecord(record["errorCode"], changes_of(b64decode(record["rawData"])))
+                data = b64decode(record["rawData"])
+                if "errorCode" in record:
+                    yield ErrorRecord(record["errorCode"], changes_of(data), [])
+                else:
+                    rows = [self.json_row(row.decode()) for row in data.splitlines()]
+                    yield ErrorRecord(record["lastErrorCode"], [], rows)
 
     def failed_batches(self) -> Iterator[list[dict[str, Any]]]:
         """Read the stream records of each failed batch."""

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 from zlib import crc32
 
+from streaming_etl.components.stages import forwarder as forwarder_stage
 from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
+from tests.simulation import filters
 from tests.simulation.functions import MAX_PAYLOAD_BYTES, Function, InvocationResult
 from tests.simulation.lake import Lake
 from tests.simulation.scenario import Scenario
@@ -60,7 +62,9 @@ class Mapping:
 
     def publish(self, change: Change, parent: str | None) -> None:
         """Publish a change, which is read from its shard a little later."""
-        if self.scenario.mapping_filters and change.kind not in self.settings.event_names:
+        if not self.passes_filters(change):
+            self.world.trace("filtered", change.event_id)
+            self.world.events["changes filtered by the mapping"] += 1
             return
         self.read += 1
         if parent is None:
@@ -69,6 +73,12 @@ class Mapping:
             # A parent gets no changes after its split.
             self.blocked.append(change)
             self.world.after(0.25, self.release, parent)
+
+    def passes_filters(self, change: Change) -> bool:
+        """Return whether the mapping's patterns include the change."""
+        if not self.settings.filter_patterns and not self.scenario.mapping_filters:
+            return True
+        return filters.matches(forwarder_stage.filter_patterns(self.settings), change.record)
 
     def release(self, parent: str) -> None:
         """Receive the children's changes after the parent is done."""

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from streaming_etl.components.stages import catalog
+from streaming_etl.components.stages import catalog, delivery
+from streaming_etl.components.stages import forwarder as forwarder_stage
 from streaming_etl.handlers import forwarder, transform
 from streaming_etl.handlers.change import decode, lazy_item
 from streaming_etl.handlers.firehose import put_records
@@ -92,6 +93,10 @@ def lacks_columns(scenario: Scenario) -> bool:
     return scenario.table.columns is None
 
 
+def is_parquet(scenario: Scenario) -> bool:
+    return scenario.table.format == "parquet"
+
+
 def has_backfill(scenario: Scenario) -> bool:
     return scenario.backfill is not None
 
@@ -133,7 +138,18 @@ _missing(
     has_backfill,
 )
 
+_missing(
+    "the mapping has only the first filter pattern",
+    around(forwarder_stage, "filter_patterns", lambda patterns, args: patterns(args)[:1]),
+    lambda scenario: len(scenario.args.forwarder.filter_patterns) > 1,
+)
+
 _else = detected_by("nothing_else_is_there")
+_else(
+    "the mapping has no filter patterns",
+    patch.object(forwarder_stage, "filter_patterns", lambda _: []),
+    lambda scenario: scenario.args.forwarder.filter_patterns,
+)
 _else("event types are not filtered", environment("EVENT_NAMES", "INSERT,MODIFY,REMOVE"))
 _else("a REMOVE has no old image", environment("OLD_IMAGE", "never"))
 _else("every change has its old image", environment("OLD_IMAGE", "always"))
@@ -189,6 +205,18 @@ _else(
     "the JSON SerDe lower-cases the keys of maps",
     patch.dict(catalog.SERDES["json"][3], {"case.insensitive": "true"}),
     lambda scenario: scenario.table.format == "json" and scenario.table.columns,
+)
+_else(
+    "Firehose lower-cases the keys of maps",
+    around(
+        delivery, "parquet_conversion", lambda *_: breaking.deserializer({"case_insensitive": True})
+    ),
+    is_parquet,
+)
+_else(
+    "times are not in the form of the columns",
+    rows(lambda data: re.sub(rb'("seen":"[^ "]*) ', rb"\1T", data)),
+    is_parquet,
 )
 
 _state = detected_by("the_current_state_is_the_table")

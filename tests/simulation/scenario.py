@@ -19,6 +19,7 @@ from streaming_etl.components.settings.stages import MAX_BATCH_WITHOUT_WINDOW
 from streaming_etl.components.table.column_types import Column, parse_type
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
+from tests.simulation.filters import FILTERS
 from tests.simulation.user_module import STORES
 from tests.simulation.world import FAULTS, START, Spell
 
@@ -75,6 +76,8 @@ class Scenario:
     """Whether the mapping writes the seconds of a change as 1795426200.0."""
     mapping_filters: bool
     """Whether the mapping filters event types itself; AWS's pages disagree."""
+    filter_name: str
+    """Patterns of the mapping: a key of FILTERS."""
     bisects_without_progress: bool
     """Whether a batch is bisected if its first change is reported; AWS does not document it.
     False: the entire batch is retried."""
@@ -105,9 +108,12 @@ def scenario_of(seed: int) -> Scenario:
     dense = crowded or bool(large)
     seconds = 5 if dense else chance.choice((5, 20, 20, 120, 600))
     has_columns = chance.random() < 0.85
-    file_format = chance.choice(("csv", "json")) if has_columns else "json"
+    file_format = chance.choice(("csv", "json", "parquet")) if has_columns else "json"
+    is_parquet = file_format == "parquet"
     partitions = partitions_of(chance)
-    forwarder = forwarder_of(chance, crowded, dense)
+    filter_name = filter_of(Random(f"{seed} filter"))
+    patterns, keeps_state, _ = FILTERS[filter_name]
+    forwarder = replace(forwarder_of(chance, crowded, dense), filter_patterns=patterns)
     args = StreamingEtlPipelineArgs(
         table_name="orders",
         transform_module=USER_MODULE,
@@ -122,12 +128,14 @@ def scenario_of(seed: int) -> Scenario:
             maximum_retry_attempts=chance.choice((0, 1, 3, 3)),
         ),
         delivery=DeliveryArgs(
-            buffer_mib=64 if partitions.dynamic else chance.choice((1, 64)),
+            buffer_mib=64 if partitions.dynamic or is_parquet else chance.choice((1, 64)),
             buffer_seconds=60 if partitions.dynamic else chance.choice((0, 10, 120)),
-            compression=chance.choice((None, "UNCOMPRESSED")),
+            compression=None if is_parquet else chance.choice((None, "UNCOMPRESSED")),
         ),
         # The check compares the state after the changes that are forwarded.
-        query=QueryArgs(current_state={"MODIFY", "REMOVE"} <= set(forwarder.event_names)),
+        query=QueryArgs(
+            current_state=keeps_state and {"MODIFY", "REMOVE"} <= set(forwarder.event_names)
+        ),
     )
     return Scenario(
         args=args,
@@ -143,10 +151,15 @@ def scenario_of(seed: int) -> Scenario:
         split_at=START + chance.random() * seconds if chance.random() < 0.2 else None,
         float_times=chance.random() < 0.2,
         mapping_filters=chance.random() < 0.3,
+        filter_name=filter_name,
         bisects_without_progress=chance.random() < 0.5,
         deaggregates=partitions.dynamic and chance.random() < 0.6,
         backfill=backfill_of(Random(f"{seed} backfill"), seconds, bool(large)),
     )
+
+
+def filter_of(chance: Random) -> str:
+    return chance.choice(list(FILTERS)[1:]) if chance.random() < 0.15 else "none"
 
 
 def backfill_of(chance: Random, seconds: int, large: bool) -> Backfill | None:

@@ -41,6 +41,7 @@ FAULTS = (
     "firehose repeats a record",
     "firehose reorders records",
     "firehose writes an object twice",
+    "firehose cannot convert a record",
     *(f"backfill {what}" for what in (*BACKFILL_FAULTS, *PUT_FAULTS)),
 )
 
