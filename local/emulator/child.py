@@ -8,6 +8,7 @@ import threading
 
 from local import DIRECTORY_VARIABLE
 from local.ministack_patches import export
+from local.ministack_patches.athena import engine as athena
 from local.ministack_patches.event_source_mapping import poller as event_source_mapping
 from local.ministack_patches.firehose import intake as firehose
 
@@ -28,6 +29,7 @@ def main() -> None:
     if directory is None:
         raise SystemExit("local/emulator/process.py starts this module. Run `make local`.")
     threading.Thread(target=end_with_parent, args=[directory], daemon=True).start()
+    athena.install()
     export.install()
     firehose.install()
     event_source_mapping.install()

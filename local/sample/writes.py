@@ -171,4 +171,4 @@ def is_equal(value: Any, text: str | None) -> bool:
     if isinstance(value, Decimal):
         return value == Decimal(text)
     # The transforms of the dev stack convert timestamps to SQL's format.
-    return str(value).replace("T", " ") == text.replace("T", " ")
+    return str(value).replace("T", " ") == text.replace("T", " ").removesuffix(".000")

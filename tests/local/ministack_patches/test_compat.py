@@ -3,9 +3,10 @@
 from types import ModuleType
 
 import pytest
-from ministack.services import dynamodb, firehose, lambda_svc
+from ministack.services import athena, dynamodb, firehose, lambda_svc
 
 from local.ministack_patches import export
+from local.ministack_patches.athena import engine
 from local.ministack_patches.compat import IncompatibleMinistackError
 from local.ministack_patches.event_source_mapping import poller
 from local.ministack_patches.firehose import intake
@@ -14,6 +15,7 @@ from local.ministack_patches.firehose import intake
 @pytest.mark.parametrize(
     ("patch", "module", "name"),
     [
+        (engine, athena, "_data_format"),
         (export, dynamodb, "_exports"),
         (intake, firehose, "_convert_to_parquet"),
         (poller, lambda_svc, "_apply_filter_criteria"),

@@ -1,0 +1,1 @@
+"""Athena's queries by DuckDB: names of the Glue catalog, views and `"$path"`."""
