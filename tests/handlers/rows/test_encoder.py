@@ -182,6 +182,21 @@ def test_without_columns_leaves_out_empty_maps_and_nulls_in_maps():
     }
 
 
+@pytest.mark.parametrize(
+    "number",
+    [*map(float, ("nan", "inf", "-inf")), *map(Decimal, ("NaN", "Infinity", "-Infinity"))],
+    ids=repr,
+)
+@pytest.mark.parametrize(
+    "parent",
+    [lambda it: it, lambda it: [0.5, it], lambda it: {"a": [{"b": it}]}, lambda it: {it}],
+    ids=["column", "list", "map", "set"],
+)
+def test_without_columns_rejects_numbers_that_json_cannot_hold(number, parent):
+    row = {"id": "o-1", "n": parent(number), "last": 1}
+    assert rejected(row_encoder(), row) == ("json-number", "n", {})
+
+
 def test_without_columns_the_names_of_few_and_small_maps_are_kept_in_memory():
     encode_row = schemaless_json(METADATA_COLUMNS, ())
     cells = inspect.getclosurevars(encode_row).nonlocals
