@@ -87,7 +87,8 @@ def _outcomes(data: str, runtime: TransformRuntime) -> tuple[list[Chunk], list[O
             try:
                 change = chunk.change(record, index)
                 outcomes.append(encode(metadata_of(record), transform(change)))
-            except Exception as error:
+            except BaseException as error:
+                # Also SystemExit: an exception of the module must not fail the other changes.
                 outcomes.append(_reason(error, change, runtime.module_file))
     return chunks, outcomes
 
@@ -112,7 +113,7 @@ def _log_failed_changes(response: Response) -> None:
         )
 
 
-def _reason(error: Exception, change: Change | None, module_file: str) -> RowError:
+def _reason(error: BaseException, change: Change | None, module_file: str) -> RowError:
     """Return the error without its text, which may quote the change."""
     if isinstance(error, RowError):
         return error
@@ -131,7 +132,13 @@ def load_runtime() -> TransformRuntime:
     """Load transform.json and the user's module from the archive, once per container."""
     root = Path(__file__).parents[2]
     config = json.loads((root / "transform.json").read_bytes())
-    module = importlib.import_module("transform_module")
+    try:
+        module = importlib.import_module("transform_module")
+    except Exception:
+        raise
+    except BaseException as error:
+        # SystemExit would end the process, and Lambda would not log where.
+        raise ImportError(f"transform_module raises {type(error).__name__}") from error
     return make_runtime(config, module, _zone(root, config))
 
 

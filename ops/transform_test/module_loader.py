@@ -8,6 +8,7 @@ from pathlib import Path
 from traceback import extract_tb, format_list
 from types import ModuleType
 
+from streaming_etl.ops.transform_test.interrupt import interruptible
 from streaming_etl.stack.errors import CommandError
 
 NAME = "transform_module"
@@ -19,18 +20,17 @@ def load_module(file: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
-    try:
-        with in_sys_modules(module), redirect_stdout(sys.stderr):
-            spec.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise CommandError(
-            f"{file} must load without an error:\n{module_traceback(error, file)}",
-            code="module-fails",
-            module=str(file),
-            error=type(error).__name__,
-        ) from None
+    with interruptible():
+        try:
+            with in_sys_modules(module), redirect_stdout(sys.stderr):
+                spec.loader.exec_module(module)
+        except BaseException as error:
+            raise CommandError(
+                f"{file} must load without an error:\n{module_traceback(error, file)}",
+                code="module-fails",
+                module=str(file),
+                error=type(error).__name__,
+            ) from None
     return module
 
 

@@ -22,6 +22,7 @@ from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.transform import make_runtime, transform_records
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
+from streaming_etl.ops.transform_test.interrupt import interruptible
 from streaming_etl.ops.transform_test.module_loader import in_sys_modules, load_module
 from streaming_etl.ops.transform_test.selection import TransformSelection
 from streaming_etl.stack.errors import CommandError
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 EXPRESSION = re.compile(r"!\{(partitionKeyFromLambda|timestamp):([^}]+)\}")
-
-# Handlers catch Exception only. Firehose retries the failed call, then dead-letters its records.
-# https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
-FAILS_ENTIRE_CALL = "ends the entire Lambda call; raise an Exception to fail one change only"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +75,7 @@ class TransformRunner:
         runtime = make_runtime(config, self._module, ZoneInfo(zone) if zone else UTC)
         self._transform = runtime.transform
         self._runtime = replace(runtime, transform=self._observed)
-        self._error: Optional[Exception] = None
+        self._error: Optional[BaseException] = None
 
     def run(self, line: bytes) -> TransformResult:
         """Run one change, as the forwarder sends it."""
@@ -91,14 +88,8 @@ class TransformRunner:
             return replace(result, filtered=True)
         self._error, log = None, io.StringIO()
         firehose_record = {"recordId": "sample", "data": b64encode(line).decode()}
-        try:
-            with redirect_stdout(log), in_sys_modules(self._module):
-                response = transform_records([firehose_record], self._runtime, _never_requeue)
-        except (Exception, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            reason = f"{type(error).__name__} {FAILS_ENTIRE_CALL}"
-            return replace(result, reason=reason, error=error)
+        with interruptible(), redirect_stdout(log), in_sys_modules(self._module):
+            response = transform_records([firehose_record], self._runtime, _never_requeue)
         [output] = response["records"]
         if output["result"] == "ProcessingFailed":
             logged = json.loads(log.getvalue().splitlines()[0])
@@ -114,7 +105,7 @@ class TransformRunner:
         try:
             with redirect_stdout(sys.stderr):
                 return self._transform(change)
-        except Exception as error:
+        except BaseException as error:
             self._error = error
             raise
 

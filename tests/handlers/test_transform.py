@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 
 import pytest
 
@@ -98,6 +99,57 @@ def test_data_that_is_not_base64_fails_without_the_other_records(data, capsys):
         "sequence_number": None,
         "error": str(RowError("base64")),
     }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, RecursionError, MemoryError],
+)
+def test_any_exception_of_the_module_fails_only_its_change(error, capsys):
+    def transform(change):
+        if change.new["id"] == "o-2":
+            raise error
+        return {"id": change.new["id"]}
+
+    results, requeued = run(line(1), line(2), line(3) + line(2), using=runtime(transform))
+    assert shape(results) == [("Ok", ["o-1"]), "ProcessingFailed", ("Ok", ["o-3"])]
+    assert requeued == [line(2).strip()]
+    location = f"test_transform.py:{transform.__code__.co_firstlineno + 2}"
+    reason = str(RowError("exception", got=error.__name__, location=location))
+    assert logged(capsys)[0]["error"] == reason
+
+
+def test_a_row_that_ends_the_process_while_it_is_encoded_fails_its_change():
+    class Row(dict):
+        def get(self, *_):
+            raise SystemExit
+
+    rows = runtime(lambda change: Row(change.keys), {"id": "string"})
+    results, _ = run(line(1), using=rows)
+    assert shape(results) == ["ProcessingFailed"]
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch):
+    """Archive whose module has this text."""
+    transform.load_runtime.cache_clear()
+    monkeypatch.setattr(transform, "__file__", str(tmp_path / "package/handlers/transform.py"))
+    monkeypatch.syspath_prepend(tmp_path)
+    config = {"lazy_items": True, "format": "json", "columns": None, "time_zone": "UTC"}
+    keys = {"dynamic_partition_keys": {}, "partition_keys": ["dt"], "time_keys": []}
+    (tmp_path / "transform.json").write_text(json.dumps(config | keys))
+    yield (tmp_path / "transform_module.py").write_text
+    transform.load_runtime.cache_clear()
+    sys.modules.pop("transform_module", None)
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt"])
+def test_a_module_that_ends_the_process_while_it_loads_fails_the_invocation(
+    archive, firehose_batch, error
+):
+    archive(f"raise {error}\n")
+    with pytest.raises(ImportError):
+        transform.lambda_handler(firehose_batch, FakeContext())
 
 
 def test_requeues_each_failed_change_of_an_aggregated_record_alone():

@@ -59,6 +59,17 @@ def environment(name: str, value: str) -> Any:
     return forwarder_as(wrapper)
 
 
+def exit_of_the_module() -> Any:
+    """Let a SystemExit of the user's module end the invocation."""
+
+    def reason(original: Callable[..., Any], error: BaseException, *arguments: Any) -> Any:
+        if isinstance(error, SystemExit):
+            raise error
+        return original(error, *arguments)
+
+    return around(transform, "_reason", reason)
+
+
 def query(old: str, new: str) -> Any:
     """Replace a part of the current-state query."""
 

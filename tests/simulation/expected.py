@@ -15,7 +15,7 @@ from tests.simulation.user_module import store_of
 
 COLUMNS = ("id", "number", "price", "note", "seen", "before", "ttl")
 METADATA_NAMES = ("_op", "_key", "_row", "_event_id", "_sequence_number", "_changed_at")
-FAILING = {"fail", "return a text", "kill", "mix partitions", "wrong column"}
+FAILING = {"fail", "exit", "return a text", "kill", "mix partitions", "wrong column"}
 FILTERED = {"filter", "return nothing"}
 TIME_FORMATS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "dt": "%Y-%m-%d"}
 

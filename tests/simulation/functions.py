@@ -47,6 +47,8 @@ class Function:
         self.timeout_seconds = timeout_seconds
         self.invocations = 0
         self.ends_at = 0.0
+        self.killed = False
+        """Whether the current invocation's process has ended."""
         self.warm = False
         """Whether there is a container with the handler's state."""
 
@@ -55,7 +57,7 @@ class Function:
         world, start = self.world, self.world.now
         world.running = self
         self.invocations += 1
-        self.ends_at = start + self.timeout_seconds
+        self.ends_at, self.killed = start + self.timeout_seconds, False
         faults = world.faults.total()
         printed = StringIO()
         try:
@@ -67,7 +69,7 @@ class Function:
         except KilledError:
             ok, response, self.warm = False, None, False
             world.events[f"{self.name} killed"] += 1
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Lambda's runtime logs an uncaught error like this.
             trace = "".join(format_tb(error.__traceback__))
             printed.write(f"[ERROR] {type(error).__name__}: {error}\n{trace}")
@@ -97,17 +99,33 @@ class Function:
             function_name=self.name, get_remaining_time_in_millis=self.remaining_milliseconds
         )
         response = json.dumps(self.module.lambda_handler(json.loads(event), context))
+        self.check_process()
         if len(response) > MAX_PAYLOAD_BYTES:
             raise ResponseTooLargeError(f"{len(response)} bytes")
         if world.occurs(f"{self.name} runs, but its response is lost"):
             raise KilledError
         return json.loads(response)
 
+    def run_module(self, change: Any, partitioned: bool) -> Any:
+        """Call the user's module, which may end the process."""
+        try:
+            return transform(change, partitioned)
+        except KilledError:
+            # The handler catches all exceptions of the module, so it runs on until `check_process`.
+            self.killed = True
+            raise
+
+    def check_process(self) -> None:
+        """End the invocation if its process has ended."""
+        if self.killed:
+            raise KilledError
+
     def remaining_milliseconds(self) -> int:
         return int((self.ends_at - self.world.now) * 1000)
 
     def wait(self, seconds: float) -> None:
         """Wait inside the function, which Lambda ends at its time-out."""
+        self.check_process()
         self.world.now += seconds
         if self.world.now > self.ends_at:
             self.world.violations.append(f"{self.name} waits until its time-out")
@@ -118,12 +136,16 @@ class ResponseTooLargeError(Exception):
     """Lambda rejects the response, so the invocation fails."""
 
 
-def runtime_of(scenario: Scenario) -> Any:
+def runtime_of(scenario: Scenario, world: World) -> Any:
     """Return what the transform's cold start loads from its archive."""
     settings = json.loads(json.dumps(scenario.table.transform_config))
     encoder = RowEncoder(settings, ZoneInfo(settings["time_zone"]))
-    function = partial(transform, partitioned=bool(settings["dynamic_partition_keys"]))
-    return transform_handler.TransformRuntime(function, user_file, encoder)
+    partitioned = bool(settings["dynamic_partition_keys"])
+
+    def run_module(change: Any) -> Any:
+        return world.running.run_module(change, partitioned)
+
+    return transform_handler.TransformRuntime(run_module, user_file, encoder)
 
 
 class WorldModule:
@@ -163,7 +185,7 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
             patch.object(
                 transform_handler,
                 "load_runtime",
-                cache(partial(runtime_of, scenario)),
+                cache(partial(runtime_of, scenario, world)),
             )
         )
         for handler in (

@@ -245,6 +245,7 @@ _backfill("a segment ends after its first page", breaking.one_page_per_segment()
 _backfill("every other page is skipped", breaking.skipped_pages(), has_backfill)
 
 _ended = detected_by("everything_ended")
+_ended("sys.exit() in the module ends the invocation", breaking.exit_of_the_module())
 _ended(
     "a change too large for a response is requeued",
     breaking.transform_as(breaking.requeue_large),

@@ -44,7 +44,7 @@ NOTES = (
 TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 # Scripts of the transform, without and with a row.
-POISON = ("fail", "return a text", "filter", "return nothing")
+POISON = ("fail", "exit", "return a text", "filter", "return nothing")
 PLAY = ("return three rows", "modify the change")
 
 Item = dict[str, Any]

@@ -32,6 +32,7 @@ def test_every_fault_and_every_script_occurs(results: list[Result]) -> None:
     assert set(FAULTS) - set(faults) == set()
     scripts = {kind.partition(": ")[2] for kind in faults if kind.startswith("change script")}
     assert scripts == {
+        "exit",
         "fail",
         "filter",
         "kill",

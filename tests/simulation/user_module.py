@@ -81,6 +81,8 @@ def scripted(image: dict[str, Any], row: dict[str, Any], change: Any) -> Any:
             return row | {"note": image["note"] + "x" * image["width"]}
         case "fail":
             raise ValueError(f"invalid: {image}")
+        case "exit":
+            raise SystemExit
         case "kill":
             raise KilledError
     return row

@@ -1,6 +1,7 @@
 """Rows, loading and settings of `rows_of`."""
 
 import os
+import signal
 import sys
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -118,8 +119,6 @@ def test_rejects_a_module_that_cannot_be_deployed_or_loaded(program: Program) ->
     assert rejection(program.module("def", "x.py"), ITEM).code == "invalid-settings"
     error = rejection(program.module(f"1 / 0\n{RETURN_ITEM}", "y.py"), ITEM)
     assert (error.code, error.details["error"]) == ("module-fails", "ZeroDivisionError")
-    error = rejection(program.module(f"exit(3)\n{RETURN_ITEM}", "z.py"), ITEM)
-    assert (error.code, error.details["error"]) == ("module-fails", "SystemExit")
 
 
 def test_a_failed_change_has_the_logged_reason_and_the_raised_error(program: Program) -> None:
@@ -133,13 +132,41 @@ def test_a_failed_change_has_the_logged_reason_and_the_raised_error(program: Pro
     assert failed.value.__cause__ is None
 
 
-def test_exiting_fails_the_change_and_an_interrupt_is_raised(program: Program) -> None:
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_a_module_that_ends_the_process_fails_the_change(
+    program: Program, error: type[BaseException]
+) -> None:
+    name = error.__name__
+    module = f"def transform(change):\n    raise {name}\n    return change.new\n"
     with pytest.raises(TransformError) as failed:
-        rows_of(program.module("def transform(change):\n    raise SystemExit\n"), ITEM)
-    assert isinstance(failed.value.__cause__, SystemExit)
-    path = program.module("def transform(change):\n    raise KeyboardInterrupt\n", "stop.py")
-    with pytest.raises(KeyboardInterrupt):
-        rows_of(path, ITEM)
+        rows_of(program.module(module), ITEM)
+    assert failed.value.reason == f"{name} at shop.py:2"
+    assert isinstance(failed.value.__cause__, error)
+
+
+CTRL_C = "import signal\n\nsignal.raise_signal(signal.SIGINT)\n"
+
+
+def test_ctrl_c_ends_a_run_also_if_the_module_catches_it(program: Program) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    call = "    try:\n        signal.raise_signal(signal.SIGINT)\n    except BaseException:\n"
+    catching = f"import signal\n\n\ndef transform(change):\n{call}        return change.new\n"
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            rows_of(program.module(CTRL_C + RETURN_ITEM, "loading.py"), ITEM)
+        with pytest.raises(KeyboardInterrupt):
+            rows_of(program.module(catching), ITEM)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt"])
+def test_rejects_a_module_that_ends_the_process_while_it_loads(
+    program: Program, error: str
+) -> None:
+    rejected = rejection(program.module(f"raise {error}\n{RETURN_ITEM}"), ITEM)
+    assert (rejected.code, rejected.details["error"]) == ("module-fails", error)
 
 
 TYPES = {
