@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+import pulumi
+
 from streaming_etl.components.packaging.dependencies import (
     Packages,
     Target,
@@ -26,6 +28,7 @@ from streaming_etl.components.table.layout import (
     current_view_name,
     default_database_name,
     lake_table_name,
+    objects_table_name,
     prefix_problems,
     workgroup_problems,
 )
@@ -35,6 +38,9 @@ from streaming_etl.components.table.transform_module import read_transform_modul
 PACKAGE_SETTINGS = ("runtime", "architecture", "transform.requirements")
 PREFIX_SETTINGS = ("table_name", "glue_table_name", "database_name", "partitions")
 KEY_SETTINGS = ("layout", "granularity", "dynamic_partition_keys")
+# Of each shard. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
+MAX_READERS = 2
+DERIVED_TABLES = {"view": current_view_name, "objects table": objects_table_name}
 COLUMN_RULES: Mapping[str, tuple[str, ...]] = {
     "needs-columns": ("format",),
     "catalog-needs-columns": ("format", "catalog"),
@@ -51,11 +57,13 @@ def pipelines_from_config(
 
     tables: pipeline names and their settings. defaults: settings of all tables. Both are data,
     or the JSON text that Pulumi passes to the program.
+    Warns of a stream with two readers.
     Raises SettingsError with all problems, each with its path, before any resource exists.
     """
     configs, problems = read_stack(_data(tables), _data(defaults))
-    problems += [*pipeline_problems(configs), *conflicts(configs), *view_conflicts(configs)]
+    problems += [*pipeline_problems(configs), *conflicts(configs)]
     raise_if_any(merged(problems))
+    warn_of_shared_streams(configs)
     return {name: config.args for name, config in configs.items()}
 
 
@@ -106,9 +114,9 @@ def module_problems(config: PipelineConfig, packages: Packages | None) -> Iterat
 
 
 def conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
-    """Problems of pipelines that create or write to the same table."""
+    """Problems of pipelines that need the same table, stream or name."""
+    yield from glue_conflicts(configs)
     creators: dict[str, str] = {}
-    writers: dict[tuple[Any, str], str] = {}
     for config in configs.values():
         args = config.args
         if config.usable("table_name", "source.use_existing") and not args.source.use_existing:
@@ -117,35 +125,66 @@ def conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
                 yield config.located(
                     invalid("table_name", args.table_name, "table-created-twice", other=first)
                 )
-        names = ("database_name", "glue_table_name", "table_name")
-        if config.usable(*names) and args.database_name is not None:
-            lake_table = lake_table_name(args)
-            first = writers.setdefault((args.database_name, lake_table), config.path)
-            if first != config.path:
-                yield config.located(
-                    invalid("glue_table_name", lake_table, "lake-table-shared", other=first)
-                )
+    for table, readers in readers_by_table(configs).items():
+        others = [config.path for config in readers[:MAX_READERS]]
+        for config in readers[MAX_READERS:]:
+            yield config.located(
+                invalid("table_name", table, "too-many-readers", most=MAX_READERS, others=others)
+            )
 
 
-def view_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
-    """Problems of lake tables with the name of another pipeline's view."""
+def readers_by_table(configs: Mapping[str, PipelineConfig]) -> dict[str, list[PipelineConfig]]:
+    """The pipelines that read the stream of each table."""
+    readers: dict[str, list[PipelineConfig]] = {}
+    for config in configs.values():
+        if config.usable("table_name"):
+            readers.setdefault(config.args.table_name, []).append(config)
+    return readers
+
+
+def warn_of_shared_streams(configs: Mapping[str, PipelineConfig]) -> None:
+    """Log a warning for each stream that can have no further reader."""
+    for table, readers in readers_by_table(configs).items():
+        if len(readers) == MAX_READERS:
+            pipelines = " and ".join(config.path for config in readers)
+            pulumi.log.warn(
+                f"{pipelines} read the stream of the table {table}. DynamoDB allows"
+                f" {MAX_READERS} readers per shard: with a third one all of them are throttled."
+            )
+
+
+def glue_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
+    """Problems of lake tables with the name of another Glue table.
+
+    A view and an objects table have names derived from a lake table's: two of these are equal
+    only if the lake tables are.
+    """
     usable = {
         name: config
         for name, config in configs.items()
         if config.usable("database_name", "glue_table_name", "table_name")
-        and not any(pipeline_name_problems(name))
+        and (config.args.database_name is not None or not any(pipeline_name_problems(name)))
     }
     names = {name: glue_names(name, config.args) for name, config in usable.items()}
-    owners = {
-        (database, current_view_name(table)): name for name, (database, table) in names.items()
+    writers: dict[tuple[Any, str], str] = {}
+    derived = {
+        (database, name_of(table)): (kind, owner)
+        for owner, (database, table) in names.items()
+        for kind, name_of in DERIVED_TABLES.items()
     }
     for name, config in usable.items():
-        owner = owners.get(names[name])
-        if owner is not None and has_view(owner, configs[owner].args):
-            _, table = names[name]
-            other = configs[owner].path
+        _, table = key = names[name]
+        first = writers.setdefault(key, name)
+        if first != name:
+            other = usable[first].path
             yield config.located(
-                invalid("glue_table_name", table, "lake-table-is-view", other=other)
+                invalid("glue_table_name", table, "lake-table-shared", other=other)
+            )
+        kind, owner = derived.get(key, ("", name))
+        if owner != name and has_view(owner, usable[owner].args):
+            other = usable[owner].path
+            yield config.located(
+                invalid("glue_table_name", table, "lake-table-is-derived", kind=kind, other=other)
             )
 
 

@@ -147,9 +147,13 @@ MESSAGES: Mapping[str, str] = {
         "{name} must be the lake table of one pipeline (got {value}, which {other} writes to). Set"
         " another glue_table_name."
     ),
-    "lake-table-is-view": (
-        "{name} must differ from the view of {other} in the same database (got {value}). Set"
+    "lake-table-is-derived": (
+        "{name} must differ from the {kind} of {other} in the same database (got {value}). Set"
         " another glue_table_name or database_name."
+    ),
+    "too-many-readers": (
+        "{name} must be the table of at most {most} pipelines (got {value}, also of {others})."
+        " DynamoDB allows {most} readers per shard of a stream: give all columns to one pipeline."
     ),
     # Rules of the stream of an existing table.
     "stream-disabled": (

@@ -22,7 +22,7 @@ REPLAYED_PREFIX = "replayed/"
 # Exports of the table, the results of their files, and lists of files to process again.
 BACKFILL_PREFIX = "backfill/"
 
-# Glue accepts 255; the view's name adds `_current` to the table's.
+# Glue accepts 255; `_current` and `_objects` are added to the lake table's name.
 MAX_TABLE_NAME = 240
 # Evaluated. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 MAX_PREFIX = 512
@@ -52,6 +52,11 @@ def lake_table_name(args: StreamingEtlPipelineArgs) -> str:
 def current_view_name(lake_table: str) -> str:
     """Name of the current-state view of a Glue table."""
     return f"{lake_table}_current"
+
+
+def objects_table_name(lake_table: str) -> str:
+    """Name of the Glue table that reads the same objects without partitions."""
+    return f"{lake_table}_objects"
 
 
 def default_database_name(pipeline: str) -> str:

@@ -1,9 +1,11 @@
 """Pipelines of a stack's config, with transform modules, packages and conflicts."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from streaming_etl import StreamingEtlPipeline, pipelines_from_config
@@ -90,13 +92,81 @@ def test_rejects_lake_tables_with_the_name_of_a_view_in_their_database(
         "g": {**injected, "table_name": "g-orders", "glue_table_name": "g"},
         "h": {**lake, "table_name": "g_current"},
     }
+    tables |= {
+        "i": {**lake, "table_name": "e-orders_objects", "glue_table_name": "orders_objects"},
+        "j": {**lake, "table_name": "j-orders", "query": {"current_state": False}},
+        "k": {**lake, "table_name": "j-orders_current"},
+        "l": {**lake, "table_name": "j-orders-objects"},
+    }
     found = problems_of(pipelines_from_config, tables)
     assert [(problem.path, problem.value, problem.details) for problem in found] == [
-        ("tables.a", "orders_current", {"other": "tables.b"}),
-        ("tables.c", "orders_current_current", {"other": "tables.a"}),
-        ("tables.f", "e_current", {"other": "tables.e"}),
+        ("tables.a", "orders_current", {"kind": "view", "other": "tables.b"}),
+        ("tables.c", "orders_current_current", {"kind": "view", "other": "tables.a"}),
+        ("tables.f", "e_current", {"kind": "view", "other": "tables.e"}),
+        ("tables.i", "orders_objects", {"kind": "objects table", "other": "tables.b"}),
     ]
-    assert {problem.rule for problem in found} == {"lake-table-is-view"}
+    assert {problem.rule for problem in found} == {"lake-table-is-derived"}
+
+
+def test_rejects_equal_lake_tables_by_default_and_given_names(pipelines: Pipelines) -> None:
+    module = {"transform_module": pipelines.module(), "partitions": {}}
+    tables: dict[str, dict[str, Any]] = {
+        "a": {**module, "table_name": "My-Orders", "database_name": "lake"},
+        "b": {**module, "table_name": "my.orders", "database_name": "lake"},
+        "c": {
+            **module,
+            "table_name": "c-orders",
+            "glue_table_name": "my_orders",
+            "database_name": "lake",
+        },
+        # In the database that e creates.
+        "d": {**module, "table_name": "e-orders", "database_name": default_database_name("e")},
+        "e": {**module, "table_name": "e.orders"},
+        # In the database that f creates, under e's name.
+        "f": {**module, "table_name": "E-orders"},
+        # A database that is given under an invalid name of a pipeline.
+        "G": {**module, "table_name": "MY_ORDERS", "database_name": "lake"},
+    }
+    found = problems_of(pipelines_from_config, tables)
+    assert [(problem.path, problem.rule, problem.details) for problem in found] == [
+        ("tables.G", "pipeline-name", {}),
+        ("tables.b", "lake-table-shared", {"other": "tables.a"}),
+        ("tables.c", "lake-table-shared", {"other": "tables.a"}),
+        ("tables.e", "lake-table-shared", {"other": "tables.d"}),
+        ("tables.G", "lake-table-shared", {"other": "tables.a"}),
+    ]
+
+
+def readers(number: int, module: str) -> dict[str, dict[str, Any]]:
+    """Pipelines of one table, and one of another."""
+    one = {"table_name": "orders", "transform_module": module, "source": {"use_existing": True}}
+    tables = {f"p{each}": {**one, "partitions": {}} for each in range(number)}
+    return {**tables, "other": {**one, "partitions": {}, "table_name": "ORDERS"}}
+
+
+@pytest.mark.parametrize(("number", "warnings"), [(1, []), (2, [("tables.p0", "tables.p1")])])
+def test_warns_of_two_readers_of_a_stream(
+    number: int,
+    warnings: list[tuple[str, ...]],
+    pipelines: Pipelines,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", logged.append)
+    assert pipelines_from_config(readers(number, pipelines.module()))
+    assert [tuple(re.findall(r"tables\.\w+", text)) for text in logged] == warnings
+
+
+def test_rejects_more_than_two_readers_of_a_stream(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.log, "warn", None)
+    found = problems_of(pipelines_from_config, readers(4, pipelines.module()))
+    details = {"most": 2, "others": ["tables.p0", "tables.p1"]}
+    assert [(problem.path, problem.rule, problem.details) for problem in found] == [
+        ("tables.p2", "too-many-readers", details),
+        ("tables.p3", "too-many-readers", details),
+    ]
 
 
 @pytest.mark.usefixtures("packages")

@@ -14,7 +14,7 @@ from streaming_etl.components.packaging.dependencies import Lock, Target, read_l
 from streaming_etl.components.settings.pipeline import pipeline_name_problems
 from streaming_etl.components.settings.stack_config import read_stack, settings_from_config
 from streaming_etl.components.settings.validation import invalid, known_value, raise_if_any
-from streaming_etl.components.stack_pipelines import conflicts, view_conflicts
+from streaming_etl.components.stack_pipelines import conflicts
 from streaming_etl.components.stages.source import find_stream
 from streaming_etl.components.table.column_types import Column, ColumnTypeError, parse_type
 from streaming_etl.components.table.lake_table import plan_lake_table
@@ -93,7 +93,10 @@ def config_errors() -> Iterator[Callable[[], object]]:
         yield lambda tables=tables, defaults=defaults: settings_from_config(tables, defaults)
     tables = {"orders": {**ORDERS, "database_name": "lake"}}
     configs, _ = read_stack({**tables, "shop": tables["orders"]}, None)
-    yield lambda: raise_if_any(conflicts(configs))
+    yield lambda configs=configs: raise_if_any(conflicts(configs))
+    reader = {**ORDERS, "source": {"use_existing": True}}
+    configs, _ = read_stack({"a": reader, "b": reader, "c": reader}, None)
+    yield lambda configs=configs: raise_if_any(conflicts(configs))
     yield view_conflict
     # Of arguments in another language.
     yield lambda: raise_if_any([known_value("format"), invalid("format", None, "two-names")])
@@ -104,7 +107,11 @@ def view_conflict() -> None:
     Path("view.py").write_text(f"COLUMNS = {{'id': 'string'}}\n{TRANSFORM}")
     shared = {**ORDERS, "transform_module": "view.py", "database_name": "lake"}
     tables = {"orders": shared, "shop": {**shared, "glue_table_name": "orders_current"}}
-    raise_if_any(view_conflicts(read_stack(tables, None)[0]))
+    raise_if_any(
+        problem
+        for problem in conflicts(read_stack(tables, None)[0])
+        if problem.rule == "lake-table-is-derived"
+    )
 
 
 def pipeline_errors() -> Iterator[Callable[[], object]]:
