@@ -45,12 +45,15 @@ def put(pipeline: str, item: str) -> None:
 
 @commands.command()
 @click.argument("pipeline")
-@click.argument("item_id", metavar="ID")
-def delete(pipeline: str, item_id: str) -> None:
-    """Delete the item with this ID from the source table of PIPELINE."""
+@click.argument("key")
+def delete(pipeline: str, key: str) -> None:
+    """Delete the item with this KEY from the source table of PIPELINE.
+
+    KEY is the value of the hash key, or a JSON object with all key attributes.
+    """
     from local.commands.items import delete_item
 
-    delete_item(pipeline, item_id)
+    delete_item(pipeline, key)
 
 
 @commands.command()

@@ -8,6 +8,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from local import console
+from local.commands.keys import key_types, key_value, parse_key
 from local.emulator.athena import query
 from local.emulator.state import load_running
 from local.sample.lake import current_state_sql
@@ -36,8 +37,15 @@ def put_item(name: str, text: str) -> None:
     stack = load_running()
     pipeline = stack.pipeline(name)
     dynamodb = stack.clients(pipeline)("dynamodb")
+    types = key_types(dynamodb, pipeline.source_table)
+    # JSON has no binary values.
+    binary = {
+        key: key_value(key, type_, item[key])
+        for key, type_ in types.items()
+        if type_ == "B" and key in item
+    }
     try:
-        dynamodb.put_item(TableName=pipeline.source_table, Item=to_dynamodb(item))
+        dynamodb.put_item(TableName=pipeline.source_table, Item={**to_dynamodb(item), **binary})
     except ClientError as error:
         reason = error.response["Error"]["Message"]
         raise CommandError(
@@ -48,12 +56,19 @@ def put_item(name: str, text: str) -> None:
     )
 
 
-def delete_item(name: str, id_: str) -> None:
-    """Delete the item with this id."""
+def delete_item(name: str, text: str) -> None:
+    """Delete the item with this key."""
     stack = load_running()
     pipeline = stack.pipeline(name)
     dynamodb = stack.clients(pipeline)("dynamodb")
-    dynamodb.delete_item(TableName=pipeline.source_table, Key=to_dynamodb({"id": id_}))
+    key = parse_key(text, key_types(dynamodb, pipeline.source_table))
+    try:
+        dynamodb.delete_item(TableName=pipeline.source_table, Key=key)
+    except ClientError as error:
+        reason = error.response["Error"]["Message"]
+        raise CommandError(
+            f"DynamoDB rejects the key: {reason}.", code="key-rejected", reason=reason
+        ) from None
     console.print_line(
         "Deleted. The lake keeps the delete as a row; the current state has no such item."
     )

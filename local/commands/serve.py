@@ -7,6 +7,7 @@ import time
 from local import console
 from local.commands.demo import deploy_stack, started
 from local.commands.items import python_path
+from local.commands.keys import example_key, key_text, key_types
 from local.emulator.process import ROOT, Emulator
 from local.emulator.state import ensure_none_running, state_file
 from local.sample.run import crawl_all
@@ -38,14 +39,15 @@ def serve(port: int | None) -> None:
 def print_commands(emulator: Emulator, pipelines: list[DeployedPipeline]) -> None:
     """Print commands that work when copied."""
     for pipeline in pipelines:
-        item = example_item(pipeline.name)
+        types = key_types(emulator.clients("dynamodb"), pipeline.source_table)
+        item = example_item(pipeline.name, types)
         table = f'"{pipeline.database}"."{pipeline.table}"'
         console.print_heading(f"Commands for {pipeline.name}")
         commands = {
             "Write an item": ["put", pipeline.name, json.dumps(item, default=float)],
             "Query the current state": ["query", pipeline.name],
             "Query all changes": ["query", f"SELECT * FROM {table}"],
-            "Delete the item": ["delete", pipeline.name, item["id"]],
+            "Delete the item": ["delete", pipeline.name, key_text(item, types)],
         }
         if pipeline.current_state_query_id is None:
             del commands["Query the current state"]
@@ -62,7 +64,7 @@ def print_commands(emulator: Emulator, pipelines: list[DeployedPipeline]) -> Non
     console.print_line("\nRunning until Ctrl-C, which deletes all data.")
 
 
-def example_item(pipeline: str) -> Item:
-    """Return an item of the sample, or one with an id only."""
+def example_item(pipeline: str, types: dict[str, str]) -> Item:
+    """Return an item of the sample, or one with a key only."""
     sample = samples().get(pipeline)
-    return (sample.writes[0].item if sample else None) or {"id": "1"}
+    return (sample.writes[0].item if sample else None) or example_key(types)

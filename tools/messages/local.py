@@ -18,6 +18,7 @@ from rich.console import Console
 
 from local import console
 from local.commands import demo, items, serve
+from local.commands.keys import parse_key
 from local.deploy import compute_creators, creators, inputs, monitoring_creators
 from local.deploy.deploy import Monitor, Provider
 from local.emulator import athena, process, state
@@ -140,11 +141,13 @@ def _emulator_errors() -> dict[str, str]:
 
 def _item_messages() -> dict[str, str]:
     details = {"Error": {"Code": "ValidationException", "Message": "The key must be a string"}}
-    rejecting = Mock(put_item=Mock(side_effect=ClientError(details, "PutItem")))
+    rejecting = _source_table("S")
+    rejecting.put_item.side_effect = ClientError(details, "PutItem")
+    rejecting.delete_item.side_effect = ClientError(details, "DeleteItem")
     with (
         patch.object(items, "load_running", return_value=STACK),
         patch.object(items, "python_path", return_value="python"),
-        patch.object(DeployedStack, "clients", return_value=Mock()),
+        patch.object(DeployedStack, "clients", return_value=lambda _: _source_table("S")),
     ):
         written = _printed(items.put_item, "orders", '{"id": "1"}')
         deleted = _printed(items.delete_item, "orders", "1")
@@ -153,6 +156,7 @@ def _item_messages() -> dict[str, str]:
         patch.object(DeployedStack, "clients", return_value=lambda _: rejecting),
     ):
         rejected = _error(items.put_item, "orders", '{"id": 1}')
+        rejected_key = _error(items.delete_item, "orders", "")
     with patch.object(items, "load_running", return_value=DeployedStack("dev", {}, ENDPOINT)):
         empty = _error(items.run_query, "SELECT 1")
     stateless = DeployedStack("dev", {"orders": STATELESS.outputs}, ENDPOINT)
@@ -161,17 +165,31 @@ def _item_messages() -> dict[str, str]:
     return {
         "deleted": deleted,
         "invalid-json": _error(items.put_item, "orders", "{id: 1}"),
+        "invalid-key": _error(parse_key, "1", {"user_id": "S", "created": "N"}),
+        "invalid-key-value": _error(parse_key, '{"created": "now"}', {"created": "N"}),
         "item-not-an-object": _error(items.put_item, "orders", "[]"),
         "item-rejected": rejected,
+        "key-rejected": rejected_key,
         "no-current-state": no_state,
         "no-pipeline": empty,
         "written": written,
     }
 
 
+def _source_table(key_type: str) -> Mock:
+    """Return a client of a table with the key `id`."""
+    table = {
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": key_type}],
+    }
+    return Mock(**{"describe_table.return_value": {"Table": table}})
+
+
 def _output() -> dict[str, str]:
     result = athena.QueryResult(["id", "text"], [{"id": "1", "text": "x" * 90}])
-    emulator = Mock(endpoint=ENDPOINT, region="eu-west-1")
+    emulator = Mock(
+        endpoint=ENDPOINT, region="eu-west-1", clients=lambda _service: _source_table("S")
+    )
     with patch.object(serve, "python_path", return_value="python"):
         commands = _printed(serve.print_commands, emulator, [PIPELINE])
         stateless = _printed(serve.print_commands, emulator, [STATELESS])
