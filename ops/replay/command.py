@@ -128,6 +128,7 @@ def replay_pipeline(
     from streaming_etl.ops.replay.entries import EventFilter
     from streaming_etl.ops.replay.lost_changes import ChangeRecovery
     from streaming_etl.ops.replay.objects import FailureObjects
+    from streaming_etl.ops.replay.ownership import PipelineIdentity
     from streaming_etl.ops.replay.report import Report
     from streaming_etl.ops.replay.run import Replay
 
@@ -147,6 +148,7 @@ def replay_pipeline(
         ChangeRecovery(
             clients, pipeline.source_stream_arn, pipeline.source_table, forwarder.old_image
         ),
+        PipelineIdentity(pipeline.source_table_arn, pipeline.delivery_stream),
         EventFilter(forwarder.event_names, forwarder.old_image),
         options.errors,
         writer,

@@ -23,6 +23,7 @@ from streaming_etl.handlers.wire.change_line import (
     change_line,
 )
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
+from streaming_etl.ops.replay.ownership import PipelineIdentity
 from streaming_etl.stack.json_documents import json_documents
 
 GZIP = b"\x1f\x8b"
@@ -60,6 +61,8 @@ REASONS = {
     "payload-not-json": "its payload is not JSON",
     "no-records": "its payload has no Records",
     "change-too-large": "the change exceeds a Firehose record, even compressed",
+    "no-source": "it does not name the stream that it is from",
+    "other-pipeline": "other pipeline",
     "not-a-stream-record": "it is not a stream record ({error})",
     "missing-image": "{count} of its changes have no image of the item after the change",
     "not-a-json-object": "the line is not a JSON object",
@@ -87,12 +90,19 @@ class Problem:
         return REASONS[self.code].format(count=self.count, error=self.error)
 
 
+OTHER_PIPELINE = Problem("other-pipeline")
+
+
 class CorruptError(Exception):
     """An object that cannot be read at all."""
 
     def __init__(self, code: str, error: str = "") -> None:
         self.problem = Problem(code, error=error)
         super().__init__(self.problem.reason)
+
+
+class OtherPipelineError(Exception):
+    """An object that belongs to another pipeline."""
 
 
 class RowReference(NamedTuple):
@@ -133,21 +143,35 @@ class EventFilter:
     old_image: str
 
 
-def entries_of(body: bytes, events: EventFilter) -> list[Entry]:
+def entries_of(
+    body: bytes, events: EventFilter, pipeline: Optional[PipelineIdentity] = None
+) -> list[Entry]:
     """Parse an object, gzip-compressed or not; raises CorruptError.
 
     A JSON object with `payload` is a failed batch; other objects are Firehose's error records.
+    pipeline: without it, the entries may be of any pipeline; raises OtherPipelineError when they
+    are of another.
     """
+    entries = _any_entries(body, events, pipeline)
+    others = [entry.problem == OTHER_PIPELINE for entry in entries]
+    if any(others) and all(entry.problem is not None for entry in entries):
+        raise OtherPipelineError
+    return entries
+
+
+def _any_entries(
+    body: bytes, events: EventFilter, pipeline: Optional[PipelineIdentity]
+) -> list[Entry]:
     documents = [*_documents(decompressed(body))]
     if not documents:
         raise CorruptError("empty")
     first = documents[0]
     if isinstance(first, dict) and "payload" in first and len(documents) == 1:
-        return _batch_entries(first, events)
+        return _batch_entries(first, events, pipeline)
     if not any(isinstance(document, dict) and "rawData" in document for document in documents):
         specific = isinstance(first, Problem) and first.code != "not-a-json-object"
         raise CorruptError(first.code if specific else "unknown-object")
-    return [_error_entry(document, events) for document in documents]
+    return [_error_entry(document, events, pipeline) for document in documents]
 
 
 def decompressed(body: bytes, limit: int = MAX_OBJECT_BYTES) -> bytes:
@@ -186,13 +210,16 @@ def _documents(body: bytes) -> Iterator[Any]:
             yield Problem("not-a-json-object")
 
 
-def _batch_entries(document: dict[str, Any], events: EventFilter) -> list[Entry]:
+def _batch_entries(
+    document: dict[str, Any], events: EventFilter, pipeline: Optional[PipelineIdentity]
+) -> list[Entry]:
     """Return an entry per stream record.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     """
-    context = document.get("requestContext")
-    code = _code(context.get("condition") if isinstance(context, dict) else None)
+    context, info = document.get("requestContext"), document.get("DDBStreamBatchInfo")
+    context = context if isinstance(context, dict) else {}
+    code = _code(context.get("condition"))
     event = document["payload"]
     if isinstance(event, str):
         # AWS documents a text; an object is accepted, too.
@@ -205,7 +232,25 @@ def _batch_entries(document: dict[str, Any], events: EventFilter) -> list[Entry]
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records:
         raise CorruptError("no-records")
-    return [_record_entry(record, code, events) for record in records]
+    if pipeline is None:
+        return [_record_entry(record, code, events) for record in records]
+    stream = info.get("streamArn") if isinstance(info, dict) else None
+    # Two pipelines may read one table.
+    if pipeline.owns_function(context.get("functionArn")) is False:
+        raise OtherPipelineError
+    entries = []
+    for record in records:
+        owned = pipeline.owns_stream(
+            record.get("eventSourceARN") if isinstance(record, dict) else None
+        )
+        if owned is None:
+            owned = pipeline.owns_stream(stream)
+        if owned:
+            entries.append(_record_entry(record, code, events))
+        else:
+            problem = Problem("no-source") if owned is None else OTHER_PIPELINE
+            entries.append(Entry(code, problem=problem))
+    return entries
 
 
 def _code(*candidates: Any) -> str:
@@ -269,7 +314,7 @@ def _lacks_old_image(record: Any, events: EventFilter) -> bool:
     return record.eventName in kinds and not record.dynamodb.OldImage
 
 
-def _error_entry(document: Any, events: EventFilter) -> Entry:
+def _error_entry(document: Any, events: EventFilter, pipeline: Optional[PipelineIdentity]) -> Entry:
     """Parse one line of Firehose's error output.
 
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
@@ -281,6 +326,9 @@ def _error_entry(document: Any, events: EventFilter) -> Entry:
         return Entry(NO_CODE, problem=Problem("not-a-json-object"))
     # A failed format conversion has `lastErrorCode` instead.
     code = _code(document.get("errorCode"), document.get("lastErrorCode"))
+    arns = (document.get("lambdaARN"), document.get("lambdaArn"))
+    if pipeline and any(pipeline.owns_function(arn) is False for arn in arns):
+        return Entry(code, problem=OTHER_PIPELINE)
     raw = document.get("rawData")
     if not isinstance(raw, str):
         return Entry(code, problem=Problem("no-raw-data"))

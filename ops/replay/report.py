@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from streaming_etl.ops.replay.entries import Problem
+from streaming_etl.ops.replay.entries import OTHER_PIPELINE, Problem
 from streaming_etl.stack.console import counted, show_table
 
 SHOWN_PROBLEMS = 20
@@ -31,6 +31,8 @@ class Report:
     objects: int = 0
     size: int = 0
     objects_replayed: int = 0
+    skipped: list[str] = field(default_factory=list)
+    """Keys of objects of other pipelines, in no other count; they are not changed."""
     changes: int = 0
     """Changes sent to Firehose."""
     from_stream: int = 0
@@ -58,6 +60,7 @@ class Report:
                 "matched": self.objects,
                 "bytes": self.size,
                 "replayed": self.objects_replayed,
+                "skipped": len(self.skipped),
                 "by_day": dict(sorted(self.by_day.items())),
             },
             "entries_by_error": dict(sorted(self.by_error.items())),
@@ -69,6 +72,7 @@ class Report:
                 "filtered": self.filtered,
                 "deleted_since": self.deleted_since,
             },
+            "skipped": [{"key": key, "code": OTHER_PIPELINE.code} for key in self.skipped],
             "problems": [
                 {
                     "key": each.key,
@@ -99,6 +103,11 @@ def render(report: Report) -> None:
         f"\n{sent} again: {counted(report.changes, 'change')}; {moved} below replayed/: "
         f"{report.objects_replayed:,} of {counted(report.objects, 'object')}."
     )
+    if report.skipped:
+        click.echo(
+            f"{counted(len(report.skipped), 'object')} skipped: {OTHER_PIPELINE.reason}. --json "
+            "lists them."
+        )
     if report.filtered:
         click.echo(
             f"{counted(report.filtered, 'change')} of failed batches filtered: `event_names` "

@@ -11,12 +11,14 @@ from streaming_etl.ops.replay.entries import (
     CorruptError,
     Entry,
     EventFilter,
+    OtherPipelineError,
     Problem,
     RowReference,
     entries_of,
 )
 from streaming_etl.ops.replay.lost_changes import ChangeRecovery
 from streaming_etl.ops.replay.objects import FailureObject, FailureObjects
+from streaming_etl.ops.replay.ownership import PipelineIdentity
 from streaming_etl.ops.replay.report import EntryProblem, Report
 from streaming_etl.stack.console import Advance
 
@@ -61,12 +63,13 @@ class Replay:
         self,
         objects: FailureObjects,
         recovery: ChangeRecovery,
+        pipeline: PipelineIdentity,
         events: EventFilter,
         errors: Collection[str],
         writer: Optional[FirehoseWriter],
         report: Report,
     ) -> None:
-        self._objects, self._recovery = objects, recovery
+        self._objects, self._recovery, self._pipeline = objects, recovery, pipeline
         self._events, self._errors = events, errors
         self._writer, self._report = writer, report
         self._with_rows: list[ParsedObject] = []
@@ -79,7 +82,11 @@ class Replay:
         """
         with ThreadPoolExecutor(THREADS) as pool:
             for part in _slices(objects):
-                parsed = [each for each in pool.map(self._parse, part) if each is not None]
+                results = [*pool.map(self._parse, part)]
+                self._report.skipped += [
+                    each.key for each in results if isinstance(each, FailureObject)
+                ]
+                parsed = [each for each in results if isinstance(each, ParsedObject)]
                 for each in parsed:
                     self._count(each)
                 self._send([each for each in parsed if not each.rows], {}, pool)
@@ -90,14 +97,22 @@ class Replay:
             self._send_rows(pool)
         return self._report
 
-    def _parse(self, failure: FailureObject) -> Optional[ParsedObject]:
+    def _parse(self, failure: FailureObject) -> Union[ParsedObject, FailureObject, None]:
+        """Read an object.
+
+        Returns it as it is when it belongs to another pipeline, None when it is gone.
+        """
         try:
+            if self._pipeline.owns_object(failure.key) is False:
+                raise OtherPipelineError
             content = self._objects.read(failure)
             if content is None:
                 return None
             body, etag = content
-            entries = _entries_of(body, self._events)
+            entries = self._entries(body)
             replayed = self._objects.replayed_entries(failure.key, etag)
+        except OtherPipelineError:
+            return failure
         except CorruptError as error:
             # One entry with a problem, so that the object stays.
             entries, etag, replayed = [Entry("corrupt", problem=error.problem)], "", None
@@ -109,6 +124,15 @@ class Replay:
             if index not in (replayed or ()) and (not self._errors or entry.code in self._errors)
         ]
         return ParsedObject(failure, etag, entries, replayed, selected)
+
+    def _entries(self, body: bytes) -> list[Entry]:
+        """Parse an object; raises no error but CorruptError and OtherPipelineError."""
+        try:
+            return entries_of(body, self._events, self._pipeline)
+        except (CorruptError, OtherPipelineError):
+            raise
+        except Exception as error:
+            raise CorruptError("unexpected", type(error).__name__) from None
 
     def _count(self, parsed: ParsedObject) -> None:
         report = self._report
@@ -183,16 +207,6 @@ class Replay:
             elif replayed != before:
                 self._objects.write_note(key, parsed.etag, replayed)
         return [EntryProblem(key, index + 1, each) for index, each in problems.items()], finished
-
-
-def _entries_of(body: bytes, events: EventFilter) -> list[Entry]:
-    """Parse an object; raises no error other than CorruptError."""
-    try:
-        return entries_of(body, events)
-    except CorruptError:
-        raise
-    except Exception as error:
-        raise CorruptError("unexpected", type(error).__name__) from None
 
 
 def _slices(objects: Iterable[FailureObject]) -> Iterator[list[FailureObject]]:

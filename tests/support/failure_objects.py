@@ -95,18 +95,37 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
 
 
-def error_line(data: bytes | str, code: str = "Lambda.ProcessingFailedStatus") -> bytes:
+def error_line(
+    data: bytes | str,
+    code: str = "Lambda.ProcessingFailedStatus",
+    function: str | None = "orders-transform-function-0a1b2c3",
+) -> bytes:
     """A line of Firehose's error output; text `data` becomes rawData unchanged."""
     raw = data if isinstance(data, str) else b64encode(data).decode()
     failure = {"rawData": raw, "errorCode": code, "errorMessage": "failed", "attemptsMade": 1}
-    return json.dumps(failure | {"arrivalTimestamp": 1, "lambdaARN": "arn"}).encode() + b"\n"
+    if function:
+        failure["lambdaARN"] = f"arn:aws:lambda:ap-northeast-1:123456789012:function:{function}"
+    return json.dumps(failure | {"arrivalTimestamp": 1}).encode() + b"\n"
 
 
-def batch(*records: Any, text: bool = True, condition: str = "RetryAttemptsExhausted") -> bytes:
-    """A failed batch, its event as JSON text or an object."""
+def batch(
+    *records: Any,
+    text: bool = True,
+    condition: str = "RetryAttemptsExhausted",
+    function: str | None = None,
+    stream: str | None = None,
+) -> bytes:
+    """A failed batch, its event as JSON text or an object.
+
+    function, stream: ARNs, which are left out by default.
+    """
     event = {"Records": list(records)}
-    document = {
+    document: dict[str, Any] = {
         "requestContext": {"condition": condition},
         "payload": json.dumps(event) if text else event,
     }
+    if function:
+        document["requestContext"]["functionArn"] = function
+    if stream:
+        document["DDBStreamBatchInfo"] = {"streamArn": stream}
     return json.dumps(document).encode()

@@ -344,7 +344,7 @@ def test_reports_an_invalid_line_and_replays_the_others(
 ) -> None:
     outputs = deployed.pipelines["plain"]
     key = f"{urlparse(outputs.errors_location).path.lstrip('/')}damaged"
-    body = error_line(b"") + b"{"
+    body = error_line(b"", function=None) + b"{"
     deployed.aws("s3").put_object(Bucket=outputs.bucket, Key=key, Body=body)
 
     status, result = replay(deployed, capsys, "plain")
@@ -355,7 +355,9 @@ def test_reports_an_invalid_line_and_replays_the_others(
     assert problem == {"key": key, "entry": 2, "code": "not-a-json-object"}
     assert f"replayed/{key}.done.json" in deployed.keys("plain", "replayed/")
     # A repaired object is moved, and its note is deleted.
-    deployed.aws("s3").put_object(Bucket=outputs.bucket, Key=key, Body=error_line(b""))
+    deployed.aws("s3").put_object(
+        Bucket=outputs.bucket, Key=key, Body=error_line(b"", function=None)
+    )
     assert replay(deployed, capsys, "plain")[0] == 0
     assert f"replayed/{key}.done.json" not in deployed.keys("plain", "replayed/")
     assert f"replayed/{key}" in deployed.keys("plain", "replayed/")

@@ -16,15 +16,18 @@ from streaming_etl.ops.replay import objects as objects_module
 from streaming_etl.ops.replay import run
 from streaming_etl.ops.replay.entries import Entry, EventFilter, Problem, RowReference, entries_of
 from streaming_etl.ops.replay.objects import FailureObject, FailureObjects
+from streaming_etl.ops.replay.ownership import PipelineIdentity
 from streaming_etl.ops.replay.report import EntryProblem, Report
 from streaming_etl.ops.replay.run import Replay
 from streaming_etl.stack.errors import CommandError
 from tests.support.changes import line, stream_record
+from tests.support.deployed import STREAM_ARN, TABLE_ARN
 from tests.support.failure_objects import BUCKET, ERRORS, NOON, FakeS3, batch, error_line, etag
 from tests.support.fake_aws import FakeClock, FakeFirehose, client_error
 from tests.support.rows import row_encoder
 
 FAILED = "aws/lambda/uuid/shardId-1/2026/11/23/2026-11-23T12.00.00-"
+OWN = PipelineIdentity(TABLE_ARN, "orders-delivery-stream-0a1b2c3")
 EVENTS = ("INSERT", "MODIFY", "REMOVE")
 
 
@@ -73,6 +76,7 @@ def replay(
     Replay(
         objects,
         recovery or FakeRecovery(),
+        OWN,
         EventFilter(event_names, "on_remove"),
         errors,
         writer if firehose else None,
@@ -132,6 +136,7 @@ def test_sends_all_changes_oldest_first_and_moves_the_objects(s3: FakeS3) -> Non
             "matched": 3,
             "bytes": sum(map(len, failures.values())),
             "replayed": 3,
+            "skipped": 0,
             "by_day": {"2026-11-23": 2, "2026-11-24": 1},
         },
         "entries_by_error": {"Lambda.ProcessingFailedStatus": 2, "RetryAttemptsExhausted": 1},
@@ -143,6 +148,7 @@ def test_sends_all_changes_oldest_first_and_moves_the_objects(s3: FakeS3) -> Non
             "filtered": 0,
             "deleted_since": 0,
         },
+        "skipped": [],
         "problems": [],
     }
     assert dry_run.as_json() == report.as_json() | {"dry_run": True}
@@ -316,13 +322,33 @@ def test_reports_rows_whose_key_the_table_cannot_have() -> None:
     assert (report.from_stream, report.from_table, report.deleted_since) == (1, 0, 0)
 
 
+def test_leaves_the_objects_of_other_pipelines(s3: FakeS3) -> None:
+    other_table = {**stream_record(5), "eventSourceARN": STREAM_ARN.replace("orders", "payments")}
+    name = "payments-delivery-stream-0a1b2c3-1-2026-11-23-12-00-00-uuid"
+    others = [
+        s3.add(f"{FAILED}2", batch(other_table)),
+        s3.add(f"{ERRORS}5", error_line(line(5), function="payments-transform-function-0a1b2c3")),
+        s3.add(f"{ERRORS}{name}", error_line(line(6))),
+    ]
+    bodies = {key: s3.contents[key] for key in others}
+    firehose = FakeFirehose()
+    for report in (replay(s3, None), replay(s3, firehose)):
+        assert sorted(report.skipped) == sorted(others)
+        assert (report.objects, report.objects_replayed, report.problems) == (3, 3, [])
+        assert report.by_error.total() == 3
+    assert sent(firehose) == [line(number) for number in (1, 2, 3, 4)]
+    assert {key: s3.contents[key] for key in others} == bodies
+    assert f"{ERRORS}{name}" not in s3.downloads
+    assert not {f"replayed/{key}.done.json" for key in others} & set(s3.contents)
+
+
 def test_an_unexpected_error_affects_its_object_only(
     s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def parse(body: bytes, events: EventFilter) -> list[Entry]:
+    def parse(body: bytes, *context: Any) -> list[Entry]:
         if b"RetryAttemptsExhausted" in body:
             raise ZeroDivisionError
-        return entries_of(body, events)
+        return entries_of(body, *context)
 
     monkeypatch.setattr(run, "entries_of", parse)
     firehose = FakeFirehose()
