@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Optional, Union
@@ -35,14 +36,32 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Escape characters that control a terminal, such as \x1b or \u202e.
+
+    Object keys and content of objects may have them: control characters, format characters (of
+    bidirectional text, too), surrogates and line separators. keep: characters to keep.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_escaped(each) if each not in keep else each for each in text)
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return character
+    return character.encode("unicode_escape").decode()
+
+
 def show_progress(text: str) -> None:
     """Print a line about progress on the standard error."""
-    click.echo(text, err=True)
+    click.echo(printable(text, keep="\n"), err=True)
 
 
 def show_json(value: Any) -> None:
     """Print the result for scripts as one JSON document."""
-    click.echo(json.dumps(value, indent=2))
+    # JSON escapes all other control characters, and everything beyond ASCII.
+    click.echo(json.dumps(value, indent=2).replace("\x7f", r"\u007f"))
 
 
 def show_table(title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -63,7 +82,7 @@ def show_table(title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) 
 def _text(cell: Cell) -> str:
     if cell is None:
         return ""
-    return escape(cell) if isinstance(cell, str) else f"{cell:,}"
+    return escape(printable(cell)) if isinstance(cell, str) else f"{cell:,}"
 
 
 @contextlib.contextmanager

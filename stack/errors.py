@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from streaming_etl.stack.console import printable
+
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_PARTIAL = 3
@@ -30,6 +32,9 @@ class CommandError(click.ClickException):
         super().__init__(message)
         self.code = code
         self.details = details
+
+    def format_message(self) -> str:
+        return printable(super().format_message(), keep="\n")
 
 
 class UsageError(CommandError):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from streaming_etl.stack.console import progress, show_json, show_progress, show_table
+from streaming_etl.stack.console import printable, progress, show_json, show_progress, show_table
+from streaming_etl.stack.errors import CommandError
 
 
 def test_a_table_aligns_numbers_and_does_not_wrap_in_a_pipe(
@@ -34,3 +35,24 @@ def test_progress_prints_nothing_on_the_standard_output(
     with progress("Replaying", 3, unit=unit) as advance:
         advance(3)
     assert capsys.readouterr() == ("", "Three objects.\n")
+
+
+CONTROLS = "\x00\x07\x1b[31m\x7f\x85\x9b\u200e\u202e\u2066\u2028\ufeff\U000e0001"
+
+
+def test_control_characters_are_escaped() -> None:
+    escaped = r"\x00\x07\x1b[31m\x7f\x85\x9b\u200e\u202e\u2066\u2028\ufeff\U000e0001"
+    assert printable(CONTROLS) == escaped
+    assert printable("a\nb\r", keep="\n") == "a\nb\\r"
+    assert printable("注文\u3000é 😀 \\") == "注文\u3000é 😀 \\"
+
+
+def test_every_output_escapes_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table("Keys", ["Key"], [[CONTROLS + "\n"]])
+    show_progress(CONTROLS)
+    show_json({"key": CONTROLS})
+    CommandError(CONTROLS, code="failed").show()
+    out, err = capsys.readouterr()
+    assert json.loads(out[out.index("{") :]) == {"key": CONTROLS}
+    assert {each for each in out + err if printable(each) != each} == {"\n"}
+    assert out.splitlines()[2].startswith(printable(CONTROLS))
