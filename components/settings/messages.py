@@ -20,6 +20,9 @@ MESSAGES: Mapping[str, str] = {
         "{name} must be from {low} to {high} (got {value}). {reason}: use a number in this range."
     ),
     "choice": "{name} must be one of {choices} (got {value}). Use one of them.",
+    "unavailable-choice": (
+        "{name} must be one of {choices} (got {value}). {reason}: use one of the others."
+    ),
     "required": "{name} must be set (got no value). Add it.",
     "known-value": (
         "{name} must be a plain value (got the output of a resource, or a secret). It determines"

@@ -35,6 +35,8 @@ from streaming_etl.components.settings.validation import (
 )
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
+NO_WHEEL = {"python3.15": "The pinned orjson has no wheel for it"}
+"""Runtimes of Lambda in which the handlers' packages cannot be installed, with the reason."""
 ARCHITECTURES = ("arm64", "x86_64")
 
 # Retentions that CloudWatch Logs accepts, in days.
@@ -99,8 +101,10 @@ class StreamingEtlPipelineArgs(Settings):
     """Name of the lake table; by default the table's name in Glue's characters."""
     database_name: Optional[pulumi.Input[str]] = text(None, GLUE_NAME, GLUE_TEXT)
     """Existing Glue database, shared by many pipelines; by default one is created."""
-    runtime: str = one_of(*RUNTIMES, default="python3.13")
-    """Lambda runtime of all functions."""
+    runtime: str = field(
+        default="python3.13", metadata={"choices": RUNTIMES, "unavailable": NO_WHEEL}
+    )
+    """Lambda runtime of all functions: python3.11 to python3.14."""
     architecture: str = one_of(*ARCHITECTURES)
     """Lambda processor of all functions: arm64 or x86_64."""
     log_retention_days: int = one_of(*LOG_RETENTION_DAYS, default=30)

@@ -220,7 +220,12 @@ def value_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterat
             yield invalid(name, value, "range", low=low, high=high, reason=rules["reason"])
     elif "choices" in rules:
         # Compared with its type: True is not 1, and 30.0 is not 30.
-        if (type(value), value) not in [(type(choice), choice) for choice in rules["choices"]]:
+        if isinstance(value, str) and value in rules.get("unavailable", ()):
+            reason = rules["unavailable"][value]
+            yield invalid(
+                name, value, "unavailable-choice", choices=rules["choices"], reason=reason
+            )
+        elif (type(value), value) not in [(type(choice), choice) for choice in rules["choices"]]:
             yield invalid(name, value, "choice", choices=rules["choices"])
     elif not isinstance(value, str):
         yield invalid(name, value, "type", kind=rules["kind"])

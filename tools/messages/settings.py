@@ -43,6 +43,7 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"partitions": {"dynamic_partition_keys": {"store": ["a:b"]}}}, {}),
     ({"partitions": {"time_zone": "Etc/GMT+9", "layout": "date", "granularity": "month"}}, {}),
     ({"lake": {"data_retention_days": 30}}, {}),
+    ({"runtime": "python3.15"}, {}),
     ({"forwarder": {"event_names": ["INSERT"], "filter_patterns": PATTERNS}}, {}),
     ({"forwarder": {"filter_patterns": ['{"dynamodb": {"NewImage": {"n": {"N": ["5"]}}}}']}}, {}),
     ({"lake": {"bucket_name": "s3://lake"}, "tags": {"team": "a;b"}}, {}),

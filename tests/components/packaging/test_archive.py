@@ -24,7 +24,11 @@ from streaming_etl.components.packaging.dependencies import (
     ensure_dependencies,
     install_for,
 )
-from streaming_etl.components.settings.pipeline import ARCHITECTURES, RUNTIMES
+from streaming_etl.components.settings.pipeline import (
+    ARCHITECTURES,
+    NO_WHEEL,
+    RUNTIMES,
+)
 from streaming_etl.components.table.column_types import METADATA
 from streaming_etl.stack.recorder import Graph, archive_files
 from tests.support.functions import rows_of, run_transform
@@ -102,6 +106,17 @@ def test_the_handlers_packages_exist_for_every_runtime(runtime: str, architectur
     # The processor in the ELF header.
     headers = {installed.read(path)[18:20] for path in extensions}
     assert headers == {b"\xb7\0" if machine == "aarch64" else b"\x3e\0"}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("runtime", NO_WHEEL)
+def test_the_handlers_packages_do_not_exist_for_other_runtimes(
+    runtime: str, architecture: str
+) -> None:
+    # When this fails, a package has wheels for the runtime: accept it.
+    target = Target.lambda_(runtime, architecture)
+    [problem] = problems_of(ensure_dependencies, target, None)
+    assert problem.rule == "packages-not-installable"
 
 
 def make(folder: Path, installed: Dependencies, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
