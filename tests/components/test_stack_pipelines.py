@@ -270,6 +270,33 @@ def test_reports_config_that_is_no_json_object(
     assert (problem.path, problem.field, problem.value, problem.rule) == (path, field, value, rule)
 
 
+MISSING_IMPORT = "import yaml\n\n\ndef transform(change):\n    return yaml.safe_load('')\n"
+
+
+def test_the_config_rejects_a_module_with_a_missing_import(pipelines: Pipelines) -> None:
+    module = pipelines.module(MISSING_IMPORT)
+    table = {"table_name": "orders", "transform_module": module, "partitions": {}}
+    [problem] = problems_of(pipelines_from_config, {"shop": {**table, "catalog": "crawler"}})
+    assert (problem.path, problem.rule, problem.details["imports"]) == (
+        "tables.shop",
+        "module-imports",
+        ("yaml",),
+    )
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_the_component_rejects_a_module_with_a_missing_import(
+    preview: bool, pipelines: Pipelines
+) -> None:
+    args = pipelines.args(MISSING_IMPORT, catalog="crawler")
+    graph = Graph()
+    [problem] = problems_of(
+        build, lambda: StreamingEtlPipeline("shop", args), preview=preview, into=graph
+    )
+    assert (problem.field, problem.rule) == ("transform_module", "module-imports")
+    assert graph.nodes == []
+
+
 @pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize("in_defaults", [True, False])
 def test_reports_a_module_of_many_tables_once(in_defaults: bool) -> None:

@@ -142,6 +142,14 @@ def test_an_output_reaches_the_resources(plugin: Plugin) -> None:
     )
 
 
+def test_reports_a_module_with_a_missing_import(plugin: Plugin, program: Path) -> None:
+    (program / "transforms" / "yaml.py").write_text(f"import yaml\n{TYPED}")
+    module = "transforms/yaml.py"
+    assert message(plugin, {**REQUIRED, "transformModule": module}) == text_of(
+        invalid("transform_module", module, "module-imports", imports=("yaml",), line=1)
+    )
+
+
 @pytest.mark.parametrize("unknown", [output(), rpc.UNKNOWN])
 def test_an_unknown_output_is_unknown_in_the_preview(plugin: Plugin, unknown: Any) -> None:
     state = plugin.construct("shop", {**REQUIRED, "databaseName": unknown}, preview=True)
