@@ -193,6 +193,14 @@ MESSAGES: Mapping[str, str] = {
         "{name} must define `transform` with one argument (got {value}). Write"
         " `def transform(change)`."
     ),
+    "module-generator": (
+        "{name} must define `transform` without `yield` (got {value}, line {line}). Return a list"
+        " of rows."
+    ),
+    "module-without-return": (
+        "{name} must define `transform` with a `return` of rows (got {value}, line {line}). Add"
+        " `return` and the row."
+    ),
     "module-imports": (
         "{name} must import only packages of its function (got {imports} in line {line} of"
         " {plain}). Add a package to the lock file `transform.requirements`; move your own code"

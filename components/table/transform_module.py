@@ -3,7 +3,7 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -43,7 +43,8 @@ def read_transform_module(path: str) -> TransformModule:
     """Read and check the module at `path`, relative to the working directory.
 
     Raises SettingsError with all problems: a missing file, invalid Python, no
-    `transform(change)`, or COLUMNS that are not a literal dict of column name to Athena type.
+    `transform(change)` that returns rows, or COLUMNS that are not a literal dict of column name to
+    Athena type.
     """
     file = Path(path)
     if not file.is_file():
@@ -94,6 +95,9 @@ def transform_problems(path: str, tree: ast.Module) -> Iterator[Problem]:
     function = functions[-1]
     if isinstance(function, ast.AsyncFunctionDef):
         yield module_problem(path, "module-async")
+    elif not function.decorator_list and assigned_value(tree, "transform") is None:
+        # A decorator, or a function that is assigned to the name, may return rows.
+        yield from _return_problems(path, function)
     arguments = function.args
     positional = len(arguments.posonlyargs) + len(arguments.args)
     required = positional - len(arguments.defaults)
@@ -101,6 +105,28 @@ def transform_problems(path: str, tree: ast.Module) -> Iterator[Problem]:
     accepts_one = positional >= 1 or arguments.vararg
     if required > 1 or keyword_only or not accepts_one:
         yield module_problem(path, "module-arguments")
+
+
+def _return_problems(path: str, function: ast.FunctionDef) -> Iterator[Problem]:
+    """Problem of a function that never returns rows."""
+    nodes = [*_own_nodes(function.body)]
+    if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes):
+        yield module_problem(path, "module-generator", line=function.lineno)
+    elif not any(isinstance(node, ast.Return) and _has_value(node) for node in nodes):
+        yield module_problem(path, "module-without-return", line=function.lineno)
+
+
+def _own_nodes(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All nodes below `nodes`, without the bodies of nested functions and classes."""
+    for node in nodes:
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            yield node
+            yield from _own_nodes(ast.iter_child_nodes(node))
+
+
+def _has_value(node: ast.Return) -> bool:
+    is_none = isinstance(node.value, ast.Constant) and node.value.value is None
+    return node.value is not None and not is_none
 
 
 def assigned_value(tree: ast.Module, name: str) -> Optional[ast.expr]:

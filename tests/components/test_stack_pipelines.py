@@ -47,7 +47,7 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("packages")
 def test_reports_settings_modules_packages_and_conflicts_together(tmp_path: Path) -> None:
     module = tmp_path / "m.py"
-    module.write_text("COLUMNS = {'id': 'string'}\n\n\ndef transform(change):\n    return None\n")
+    module.write_text("COLUMNS = {'id': 'string'}\n\n\ndef transform(change):\n    return []\n")
     valid = {**TABLE, "transform_module": str(module)}
     shared = {"database_name": "lake"}
     tables = {
@@ -234,7 +234,7 @@ def test_an_invalid_setting_causes_no_further_problem(
     pipelines: Pipelines,
 ) -> None:
     # A module without columns, which needs a crawler and JSON.
-    module = pipelines.module("def transform(change):\n    return None\n")
+    module = pipelines.module("def transform(change):\n    return []\n")
     valid = {**TABLE, "transform_module": module}
     first = {**valid, "catalog": "crawler", "format": "json", "database_name": "lake"}
     second = {**valid, "table_name": "b-table", **settings}
@@ -245,7 +245,7 @@ def test_an_invalid_setting_causes_no_further_problem(
 @pytest.mark.usefixtures("packages")
 def test_checks_columns_against_the_valid_settings(pipelines: Pipelines) -> None:
     columns = "COLUMNS = {'day': 'string', 'parts': 'array<string>'}"
-    module = pipelines.module(f"{columns}\ndef transform(change):\n    return None\n")
+    module = pipelines.module(f"{columns}\ndef transform(change):\n    return []\n")
     table = {**TABLE, "transform_module": module, "format": "csv"}
     tables = {"a": {**table, "partitions": {"granularity": "second"}}}
     assert [problem.rule for problem in problems_of(pipelines_from_config, tables)] == [

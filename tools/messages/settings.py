@@ -58,8 +58,10 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 MODULES = [
     "def transform(change:\n",
-    "async def transform(change):\n    return None\n",
-    "def transform():\n    return None\n",
+    "async def transform(change):\n    return []\n",
+    "def transform():\n    return []\n",
+    "def transform(change):\n    row = dict(change.new)\n",
+    "def transform(change):\n    yield change.new\n",
     f"COLUMNS = dict(id='string')\n{TRANSFORM}",
     f"COLUMNS = {{}}\n{TRANSFORM}",
     "COLUMNS = {'ID': 'string', '_op': 'string', 'id': 'string', 'id': 'text'}\n",

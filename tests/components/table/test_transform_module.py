@@ -18,12 +18,14 @@ INVALID = {
     "def transform(change:\n": "module-syntax",
     "def transform(change):\n    return '\0'\n": "module-syntax",
     "async def transform(change):\n    return None\n": "module-async",
-    "def transform():\n    return None\n": "module-arguments",
-    "def transform(change, context):\n    return None\n": "module-arguments",
-    "def transform(change, *, context):\n    return None\n": "module-arguments",
-    "def transform(*, change):\n    return None\n": "module-arguments",
+    "def transform():\n    return []\n": "module-arguments",
+    "def transform(change, context):\n    return []\n": "module-arguments",
+    "def transform(change, *, context):\n    return []\n": "module-arguments",
+    "def transform(*, change):\n    return []\n": "module-arguments",
     # Python keeps the last definition.
-    "def transform(change):\n    pass\n\n\ndef transform():\n    pass\n": "module-arguments",
+    "def transform(change):\n    pass\n\n\ndef transform():\n    return []\n": "module-arguments",
+    "def transform(change):\n    yield change.new\n": "module-generator",
+    "def transform(change):\n    yield from [change.new]\n    return []\n": "module-generator",
     f"COLUMNS = dict(id='string')\n{TRANSFORM}": "columns-not-literal",
     f"COLUMNS = {{'id': TEXT}}\n{TRANSFORM}": "columns-not-literal",
     f"COLUMNS = {{'id': str}}\n{TRANSFORM}": "columns-not-literal",
@@ -44,6 +46,20 @@ INVALID = {
 }
 
 
+# The last lines of modules whose `transform` never returns rows.
+WITHOUT_RETURN = {
+    "no statement": "    pass\n",
+    "only a docstring": '    """Return the item."""\n',
+    "forgotten": "    row = dict(change.new)\n",
+    "forgotten after a filter": "    if change.old:\n        return None\n    row = {'id': 1}\n",
+    "bare": "    return\n",
+    "in all branches": "    try:\n        return None\n    finally:\n        return\n",
+    "only in nested functions": "    def row():\n        return {}\n\n    row()\n",
+    "only in a lambda or a class": "    class Row:\n        def get(self):\n            return 1\n",
+    "always raises": "    raise NotImplementedError\n",
+}
+
+
 def write(folder: Path, text: str, encoding: str = "utf-8") -> str:
     file = folder / "shop.py"
     file.write_bytes(text.encode(encoding))
@@ -59,6 +75,30 @@ def test_rejects_an_invalid_module(tmp_path: Path, text: str) -> None:
         path,
         INVALID[text],
     )
+
+
+@pytest.mark.parametrize("body", WITHOUT_RETURN.values(), ids=WITHOUT_RETURN)
+def test_rejects_a_transform_without_a_return_of_rows(tmp_path: Path, body: str) -> None:
+    path = write(tmp_path, f"{TRANSFORM}\n\ndef transform(change):\n{body}")
+    [problem] = problems_of(read_transform_module, path)
+    assert (problem.rule, problem.details) == ("module-without-return", {"line": 5})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def transform(change):\n    for _ in '':\n        return {}\n",
+        "def transform(change):\n    match change.kind:\n        case _:\n            return []\n",
+        "def transform(change):\n    return None if change.old else change.new\n",
+        "def transform(change):\n    def names():\n        yield 'id'\n\n    return [*names()]\n",
+        "@collected\ndef transform(change):\n    yield change.new\n",
+        "@collected\ndef transform(change):\n    print(change)\n",
+        "def transform(change):\n    print(change)\n\n\ntransform = lambda change: change.new\n",
+        "def transform(change):\n    yield change.new\n\n\ntransform = collected(transform)\n",
+    ],
+)
+def test_accepts_a_transform_that_may_return_rows(tmp_path: Path, text: str) -> None:
+    assert read_transform_module(write(tmp_path, text)).columns is None
 
 
 def test_reports_all_problems_of_a_module(tmp_path: Path) -> None:
@@ -105,10 +145,10 @@ def test_reports_the_directory_in_which_a_file_is_missing(
 @pytest.mark.parametrize(
     "text",
     [
-        "def transform(change, /):\n    return None\n",
-        "def transform(*changes):\n    return None\n",
-        "def transform(change, limit=3, *, strict=False, **rest):\n    return None\n",
-        "import missing_everywhere\n\n\ndef transform(change):\n    raise SystemExit\n",
+        "def transform(change, /):\n    return []\n",
+        "def transform(*changes):\n    return []\n",
+        "def transform(change, limit=3, *, strict=False, **rest):\n    return []\n",
+        "import missing_everywhere\n\n\ndef transform(change):\n    return exit()\n",
         f"# -*- coding: latin-1 -*-\nNAME = '\xe9'\n\n\n{TRANSFORM}",
     ],
 )
