@@ -4,12 +4,22 @@ import json
 import time
 from typing import Any
 
+# Texts from a record, such as an event id, may have any length.
+_MAX_TEXT = 1000
+
 METRIC_NAMESPACE = "StreamingEtl"
 
 
 def log(level: str, message: str, **fields: Any) -> None:
-    """Print one line; `message` is constant text, which metric filters match."""
-    print(json.dumps({"level": level, "message": message, **fields}))
+    """Print one line; `message` is constant text, which metric filters match.
+
+    Texts of more than 1,000 characters are truncated.
+    """
+    short = {
+        name: value[:_MAX_TEXT] if isinstance(value, str) else value
+        for name, value in fields.items()
+    }
+    print(json.dumps({"level": level, "message": message, **short}))
 
 
 def count(message: str, function_name: str, **metrics: int) -> None:

@@ -151,5 +151,6 @@ def _as_fragment(value: Any) -> orjson.Fragment:
 
 def _encode_by_value(row: dict[str, Any]) -> bytes:
     """Encode every form that `json_of` knows, slower, and raise its errors."""
-    members = [f"{quote(name)}:{json_of(value, name)}" for name, value in row.items()]
+    # The errors do not contain the name, which may be an attribute's.
+    members = [f"{quote(name)}:{json_of(value, '')}" for name, value in row.items()]
     return f"{{{','.join(members)}}}".encode()

@@ -25,7 +25,7 @@ def summary_line(table: LakeTable, number: int, result: TransformResult) -> str:
     """Return the change and its outcome on one line."""
     change = f"{number}. {result.kind} {_text(dict(result.keys))}"
     if result.reason is not None:
-        return f"{change}: failed: {result.reason}"
+        return f"{change}: failed: {result.message}"
     if result.filtered:
         return f"{change}: filtered: `forwarder.event_names` does not include {result.kind}"
     if not result.lines:
@@ -80,6 +80,7 @@ def document(table: LakeTable, results: Sequence[TransformResult]) -> dict[str, 
                 "lines": list(result.lines),
                 "prefix": partition_prefix(table, result.partition) if result.lines else None,
                 "failed": result.reason,
+                "unknown_columns": list(result.unknown_columns),
             }
             for result in results
         ],

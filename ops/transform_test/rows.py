@@ -22,10 +22,14 @@ class TransformError(Exception):
 
     reason: str
     """The reason as the transform function logs it, such as `KeyError at orders.py:8`."""
+    unknown_columns: tuple[str, ...]
+    """Names in the rows that are not in COLUMNS, which the transform function does not log."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(
+        self, reason: str, unknown_columns: tuple[str, ...] = (), message: str = ""
+    ) -> None:
+        super().__init__(message or reason)
+        self.reason, self.unknown_columns = reason, unknown_columns
 
 
 def rows_of(
@@ -74,7 +78,9 @@ def rows_of(
     )
     result = runner.run(change_line(record, runner.args.forwarder.old_image))
     if result.reason is not None:
-        raise TransformError(result.reason) from result.error
+        raise TransformError(
+            result.reason, result.unknown_columns, result.message
+        ) from result.error
     partition_keys = {
         key: result.partition.get(key) for key in runner.args.partitions.dynamic_partition_keys
     }

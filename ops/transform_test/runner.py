@@ -47,8 +47,16 @@ class TransformResult:
     """Partition keys that the transform returns to Firehose."""
     reason: Optional[str] = None
     """Why it failed, as the handler logs it."""
+    unknown_columns: tuple[str, ...] = ()
+    """Names in its rows that are not in COLUMNS. The handler does not log names."""
     error: Optional[BaseException] = None
     """What `transform` raised."""
+
+    @property
+    def message(self) -> str:
+        """The reason, with the names that only a local run shows."""
+        names = ", ".join(self.unknown_columns)
+        return f"{self.reason} Not in COLUMNS: {names}." if names else f"{self.reason}"
 
 
 class TransformRunner:
@@ -76,6 +84,7 @@ class TransformRunner:
         self._transform = runtime.transform
         self._runtime = replace(runtime, transform=self._observed)
         self._error: Optional[BaseException] = None
+        self._returned: Any = None
 
     def run(self, line: bytes) -> TransformResult:
         """Run one change, as the forwarder sends it."""
@@ -86,14 +95,17 @@ class TransformRunner:
         result = TransformResult(kind=change.kind, keys=change.keys)
         if change.kind not in (*self.args.forwarder.event_names, SNAPSHOT):
             return replace(result, filtered=True)
-        self._error, log = None, io.StringIO()
+        self._error, self._returned, log = None, None, io.StringIO()
         firehose_record = {"recordId": "sample", "data": b64encode(line).decode()}
         with interruptible(), redirect_stdout(log), in_sys_modules(self._module):
             response = transform_records([firehose_record], self._runtime, _never_requeue)
         [output] = response["records"]
         if output["result"] == "ProcessingFailed":
             logged = json.loads(log.getvalue().splitlines()[0])
-            return replace(result, reason=logged["error"], error=self._error)
+            unknown = self._unknown_columns()
+            return replace(
+                result, reason=logged["error"], error=self._error, unknown_columns=unknown
+            )
         return replace(
             result,
             lines=tuple(b64decode(output.get("data", "")).decode().split("\n")[:-1]),
@@ -101,13 +113,24 @@ class TransformRunner:
         )
 
     def _observed(self, change: Change) -> Any:
-        """Call `transform`; keep its error, and its prints out of the log."""
+        """Call `transform`; keep its result or error, log no prints."""
         try:
             with redirect_stdout(sys.stderr):
-                return self._transform(change)
+                self._returned = self._transform(change)
+                return self._returned
         except BaseException as error:
             self._error = error
             raise
+
+    def _unknown_columns(self) -> tuple[str, ...]:
+        """Return the names in the returned rows that are not in COLUMNS."""
+        if self.table.columns is None:
+            return ()
+        returned = self._returned if isinstance(self._returned, list) else [self._returned]
+        known = {column.name for column in self.table.columns}
+        known.update(self.args.partitions.dynamic_partition_keys)
+        names = {name for row in returned if isinstance(row, dict) for name in row}
+        return tuple(sorted(map(str, names - known)))
 
 
 def _require_imports(args: "StreamingEtlPipelineArgs", file: Path) -> None:

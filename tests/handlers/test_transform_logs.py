@@ -1,6 +1,7 @@
 """The transform's log: which change failed and why, without its content."""
 
 import json
+import math
 
 import pytest
 
@@ -112,6 +113,32 @@ def raise_from_it(change):
 def returning(column, value):
     """Transform with a row that is valid except for this column."""
     return lambda change: {"store": "a", column: value(change.new["text"])}
+
+
+@pytest.mark.parametrize("columns", [{"id": "string"}, None])
+@pytest.mark.parametrize(
+    "value",
+    ["text", math.nan, {1: "a", "1": "b"}, {"é-": 1}, {"a": 1, "A": 2}, object(), {1, "a"}],
+)
+def test_logs_no_attribute_name_of_a_failed_change(columns, value, capsys):
+    def transform(change):
+        row = {name: value for name in change.new if name != "id"}
+        return row | {"first name": 1} if value == "text" else row
+
+    using = runtime(transform, columns)
+    secret = line(1, **{SECRET: {"S": "a"}})
+    [result] = transform_records(firehose_records(secret), using, FakeDelivery())["records"]
+    assert result["result"] == "ProcessingFailed"
+    captured = capsys.readouterr()
+    assert SECRET not in captured.out + captured.err
+
+
+@pytest.mark.parametrize("name", ["eventID", "SequenceNumber"])
+def test_logs_at_most_1000_characters_of_a_text(name, capsys):
+    record = json.loads(line(1))
+    (record if name in record else record["dynamodb"])[name] = "9" * 100_000
+    [failed, _] = log_of(capsys, lambda _: "a text", json.dumps(record).encode())
+    assert max(len(str(value)) for value in failed.values()) == 1000
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,10 @@ FAILURES = [
         ' decide what a missing attribute means: `item.get("total")`.',
     ),
     Failure("return 'o-1'", "A tuple of dicts is not accepted either."),
-    Failure("return {'ID': 'o-1'}", "Names of columns are case-sensitive."),
+    Failure(
+        "return {'ID': 'o-1'}",
+        "Names of columns are case-sensitive. `test-transform` shows the unknown ones.",
+    ),
     Failure(
         "return {'_op': 'INSERT'}",
         "The pipeline writes the metadata columns, also without COLUMNS, and the partition"

@@ -113,7 +113,7 @@ def test_rejects_anything_but_a_row_a_list_of_rows_or_none(returned, got):
 @pytest.mark.parametrize("row", [{"id": "1", "z": 1, "_op": 2}, {"z": 1, "_op": 2}])
 def test_rejects_names_that_are_not_in_columns(file_format, row):
     encoder = row_encoder(file_format, {"id": "string", "n": "int"})
-    assert rejected(encoder, row) == ("unknown-column", "_op, z", {})
+    assert rejected(encoder, row) == ("unknown-column", "", {"got": 2})
 
 
 @pytest.mark.parametrize("name", ["_op", "_changed_at", "_OP", "year", "Day", "Store", 5])
@@ -194,7 +194,7 @@ def test_without_columns_leaves_out_empty_maps_and_nulls_in_maps():
 )
 def test_without_columns_rejects_numbers_that_json_cannot_hold(number, parent):
     row = {"id": "o-1", "n": parent(number), "last": 1}
-    assert rejected(row_encoder(), row) == ("json-number", "n", {})
+    assert rejected(row_encoder(), row) == ("json-number", "", {})
 
 
 def test_without_columns_the_names_of_few_and_small_maps_are_kept_in_memory():

@@ -110,7 +110,7 @@ def test_json_has_the_outcome_of_every_change(program: Program) -> None:
         '"_changed_at":"2026-11-23 09:30:00"}'
     )
     assert parsed["changes"][1].pop("failed")
-    without_rows = {"lines": [], "prefix": None}
+    without_rows = {"lines": [], "prefix": None, "unknown_columns": []}
     assert parsed == {
         "format": "parquet",
         "changes": [
@@ -121,6 +121,7 @@ def test_json_has_the_outcome_of_every_change(program: Program) -> None:
                 "lines": [line],
                 "prefix": f"store=x/{PREFIX}",
                 "failed": None,
+                "unknown_columns": [],
             },
             {"kind": "INSERT", "keys": {"id": 2}, "filtered": False, **without_rows},
             {"kind": "REMOVE", "keys": {"id": 3}, "filtered": True, **without_rows, "failed": None},

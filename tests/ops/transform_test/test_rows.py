@@ -132,6 +132,16 @@ def test_a_failed_change_has_the_logged_reason_and_the_raised_error(program: Pro
     assert failed.value.__cause__ is None
 
 
+def test_unknown_columns_are_named_locally_but_not_in_the_logged_reason(program: Program) -> None:
+    program.stack(catalog="crawler", partitions={"dynamic_partition_keys": {"store": ["x"]}})
+    rows = "[{'id': '1', 'store': 'x'}, {'ID': 1, 5: 2, 'store': 'x'}]"
+    module = f"COLUMNS = {{'id': 'string'}}\n\n\ndef transform(change):\n    return {rows}\n"
+    with pytest.raises(TransformError, match="ID") as failed:
+        rows_of(program.module(module), ITEM)
+    assert failed.value.unknown_columns == ("5", "ID")
+    assert "ID" not in failed.value.reason
+
+
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
 def test_a_module_that_ends_the_process_fails_the_change(
     program: Program, error: type[BaseException]
