@@ -16,6 +16,9 @@ from streaming_etl.handlers.rows import schemaless_json
 from streaming_etl.ops.backfill import scan as scan_module
 from streaming_etl.ops.backfill.checkpoint import Segment
 from streaming_etl.ops.backfill.scan import Page, Scan
+from streaming_etl.ops.replay import lost_changes
+from streaming_etl.ops.replay import run as replay_run
+from streaming_etl.ops.replay.lost_changes import ChangeRecovery
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME
 
@@ -145,6 +148,40 @@ def snapshots(change: Callable[[dict[str, Any]], Any]) -> Any:
         return record
 
     return around(scan_module, "snapshot_record", wrapper)
+
+
+def settled_early() -> Any:
+    """Move the objects of a replay before their changes are sent."""
+
+    def early(send: Any, run: Any, parsed: Any, recovered: Any, pool: Any) -> None:
+        for each in parsed:
+            run._settle(each, recovered)
+        send(run, parsed, recovered, pool)
+
+    send = replay_run.Replay._send
+    return patch.object(replay_run.Replay, "_send", lambda *arguments: early(send, *arguments))
+
+
+def first_lines_of(entries_of: Callable[..., Any], *arguments: Any) -> Any:
+    """Return entries with only their first change."""
+    return [replace(entry, lines=entry.lines[:1]) for entry in entries_of(*arguments)]
+
+
+def first_shard() -> Any:
+    """Find only the first shard of a stream."""
+    shards = ChangeRecovery._shards
+    return patch.object(ChangeRecovery, "_shards", lambda recovery: [next(shards(recovery))])
+
+
+def recovered(change: Callable[[dict[str, Any]], Any]) -> Any:
+    """Change the stream record of each item of a replay."""
+
+    def wrapper(record_of: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+        record = record_of(*arguments)
+        change(record["dynamodb"])
+        return record
+
+    return around(lost_changes, "_stream_record", wrapper)
 
 
 def checkpoint_before_put() -> Any:

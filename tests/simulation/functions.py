@@ -109,7 +109,7 @@ class Function:
     def run_module(self, change: Any, partitioned: bool) -> Any:
         """Call the user's module, which may end the process."""
         try:
-            return transform(change, partitioned)
+            return transform(change, partitioned, self.world.is_fixed)
         except KilledError:
             # The handler catches all exceptions of the module, so it runs on until `check_process`.
             self.killed = True

@@ -17,7 +17,9 @@ from streaming_etl.components.table.layout import (
     DATA_PREFIX,
     ERRORS_PREFIX,
     FAILED_BATCHES_PREFIX,
+    REPLAYED_PREFIX,
 )
+from streaming_etl.ops.replay.objects import NOTE_SUFFIX
 from tests.simulation.names import has_readable_names, lower_names
 from tests.simulation.scenario import DATABASE
 
@@ -106,8 +108,8 @@ class Lake:
 
     def errors(self) -> Iterator[ErrorRecord]:
         """Read every error record."""
-        for _, body in self.below(self.errors_path):
-            for line in body.decode().splitlines():
+        for key, body in self.below(self.errors_path):
+            for line in self.not_replayed(key, body.decode().splitlines()):
                 record = json.loads(line)
                 data = b64decode(record["rawData"])
                 if "errorCode" in record:
@@ -118,8 +120,14 @@ class Lake:
 
     def failed_batches(self) -> Iterator[list[dict[str, Any]]]:
         """Read the stream records of each failed batch."""
-        for _, body in self.below(FAILED_BATCHES_PREFIX):
-            yield json.loads(json.loads(body)["payload"])["Records"]
+        for key, body in self.below(FAILED_BATCHES_PREFIX):
+            yield self.not_replayed(key, json.loads(json.loads(body)["payload"])["Records"])
+
+    def not_replayed(self, key: str, entries: list[Any]) -> list[Any]:
+        """Return an object's entries without those that a replay noted."""
+        note = self.objects.get(f"{REPLAYED_PREFIX}{key}{NOTE_SUFFIX}")
+        done = set(json.loads(note)["done"]) if note else set()
+        return [entry for index, entry in enumerate(entries) if index not in done]
 
     def below(self, path: str) -> Iterator[tuple[str, bytes]]:
         return ((key, body) for key, body in self.objects.items() if key.startswith(path))

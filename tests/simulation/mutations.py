@@ -14,6 +14,8 @@ from streaming_etl.handlers.rows import schemaless_json
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.rows.row_error import RowError
 from streaming_etl.ops import firehose_writer
+from streaming_etl.ops.replay import run as replay_run
+from streaming_etl.ops.replay.lost_changes import ChangeRecovery
 from tests.simulation import breaking
 from tests.simulation.breaking import (
     around,
@@ -25,7 +27,7 @@ from tests.simulation.breaking import (
     without_failures,
 )
 from tests.simulation.run import simulate
-from tests.simulation.scenario import Scenario, scenario_of
+from tests.simulation.scenario import LATE, SOON, Scenario, scenario_of
 from tests.simulation.user_module import STORES
 
 MAX_SEEDS = 2000
@@ -95,6 +97,14 @@ def lacks_columns(scenario: Scenario) -> bool:
 
 def is_parquet(scenario: Scenario) -> bool:
     return scenario.table.format == "parquet"
+
+
+def loses_rows(scenario: Scenario) -> bool:
+    return is_parquet(scenario) and "firehose cannot convert a record" in scenario.spells
+
+
+def has_replay(scenario: Scenario) -> bool:
+    return scenario.replays_after is not None
 
 
 def has_backfill(scenario: Scenario) -> bool:
@@ -243,6 +253,36 @@ _backfill(
 )
 _backfill("a segment ends after its first page", breaking.one_page_per_segment(), has_backfill)
 _backfill("every other page is skipped", breaking.skipped_pages(), has_backfill)
+
+_replay = detected_by("the_replay_is_complete")
+_replay(
+    "the replay moves an object before its changes are sent", breaking.settled_early(), has_replay
+)
+_replay(
+    "the replay sends the first change of each record",
+    around(replay_run, "entries_of", breaking.first_lines_of),
+    has_replay,
+)
+_replay(
+    "the replay does not recover rows",
+    patch.object(ChangeRecovery, "from_stream", lambda *_: {}),
+    lambda scenario: loses_rows(scenario) and scenario.replays_after == SOON,
+)
+_replay(
+    "the replay reads only the first shard",
+    breaking.first_shard(),
+    lambda scenario: loses_rows(scenario) and scenario.shards > 1,
+)
+_missing(
+    "the replay ignores records that are not accepted",
+    without_failures(firehose_writer),
+    lambda scenario: scenario.backfill is None and has_replay(scenario),
+)
+_state(
+    "a recovered item comes after every change",
+    breaking.recovered(lambda stream: stream.update(SequenceNumber="9" * 30)),
+    lambda scenario: loses_rows(scenario) and scenario.replays_after == LATE,
+)
 
 _ended = detected_by("everything_ended")
 _ended("sys.exit() in the module ends the invocation", breaking.exit_of_the_module())

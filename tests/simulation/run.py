@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from streaming_etl.handlers import forwarder as forwarder_handler
 from streaming_etl.handlers import transform as transform_handler
 from tests.simulation.backfill import Backfill
-from tests.simulation.checks import CHECKS, Run
+from tests.simulation.checks import CHECKS
 from tests.simulation.delivery import Delivery
-from tests.simulation.expected import FAILING
+from tests.simulation.finished import Run
 from tests.simulation.functions import Function, handlers_in
 from tests.simulation.lake import Lake
 from tests.simulation.mapping import Mapping
 from tests.simulation.processing import Processing
 from tests.simulation.puts import Client
+from tests.simulation.replay import Replay
 from tests.simulation.scenario import Scenario, scenario_of
 from tests.simulation.table import UNREADABLE, Table
+from tests.simulation.user_module import FAILING
 from tests.simulation.world import EndlessError, World
 
 
@@ -33,15 +35,25 @@ class Result:
 
 
 def simulate(seed: int, keep_trace: bool = False) -> Result:
-    """Run a seed and check it."""
+    """Run a seed, check it, replay its failures, and check it again."""
     scenario = scenario_of(seed)
     world = World(seed, scenario.spells)
     if keep_trace:
         world.keep = [str(scenario)]
-    run = execute(world, scenario)
-    violations = [("everything_ended", run.endless)] if run.endless else violations_of(run)
-    if not run.endless:
-        count_content(run)
+    parts = Parts(world, scenario)
+    with handlers_in(world, scenario, parts.client):
+        try:
+            run = parts.finish()
+            violations = violations_of(run)
+            if scenario.replays_after is not None and not violations:
+                run = parts.replay_failures(scenario.replays_after)
+                violations = [
+                    (f"{name}", f"after the replay, {text}") for name, text in violations_of(run)
+                ]
+            count_content(run)
+        except EndlessError as error:
+            violations = [("everything_ended", str(error))]
+    parts.count()
     return Result(seed, violations, world.faults, world.events, world.trace_hash, world.keep or [])
 
 
@@ -55,30 +67,50 @@ def violations_of(run: Run) -> list[tuple[str, str]]:
         return [("nothing_else_is_there", f"unreadable: {type(error).__name__}: {error}"[:200])]
 
 
-def execute(world: World, scenario: Scenario) -> Run:
-    """Connect the parts, and run all scheduled actions."""
-    settings = scenario.args
-    lake = Lake(scenario.table)
-    forwarder = Function(world, "forwarder", forwarder_handler, settings.forwarder.timeout_seconds)
-    transform = Function(world, "transform", transform_handler, settings.transform.timeout_seconds)
-    delivery = Delivery(world, scenario, lake)
-    processing = Processing(world, scenario, transform, delivery)
-    mapping = Mapping(world, scenario, forwarder, lake)
-    table = Table(world, scenario, mapping.publish)
-    client = Client(world, processing.accept)
-    backfill = Backfill(world, scenario, table, client)
-    run = Run(world, scenario, table, backfill, lake)
-    with handlers_in(world, scenario, client):
-        try:
-            world.run()
-        except EndlessError as error:
-            run.endless = str(error)
-    world.events["changes"] += len(table.changes)
-    world.events["snapshots"] += len(backfill.snapshots)
-    world.events["forwarder invocations"] += forwarder.invocations
-    world.events["transform invocations"] += transform.invocations
-    world.events["objects"] += len(lake.objects)
-    return run
+class Parts:
+    """Parts of the simulated world, connected."""
+
+    def __init__(self, world: World, scenario: Scenario) -> None:
+        settings = scenario.args
+        self.world, self.scenario = world, scenario
+        self.lake = Lake(scenario.table)
+        self.forwarder = Function(
+            world, "forwarder", forwarder_handler, settings.forwarder.timeout_seconds
+        )
+        self.transform = Function(
+            world, "transform", transform_handler, settings.transform.timeout_seconds
+        )
+        delivery = Delivery(world, scenario, self.lake)
+        processing = Processing(world, scenario, self.transform, delivery)
+        mapping = Mapping(world, scenario, self.forwarder, self.lake)
+        self.table = Table(world, scenario, mapping.publish)
+        self.client = Client(world, processing.accept)
+        self.backfill = Backfill(world, scenario, self.table, self.client)
+        self.replay = Replay(world, scenario, self.table, self.backfill, self.lake, self.client)
+
+    def finish(self) -> Run:
+        """Run all scheduled actions."""
+        self.world.run()
+        return Run(self.world, self.scenario, self.table, self.backfill, self.lake)
+
+    def replay_failures(self, seconds: float) -> Run:
+        """Fix the user's module, and replay a time after the last fault."""
+        world = self.world
+        world.is_fixed, self.transform.warm = True, False
+        world.now = max(world.now, self.scenario.calm_at)
+        world.after(seconds, self.replay.run)
+        run = self.finish()
+        run.recovered, run.gone = self.replay.recovered, self.replay.gone
+        return run
+
+    def count(self) -> None:
+        """Count what happened in the run."""
+        events = self.world.events
+        events["changes"] += len(self.table.changes)
+        events["snapshots"] += len(self.backfill.snapshots)
+        events["forwarder invocations"] += self.forwarder.invocations
+        events["transform invocations"] += self.transform.invocations
+        events["objects"] += len(self.lake.objects)
 
 
 def count_content(run: Run) -> None:

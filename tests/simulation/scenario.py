@@ -34,6 +34,10 @@ USER_MODULE = str(Path(__file__).with_name("user_module.py"))
 CALM_AFTER_SECONDS = 600
 
 
+# Seconds to a replay: while the stream has the changes, and later.
+SOON, LATE = 3600.0, 30 * 3600.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backfill:
     """Items from before the stream, and the command that scans them."""
@@ -85,6 +89,13 @@ class Scenario:
     """Whether Firehose deaggregates records before the transform."""
     backfill: "Backfill | None"
     """Set if the table had items before its stream."""
+    replays_after: float | None
+    """Seconds from the last fault to the replay by an operator, if any."""
+
+    @property
+    def calm_at(self) -> float:
+        """Return the time after which there are no faults."""
+        return START + self.seconds + CALM_AFTER_SECONDS
 
     @property
     def environment(self) -> dict[str, str]:
@@ -155,6 +166,7 @@ def scenario_of(seed: int) -> Scenario:
         bisects_without_progress=chance.random() < 0.5,
         deaggregates=partitions.dynamic and chance.random() < 0.6,
         backfill=backfill_of(Random(f"{seed} backfill"), seconds, bool(large)),
+        replays_after=Random(f"{seed} replay").choice((None, SOON, LATE)),
     )
 
 
@@ -241,11 +253,17 @@ def spells_of(chance: Random, seconds: int, large: bool) -> dict[str, Spell]:
     for fault in FAULTS:
         # The transform rarely puts, and retries are rarely exhausted in part.
         rare = fault.startswith("transform put") or fault.endswith(("after a put", "in part"))
-        if chance.random() < (0.5 if rare else 0.2):
+        converts = fault == "firehose cannot convert a record"
+        if chance.random() < (0.5 if rare or converts else 0.2):
             start = START + chance.choice((0, chance.random())) * seconds
-            shortest = seconds if rare else seconds / 4
+            # Objects are converted after their buffer's time.
+            shortest = CALM_AFTER_SECONDS if converts else seconds if rare else seconds / 4
             length = chance.choice((shortest, seconds, 10 * seconds + CALM_AFTER_SECONDS))
             often = chance.choice((0.05, 0.2, 0.5, 0.95))
+            if fault.startswith("replay"):
+                # The replay comes after the other faults.
+                spells[fault] = Spell(often, calm_at, float("inf"), 5)
+                continue
             # After the forwarder, a repeated change may be requeued and repeated again.
             most = 300 if fault.startswith(("forwarder", "mapping")) else 4 if large else 40
             spells[fault] = Spell(often, start, min(start + length, calm_at), most)

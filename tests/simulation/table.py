@@ -41,6 +41,7 @@ NOTES = (
     "-",
 )
 
+TABLE_ARN = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders"
 TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 # Scripts of the transform, without and with a row.
@@ -96,7 +97,7 @@ class Change:
                 "SizeBytes": 59,
                 "StreamViewType": "NEW_AND_OLD_IMAGES",
             },
-            "eventSourceARN": "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/x",
+            "eventSourceARN": f"{TABLE_ARN}/stream/x",
         }
         return record | ({"userIdentity": TTL_IDENTITY} if self.by_ttl else {})
 
@@ -143,6 +144,11 @@ def attributes(item: Item) -> dict[str, Any]:
 def keys_of(item_number: int) -> Item:
     """Return the primary key of an item."""
     return {"id": f"{SECRET}-{item_number}", "line": item_number % 3}
+
+
+def item_number(keys: Item) -> int:
+    """Return the item of a primary key."""
+    return int(keys["id"].rpartition("-")[2])
 
 
 class Shard:

@@ -34,6 +34,11 @@ BACKFILL_FAULTS = (
     "scan is throttled",
     "scan is rejected",
 )
+REPLAY_FAULTS = (
+    "is killed before a put",
+    "is killed after a put",
+    "is killed before a change of the bucket",
+)
 FUNCTIONS = ("forwarder", "transform")
 FAULTS = (
     *(f"{name} {what}" for name in FUNCTIONS for what in (*INVOCATION_FAULTS, *PUT_FAULTS)),
@@ -43,6 +48,7 @@ FAULTS = (
     "firehose writes an object twice",
     "firehose cannot convert a record",
     *(f"backfill {what}" for what in (*BACKFILL_FAULTS, *PUT_FAULTS)),
+    *(f"replay {what}" for what in (*REPLAY_FAULTS, *PUT_FAULTS)),
 )
 
 
@@ -71,6 +77,8 @@ class World:
         self.events: Counter[str] = Counter()
         self.logs: list[str] = []
         """Output of each invocation."""
+        self.is_fixed = False
+        """Whether the user's module is the one without failures."""
         self.violations: list[str] = []
         """Violations observed while a function ran."""
         self.running: Any = None

@@ -1,0 +1,132 @@
+"""Finished run: its bucket, and what each change may have become."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from tests.simulation.backfill import Backfill
+from tests.simulation.expected import Outcome, old_image, outcome_of
+from tests.simulation.filters import FILTERS
+from tests.simulation.lake import ErrorRecord, Lake, Row
+from tests.simulation.scenario import Scenario
+from tests.simulation.table import Change, Table, attributes
+from tests.simulation.world import World
+
+
+@dataclass
+class Run:
+    """Finished run, before or after the operator's replay."""
+
+    world: World
+    scenario: Scenario
+    table: Table
+    backfill: Backfill
+    lake: Lake
+    recovered: dict[str, Change] | None = None
+    """After a replay: changes that it sent with the item of that time, by event id."""
+    gone: set[str] = field(default_factory=set)
+    """Changes that a replay does not send, because their items are deleted by now."""
+    rows: list[Row] = field(default_factory=list)
+    errors: list[ErrorRecord] = field(default_factory=list)
+    failed: list[list[dict[str, Any]]] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Read all objects of the bucket."""
+        self.rows = list(self.lake.rows())
+        self.errors = list(self.lake.errors())
+        self.failed = list(self.lake.failed_batches())
+
+    @property
+    def is_replayed(self) -> bool:
+        return self.recovered is not None
+
+    @cached_property
+    def changes(self) -> dict[str, Change]:
+        """All changes and snapshots by event id."""
+        return {**self.table.changes, **self.backfill.snapshots}
+
+    @cached_property
+    def outcomes(self) -> dict[str, Outcome]:
+        """The outcome of each change that needs no recovery."""
+        return {name: self.outcome_of(change) for name, change in self.changes.items()}
+
+    def outcome_of(self, change: Change) -> Outcome:
+        return outcome_of(change, self.scenario, is_fixed=self.is_replayed)
+
+    def forms(self, event_id: str) -> list[Change]:
+        """Return the change as it was written, and as it was recovered."""
+        forms = [self.changes[event_id]]
+        if self.recovered and event_id in self.recovered:
+            forms.append(self.recovered[event_id])
+        return forms
+
+    def possible_outcomes(self, event_id: str) -> list[Outcome]:
+        """Return every correct outcome of a change."""
+        return [self.outcomes[event_id], *map(self.outcome_of, self.forms(event_id)[1:])]
+
+    def possible_rows(self, event_id: str) -> list[Row]:
+        return [row for outcome in self.possible_outcomes(event_id) for row in outcome.rows]
+
+    def forwarded_forms(self, event_id: str) -> list[dict[str, Any]]:
+        """Return the change in each form that the forwarder may send."""
+        return [trimmed(change, self.scenario) for change in self.forms(event_id)]
+
+    @cached_property
+    def landed(self) -> dict[str, list[Row]]:
+        """Rows of the lake by the event id of their change."""
+        rows: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            rows[str(row.values.get("_event_id"))].append(row)
+        return rows
+
+    @cached_property
+    def matching(self) -> dict[str, Change]:
+        """Changes that the settings do not filter; snapshots are never filtered."""
+        kinds = self.scenario.args.forwarder.event_names
+        passes = FILTERS[self.scenario.filter_name].matches
+        written = self.table.changes.items()
+        matching = {name: it for name, it in written if it.kind in kinds and passes(it)}
+        return matching | self.backfill.snapshots
+
+    @cached_property
+    def dead_lettered(self) -> set[str]:
+        """Changes in an error record or in a failed batch."""
+        ids = {name for record in self.errors for name in record.event_ids}
+        return ids | {record["eventID"] for batch in self.failed for record in batch}
+
+    @cached_property
+    def last_landed(self) -> dict[str, Change]:
+        """Last change of each item in the lake, by key."""
+        last: dict[str, Change] = {}
+        for event_id in self.landed:
+            change = self.changes.get(event_id)
+            if change is None:
+                continue
+            known = last.setdefault(change.key, change)
+            if int(change.sequence_number) > int(known.sequence_number):
+                last[change.key] = change
+        return last
+
+    def has_landed_or_cannot(self, event_id: str) -> bool:
+        """Return whether the change is in the lake or cannot be."""
+        outcomes = self.possible_outcomes(event_id)
+        never = any(not outcome.rows for outcome in outcomes) or event_id in self.gone
+        return event_id in self.landed or never or self.changes[event_id].fits_no_record
+
+    def has_ended(self, event_id: str) -> bool:
+        stored = event_id in self.landed or event_id in self.dead_lettered | self.gone
+        return stored or any(outcome.filtered for outcome in self.possible_outcomes(event_id))
+
+
+def trimmed(change: Change, scenario: Scenario) -> dict[str, Any]:
+    """Return the change as the forwarder must send it."""
+    record = change.record
+    stream = record["dynamodb"]
+    names = ("ApproximateCreationDateTime", "Keys", "NewImage", "SequenceNumber")
+    kept = {name: stream[name] for name in names if name in stream}
+    old = old_image(change, scenario)
+    if old is not None:
+        kept["OldImage"] = attributes(old)
+    outer: tuple[str, ...] = ("eventID", "eventName", "userIdentity")
+    return {**{name: record[name] for name in outer if name in record}, "dynamodb": kept}
