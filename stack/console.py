@@ -60,8 +60,8 @@ def show_progress(text: str) -> None:
 
 def show_json(value: Any) -> None:
     """Print the result for scripts as one JSON document."""
-    # JSON escapes all other control characters, and everything beyond ASCII.
-    click.echo(json.dumps(value, indent=2).replace("\x7f", r"\u007f"))
+    # Escapes control characters, and everything beyond ASCII.
+    click.echo(json.dumps(value, indent=2, ensure_ascii=True))
 
 
 def show_table(title: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:

@@ -38,6 +38,7 @@ class ReplayOptions:
     until: Optional[datetime] = None
     errors: Sequence[str] = ()
     dry_run: bool = False
+    show_keys: bool = False
     kib_per_second: float = DEFAULT_KIB_PER_SECOND
 
     def check(self) -> None:
@@ -73,6 +74,9 @@ class ReplayOptions:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be replayed; change nothing.")
 @click.option(
+    "--show-keys", is_flag=True, help="List the keys of items, too; their hashes otherwise."
+)
+@click.option(
     "--kib-per-second",
     type=click.FloatRange(min=1),
     default=DEFAULT_KIB_PER_SECOND,
@@ -96,7 +100,7 @@ def replay(
     counts once in the current state.
 
     \b
-    Show entries by error and by day, changing nothing:
+    Show errors, days and changes, and change nothing:
       streaming-etl replay orders --stack prod --dry-run
     Replay all of them:
       streaming-etl replay orders --stack prod
@@ -110,26 +114,36 @@ def replay(
     chosen.check()
     deployed = open_stack(stack, outputs, endpoint_url)
     target = deployed.pipeline(pipeline)
-    report = replay_pipeline(target, deployed.clients(target), chosen)
+    # Imports Pulumi, which `--help` does not need.
+    from streaming_etl.ops.replay.report import SHOWN_CHANGES, Report, TransformTest, render
+
+    report = Report(
+        target.name,
+        chosen.dry_run,
+        transform_test=TransformTest(target.bucket, target.name, stack, endpoint_url),
+        show_keys=chosen.show_keys,
+        most_listed=float("inf") if as_json else SHOWN_CHANGES if chosen.dry_run else 0,
+    )
+    replay_pipeline(target, deployed.clients(target), chosen, report)
     if as_json:
         show_json(report.as_json())
     else:
-        from streaming_etl.ops.replay.report import render
-
         render(report)
     return EXIT_PARTIAL if report.problems else 0
 
 
 def replay_pipeline(
-    pipeline: DeployedPipeline, clients: Callable[[str], Any], options: ReplayOptions
-) -> "Report":
+    pipeline: DeployedPipeline,
+    clients: Callable[[str], Any],
+    options: ReplayOptions,
+    report: "Report",
+) -> None:
     """Replay what the options select; a dry run only reports it."""
     # These import Pulumi, which `--help` does not need.
     from streaming_etl.ops.replay.entries import EventFilter
     from streaming_etl.ops.replay.lost_changes import ChangeRecovery
     from streaming_etl.ops.replay.objects import FailureObjects
     from streaming_etl.ops.replay.ownership import PipelineIdentity
-    from streaming_etl.ops.replay.report import Report
     from streaming_etl.ops.replay.run import Replay
 
     forwarder = pipeline.args.forwarder
@@ -152,12 +166,12 @@ def replay_pipeline(
         EventFilter(forwarder.event_names, forwarder.old_image),
         options.errors,
         writer,
-        Report(pipeline.name, options.dry_run),
+        report,
     )
     size = sum(each.size for each in matches)
     show_progress(f"{counted(len(matches), 'object')}, {counted(size, 'byte')}.")
     with progress("Reading" if options.dry_run else "Replaying", size) as advance:
-        return run.run(matches, advance)
+        run.run(matches, advance)
 
 
 def _locations(pipeline: DeployedPipeline, source: str) -> Sequence[str]:

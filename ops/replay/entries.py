@@ -101,6 +101,15 @@ class CorruptError(Exception):
         super().__init__(self.problem.reason)
 
 
+class ChangeSummary(NamedTuple):
+    """What identifies a change, without its images."""
+
+    event_id: str
+    kind: str
+    key: str
+    """The item's key as canonical DynamoDB JSON."""
+
+
 class OtherPipelineError(Exception):
     """An object that belongs to another pipeline."""
 
@@ -312,6 +321,13 @@ def _lacks_new_image(record: Any) -> bool:
 def _lacks_old_image(record: Any, events: EventFilter) -> bool:
     kinds = OLD_IMAGE_KINDS[events.old_image] - {"INSERT"}
     return record.eventName in kinds and not record.dynamodb.OldImage
+
+
+def summary(line: bytes) -> ChangeSummary:
+    """Summarize a line of an Entry."""
+    [part] = _READER.read(line.strip())
+    [record] = part.records()
+    return ChangeSummary(record.eventID, record.eventName, key_text(record.dynamodb.Keys))
 
 
 def _error_entry(document: Any, events: EventFilter, pipeline: Optional[PipelineIdentity]) -> Entry:

@@ -1,15 +1,21 @@
 """Result of a replay: counts and problems, without content of a change."""
 
+import json
+import shlex
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from hashlib import sha256
+from typing import Any, Optional
 
 import click
 
-from streaming_etl.ops.replay.entries import OTHER_PIPELINE, Problem
-from streaming_etl.stack.console import counted, show_table
+from streaming_etl.ops.replay.entries import OTHER_PIPELINE, ChangeSummary, Problem
+from streaming_etl.stack.console import counted, printable, show_table
 
 SHOWN_PROBLEMS = 20
+SHOWN_CHANGES = 20
+SHOWN_COMMANDS = 5
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,60 @@ class EntryProblem:
     entry: int
     """Its number in the object, from 1."""
     problem: Problem
+
+
+@dataclass(frozen=True)
+class ListedChange:
+    """One change, and what became of it."""
+
+    object_key: str
+    entry: int
+    """Number of its entry in the object, from 1."""
+    change: ChangeSummary
+    error: str
+    """AWS's code for the failure."""
+    location: str
+    """Key of the object after the run."""
+    outcome: str
+    """`sent`, `from-stream`, `from-table`, `deleted-since`, `filtered`, or a Problem's code."""
+    is_row: bool = False
+
+    @property
+    def item_key_hash(self) -> str:
+        """The first 16 digits of the SHA-256 of the column `_key`."""
+        return sha256(self.change.key.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TransformTest:
+    """Makes commands that run `test-transform` on an object in the bucket."""
+
+    bucket: str
+    pipeline: str
+    stack: str
+    endpoint_url: Optional[str] = None
+
+    def command(self, key: str) -> str:
+        """Return a command for bash and zsh, which prints rows."""
+        endpoint = f"--endpoint-url {quoted(self.endpoint_url)} " if self.endpoint_url else ""
+        return (
+            f"aws {endpoint}s3 cp {quoted(f's3://{self.bucket}/{key}')} - | streaming-etl "
+            f"test-transform {quoted(self.pipeline)} --stack {quoted(self.stack)} -"
+        )
+
+
+def quoted(text: str) -> str:
+    """Quote a text for a shell, without control characters."""
+    if printable(text) == text:
+        return shlex.quote(text)
+    # In bash and zsh; byte by byte, as the shell joins them.
+    parts = (
+        each
+        if each.isascii() and each.isprintable() and each not in "\\'"
+        else "".join(f"\\x{byte:02x}" for byte in each.encode())
+        for each in text
+    )
+    return f"$'{''.join(parts)}'"
 
 
 @dataclass
@@ -50,6 +110,28 @@ class Report:
     by_day: Counter[str] = field(default_factory=Counter)
     """Objects by the UTC day when they were written."""
     problems: list[EntryProblem] = field(default_factory=list)
+    transform_test: Optional[TransformTest] = None
+    """None where no commands are needed."""
+    show_keys: bool = False
+    """List the keys of items next to their hashes."""
+    most_listed: float = 0
+    """The changes to list."""
+    listed: list[ListedChange] = field(default_factory=list)
+    not_listed: int = 0
+
+    def list_changes(self, changes: Iterable[ListedChange]) -> None:
+        """List the changes up to `most_listed`, and count the others."""
+        for each in changes:
+            if len(self.listed) < self.most_listed:
+                self.listed.append(each)
+            else:
+                self.not_listed += 1
+
+    def test_command(self, change: ListedChange) -> Optional[str]:
+        """Return the command that tests the change's object; None for a row."""
+        if self.transform_test is None or change.is_row:
+            return None
+        return self.transform_test.command(change.location)
 
     def as_json(self) -> dict[str, Any]:
         """Return the result for scripts."""
@@ -72,6 +154,20 @@ class Report:
                 "filtered": self.filtered,
                 "deleted_since": self.deleted_since,
             },
+            "listed": [
+                {
+                    "key": each.object_key,
+                    "entry": each.entry,
+                    "event_id": each.change.event_id,
+                    "event_type": each.change.kind,
+                    "item_key_hash": each.item_key_hash,
+                    **({"item_key": json.loads(each.change.key)} if self.show_keys else {}),
+                    "error": each.error,
+                    "outcome": each.outcome,
+                    "test_command": self.test_command(each),
+                }
+                for each in self.listed
+            ],
             "skipped": [{"key": key, "code": OTHER_PIPELINE.code} for key in self.skipped],
             "problems": [
                 {
@@ -91,6 +187,8 @@ def render(report: Report) -> None:
         days, codes = sorted(report.by_day.items()), sorted(report.by_error.items())
         show_table("Objects by day", ["Day (UTC)", "Objects"], days)
         show_table("\nEntries by error", ["Error", "Entries"], codes)
+    if report.listed:
+        _render_changes(report)
     if report.problems:
         rows = [
             (each.key, each.entry, each.problem.reason) for each in report.problems[:SHOWN_PROBLEMS]
@@ -126,3 +224,27 @@ def render(report: Report) -> None:
         )
     if report.problems:
         click.echo(f"{len(report.problems):,} entries cannot be replayed: see docs/replay.md.")
+
+
+def _render_changes(report: Report) -> None:
+    rows = [
+        (
+            each.change.key if report.show_keys else each.item_key_hash,
+            each.change.kind,
+            each.error,
+            each.outcome,
+            each.object_key,
+            each.entry,
+        )
+        for each in report.listed
+    ]
+    key = "Key" if report.show_keys else "Hash of key"
+    head = [key, "Event type", "Error", "Outcome", "Object", "Entry"]
+    show_table("\nChanges", head, rows)
+    if report.not_listed:
+        click.echo(f"... and {report.not_listed:,} more; --json lists all.")
+    commands = dict.fromkeys(filter(None, map(report.test_command, report.listed)))
+    if commands:
+        click.echo("\nRun the transform on the changes of an object:")
+    for command in [*commands][:SHOWN_COMMANDS]:
+        click.echo(f"  {command}")

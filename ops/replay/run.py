@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import Optional, Union
 
+from streaming_etl.components.table.layout import REPLAYED_PREFIX
 from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.ops.replay.entries import (
+    ChangeSummary,
     CorruptError,
     Entry,
     EventFilter,
@@ -15,11 +19,12 @@ from streaming_etl.ops.replay.entries import (
     Problem,
     RowReference,
     entries_of,
+    summary,
 )
 from streaming_etl.ops.replay.lost_changes import ChangeRecovery
 from streaming_etl.ops.replay.objects import FailureObject, FailureObjects
 from streaming_etl.ops.replay.ownership import PipelineIdentity
-from streaming_etl.ops.replay.report import EntryProblem, Report
+from streaming_etl.ops.replay.report import EntryProblem, ListedChange, Report
 from streaming_etl.stack.console import Advance
 
 LOST = Problem("lost-rows")
@@ -160,12 +165,23 @@ class Replay:
             lines.update(dict.fromkeys(deleted))
         self._report.from_stream += len(on_stream)
         self._report.from_table += sum(isinstance(each, bytes) for each in in_table.values())
-        self._send(parsed, lines, pool)
+        outcomes = {
+            **dict.fromkeys(on_stream, "from-stream"),
+            **dict.fromkeys(in_table, "from-table"),
+        }
+        self._send(parsed, lines, pool, outcomes)
 
     def _send(
-        self, parsed: Sequence[ParsedObject], recovered: Lines, pool: ThreadPoolExecutor
+        self,
+        parsed: Sequence[ParsedObject],
+        recovered: Lines,
+        pool: ThreadPoolExecutor,
+        outcomes: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Send the selected entries, then move the objects or write their notes."""
+        """Send the selected entries, then move the objects or write their notes.
+
+        outcomes: of recovered rows, by event id.
+        """
         lines: list[bytes] = []
         sent: set[str] = set()
         selected = [each.entries[index] for each in parsed for index in each.selected]
@@ -183,9 +199,14 @@ class Replay:
             self._report.without_old_image += entry.without_old_image
             if entry.problem is None:
                 self._report.filtered += len(entry.unsent)
-        for problems, finished in pool.map(lambda each: self._settle(each, recovered), parsed):
+        results = pool.map(lambda each: self._settle(each, recovered), parsed)
+        for each, (problems, finished) in zip(parsed, results, strict=True):
             self._report.problems += problems
             self._report.objects_replayed += finished
+            if self._report.most_listed:
+                moved = finished and self._writer is not None
+                location = f"{REPLAYED_PREFIX if moved else ''}{each.object.key}"
+                self._report.list_changes(_listed(each, location, recovered, outcomes))
 
     def _settle(self, parsed: ParsedObject, recovered: Lines) -> tuple[list[EntryProblem], bool]:
         """Move the object or write its note; return problems and completion."""
@@ -219,6 +240,29 @@ def _slices(objects: Iterable[FailureObject]) -> Iterator[list[FailureObject]]:
         part.append(each)
     if part:
         yield part
+
+
+def _listed(
+    parsed: ParsedObject, location: str, recovered: Lines, outcomes: Mapping[str, str]
+) -> Iterator[ListedChange]:
+    """Yield each change of the selected entries."""
+    for index in parsed.selected:
+        entry = parsed.entries[index]
+        add = partial(ListedChange, parsed.object.key, index + 1)
+        for line in entry.lines:
+            yield add(summary(line), entry.code, location, "sent")
+        unsent = entry.problem.code if entry.problem else "filtered"
+        for line in entry.unsent:
+            yield add(summary(line), entry.code, location, unsent)
+        for row in entry.rows:
+            change = ChangeSummary(row.event_id, row.kind, row.key)
+            found = recovered.get(row.event_id, LOST)
+            outcome = (
+                found.code
+                if isinstance(found, Problem)
+                else outcomes.get(row.event_id, "deleted-since")
+            )
+            yield add(change, entry.code, location, outcome, is_row=True)
 
 
 def _problem(entry: Entry, recovered: Lines) -> Optional[Problem]:

@@ -26,6 +26,7 @@ from streaming_etl.ops.transform_test.sample_records import (
     sequence_number,
     stream_record,
 )
+from streaming_etl.stack.console import show_progress
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.json_documents import json_documents
 
@@ -75,12 +76,12 @@ def samples_of(body: bytes, source: SampleSource) -> list[bytes]:
         body = decompressed(body)
     except CorruptError as error:
         raise _error(source, error.problem.code, str(error)) from None
-    documents = _parse(body, source)
-    if not documents:
-        raise _error(source, "empty", "the file is empty", allowed=True)
-    if _is_failure_object(documents[0][1], source.key_names):
+    if _is_failure_object(_first_document(body), source.key_names):
         lines = _from_failure_object(body, source)
     else:
+        documents = _parse(body, source)
+        if not documents:
+            raise _error(source, "empty", "the file is empty", allowed=True)
         lines = []
         for number, document in documents:
             for change in _changes(document):
@@ -88,6 +89,16 @@ def samples_of(body: bytes, source: SampleSource) -> list[bytes]:
     if not lines:
         raise _error(source, "no-changes", "the file has no changes", allowed=True)
     return lines
+
+
+def _first_document(body: bytes) -> Any:
+    """Return the first JSON document; None if there is none."""
+    try:
+        return next(
+            (document for _, document in json_documents(body.decode(errors="replace"))), None
+        )
+    except (ValueError, RecursionError):
+        return None
 
 
 def _error(
@@ -145,12 +156,16 @@ def _from_failure_object(body: bytes, source: SampleSource) -> list[bytes]:
         entries = entries_of(body, EventFilter(KINDS, source.old_image))
     except CorruptError as error:
         raise _error(source, error.problem.code, str(error)) from None
+    lines = [line for entry in entries for line in entry.lines]
     for number, entry in enumerate(entries, start=1):
         if entry.problem or entry.rows:
             code = entry.problem.code if entry.problem else "rows-instead-of-changes"
             reason = entry.problem.reason if entry.problem else "it has rows instead of changes"
-            raise _error(source, code, f"entry {number}: {reason}", entry=number)
-    return [line for entry in entries for line in entry.lines]
+            invalid = _error(source, code, f"entry {number}: {reason}", entry=number)
+            if not lines:
+                raise invalid
+            show_progress(f"{invalid.message} The other changes are tested.")
+    return lines
 
 
 def _changes(document: Any) -> Iterator[Any]:

@@ -28,10 +28,16 @@ from streaming_etl.ops.backfill.export_runs import ExportRuns, File, FileResults
 from streaming_etl.ops.backfill.scan import Scan
 from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.ops.replay.command import ReplayOptions, iso_time
-from streaming_etl.ops.replay.entries import REASONS, Problem, RowReference
+from streaming_etl.ops.replay.entries import REASONS, ChangeSummary, Problem, RowReference
 from streaming_etl.ops.replay.lost_changes import ChangeRecovery
 from streaming_etl.ops.replay.objects import FailureObjects
-from streaming_etl.ops.replay.report import EntryProblem, Report, render
+from streaming_etl.ops.replay.report import (
+    EntryProblem,
+    ListedChange,
+    Report,
+    TransformTest,
+    render,
+)
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig, read_config
 from streaming_etl.stack.errors import EXIT_CODES
@@ -132,6 +138,12 @@ def _replay_messages() -> dict[str, str]:
     report.from_stream, report.from_table, report.deleted_since = 3, 2, 1
     report.by_day["2026-11-23"], report.by_error["Lambda.ProcessingFailedStatus"] = 2, 10
     report.problems = [EntryProblem("errors/1", 3, Problem("not-a-json-object"))] * 2
+    report.filtered, report.without_old_image, report.skipped = 1, 2, ["errors/2"]
+    dry_run = Report("orders", dry_run=True)
+    dry_run.transform_test, dry_run.not_listed = TransformTest("lake", "orders", "prod"), 3
+    summary = ChangeSummary("event", "INSERT", '{"id":{"S":"1"}}')
+    failure = ("errors/1", 1, summary, "Lambda.ProcessingFailedStatus", "errors/1", "sent")
+    dry_run.listed = [ListedChange(*failure)]
     row = RowReference("event", "INSERT", '{"id":{"S":"1"}}', "1", 0)
     request = {"UnprocessedKeys": {"orders": {}}, "Responses": {}}
     dynamodb = SimpleNamespace(batch_get_item=lambda **_: request)
@@ -155,7 +167,7 @@ def _replay_messages() -> dict[str, str]:
         "table-throttled": _error(recovery.from_table, [row]),
         "firehose-rejected": _error(writer.write, [b"a\n", b"b\n"]),
         "replay-result": result,
-        "replay-result-dry-run": _printed(render, Report("orders", dry_run=True)),
+        "replay-result-dry-run": _printed(render, dry_run),
     }
 
 

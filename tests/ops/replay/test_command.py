@@ -1,14 +1,21 @@
 """`streaming-etl replay` on the command line."""
 
+import gzip
 import json
+import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from streaming_etl.ops.__main__ import main
+from streaming_etl.ops.__main__ import commands, main
 from streaming_etl.ops.replay import command
 from streaming_etl.ops.replay.command import ReplayOptions
+from streaming_etl.stack.console import printable
 from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, UsageError
 from streaming_etl.stack.outputs import DeployedStack
 from tests.support.changes import line, stream_record
@@ -74,6 +81,107 @@ def test_prints_tables_for_people(clients: FakeClients, capsys: pytest.CaptureFi
         assert row in printed
     [problem] = [text for text in printed if text.startswith("aws/lambda/")]
     assert problem.startswith(f"aws/lambda/{MAPPING}/two 2 ")
+
+
+KEY = '{"id":{"S":"o-1"}}'
+HASH = sha256(KEY.encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("show_keys", [False, True])
+def test_lists_the_hash_of_each_items_key(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str], show_keys: bool
+) -> None:
+    """A query finds the hash by the column `_key`."""
+    key = clients.s3.add(f"{ERRORS}one", error_line(line(1)))
+    options = ["--dry-run", *(["--show-keys"] if show_keys else [])]
+
+    assert replay("orders", "--json", *options) == 0
+    [change] = json.loads(capsys.readouterr().out)["listed"]
+    assert replay("orders", *options) == 0
+    printed = capsys.readouterr().out
+
+    assert change.pop("item_key", None) == ({"id": {"S": "o-1"}} if show_keys else None)
+    assert change.pop("test_command") in printed
+    assert change == {
+        "key": key,
+        "entry": 1,
+        "event_id": "event-1",
+        "event_type": "INSERT",
+        "item_key_hash": HASH,
+        "error": "Lambda.ProcessingFailedStatus",
+        "outcome": "sent",
+    }
+    assert (KEY in printed, HASH in printed) == (show_keys, not show_keys)
+
+
+def test_a_run_lists_changes_in_json_only(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clients.s3.add(f"{ERRORS}one", error_line(line(1)))
+    assert replay("orders") == 0
+    assert HASH not in capsys.readouterr().out
+    clients.s3.add(f"{ERRORS}one", error_line(line(1)))
+    assert replay("orders", "--json") == 0
+    [change] = json.loads(capsys.readouterr().out)["listed"]
+    assert change["item_key_hash"] == HASH
+    # Where the object is by now.
+    assert f"s3://lake/replayed/{ERRORS}one" in change["test_command"]
+
+
+@pytest.mark.parametrize("encode", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        error_line(line(1)),
+        error_line(line(1)) + b"{\n" + error_line(b"id,total\n"),
+        batch(stream_record(1), "no"),
+    ],
+    ids=["error record", "with invalid lines", "failed batch"],
+)
+def test_the_listed_command_tests_the_transform_on_the_object(
+    clients: FakeClients,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    encode: Callable[[bytes], bytes],
+    body: bytes,
+) -> None:
+    module = tmp_path / "orders.py"
+    module.write_text("def transform(change):\n    return {'seen': change.event_id}\n")
+    settings = SETTINGS | {"transform_module": str(module), "catalog": "crawler"}
+    (tmp_path / "Pulumi.yaml").write_text("name: test\n")
+    config = {"config": {"test:tables": {"orders": settings | {"format": "json"}}}}
+    (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps(config))
+    monkeypatch.chdir(tmp_path)
+    key = clients.s3.add(f"{ERRORS}it's\x1b[1m 注文\u202e", encode(body))
+
+    replay("orders", "--dry-run", "--json")
+    [change] = json.loads(capsys.readouterr().out)["listed"]
+
+    command = change["test_command"]
+    assert printable(command) == command
+    # Both programs print their arguments; the operator's shell runs the command.
+    script = "aws() { printf '%s\\0' \"$@\"; }; streaming-etl() { cat; printf '%s\\0' \"$@\"; }\n"
+    shell = subprocess.run(
+        ["bash", "-c", script + command], capture_output=True, check=True, text=True
+    )
+    copied, tested = shell.stdout.split("\0")[:4], shell.stdout.split("\0")[4:-1]
+    assert copied == ["s3", "cp", f"s3://lake/{key}", "-"]
+    result = CliRunner().invoke(commands, [*tested, "--raw"], input=clients.s3.contents[key])
+    assert json.loads(result.stdout)["seen"] == "event-1"
+
+
+def test_prints_no_control_characters(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    controls = "\x1b[2J\x9b\x7f\u202e\n"
+    clients.s3.add(f"{ERRORS}{controls}", error_line(line(1), f"Code{controls}") + b"{\n")
+    for options in ([], ["--json"], ["--dry-run", "--show-keys"]):
+        assert replay("orders", *options) == EXIT_PARTIAL
+        captured = capsys.readouterr()
+        printed = captured.out + captured.err
+        assert printable(printed, keep="\n") == printed
+        assert not any(part.startswith("[2J") for part in printed.splitlines())
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from streaming_etl.ops.replay import run
 from streaming_etl.ops.replay.entries import Entry, EventFilter, Problem, RowReference, entries_of
 from streaming_etl.ops.replay.objects import FailureObject, FailureObjects
 from streaming_etl.ops.replay.ownership import PipelineIdentity
-from streaming_etl.ops.replay.report import EntryProblem, Report
+from streaming_etl.ops.replay.report import EntryProblem, Report, TransformTest
 from streaming_etl.ops.replay.run import Replay
 from streaming_etl.stack.errors import CommandError
 from tests.support.changes import line, stream_record
@@ -49,6 +49,14 @@ class FakeRecovery:
         return {id_: b"%s\n" % id_.encode() for id_ in ids if self.places.get(id_) == place}
 
 
+def listed(report: Report) -> list[tuple[str, int, str, str, str]]:
+    """Object, entry, event id, error and outcome of each listed change."""
+    return [
+        (each.object_key, each.entry, each.change.event_id, each.error, each.outcome)
+        for each in report.listed
+    ]
+
+
 def replay(
     s3: FakeS3,
     firehose: FakeFirehose | None,
@@ -57,6 +65,7 @@ def replay(
     since: datetime | None = None,
     until: datetime | None = None,
     event_names: tuple[str, ...] = EVENTS,
+    most_listed: float = 0,
 ) -> Report:
     """Replay all failure objects; without Firehose a dry run."""
     clock, advanced = FakeClock(), []
@@ -69,7 +78,8 @@ def replay(
         clock=clock,
         sleep=clock.sleep,
     )
-    objects, report = FailureObjects(s3, BUCKET), Report("orders", firehose is None)
+    objects = FailureObjects(s3, BUCKET)
+    report = Report("orders", firehose is None, most_listed=most_listed)
     locations = (f"s3://{BUCKET}/aws/lambda/", f"s3://{BUCKET}/{ERRORS}")
     matches = [each for location in locations for each in objects.below(location, since, until)]
     matches.sort(key=lambda each: (each.written, each.key))
@@ -148,6 +158,7 @@ def test_sends_all_changes_oldest_first_and_moves_the_objects(s3: FakeS3) -> Non
             "filtered": 0,
             "deleted_since": 0,
         },
+        "listed": [],
         "skipped": [],
         "problems": [],
     }
@@ -306,6 +317,39 @@ def test_counts_changes_by_their_outcome() -> None:
     assert (report.changes, report.without_old_image, report.filtered) == (2, 1, 1)
     assert report.problems == [EntryProblem(key, 1, Problem("missing-image"))]
     assert [each for each in s3.contents if not each.startswith("replayed/")] == [key]
+
+
+def test_lists_each_change_with_its_outcome() -> None:
+    s3 = FakeS3()
+    lacking = stream_record(3)
+    del lacking["dynamodb"]["NewImage"]
+    batches = s3.add(f"{FAILED}1", batch(stream_record(1), stream_record(2, "MODIFY"), lacking))
+    errors = s3.add(f"{ERRORS}lines", error_line(line(4) + line(5)) + b"{\n", minutes=1)
+    tabled = s3.add(f"{ERRORS}rows", error_line(rows(6, 7, 8)), minutes=2)
+    events = ("INSERT", "REMOVE")
+    recovery = FakeRecovery(**{"event-6": "stream", "event-7": "table"})
+    expected = [
+        (batches, 1, "event-1", "RetryAttemptsExhausted", "sent"),
+        (batches, 2, "event-2", "RetryAttemptsExhausted", "filtered"),
+        (batches, 3, "event-3", "RetryAttemptsExhausted", "missing-image"),
+        (errors, 1, "event-4", "Lambda.ProcessingFailedStatus", "sent"),
+        (errors, 1, "event-5", "Lambda.ProcessingFailedStatus", "sent"),
+        (tabled, 1, "event-6", "Lambda.ProcessingFailedStatus", "from-stream"),
+        (tabled, 1, "event-7", "Lambda.ProcessingFailedStatus", "from-table"),
+        (tabled, 1, "event-8", "Lambda.ProcessingFailedStatus", "deleted-since"),
+    ]
+
+    few = replay(s3, None, recovery=recovery, event_names=events, most_listed=2)
+    kept = replay(s3, None, recovery=recovery, event_names=("INSERT",), most_listed=99)
+    done = replay(s3, FakeFirehose(), recovery=recovery, event_names=events, most_listed=99)
+
+    assert (listed(few), few.not_listed) == (expected[:2], 6)
+    assert (listed(done), done.not_listed) == (expected, 0)
+    assert listed(kept)[-1] == (*expected[-1][:-1], "lost-rows")
+    done.transform_test = TransformTest(BUCKET, "orders", "dev")
+    assert [bool(done.test_command(each)) for each in done.listed] == [True] * 5 + [False] * 3
+    assert {each.location for each in kept.listed} == {batches, errors, tabled}
+    assert {each.location for each in done.listed} == {batches, errors, f"replayed/{tabled}"}
 
 
 def test_reports_rows_whose_key_the_table_cannot_have() -> None:
