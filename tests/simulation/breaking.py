@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 from unittest.mock import Mock, patch
 
+from streaming_etl.components.monitoring import alarms as component_alarms
 from streaming_etl.components.table import queries
 from streaming_etl.handlers import forwarder, transform
 from streaming_etl.handlers.firehose import put_records
@@ -182,6 +183,15 @@ def recovered(change: Callable[[dict[str, Any]], Any]) -> Any:
         return record
 
     return around(lost_changes, "_stream_record", wrapper)
+
+
+def without_alarms(*names: str) -> Any:
+    """Remove some of the component's alarms."""
+    return around(
+        component_alarms,
+        "alarms",
+        lambda alarms, *arguments: [it for it in alarms(*arguments) if it.name not in names],
+    )
 
 
 def checkpoint_before_put() -> Any:

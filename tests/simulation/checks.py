@@ -1,4 +1,4 @@
-"""Seven checks of a finished run; each yields a sentence per violation."""
+"""Eight checks of a finished run; each yields a sentence per violation."""
 
 import itertools
 from base64 import b64encode
@@ -10,6 +10,7 @@ from tests.simulation.current_state import current_state, expected_state
 from tests.simulation.delivery import INVALID_SCHEMA
 from tests.simulation.finished import Run
 from tests.simulation.lake import ErrorRecord, Row
+from tests.simulation.outage import RETENTION_SECONDS
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import SECRET_NUMBER, attributes, compact, keys_of
 from tests.simulation.user_module import SECRET
@@ -150,6 +151,19 @@ def key_of(which: int) -> str:
     return compact(attributes(keys_of(which)))
 
 
+def an_alarm_precedes_every_loss(run: Run) -> Iterator[str]:
+    """An alarm fires before the stream trims an unread change."""
+    if not run.mapping.trimmed:
+        return
+    expires = min(change.at for change in run.mapping.trimmed.values()) + RETENTION_SECONDS
+    alarm = run.mapping.metrics.first_alarm(run.scenario.args, expires)
+    if alarm is None:
+        yield f"{len(run.mapping.trimmed)} changes are lost without an alarm"
+    age = run.scenario.args.forwarder.maximum_record_age_seconds
+    if not run.scenario.outage.is_disabled and age < RETENTION_SECONDS:
+        yield "changes expire while the forwarder is throttled"
+
+
 def everything_ended(run: Run) -> Iterator[str]:
     """No endless retry, no failure without a fault, and no invalid call."""
     yield from run.world.violations
@@ -174,6 +188,7 @@ CHECKS: tuple[Check, ...] = (
     the_current_state_is_the_table,
     the_backfill_is_complete,
     the_replay_is_complete,
+    an_alarm_precedes_every_loss,
     everything_ended,
     logs_have_no_content,
 )

@@ -9,6 +9,7 @@ from tests.simulation.backfill import Backfill
 from tests.simulation.expected import Outcome, old_image, outcome_of
 from tests.simulation.filters import FILTERS
 from tests.simulation.lake import ErrorRecord, Lake, Row
+from tests.simulation.mapping import Mapping
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import Change, Table, attributes
 from tests.simulation.world import World
@@ -23,6 +24,7 @@ class Run:
     table: Table
     backfill: Backfill
     lake: Lake
+    mapping: Mapping
     recovered: dict[str, Change] | None = None
     """After a replay: changes that it sent with the item of that time, by event id."""
     gone: set[str] = field(default_factory=set)
@@ -111,11 +113,13 @@ class Run:
     def has_landed_or_cannot(self, event_id: str) -> bool:
         """Return whether the change is in the lake or cannot be."""
         outcomes = self.possible_outcomes(event_id)
-        never = any(not outcome.rows for outcome in outcomes) or event_id in self.gone
+        lost = event_id in self.mapping.trimmed or event_id in self.gone
+        never = lost or any(not outcome.rows for outcome in outcomes)
         return event_id in self.landed or never or self.changes[event_id].fits_no_record
 
     def has_ended(self, event_id: str) -> bool:
-        stored = event_id in self.landed or event_id in self.dead_lettered | self.gone
+        lost = event_id in self.mapping.trimmed or event_id in self.gone
+        stored = lost or event_id in self.landed or event_id in self.dead_lettered
         return stored or any(outcome.filtered for outcome in self.possible_outcomes(event_id))
 
 

@@ -12,6 +12,7 @@ from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
 from tests.simulation import filters
 from tests.simulation.functions import MAX_PAYLOAD_BYTES, Function, InvocationResult
 from tests.simulation.lake import Lake
+from tests.simulation.outage import RETENTION_SECONDS, Metrics
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import Change
 from tests.simulation.world import EndlessError, World
@@ -59,6 +60,12 @@ class Mapping:
         """Changes of child shards before their parent is done."""
         self.read = 0
         self.repeats = 0
+        self.trimmed: dict[str, Change] = {}
+        """Changes that expired in the stream before they were read."""
+        self.outage = scenario.outage
+        self.metrics = Metrics(world.now, scenario.outage)
+        if self.outage.is_disabled and self.outage.end > world.now:
+            world.after(self.outage.end - world.now, self.enable)
 
     def publish(self, change: Change, parent: str | None) -> None:
         """Publish a change, which is read from its shard a little later."""
@@ -85,7 +92,8 @@ class Mapping:
         if not self.blocked:
             return
         if not all(poller.idle for poller in self.pollers[parent]):
-            self.world.after(1, self.release, parent)
+            is_outage = self.outage.start <= self.world.now < self.outage.end
+            self.world.after(600 if is_outage else 1, self.release, parent)
             return
         blocked, self.blocked = self.blocked, []
         for change in blocked:
@@ -103,6 +111,9 @@ class Mapping:
         """Continue the current batch, or begin one if it is due."""
         if poller.busy:
             return
+        if self.outage.disables(self.world.now):
+            self.give_back(poller)
+            return
         if not poller.batches:
             batch = self.cut(poller)
             if batch is None:
@@ -110,12 +121,39 @@ class Mapping:
             poller.batches.append(batch)
         poller.busy = True
         batch = poller.batches[0]
-        pause = 0.0 if not batch.attempts else min(30, 0.5 * 2**batch.attempts)
+        longest = 600 if self.outage.throttles(self.world.now) else 30
+        pause = 0.0 if not batch.attempts else min(longest, 0.5 * 2 ** min(batch.attempts, 20))
         self.world.after(pause, self.attempt, poller)
+
+    def give_back(self, poller: ShardPoller) -> None:
+        """Read the current batch again from the stream, after the outage."""
+        changes = [change for batch in poller.batches for change in batch.changes]
+        poller.batches.clear()
+        self.repeats += len(changes)
+        for change in reversed(changes):
+            poller.waiting.appendleft((change.at, change))
+            poller.size += change.size + len(", ")
+
+    def enable(self) -> None:
+        """Continue after the mapping was disabled."""
+        for pollers in list(self.pollers.values()):
+            for poller in pollers:
+                self.continue_poller(poller)
+
+    def trim(self, poller: ShardPoller) -> None:
+        """Remove the changes that have expired in the stream."""
+        oldest = self.world.now - RETENTION_SECONDS
+        while poller.waiting and poller.waiting[0][1].at < oldest:
+            _, change = poller.waiting.popleft()
+            poller.size -= change.size + len(", ")
+            self.trimmed[change.event_id] = change
+            self.world.events["changes trimmed"] += 1
+            self.world.trace("trimmed", change.event_id)
 
     def cut(self, poller: ShardPoller) -> Batch | None:
         """Return the next batch of a poller."""
         most = MAX_PAYLOAD_BYTES - EMPTY_EVENT_BYTES
+        self.trim(poller)
         if not poller.waiting:
             return None
         due = poller.waiting[0][0] + self.settings.batching_window_seconds
@@ -134,6 +172,9 @@ class Mapping:
 
     def attempt(self, poller: ShardPoller) -> None:
         """Invoke the forwarder with the poller's first batch, without old changes."""
+        if self.outage.disables(self.world.now):
+            self.finish(poller)
+            return
         batch = poller.batches.popleft()
         oldest = self.world.now - self.settings.maximum_record_age_seconds
         young = [change for change in batch.changes if change.at >= oldest]
@@ -144,10 +185,12 @@ class Mapping:
             return
         batch = replace(batch, changes=young, attempts=batch.attempts + 1)
         poller.batches.appendleft(batch)
-        if self.world.occurs("forwarder is throttled"):
+        if self.is_throttled():
             # A throttle does not count as a retry.
             self.world.after(0.1, self.finish, poller)
             return
+        # AWS documents no age of batches that are not sent to the function.
+        self.metrics.note_age(self.world.now, self.world.now - young[-1].at)
         # Every invocation ends a change, bisects a batch, or is a retry or a repeat.
         most = self.read * (3 + self.settings.maximum_retry_attempts) + self.repeats
         if self.forwarder.invocations >= most:
@@ -156,6 +199,13 @@ class Mapping:
             '{"Records": [' + ", ".join([change.text for change in young]) + "]}"
         )
         self.world.after(result.seconds, self.settle, poller, result)
+
+    def is_throttled(self) -> bool:
+        throttled = self.outage.throttles(self.world.now)
+        if throttled or self.world.occurs("forwarder is throttled"):
+            self.metrics.throttles[self.metrics.period(self.world.now)] += 1
+            return True
+        return False
 
     def finish(self, poller: ShardPoller) -> None:
         poller.busy = False

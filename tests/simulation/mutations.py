@@ -26,6 +26,7 @@ from tests.simulation.breaking import (
     rows,
     without_failures,
 )
+from tests.simulation.outage import RETENTION_SECONDS
 from tests.simulation.run import simulate
 from tests.simulation.scenario import LATE, SOON, Scenario, scenario_of
 from tests.simulation.user_module import STORES
@@ -105,6 +106,10 @@ def loses_rows(scenario: Scenario) -> bool:
 
 def has_replay(scenario: Scenario) -> bool:
     return scenario.replays_after is not None
+
+
+def loses_changes(scenario: Scenario) -> bool:
+    return scenario.outage.end - scenario.outage.start > RETENTION_SECONDS
 
 
 def has_backfill(scenario: Scenario) -> bool:
@@ -336,6 +341,14 @@ _ended(
             ]
         }
     ),
+)
+
+_alarms = detected_by("an_alarm_precedes_every_loss")
+_alarms("a disabled mapping raises no alarm", breaking.without_alarms("not-polling"), loses_changes)
+_alarms(
+    "a throttled forwarder raises no alarm",
+    breaking.without_alarms("iterator-age", "forwarder-throttles"),
+    loses_changes,
 )
 
 _logs = detected_by("logs_have_no_content")

@@ -18,9 +18,10 @@ from streaming_etl.ops.replay.report import Report
 from streaming_etl.stack.errors import CommandError
 from tests.simulation.backfill import KIB_PER_SECOND, Backfill
 from tests.simulation.lake import Lake
+from tests.simulation.outage import RETENTION_SECONDS
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME, Scenario
-from tests.simulation.stream_reader import DAY, StreamReader, TableReader
+from tests.simulation.stream_reader import StreamReader, TableReader
 from tests.simulation.table import TABLE_ARN, Change, Table, item_number
 from tests.simulation.user_module import KilledError
 from tests.simulation.world import EndlessError, World
@@ -142,7 +143,7 @@ class Replay:
     def note_recovered(self) -> None:
         """Note the changes of stored rows that the stream does not have."""
         rows = [row for record in self.lake.errors() for row in record.rows]
-        oldest = self.world.now - DAY
+        oldest = self.world.now - RETENTION_SECONDS
         changes = {**self.table.changes, **self.backfill.snapshots}
         for change in (changes[row["_event_id"]] for row in rows):
             if change.kind != "SNAPSHOT" and change.at >= oldest:

@@ -82,8 +82,8 @@ class Parts:
         )
         delivery = Delivery(world, scenario, self.lake)
         processing = Processing(world, scenario, self.transform, delivery)
-        mapping = Mapping(world, scenario, self.forwarder, self.lake)
-        self.table = Table(world, scenario, mapping.publish)
+        self.mapping = Mapping(world, scenario, self.forwarder, self.lake)
+        self.table = Table(world, scenario, self.mapping.publish)
         self.client = Client(world, processing.accept)
         self.backfill = Backfill(world, scenario, self.table, self.client)
         self.replay = Replay(world, scenario, self.table, self.backfill, self.lake, self.client)
@@ -91,7 +91,7 @@ class Parts:
     def finish(self) -> Run:
         """Run all scheduled actions."""
         self.world.run()
-        return Run(self.world, self.scenario, self.table, self.backfill, self.lake)
+        return Run(self.world, self.scenario, self.table, self.backfill, self.lake, self.mapping)
 
     def replay_failures(self, seconds: float) -> Run:
         """Fix the user's module, and replay a time after the last fault."""

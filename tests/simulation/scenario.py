@@ -20,6 +20,7 @@ from streaming_etl.components.table.column_types import Column, parse_type
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 from tests.simulation.filters import FILTERS
+from tests.simulation.outage import Outage, outage_of
 from tests.simulation.user_module import STORES
 from tests.simulation.world import FAULTS, START, Spell
 
@@ -89,6 +90,8 @@ class Scenario:
     """Whether Firehose deaggregates records before the transform."""
     backfill: "Backfill | None"
     """Set if the table had items before its stream."""
+    outage: Outage
+    """Hours in which the forwarder gets no changes."""
     replays_after: float | None
     """Seconds from the last fault to the replay by an operator, if any."""
 
@@ -166,6 +169,7 @@ def scenario_of(seed: int) -> Scenario:
         bisects_without_progress=chance.random() < 0.5,
         deaggregates=partitions.dynamic and chance.random() < 0.6,
         backfill=backfill_of(Random(f"{seed} backfill"), seconds, bool(large)),
+        outage=outage_of(Random(f"{seed} outage"), START, seconds),
         replays_after=Random(f"{seed} replay").choice((None, SOON, LATE)),
     )
 
@@ -238,7 +242,7 @@ def forwarder_of(chance: Random, crowded: bool, dense: bool) -> ForwarderArgs:
         batching_window_seconds=max(window, int(batch_size > MAX_BATCH_WITHOUT_WINDOW)),
         parallelization_factor=1 if dense else chance.choice((1, 1, 2, 10)),
         maximum_retry_attempts=chance.choice((0, 1, 3, 3, 10)),
-        maximum_record_age_seconds=chance.choice((60, 300, 43_200, 43_200)),
+        maximum_record_age_seconds=chance.choice((60, 300, 43_200, 86_400)),
         event_names=EVENT_NAMES if chance.random() < 0.8 else some,
         timeout_seconds=chance.choice((30, 60)),
     )

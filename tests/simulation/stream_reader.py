@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.simulation.backfill import as_boto3
+from tests.simulation.outage import RETENTION_SECONDS
 from tests.simulation.table import Change, Table, attributes, keys_of
 from tests.simulation.world import World
 
-DAY = 24 * 3600
 PAGE = 7
 
 
@@ -49,7 +49,7 @@ class StreamReader:
         """Return a page of records, every other of them empty."""
         name, _, text = request["ShardIterator"].partition(":")
         position = int(text)
-        oldest = self.world.now - DAY
+        oldest = self.world.now - RETENTION_SECONDS
         changes = [change for change in self.shards[name] if change.at >= oldest]
         page = changes[position // 2 * PAGE : position // 2 * PAGE + PAGE]
         is_end = name in self.closed and not page

@@ -64,6 +64,7 @@ def test_every_consequence_of_the_faults_occurs(results: list[Result]) -> None:
         "changes recovered from the stream",
         "changes recovered from the table",
         "changes replayed",
+        "changes trimmed",
         "changes that arrive after a later change of their item",
         "error records, DataFormatConversion.InvalidSchema",
         "error records, Lambda.FunctionError",
