@@ -150,6 +150,16 @@ def test_views_have_no_description(minimal: Graph) -> None:
     assert [view.name for view in views if "description" in view.inputs] == []
 
 
+def test_map_keys_keep_their_case_in_json_and_parquet(pipelines: Pipelines) -> None:
+    table = pipelines.build(format="json")["shop-catalog-table"].inputs
+    serde = table["storageDescriptor"]["serDeInfo"]
+    assert serde["parameters"]["case.insensitive"] == "false"
+    stream = pipelines.build(format="parquet")["shop-delivery-stream"].inputs
+    conversion = stream["extendedS3Configuration"]["dataFormatConversionConfiguration"]
+    deserializer = conversion["inputFormatConfiguration"]["deserializer"]
+    assert deserializer == {"openXJsonSerDe": {"caseInsensitive": False}}
+
+
 def test_every_role_trusts_one_service_for_this_account(graph: Graph) -> None:
     offenders = []
     for role in graph.of("Role"):

@@ -73,6 +73,12 @@ def test_rejects_invalid_partition_keys(name: object, values: object, rule: str)
     assert places(problems) == [("", f"{field}[{name}]", rule)]
 
 
+def test_values_of_partition_keys_may_have_other_characters() -> None:
+    values = ["with space", *"!&()+;<>@~|`-._é急", "A", "a", "001", "true", "__x"]
+    keys = PartitionArgs(dynamic_partition_keys={"kind": values}).dynamic_partition_keys
+    assert keys == {"kind": values}
+
+
 def test_rejects_too_many_and_too_long_entries() -> None:
     keys = PartitionArgs
     assert places(problems_of(keys, dynamic_partition_keys={f"k{n}": [] for n in range(47)})) == [

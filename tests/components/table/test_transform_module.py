@@ -41,6 +41,8 @@ INVALID = {
     f"COLUMNS = {{1: 'string'}}\n{TRANSFORM}": "column-name",
     f"COLUMNS = {{'_op': 'string'}}\n{TRANSFORM}": "column-reserved",
     f"COLUMNS = {{'_rank': 'int'}}\n{TRANSFORM}": "column-reserved",
+    f"COLUMNS = {{'id': 'string', '_copied': 'string'}}\n{TRANSFORM}": "column-reserved",
+    f"COLUMNS = {{'_': 'int'}}\n{TRANSFORM}": "column-reserved",
     f"COLUMNS = {{'id': 1}}\n{TRANSFORM}": "column-type",
     f"COLUMNS: dict = {{'id': 'str'}}\n{TRANSFORM}": "column-type",
 }

@@ -1,5 +1,6 @@
 """Values in a column: their text, or the broken rule."""
 
+import math
 import struct
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -24,6 +25,7 @@ class Level(IntEnum):
 
 TOKYO_NOON = datetime(2026, 11, 23, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
 DIGITS = "12345678901234567890.123456789012345678"
+[LARGEST_SINGLE] = struct.unpack(">f", b"\x7f\x7f\xff\xff")
 
 SCALARS = [
     ("string", "plain", '"plain"', '"plain"'),
@@ -47,6 +49,7 @@ SCALARS = [
     ("string", {"b": {2, 1}}, '"{""b"":[1,2]}"', '"{\\"b\\":[1,2]}"'),
     ("string", Colour.RED, '"red"', '"red"'),
     ("boolean", False, "false", "false"),
+    ("boolean", True, "true", "true"),
     ("tinyint", -128, "-128", "-128"),
     ("smallint", 32767, "32767", "32767"),
     ("int", Decimal("2E+3"), "2000", "2000"),
@@ -60,8 +63,10 @@ SCALARS = [
     ("float", Decimal("123456.789"), "123456.79", "123456.79"),
     ("float", -1e30, "-1e+30", "-1e+30"),
     ("float", 1e-7, "1e-07", "1e-07"),
-    ("float", (2 - 2**-23) * 2.0**127, "3.4028235e+38", "3.4028235e+38"),
+    ("float", LARGEST_SINGLE, "3.4028235e+38", "3.4028235e+38"),
+    ("float", -LARGEST_SINGLE, "-3.4028235e+38", "-3.4028235e+38"),
     ("float", 2**-149, "1.4013e-45", "1.4013e-45"),
+    ("float", 3e-45, "2.8026e-45", "2.8026e-45"),
     ("double", Decimal(DIGITS), "1.2345678901234567e+19", "1.2345678901234567e+19"),
     ("double", 2**53 + 1, "9007199254740992.0", "9007199254740992.0"),
     ("double", 0.1 + 0.2, "0.30000000000000004", "0.30000000000000004"),
@@ -76,6 +81,8 @@ SCALARS = [
     ("timestamp", "2026-11-23T12:00:00+09:00", "2026-11-23 03:00:00", '"2026-11-23 03:00:00"'),
     ("timestamp", "2026-11-23 12:00:00", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
     ("timestamp", "2026-11-23T12:00:00.5Z", "2026-11-23 12:00:00.500", '"2026-11-23 12:00:00.500"'),
+    ("timestamp", "2026-11-23T12:00:00.001", "2026-11-23 12:00:00.001",
+     '"2026-11-23 12:00:00.001"'),
     ("timestamp", "2026-11-23T12:00:00.0009999Z", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
     ("timestamp", "2026-11-23T23:59:59.9999999", "2026-11-23 23:59:59.999",
      '"2026-11-23 23:59:59.999"'),
@@ -101,10 +108,12 @@ def test_encodes_a_value_in_the_form_of_its_type(declared, value, in_csv, in_jso
 
 NESTED = [
     ({"array": "string"}, ["a", None, 2], '["a",null,"2"]'),
-    ({"array": "int"}, {3, 1, 2}, "[1,2,3]"),
+    # Python's own order of this set is 8, 1.
+    ({"array": "int"}, {8, 1}, "[1,8]"),
     ({"array": {"array": "date"}}, [(date(2026, 11, 23),), []], '[["2026-11-23"],[]]'),
     ({"map": ["string", "double"]}, {"b": 1.5, "a": None}, '{"b":1.5,"a":null}'),
     ({"map": ["int", "string"]}, {7: "x"}, '{"7":"x"}'),
+    ({"map": ["string", "int"]}, {"Kyoto": 1, "KYOTO": 2}, '{"Kyoto":1,"KYOTO":2}'),
     (
         {"struct": [["city", "string"], ["floor", "int"], ["at", {"array": "timestamp"}]]},
         {"at": [TOKYO_NOON], "city": "Oita", "floor": None},
@@ -136,12 +145,19 @@ INVALID = [
     ("int", Decimal("0.5"), "integer", "c int", INT_RANGE),
     ("int", Decimal("NaN"), "integer", "c int", INT_RANGE),
     ("tinyint", 128, "integer", "c tinyint", {"low": -128, "high": 127}),
+    ("tinyint", -129, "integer", "c tinyint", {"low": -128, "high": 127}),
+    ("smallint", 32_768, "integer", "c smallint", {"low": -32_768, "high": 32_767}),
+    ("int", 2**31, "integer", "c int", INT_RANGE),
     ("bigint", 2**63, "integer", "c bigint", {"low": -(2**63), "high": 2**63 - 1}),
     ("float", Decimal("1E+39"), "float", "c float", {}),
+    ("float", math.nextafter(LARGEST_SINGLE, math.inf), "float", "c float", {}),
+    ("float", math.nextafter(-LARGEST_SINGLE, -math.inf), "float", "c float", {}),
     ("double", float("inf"), "float", "c double", {}),
     ("double", Decimal("NaN"), "float", "c double", {}),
     ("double", 10**400, "float", "c double", {}),
     ("double", "1.5", "type", "c double", "str"),
+    ("double", True, "type", "c double", "bool"),
+    ("float", False, "type", "c float", "bool"),
     ({"decimal": [10, 2]}, 1.5, "type", "c decimal(10,2)", "float"),
     ({"decimal": [10, 2]}, False, "type", "c decimal(10,2)", "bool"),
     ({"decimal": [10, 2]}, Decimal("0.125"), "decimal-digits", "c decimal(10,2)", {}),

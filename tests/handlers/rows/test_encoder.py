@@ -7,6 +7,7 @@ import json
 from collections import OrderedDict
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -153,8 +154,8 @@ def test_without_columns_rejects_names_that_athena_cannot_read(rule, names, pare
 def test_without_columns_accepts_other_names_in_each_map_and_row():
     encoder = row_encoder()
     rows = [
-        {"Id": 1, "map": {"Id": 1, "iD_2": {"id": 1}}},
-        {"iD": 1, "map": {"_op": 1, "year": 1, "1a": 1, "日本": 1, "é" * 127: 1}},
+        {"Id": 1, "map": {"Id": 1, "iD_2": {"id": 1}, "a" * 255: 1}},
+        {"iD": 1, "map": {"_op": 1, "year": 1, "1a": 1, "日本": 1, "é" * 127 + "a": 1}},
         {"id": 1, "map": {1: 1}},
     ]
     lines = encoder.encode(METADATA, rows).data.splitlines()
@@ -180,6 +181,39 @@ def test_without_columns_leaves_out_empty_maps_and_nulls_in_maps():
         "ordered": {"b": 2},
         **JSON_METADATA,
     }
+    # The names of earlier maps are not checked again.
+    lines = row_encoder().encode(METADATA, [{"n": 1, "empty": {}}] * 2).data.splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"n": 1} | JSON_METADATA | {"_row": number} for number in range(2)
+    ]
+
+
+def test_without_columns_a_set_is_a_sorted_list():
+    assert json.loads(row_encoder().encode(METADATA, {"set": {8, 1}}).data)["set"] == [1, 8]
+
+
+class Size(str, Enum):  # noqa: UP042 (from before StrEnum)
+    LARGE = "large"
+
+
+def test_without_columns_the_name_in_a_map_is_the_text_of_its_key():
+    encoder = row_encoder()
+    [line] = encoder.encode(METADATA, {"map": {Size.LARGE: 1, 1: 2, "TRUE": 3}}).data.splitlines()
+    assert json.loads(line)["map"] == {"large": 1, "1": 2, "TRUE": 3}
+    # True equals 1, but its text is another one.
+    same = {"map": {Size.LARGE: 1, True: 2, "TRUE": 3}}
+    assert rejected(encoder, same) == ("same-but-for-case", "", {})
+
+
+@pytest.mark.parametrize(
+    ("file_format", "columns"),
+    [("csv", {"id": "string"}), ("json", {"id": "string"}), ("json", None)],
+)
+def test_the_row_of_transform_is_not_changed(file_format, columns):
+    encoder = row_encoder(file_format, columns, dynamic_partition_keys=["store"])
+    row = {"id": "1", "store": "a"}
+    assert encoder.encode(METADATA, row) == encoder.encode(METADATA, row)
+    assert row == {"id": "1", "store": "a"}
 
 
 @pytest.mark.parametrize(

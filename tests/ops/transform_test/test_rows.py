@@ -71,6 +71,17 @@ def test_values_are_what_athena_returns(program: Program) -> None:
     ]
 
 
+@pytest.mark.parametrize("file_format", ["json", "parquet"])
+def test_map_keys_may_differ_in_case_only(program: Program, file_format: str) -> None:
+    program.stack(format=file_format)
+    program.module(
+        'COLUMNS = {"counts": "map<string,int>"}\n\n\n'
+        "def transform(change):\n    return {'counts': change.new['counts']}\n"
+    )
+    counts = {"Kyoto": 1, "KYOTO": 2, "kyoto": 3}
+    assert rows_of("shop", ITEM | {"counts": counts}) == [{"counts": counts}]
+
+
 @pytest.mark.parametrize("number", [10**125, Decimal("0.1" + "0" * 45), -(10**40), {10**50, 1}])
 def test_the_final_zeros_of_a_number_are_not_digits(program: Program, number: Any) -> None:
     path = program.module(

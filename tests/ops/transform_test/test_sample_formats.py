@@ -77,6 +77,20 @@ def test_reads_items_and_changes_in_every_form(form: Any, expected: list[Any]) -
     assert changes(form, ("sku",)) == expected
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"Responses": {"tea": [TYPED_TEA]}, "UnprocessedKeys": {}},
+        {"tea": [{"PutRequest": {"Item": TYPED_TEA}}]},
+    ],
+    ids=["batch-get-item", "batch-write-item"],
+)
+def test_items_of_a_batch_need_the_names_of_the_key(form: Any) -> None:
+    assert rejection(form, ()).code == "unknown-key"
+    wrong = rejection(form, ("id",))
+    assert (wrong.code, wrong.details["missing"]) == ("missing-key", ["id"])
+
+
 def test_reads_an_incremental_export_with_its_keys_and_times() -> None:
     written = {"WriteTimestampMicros": {"N": "1795426200000000"}}
     lines = [

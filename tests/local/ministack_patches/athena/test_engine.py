@@ -181,6 +181,14 @@ def test_json_has_the_types_of_glue(database: Database) -> None:
     ]
 
 
+def test_map_keys_keep_their_case(database: Database) -> None:
+    database.create_table("t", "json", {"m": "map<string,int>"})
+    database.put_rows("data/t/one", "json", [{"m": {"Id": 1, "id": 2}}])
+
+    assert database.rows("SELECT m FROM t") == [("{Id=1, id=2}",)]
+    assert database.rows("SELECT m['Id'], m['id'] FROM t") == [("1", "2")]
+
+
 def test_json_names_fit_any_case_by_default(database: Database) -> None:
     serde = {"SerializationLibrary": SERDES["json"]["SerializationLibrary"]}
     database.create_table("t", "json", {"tags": "array<string>"}, serde=serde)
