@@ -24,7 +24,7 @@ from streaming_etl.handlers.structured_log import count, log
 
 
 class RequeueError(Exception):
-    """Firehose did not accept requeued changes and must retry the invocation."""
+    """Changes cannot be requeued, so Firehose must retry the invocation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def transform_records(
 
     max_bytes: the limit of the response as JSON.
     requeue: sends records to Firehose and returns the indexes of those that it did not accept.
-    Raises RequeueError if there are any.
+    Raises RequeueError if there are any, or if requeueing would not end.
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
     """
     ids = [record["recordId"] for record in records]
@@ -95,6 +95,8 @@ def _outcomes(data: str, runtime: TransformRuntime) -> tuple[list[Chunk], list[O
 
 def _requeue(response: Response, requeue: Callable[[list[bytes]], list[int]]) -> None:
     # Without a last line break no record is longer than the one that its changes came from.
+    if not response.makes_progress:
+        raise RequeueError(f"none of {len(response.records)} records has space in the response")
     records = [b"\n".join(lines) for lines in response.requeued]
     if records and (failed := requeue(records)):
         raise RequeueError(f"Firehose did not accept {len(failed)} of {len(records)} records")

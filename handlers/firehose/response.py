@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from pybase64 import b64encode_as_string
 
@@ -14,15 +15,19 @@ from streaming_etl.handlers.rows.row_error import RowError
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_RESPONSE_BYTES = 6_000_000
 
-# The bytes of a response without data, with the separators of the runtime's JSON.
+# The bytes of a response without data, with the separators of the runtime's JSON. The braces of a
+# part are as long as the separators around it.
 _EMPTY_RESPONSE_BYTES = len(json.dumps({"records": []}))
-_LONGEST_RESULT = {
-    "recordId": "",
-    "result": "ProcessingFailed",
-    "data": "",
-    "metadata": {"partitionKeys": {}},
-}
-_RESULT_BYTES = len(json.dumps(_LONGEST_RESULT)) + len(", ")
+_RESULT_BYTES = len(json.dumps({"recordId": "", "result": "ProcessingFailed"})) + len(", ")
+_OK_BYTES = len(json.dumps({"data": ""}))
+_METADATA_BYTES = len(json.dumps({"metadata": {"partitionKeys": {}}})) - len("{}")
+
+# Part of a response that is left to the results of other records, so that rows are too large for
+# their own size only. It is enough for 3,600 records; Firehose's default buffer has fewer.
+_RESULTS_PART = 16
+
+# Rows that take at least this part of a response evict smaller rows. Smaller rows find space soon.
+_LARGE_PART = 8
 
 
 Outcome = Rows | RowError
@@ -33,20 +38,39 @@ IndexedRows = tuple[int, Rows]
 """The index of a change in its record, and its rows."""
 
 
+class _Accepted(NamedTuple):
+    """A record whose rows are in the response."""
+
+    size: int
+    result: dict[str, Any]
+    chunks: Sequence[Chunk]
+    group: list[IndexedRows]
+
+
+_size = attrgetter("size")
+
+
 class Response:
     """Results so far, and the changes to requeue.
 
-    Requeueing terminates. A requeued record has fewer changes than the record it came from (a
-    failed change alone, the changes of another partition, half of what is too large), or there was
-    no space after a record whose result is Ok: `space` starts as `max_space`, and only an Ok
-    reduces `space`. A single change that fails, or is larger than `max_space`, is dead-lettered.
+    A single change that fails, or whose rows exceed `max_size`, is dead-lettered: `max_size` does
+    not depend on the other records. Large rows without space evict smaller rows, so the largest
+    rows of an invocation are in its response, and large rows wait only for larger ones.
+
+    Requeueing terminates. A record of n changes is 2n - 1 units of work, the number of records
+    into which it can be divided one by one. A requeued record has fewer changes than the record it
+    came from (a failed change alone, the changes of another partition, half of what is too large),
+    or waits for space. So each invocation requeues less work than it received, except if it
+    requeues all records as they are, which `makes_progress` reports. Only the results of more than
+    3,600 records take so much space, and if none of these records ends, the invocation must fail.
     """
 
     def __init__(
         self, record_ids: Iterable[str], partition_keys: tuple[str, ...], max_bytes: int
     ) -> None:
         without_data = sum(_RESULT_BYTES + len(record_id) for record_id in record_ids)
-        self.max_space = self.space = max_bytes - _EMPTY_RESPONSE_BYTES - without_data
+        self.space = max_bytes - _EMPTY_RESPONSE_BYTES - without_data
+        self.max_size = max_bytes - max_bytes // _RESULTS_PART
         self.partition_keys = partition_keys
         self.records: list[dict[str, Any]] = []
         """One result per record, in Firehose's form."""
@@ -55,9 +79,19 @@ class Response:
         self.failed: list[tuple[Sequence[Chunk], RowError]] = []
         """The single-change records that are dead-lettered, and why."""
         self.rows = self.filtered = 0
+        self._received = 0
+        """The units of work of the records so far."""
+        self._accepted: list[_Accepted] = []
+
+    @property
+    def makes_progress(self) -> bool:
+        """Whether less work is requeued than was received, or nothing at all."""
+        requeued = sum(2 * len(lines) - 1 for lines in self.requeued)
+        return not requeued or requeued < self._received
 
     def add(self, record_id: str, chunks: Sequence[Chunk], outcomes: Sequence[Outcome]) -> None:
         """Add the result of a record whose changes had these outcomes."""
+        self._received += max(1, 2 * len(outcomes) - 1)
         result = self._result(chunks, outcomes)
         result["recordId"] = record_id
         self.records.append(result)
@@ -96,23 +130,44 @@ class Response:
             "result": "Ok",
             "data": b64encode_as_string(b"".join([rows.data for _, rows in group])),
         }
-        size = len(result["data"])
+        size = _OK_BYTES + len(result["data"])
         if self.partition_keys:
             keys = dict(zip(self.partition_keys, group[0][1].partition, strict=True))
             result["metadata"] = {"partitionKeys": keys}
-            size += len(json.dumps(keys))
-        if size <= self.space:
-            self.space -= size
-            self.rows += sum([rows.line_count for _, rows in group])
-            return result
-        if size > self.max_space and alone:
-            return self._fail(chunks, RowError("response-size"))
-        if size > self.max_space and len(group) > 1:
+            size += _METADATA_BYTES + len(json.dumps(keys))
+        if size > self.max_size:
+            if alone:
+                return self._fail(chunks, RowError("response-size"))
             middle = len(group) // 2
-            self.requeued += [_lines(chunks, group[:middle]), _lines(chunks, group[middle:])]
-        else:
+            halves = group[:middle], group[middle:]
+            self.requeued += [_lines(chunks, half) for half in halves if half]
+            return {"result": "Dropped"}
+        if size > self.space and not self._evict(size):
             self.requeued.append(_lines(chunks, group))
-        return {"result": "Dropped"}
+            return {"result": "Dropped"}
+        self.space -= size
+        self.rows += sum([rows.line_count for _, rows in group])
+        self._accepted.append(_Accepted(size, result, chunks, group))
+        return result
+
+    def _evict(self, size: int) -> bool:
+        """Requeue smaller rows until there is space; return whether it is enough."""
+        if size * _LARGE_PART < self.max_size:
+            return False
+        smaller = sorted((each for each in self._accepted if each.size < size), key=_size)
+        if self.space + sum(map(_size, smaller)) < size:
+            return False
+        while self.space < size:
+            # The largest first, because fewer records are requeued then.
+            evicted = smaller.pop()
+            self.space += evicted.size
+            self.rows -= sum([rows.line_count for _, rows in evicted.group])
+            self.requeued.append(_lines(evicted.chunks, evicted.group))
+            for name in ("data", "metadata"):
+                evicted.result.pop(name, None)
+            evicted.result["result"] = "Dropped"
+        self._accepted = [each for each in self._accepted if each.size >= size] + smaller
+        return True
 
     def _fail(self, chunks: Sequence[Chunk], error: RowError) -> dict[str, Any]:
         """Dead-letter the only change of a record."""

@@ -16,9 +16,9 @@ from tests.support.rows import runtime
 
 # Small, so that a few changes fill it. A large change always fits into a response with
 # MAX_RECORDS records; a huge one fits into none.
-MAX_BYTES = 6_000
+MAX_BYTES = 40_000
 MAX_RECORDS = 12
-LARGE, HUGE = 1_800, 4_500
+LARGE, HUGE = 12_000, 30_000
 
 # Outcome of each script.
 OUTCOMES = {
