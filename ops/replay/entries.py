@@ -412,13 +412,9 @@ def row_reference(line: bytes) -> Optional[RowReference]:
         values = _json_metadata(text) if text.startswith("{") else _csv_metadata(text)
         row = dict(zip(METADATA_COLUMNS, values, strict=True))
         event_id, kind, number = row["_event_id"], row["_op"], row["_sequence_number"]
+        event_id.encode()  # Fails for lone surrogates, which JSON may have.
         keys = _attributes(row["_key"])
-        valid = (
-            isinstance(event_id, str)
-            and kind in KINDS
-            and SEQUENCE_NUMBER.fullmatch(number)
-            and plain_item(keys)
-        )
+        valid = kind in KINDS and SEQUENCE_NUMBER.fullmatch(number) and plain_item(keys)
         if not valid:
             return None
         changed_at = datetime.fromisoformat(row["_changed_at"]).replace(tzinfo=UTC).timestamp()

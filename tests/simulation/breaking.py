@@ -154,10 +154,10 @@ def snapshots(change: Callable[[dict[str, Any]], Any]) -> Any:
 def settled_early() -> Any:
     """Move the objects of a replay before their changes are sent."""
 
-    def early(send: Any, run: Any, parsed: Any, recovered: Any, pool: Any) -> None:
+    def early(send: Any, run: Any, parsed: Any, recovered: Any, *others: Any) -> None:
         for each in parsed:
             run._settle(each, recovered)
-        send(run, parsed, recovered, pool)
+        send(run, parsed, recovered, *others)
 
     send = replay_run.Replay._send
     return patch.object(replay_run.Replay, "_send", lambda *arguments: early(send, *arguments))

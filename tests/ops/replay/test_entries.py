@@ -217,6 +217,7 @@ def test_recognises_rows_by_their_metadata(kind: str, note: str) -> None:
         ("_sequence_number", "²"),
         ("_sequence_number", "1" * 5000),
         ("_event_id", []),
+        ("_event_id", "\ud800"),
         ("_op", "UPDATE"),
         ("_key", "{}"),
         ("_key", '{"id":{"N":"x"}}'),
