@@ -1,16 +1,21 @@
 """Patches of the real handlers' inputs and outputs, for mutations."""
 
+import csv
 import json
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from io import StringIO
 from typing import Any
 from unittest.mock import Mock, patch
 
 from streaming_etl.components.monitoring import alarms as component_alarms
 from streaming_etl.components.table import queries
+from streaming_etl.components.table.column_types import METADATA, Column
+from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.handlers import forwarder, transform
 from streaming_etl.handlers.firehose import put_records
 from streaming_etl.handlers.rows import schemaless_json
@@ -192,6 +197,51 @@ def without_alarms(*names: str) -> Any:
         "alarms",
         lambda alarms, *arguments: [it for it in alarms(*arguments) if it.name not in names],
     )
+
+
+def metadata_last() -> Any:
+    """Write and read the metadata of CSV rows after the columns."""
+    width = len(METADATA)
+
+    def all_columns(table: LakeTable) -> tuple[Column, ...]:
+        columns = (*(table.columns or ()), *METADATA)
+        return tuple(Column(column.name, "string") for column in columns)
+
+    def rotated(data: bytes) -> bytes:
+        text = StringIO()
+        writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for cells in csv.reader(data.decode().split("\n")[:-1], escapechar="\x01"):
+            writer.writerow(cells[width:] + cells[:width])
+        return text.getvalue().encode()
+
+    @contextmanager
+    def both() -> Iterator[None]:
+        columns = patch.object(LakeTable, "all_columns", property(all_columns))
+        with columns, rows(rotated):
+            yield
+
+    return ReusablePatch(both)
+
+
+class ReusablePatch:
+    """Context manager that can be entered again."""
+
+    def __init__(self, enter: Callable[[], Any]) -> None:
+        self._enter = enter
+
+    def __enter__(self) -> None:
+        self._context = self._enter()
+        self._context.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._context.__exit__(*error)
+
+
+def keep_first_setting(handler: Any, event: Any, context: Any) -> Any:
+    """Use the setting of the first call, which a deployment changes."""
+    setting = os.environ.setdefault("FIRST_OLD_IMAGE", os.environ["OLD_IMAGE"])
+    with patch.dict(os.environ, {"OLD_IMAGE": setting}):
+        return handler(event, context)
 
 
 def checkpoint_before_put() -> Any:

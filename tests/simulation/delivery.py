@@ -12,6 +12,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from streaming_etl.components.stages.delivery import ERROR_SUFFIX
+from streaming_etl.components.table.lake_table import LakeTable
 from tests.simulation.conversion import ConversionError, converted
 from tests.simulation.lake import Lake
 from tests.simulation.scenario import STREAM_NAME, Scenario
@@ -47,7 +48,7 @@ class Delivery:
     """Buffers each folder's records up to a size and a time."""
 
     def __init__(self, world: World, scenario: Scenario, lake: Lake) -> None:
-        self.world, self.lake = world, lake
+        self.world, self.lake, self.deploy = world, lake, scenario.deploy
         self.table, self.settings = scenario.table, scenario.args.delivery
         self.dynamic = scenario.args.partitions.dynamic
         self.zone = ZoneInfo(scenario.args.partitions.time_zone)
@@ -101,13 +102,20 @@ class Delivery:
                 failures[INVALID_SCHEMA].append(record)
                 continue
             try:
-                data = converted(record.data, self.table)
+                data = converted(record.data, self.glue_table)
                 fitting.append((record._replace(data=data), keys))
             except ConversionError:
                 failures["DataFormatConversion.ParseError"].append(record)
         for code, records in failures.items():
             self.fail(records, code, "The data does not match the schema.", 1)
         return fitting
+
+    @property
+    def glue_table(self) -> LakeTable:
+        """Return the Glue table as it is now."""
+        deploy = self.deploy
+        is_before = deploy is not None and self.world.now < deploy.table_at
+        return deploy.table if deploy is not None and is_before else self.table
 
     def fail(self, records: list[Record], code: str, message: str, attempts: int) -> None:
         """Write error records, one JSON line each.

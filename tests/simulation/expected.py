@@ -4,7 +4,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.simulation.lake import Row, shortened
@@ -36,23 +36,47 @@ class Outcome:
         return not self.rows and not self.fails
 
 
-def old_image(change: Change, scenario: Scenario) -> Item | None:
+class Code(NamedTuple):
+    """What is deployed when a change passes both functions."""
+
+    old_image: str
+    """The forwarder's setting."""
+    has_extra: bool
+    """Whether rows have the column that is added to COLUMNS."""
+    is_fixed: bool
+    """Whether the user's module ignores the scripts that fail."""
+
+
+def codes_of(change: Change, scenario: Scenario, is_fixed: bool) -> list[Code]:
+    """Return what may have been deployed when the change passed."""
+    old_images, deploy = {scenario.args.forwarder.old_image}, scenario.deploy
+    if deploy is None:
+        return [Code(*old_images, False, is_fixed)]
+    extras = {True}
+    if change.at < deploy.forwarder_at:
+        old_images.add(deploy.forwarder.old_image)
+    # Until the Glue table has a column, Firehose does not write it to Parquet.
+    is_parquet = scenario.table.format == "parquet"
+    if change.at < (
+        max(deploy.transform_at, deploy.table_at) if is_parquet else deploy.transform_at
+    ):
+        extras.add(False)
+    return [Code(old, extra, is_fixed) for old in sorted(old_images) for extra in sorted(extras)]
+
+
+def old_image(change: Change, setting: str) -> Item | None:
     """Return the old image if the forwarder sends it."""
-    setting = scenario.args.forwarder.old_image
     sent = setting == "always" or (setting == "on_remove" and change.kind == "REMOVE")
     return change.old if sent else None
 
 
-def outcome_of(change: Change, scenario: Scenario, is_fixed: bool = False) -> Outcome:
-    """Return the outcome that the handlers must have.
-
-    is_fixed: whether the user's module is the one that no script fails.
-    """
-    old = old_image(change, scenario)
+def outcome_of(change: Change, scenario: Scenario, code: Code) -> Outcome:
+    """Return the outcome that the handlers must have."""
+    old = old_image(change, code.old_image)
     image = change.new or old or {}
     do = image.get("do")
     unreadable = any(item and item["number"] is UNREADABLE for item in (change.new, old))
-    if is_fixed and do in FAILING:
+    if code.is_fixed and do in FAILING:
         do = None
     if unreadable or do in FAILING or image.get("width", 0) > TOO_WIDE:
         return Outcome([], fails=True)
@@ -63,6 +87,8 @@ def outcome_of(change: Change, scenario: Scenario, is_fixed: bool = False) -> Ou
     row["before"] = old["number"] if old and change.new else None
     row["ttl"] = change.by_ttl if change.kind == "REMOVE" else None
     row["labels"] = image.get("labels")
+    if code.has_extra:
+        row["extra"] = image.get("number")
     if do == "return the item":
         row = {name: value for name, value in image.items() if name != "do"} | row
     if do == "widen":
@@ -102,7 +128,7 @@ def folder_of(change: Change, image: Item, scenario: Scenario) -> dict[str, str]
 def row_values(row: Item, scenario: Scenario) -> dict[str, Any]:
     """Return the user's columns in the lake's format."""
     if scenario.table.format == "csv":
-        return {name: csv_value(name, row[name]) for name in COLUMNS}
+        return {name: csv_value(name, row[name]) for name in (*COLUMNS, "extra") if name in row}
     typed = scenario.table.columns is not None
     return {
         name: json_value(name, value, typed) for name, value in row.items() if value is not None

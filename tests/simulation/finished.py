@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from tests.simulation.backfill import Backfill
-from tests.simulation.expected import Outcome, old_image, outcome_of
+from tests.simulation.expected import Outcome, codes_of, old_image, outcome_of
 from tests.simulation.filters import FILTERS
 from tests.simulation.lake import ErrorRecord, Lake, Row
 from tests.simulation.mapping import Mapping
@@ -49,12 +49,16 @@ class Run:
         return {**self.table.changes, **self.backfill.snapshots}
 
     @cached_property
-    def outcomes(self) -> dict[str, Outcome]:
-        """The outcome of each change that needs no recovery."""
-        return {name: self.outcome_of(change) for name, change in self.changes.items()}
+    def outcomes(self) -> dict[str, list[Outcome]]:
+        """Every correct outcome of each change."""
+        return {event_id: self.outcomes_of(event_id) for event_id in self.changes}
 
-    def outcome_of(self, change: Change) -> Outcome:
-        return outcome_of(change, self.scenario, is_fixed=self.is_replayed)
+    def outcomes_of(self, event_id: str) -> list[Outcome]:
+        return [
+            outcome_of(form, self.scenario, code)
+            for form in self.forms(event_id)
+            for code in codes_of(form, self.scenario, self.is_replayed)
+        ]
 
     def forms(self, event_id: str) -> list[Change]:
         """Return the change as it was written, and as it was recovered."""
@@ -63,16 +67,16 @@ class Run:
             forms.append(self.recovered[event_id])
         return forms
 
-    def possible_outcomes(self, event_id: str) -> list[Outcome]:
-        """Return every correct outcome of a change."""
-        return [self.outcomes[event_id], *map(self.outcome_of, self.forms(event_id)[1:])]
-
     def possible_rows(self, event_id: str) -> list[Row]:
-        return [row for outcome in self.possible_outcomes(event_id) for row in outcome.rows]
+        return [row for outcome in self.outcomes[event_id] for row in outcome.rows]
 
     def forwarded_forms(self, event_id: str) -> list[dict[str, Any]]:
         """Return the change in each form that the forwarder may send."""
-        return [trimmed(change, self.scenario) for change in self.forms(event_id)]
+        return [
+            trimmed(form, code.old_image)
+            for form in self.forms(event_id)
+            for code in codes_of(form, self.scenario, self.is_replayed)
+        ]
 
     @cached_property
     def landed(self) -> dict[str, list[Row]]:
@@ -112,24 +116,23 @@ class Run:
 
     def has_landed_or_cannot(self, event_id: str) -> bool:
         """Return whether the change is in the lake or cannot be."""
-        outcomes = self.possible_outcomes(event_id)
         lost = event_id in self.mapping.trimmed or event_id in self.gone
-        never = lost or any(not outcome.rows for outcome in outcomes)
+        never = lost or any(not outcome.rows for outcome in self.outcomes[event_id])
         return event_id in self.landed or never or self.changes[event_id].fits_no_record
 
     def has_ended(self, event_id: str) -> bool:
         lost = event_id in self.mapping.trimmed or event_id in self.gone
         stored = lost or event_id in self.landed or event_id in self.dead_lettered
-        return stored or any(outcome.filtered for outcome in self.possible_outcomes(event_id))
+        return stored or any(outcome.filtered for outcome in self.outcomes[event_id])
 
 
-def trimmed(change: Change, scenario: Scenario) -> dict[str, Any]:
-    """Return the change as the forwarder must send it."""
+def trimmed(change: Change, setting: str) -> dict[str, Any]:
+    """Return the change as the forwarder must send it; setting: `old_image`."""
     record = change.record
     stream = record["dynamodb"]
     names = ("ApproximateCreationDateTime", "Keys", "NewImage", "SequenceNumber")
     kept = {name: stream[name] for name in names if name in stream}
-    old = old_image(change, scenario)
+    old = old_image(change, setting)
     if old is not None:
         kept["OldImage"] = attributes(old)
     outer: tuple[str, ...] = ("eventID", "eventName", "userIdentity")

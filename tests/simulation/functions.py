@@ -109,7 +109,8 @@ class Function:
     def run_module(self, change: Any, partitioned: bool) -> Any:
         """Call the user's module, which may end the process."""
         try:
-            return transform(change, partitioned, self.world.is_fixed)
+            world = self.world
+            return transform(change, partitioned, world.is_fixed, has_extra=world.has_extra)
         except KilledError:
             # The handler catches all exceptions of the module, so it runs on until `check_process`.
             self.killed = True
@@ -138,7 +139,8 @@ class ResponseTooLargeError(Exception):
 
 def runtime_of(scenario: Scenario, world: World) -> Any:
     """Return what the transform's cold start loads from its archive."""
-    settings = json.loads(json.dumps(scenario.table.transform_config))
+    table = scenario.table if world.has_extra or not scenario.deploy else scenario.deploy.table
+    settings = json.loads(json.dumps(table.transform_config))
     encoder = RowEncoder(settings, ZoneInfo(settings["time_zone"]))
     partitioned = bool(settings["dynamic_partition_keys"])
 
@@ -180,7 +182,7 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
     }
     with ExitStack() as patches:
         enter = patches.enter_context
-        enter(patch.dict(os.environ, scenario.environment))
+        enter(patch.dict(os.environ, scenario.first_environment))
         enter(
             patch.object(
                 transform_handler,

@@ -283,6 +283,16 @@ _missing(
     without_failures(firehose_writer),
     lambda scenario: scenario.backfill is None and has_replay(scenario),
 )
+_else(
+    "the metadata of CSV rows comes after the columns",
+    breaking.metadata_last(),
+    lambda scenario: scenario.deploy is not None and scenario.table.format == "csv",
+)
+_else(
+    "the forwarder keeps the settings of its first call",
+    breaking.forwarder_as(breaking.keep_first_setting),
+    lambda scenario: scenario.deploy is not None,
+)
 _state(
     "a recovered item comes after every change",
     breaking.recovered(lambda stream: stream.update(SequenceNumber="9" * 30)),

@@ -1,5 +1,6 @@
 """One run of a seed, from its parts to its checks."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 
@@ -80,6 +81,9 @@ class Parts:
         self.transform = Function(
             world, "transform", transform_handler, settings.transform.timeout_seconds
         )
+        if scenario.deploy is not None:
+            world.after(scenario.deploy.forwarder_at - world.now, self.deploy_forwarder)
+            world.after(scenario.deploy.transform_at - world.now, self.deploy_transform)
         delivery = Delivery(world, scenario, self.lake)
         processing = Processing(world, scenario, self.transform, delivery)
         self.mapping = Mapping(world, scenario, self.forwarder, self.lake)
@@ -92,6 +96,14 @@ class Parts:
         """Run all scheduled actions."""
         self.world.run()
         return Run(self.world, self.scenario, self.table, self.backfill, self.lake, self.mapping)
+
+    def deploy_forwarder(self) -> None:
+        self.world.events["deployments"] += 1
+        os.environ.update(self.scenario.environment)
+        self.forwarder.warm = False
+
+    def deploy_transform(self) -> None:
+        self.world.has_extra, self.transform.warm = True, False
 
     def replay_failures(self, seconds: float) -> Run:
         """Fix the user's module, and replay a time after the last fault."""
@@ -119,7 +131,7 @@ def count_content(run: Run) -> None:
         image = change.new or change.old or {}
         if image.get("number") is UNREADABLE:
             run.world.faults["change cannot be read"] += 1
-        elif run.outcomes[change.event_id].fails and image.get("do") not in (*FAILING, "widen"):
+        elif run.outcomes[change.event_id][-1].fails and image.get("do") not in (*FAILING, "widen"):
             run.world.faults["change has names that Athena cannot read"] += 1
         elif "do" in image:
             run.world.faults[f"change script: {image['do']}"] += 1
@@ -131,7 +143,7 @@ def count_content(run: Run) -> None:
     for event_id, rows in run.landed.items():
         if event_id in run.changes:
             change = run.changes[event_id]
-            events["rows repeated"] += len(rows) - len(run.outcomes[event_id].rows)
+            events["rows repeated"] += len(rows) - len(run.outcomes[event_id][-1].rows)
             number = int(change.sequence_number)
             late = number < last_numbers.setdefault(change.key, number)
             kind = "snapshots" if change.kind == "SNAPSHOT" else "changes"

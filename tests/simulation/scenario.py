@@ -19,6 +19,7 @@ from streaming_etl.components.settings.stages import MAX_BATCH_WITHOUT_WINDOW
 from streaming_etl.components.table.column_types import Column, parse_type
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
+from tests.simulation.deploy import EXTRA, Deploy, deploy_of
 from tests.simulation.filters import FILTERS
 from tests.simulation.outage import Outage, outage_of
 from tests.simulation.user_module import STORES
@@ -90,6 +91,8 @@ class Scenario:
     """Whether Firehose deaggregates records before the transform."""
     backfill: "Backfill | None"
     """Set if the table had items before its stream."""
+    deploy: Deploy | None
+    """Deployment during the run; `args` and `table` are those after it."""
     outage: Outage
     """Hours in which the forwarder gets no changes."""
     replays_after: float | None
@@ -101,9 +104,16 @@ class Scenario:
         return START + self.seconds + CALM_AFTER_SECONDS
 
     @property
+    def first_environment(self) -> dict[str, str]:
+        """Environment of the forwarder before a deployment."""
+        return self.environment_of(self.deploy.forwarder if self.deploy else self.args.forwarder)
+
+    @property
     def environment(self) -> dict[str, str]:
-        """Environment of the forwarder."""
-        forwarder = self.args.forwarder
+        """Environment of the forwarder at the end."""
+        return self.environment_of(self.args.forwarder)
+
+    def environment_of(self, forwarder: ForwarderArgs) -> dict[str, str]:
         return {
             "DELIVERY_STREAM": STREAM_NAME,
             "EVENT_NAMES": ",".join(forwarder.event_names),
@@ -151,9 +161,16 @@ def scenario_of(seed: int) -> Scenario:
             current_state=keeps_state and {"MODIFY", "REMOVE"} <= set(forwarder.event_names)
         ),
     )
+    module = user_module(args.format, has_columns)
+    table = plan_lake_table(args, module)
+    deploy = deploy_of(Random(f"{seed} deploy"), START, seconds, forwarder, table)
+    if deploy is not None and module.columns is not None:
+        module = replace(module, columns=(*module.columns, EXTRA))
+        table = plan_lake_table(args, module)
     return Scenario(
         args=args,
-        table=plan_lake_table(args, user_module(args.format, has_columns)),
+        table=table,
+        deploy=deploy,
         spells=spells_of(Random(f"{seed} spells"), seconds, bool(large)),
         changes=changes_of(chance, large, crowded),
         keys=chance.choice((2, 30) if large == "changes" else (2, 5, 12)),

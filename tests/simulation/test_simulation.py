@@ -66,6 +66,7 @@ def test_every_consequence_of_the_faults_occurs(results: list[Result]) -> None:
         "changes replayed",
         "changes trimmed",
         "changes that arrive after a later change of their item",
+        "deployments",
         "error records, DataFormatConversion.InvalidSchema",
         "error records, Lambda.FunctionError",
         "error records, Lambda.ProcessingFailedStatus",

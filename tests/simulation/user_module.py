@@ -25,10 +25,13 @@ class KilledError(BaseException):
     """End of the process by a time-out; handlers must not catch it."""
 
 
-def transform(change: Any, partitioned: bool = False, is_fixed: bool = False) -> Any:
+def transform(
+    change: Any, partitioned: bool = False, is_fixed: bool = False, has_extra: bool = False
+) -> Any:
     """Return the row, with its store if that is a partition key.
 
     is_fixed: whether the scripts that fail are ignored.
+    has_extra: whether rows have the column that is added to COLUMNS.
     """
     image = change.new or change.old or {}
     row = {
@@ -44,6 +47,8 @@ def transform(change: Any, partitioned: bool = False, is_fixed: bool = False) ->
     labels = image.get("labels")
     if labels is not None:
         row["labels"] = labels
+    if has_extra:
+        row["extra"] = image.get("number")
     if partitioned:
         row["store"] = image.get("store") or store_of(change.keys["id"])
     return row if is_fixed and image.get("do") in FAILING else scripted(image, row, change)

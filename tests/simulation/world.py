@@ -77,6 +77,8 @@ class World:
         self.events: Counter[str] = Counter()
         self.logs: list[str] = []
         """Output of each invocation."""
+        self.has_extra = False
+        """Whether the user's module returns the added column."""
         self.is_fixed = False
         """Whether the user's module is the one without failures."""
         self.violations: list[str] = []
