@@ -2,6 +2,8 @@
 
 import io
 
+import pytest
+
 from streaming_etl.handlers.export.progress import (
     FileForwarder,
     InvalidLine,
@@ -22,6 +24,17 @@ def test_a_batch_ends_at_its_size_and_has_the_position_after_each_change() -> No
         ([b"BB\n"], 5, 2),
         ([b"CCC\n"], 10, 4),
     ]
+
+
+@pytest.mark.parametrize("lines", [b"a\nb\nc\nd\n", b"x\nx\nx\nx\n"], ids=["changes", "invalid"])
+def test_the_size_of_a_batch_is_that_of_all_its_lines(lines: bytes) -> None:
+    def to_change(line: bytes) -> bytes:
+        if line.startswith(b"x"):
+            raise ValueError
+        return line
+
+    batches = read_batches(io.BytesIO(lines), Progress(0, 0, 0, 0), to_change, 5)
+    assert [(each.size, each.line) for each in batches] == [(6, 3), (2, 4)]
 
 
 def forward(content: bytes, failing: list[int], max_bytes: int = 4) -> tuple[object, ...]:

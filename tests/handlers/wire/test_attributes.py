@@ -49,6 +49,12 @@ def test_rejects_a_number_that_dynamodb_cannot_hold(text):
         plain({"n": {"N": text}})
 
 
+@pytest.mark.parametrize("value", [{}, {"S": None}, {"L": [{}]}, {"M": {"a": {}}}])
+def test_rejects_an_attribute_without_a_value(value):
+    with pytest.raises(ValueError, match="no value"):
+        plain({"n": value})
+
+
 def test_the_key_text_is_canonical_dynamodb_json():
     keys = {"tenant": {"B": "AAH/"}, "number": {"N": "-12.5"}, "day": {"N": "3"}}
     other = {"day": {"N": "3"}, "number": {"N": "-1.25E+1"}, "tenant": {"B": "AAH/"}}

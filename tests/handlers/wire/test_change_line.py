@@ -64,3 +64,15 @@ def test_rejects_a_change_that_is_too_large_even_compressed():
     noise = "".join(random.Random(0).choices(string.printable, k=1_100_000))
     with pytest.raises(ChangeTooLargeError):
         line(1, noise={"S": noise})
+
+
+def test_a_compressed_line_may_have_exactly_the_bytes_of_a_record(monkeypatch):
+    module = "streaming_etl.handlers.wire.change_line"
+    record = stream_record(1, text={"S": "x" * 3000})
+    monkeypatch.setattr(f"{module}.MAX_RECORD_BYTES", 1000)
+    compressed = change_line(record)
+    monkeypatch.setattr(f"{module}.MAX_RECORD_BYTES", len(compressed))
+    assert change_line(record) == compressed
+    monkeypatch.setattr(f"{module}.MAX_RECORD_BYTES", len(compressed) - 1)
+    with pytest.raises(ChangeTooLargeError):
+        change_line(record)
