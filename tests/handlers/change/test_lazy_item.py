@@ -60,6 +60,14 @@ def test_a_missing_attribute_is_noted_and_not_decoded_again(monkeypatch):
         change.new["coupon"]
 
 
+def test_a_name_that_is_not_a_string_is_missing_and_not_noted():
+    reader, item = lazy("a")
+    assert (5 in item, item.get(None), item.get(("a",), 0)) == (False, None, 0)
+    with pytest.raises(KeyError, match=r"^5$"):
+        item[5]
+    assert reader.requested_attributes == {"a"}
+
+
 def test_an_earlier_item_has_attributes_that_were_noted_later():
     reader, early = lazy()
     [late] = changes(reader, line(2, **ATTRIBUTES))
