@@ -1,11 +1,19 @@
-"""Fixtures of several folders: a copy of the project."""
+"""Local time zone of all tests, and a copy of the project."""
 
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from tools.project import ROOT
+
+# Local time for UTC would pass every test on a machine in UTC. In this zone the day of most test
+# data is another one too.
+os.environ["TZ"] = "<-0930>9:30"
+if hasattr(time, "tzset"):
+    time.tzset()
 
 
 @pytest.fixture

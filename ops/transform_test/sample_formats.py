@@ -23,6 +23,7 @@ from streaming_etl.ops.transform_test.sample_records import (
     KINDS,
     InvalidChangeError,
     event_id,
+    in_utc,
     sequence_number,
     stream_record,
 )
@@ -260,7 +261,7 @@ def _complete(record: Mapping[str, Any], stream: Any, number: int) -> dict[str, 
     """Complete a stream record of the console or the CLI."""
     at = stream.get("ApproximateCreationDateTime", int(CHANGED_AT.timestamp()))
     # A text in the CLI; milliseconds or microseconds in Kinesis Data Streams for DynamoDB.
-    seconds = datetime.fromisoformat(at).timestamp() if isinstance(at, str) else at
+    seconds = in_utc(datetime.fromisoformat(at)).timestamp() if isinstance(at, str) else at
     while seconds > 1e11:
         seconds /= 1000
     identity = record.get("userIdentity")

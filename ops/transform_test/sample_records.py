@@ -63,7 +63,7 @@ def stream_record(
     """
     kind = kind or ("MODIFY" if new and old else "INSERT" if new else "REMOVE")
     _check(kind, new, old, keys, is_ttl_delete)
-    at = changed_at if changed_at.tzinfo else changed_at.replace(tzinfo=UTC)
+    at = in_utc(changed_at)
     item = attributes(new or old or keys or {})
     key = attributes(keys) if keys else _key_of(item, key_names)
     _check_key(key)
@@ -80,6 +80,11 @@ def stream_record(
         stream["OldImage"] = attributes(old)
     record = {"eventID": event_id(number), "eventName": kind, "dynamodb": stream}
     return {**record, "userIdentity": TTL_IDENTITY} if is_ttl_delete else record
+
+
+def in_utc(time: datetime) -> datetime:
+    """Return the time, in UTC unless it has a zone."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def event_id(number: int) -> str:
