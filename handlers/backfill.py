@@ -22,9 +22,9 @@ from streaming_etl.handlers.export.progress import (
     Progress,
     read_batches,
 )
+from streaming_etl.handlers.firehose.deadline import deadline_of
 from streaming_etl.handlers.firehose.put_records import (
     MAX_CALL_BYTES,
-    deadline_of,
     firehose,
     put_records,
 )

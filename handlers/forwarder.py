@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from streaming_etl.handlers.firehose.batching import groups
-from streaming_etl.handlers.firehose.put_records import deadline_of, firehose, put_records
+from streaming_etl.handlers.firehose.deadline import deadline_of
+from streaming_etl.handlers.firehose.put_records import firehose, put_records
 from streaming_etl.handlers.structured_log import log
 from streaming_etl.handlers.wire.change_line import (
     MAX_RECORD_BYTES,

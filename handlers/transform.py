@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cache
+from math import inf
 from pathlib import Path
+from time import monotonic
 from traceback import walk_tb
 from types import ModuleType
 from typing import Any
@@ -16,6 +18,7 @@ from pybase64 import b64decode
 
 from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.change.decode import Chunk, RecordReader
+from streaming_etl.handlers.firehose.deadline import TRANSFORM_MARGIN_SECONDS, deadline_of
 from streaming_etl.handlers.firehose.response import MAX_RESPONSE_BYTES, Outcome, Response
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.rows.metadata import metadata_of
@@ -43,21 +46,28 @@ def transform_records(
     runtime: TransformRuntime,
     requeue: Callable[[list[bytes]], list[int]],
     max_bytes: int = MAX_RESPONSE_BYTES,
+    *,
+    deadline: float = inf,
 ) -> dict[str, Any]:
     """Return one result per Firehose record, in order.
 
     max_bytes: the limit of the response as JSON.
+    deadline: the last time, on `time.monotonic`, to begin a change. The changes after it are
+    requeued. The first change is always transformed, so every invocation makes progress.
     requeue: sends records to Firehose and returns the indexes of those that it did not accept.
     Raises RequeueError if there are any, or if requeueing would not end.
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
     """
     ids = [record["recordId"] for record in records]
     response = Response(ids, runtime.encoder.partition_keys, max_bytes)
-    changes = 0
+    changes = late = 0
     for record in records:
-        chunks, outcomes = _outcomes(record["data"], runtime)
-        response.add(record["recordId"], chunks, outcomes)
+        chunks, outcomes, others = _outcomes(record["data"], runtime, deadline, changes)
+        response.add(record["recordId"], chunks, outcomes, others)
         changes += len(outcomes)
+        late += len(others)
+    if late:
+        log("WARNING", "out of time", changes=changes, requeued=late)
     _requeue(response, requeue)
     _log_failed_changes(response)
     log(
@@ -73,16 +83,27 @@ def transform_records(
     return {"records": response.records}
 
 
-def _outcomes(data: str, runtime: TransformRuntime) -> tuple[list[Chunk], list[Outcome]]:
-    """Return a record's chunks and the outcome of each change."""
+def _outcomes(
+    data: str, runtime: TransformRuntime, deadline: float = inf, earlier: int = 0
+) -> tuple[list[Chunk], list[Outcome], list[bytes]]:
+    """Return a record's chunks, its outcomes, and the lines without one.
+
+    deadline: the time after which only the first change of an invocation is transformed.
+    earlier: the number of changes in the invocation's earlier records.
+    """
     try:
-        chunks = runtime.reader.read(b64decode(data, validate=True))
+        content = b64decode(data, validate=True)
     except ValueError:
-        return [], [RowError("base64")]
+        return [], [RowError("base64")], []
+    chunks = runtime.reader.read(content)
     transform, encode = runtime.transform, runtime.encoder.encode
     outcomes: list[Outcome] = []
-    for chunk in chunks:
+    for number, chunk in enumerate(chunks, start=1):
         for index, record in enumerate(chunk.records()):
+            if monotonic() >= deadline and (outcomes or earlier):
+                lines = [line for line in content.split(b"\n") if line.strip()]
+                # The chunks after this one are not decoded, and have no lines.
+                return chunks[:number], outcomes, lines[len(outcomes) :]
             change = None
             try:
                 change = chunk.change(record, index)
@@ -90,7 +111,7 @@ def _outcomes(data: str, runtime: TransformRuntime) -> tuple[list[Chunk], list[O
             except BaseException as error:
                 # Also SystemExit: an exception of the module must not fail the other changes.
                 outcomes.append(_reason(error, change, runtime.module_file))
-    return chunks, outcomes
+    return chunks, outcomes, []
 
 
 def _requeue(response: Response, requeue: Callable[[list[bytes]], list[int]]) -> None:
@@ -165,7 +186,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     def requeue(records: list[bytes]) -> list[int]:
         # Importing boto3 takes longer than most invocations, and few of them requeue.
-        from streaming_etl.handlers.firehose.put_records import deadline_of, firehose, put_records
+        from streaming_etl.handlers.firehose.put_records import firehose, put_records
 
         stream = event["deliveryStreamArn"].rpartition("/")[2]
         failed = put_records(firehose(), stream, records, deadline_of(context))
@@ -178,4 +199,5 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         )
         return failed
 
-    return transform_records(event["records"], load_runtime(), requeue)
+    deadline = deadline_of(context, TRANSFORM_MARGIN_SECONDS)
+    return transform_records(event["records"], load_runtime(), requeue, deadline=deadline)

@@ -17,6 +17,8 @@ METRIC_NAMESPACE = "StreamingEtl"
 """Namespace of the handlers' metrics and of the metric of failed changes."""
 FAILED_CHANGE_PATTERN = '{ $.message = "change failed" }'
 """The log line that handlers/transform.py writes for each failed change."""
+TRANSFORM_MARGIN_SECONDS = 20
+"""The last seconds of its timeout, in which the transform begins no change."""
 WARM_UP_MINUTES = 60
 """Time for a new event source mapping to start polling and to report metrics."""
 
@@ -149,6 +151,8 @@ def _transform_alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str)
     """
     seconds = args.transform.timeout_seconds
     percent = args.monitoring.max_transform_duration_percent
+    # The function begins no change after this time, so few calls take longer.
+    longest = min(seconds * percent / 100, seconds - TRANSFORM_MARGIN_SECONDS)
     yield repeated_failure(
         name="transform-errors",
         description="The transform function fails repeatedly. Firehose dead-letters the records"
@@ -165,12 +169,12 @@ def _transform_alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str)
     )
     yield repeated_failure(
         name="transform-duration",
-        description=f"Calls of the transform function take more than {percent} percent of its"
-        f" timeout of {seconds} seconds.",
+        description=f"Calls of the transform function take more than {longest:g} of at most"
+        f" {seconds} seconds.",
         metric_source="transform",
         metric="Duration",
         statistic="Maximum",
-        threshold=seconds * percent * 10,
+        threshold=int(longest * 1000),
     )
     yield Alarm(
         name="transform-failed",

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from streaming_etl.handlers.firehose.batching import groups
+from streaming_etl.handlers.firehose.deadline import CONNECT_SECONDS, READ_SECONDS
 from streaming_etl.handlers.pacing import backoff
 from streaming_etl.handlers.structured_log import log
 
@@ -41,11 +42,6 @@ _NOT_RETRYABLE = {
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
-_CONNECT_SECONDS = 2
-_READ_SECONDS = 8
-# A call that begins just before the deadline ends before Lambda's time-out.
-_MARGIN_SECONDS = _CONNECT_SECONDS + _READ_SECONDS + 2
-
 
 @cache
 def firehose() -> "FirehoseClient":
@@ -53,17 +49,11 @@ def firehose() -> "FirehoseClient":
     return boto3.client(
         "firehose",
         config=Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": 1},
         ),
     )
-
-
-def deadline_of(context: Any) -> float:
-    """Return the last time, on `time.monotonic`, to begin a call."""
-    remaining_ms: int = context.get_remaining_time_in_millis()
-    return time.monotonic() + remaining_ms / 1000 - _MARGIN_SECONDS
 
 
 def put_records(

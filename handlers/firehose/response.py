@@ -59,10 +59,11 @@ class Response:
 
     Requeueing terminates. A record of n changes is 2n - 1 units of work, the number of records
     into which it can be divided one by one. A requeued record has fewer changes than the record it
-    came from (a failed change alone, the changes of another partition, half of what is too large),
-    or waits for space. So each invocation requeues less work than it received, except if it
-    requeues all records as they are, which `makes_progress` reports. Only the results of more than
-    3,600 records take so much space, and if none of these records ends, the invocation must fail.
+    came from (a failed change alone, the changes of another partition, half of what is too large,
+    the changes after the deadline), or waits for space or time. An invocation has time for one
+    change at least, so it requeues less work than it received, except if it requeues all records
+    as they are, which `makes_progress` reports. Only the results of more than 3,600 records take
+    so much space, and if none of these records ends, the invocation must fail.
     """
 
     def __init__(
@@ -89,15 +90,30 @@ class Response:
         requeued = sum(2 * len(lines) - 1 for lines in self.requeued)
         return not requeued or requeued < self._received
 
-    def add(self, record_id: str, chunks: Sequence[Chunk], outcomes: Sequence[Outcome]) -> None:
-        """Add the result of a record whose changes had these outcomes."""
-        self._received += max(1, 2 * len(outcomes) - 1)
-        result = self._result(chunks, outcomes)
+    def add(
+        self,
+        record_id: str,
+        chunks: Sequence[Chunk],
+        outcomes: Sequence[Outcome],
+        others: Sequence[bytes] = (),
+    ) -> None:
+        """Add the result of a record.
+
+        outcomes: of its first changes. others: the lines of the other changes, for which there was
+        no time.
+        """
+        count = len(outcomes) + len(others)
+        self._received += max(1, 2 * count - 1)
+        if others:
+            self.requeued.append([*others])
+        result = self._result(chunks, outcomes, alone=count == 1)
         result["recordId"] = record_id
         self.records.append(result)
 
-    def _result(self, chunks: Sequence[Chunk], outcomes: Sequence[Outcome]) -> dict[str, Any]:
-        alone = len(outcomes) == 1
+    def _result(
+        self, chunks: Sequence[Chunk], outcomes: Sequence[Outcome], *, alone: bool
+    ) -> dict[str, Any]:
+        """Return the result of changes; alone: the record has no other change."""
         group: list[IndexedRows] = []
         for index, outcome in enumerate(outcomes):
             if isinstance(outcome, RowError):

@@ -11,6 +11,7 @@ from streaming_etl.components.monitoring import alarms
 from streaming_etl.components.settings.stages import OLD_IMAGES
 from streaming_etl.components.table.column_types import METADATA
 from streaming_etl.handlers import structured_log
+from streaming_etl.handlers.firehose import deadline
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.wire.change_line import OLD_IMAGE_KINDS
 from streaming_etl.stack.recorder import Node, archive_files
@@ -36,6 +37,10 @@ def test_the_forwarder_supports_every_value_of_old_image() -> None:
 
 def test_alarms_and_handlers_use_the_same_metric_namespace() -> None:
     assert structured_log.METRIC_NAMESPACE == alarms.METRIC_NAMESPACE
+
+
+def test_the_alarm_on_duration_knows_when_the_transform_stops() -> None:
+    assert alarms.TRANSFORM_MARGIN_SECONDS == deadline.TRANSFORM_MARGIN_SECONDS
 
 
 def environment_variables(path: Path) -> set[str]:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from streaming_etl.handlers import forwarder, structured_log
 from streaming_etl.handlers import transform as transform_handler
-from streaming_etl.handlers.firehose import put_records
+from streaming_etl.handlers.firehose import deadline, put_records
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from tests.simulation.scenario import Scenario
 from tests.simulation.user_module import KilledError, transform
@@ -25,6 +25,8 @@ from tests.simulation.world import EndlessError, World
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_PAYLOAD_BYTES = 6_291_456
+# Time that some changes take. Twelve of them exceed the shortest time-out.
+WAIT_SECONDS = 5
 # Of the real function, which a mutation may replace.
 PUT_DEFAULTS: dict[str, Any] = put_records.put_records.__kwdefaults__ or {}
 
@@ -107,8 +109,10 @@ class Function:
         return json.loads(response)
 
     def run_module(self, change: Any, partitioned: bool) -> Any:
-        """Call the user's module, which may end the process."""
+        """Call the user's module, which may be slow or end the process."""
         try:
+            if (change.new or change.old or {}).get("do") == "wait":
+                self.wait(WAIT_SECONDS)
             world = self.world
             return transform(change, partitioned, world.is_fixed, has_extra=world.has_extra)
         except KilledError:
@@ -193,6 +197,7 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
         for handler in (
             forwarder,
             structured_log,
+            deadline,
             put_records,
             transform_handler,
         ):

@@ -316,6 +316,20 @@ _ended(
     has_large_rows,
 )
 _ended(
+    "the transform runs until its time-out",
+    around(
+        transform,
+        "transform_records",
+        lambda handle, *a, **k: handle(*a, **k | {"deadline": 1e12}),
+    ),
+    lambda scenario: scenario.slow,
+)
+_ended(
+    "the transform has no time to requeue",
+    patch.object(transform, "TRANSFORM_MARGIN_SECONDS", 0),
+    lambda scenario: scenario.slow,
+)
+_ended(
     "the forwarder retries until its time-out",
     patch.object(forwarder, "deadline_of", lambda _: 1e12),
 )

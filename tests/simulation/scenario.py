@@ -75,6 +75,8 @@ class Scenario:
     """Share of changes whose script does not return a row."""
     deadly: bool
     """Whether some of them end the transform's process, and so fail their batches."""
+    slow: bool
+    """Whether the transform takes seconds for some changes."""
     shards: int
     split_at: float | None
     """Time at which the first shard splits in two."""
@@ -178,6 +180,7 @@ def scenario_of(seed: int) -> Scenario:
         large=large,
         poison=chance.choice((0.0, 0.1, 0.3)),
         deadly=chance.random() < 0.12,
+        slow=Random(f"{seed} slow").random() < 0.1,
         shards=chance.choice((1, 1, 1, 2, 3)),
         split_at=START + chance.random() * seconds if chance.random() < 0.2 else None,
         float_times=chance.random() < 0.2,

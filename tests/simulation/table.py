@@ -261,6 +261,8 @@ class Table:
             item["do"] = chance.choice(PLAY)
         if scenario.large and chance.random() < 0.9:
             enlarge(item, scenario.large, chance)
+        if scenario.slow and "do" not in item and chance.random() < 0.5:
+            item["do"] = "wait"
         if scenario.table.columns is None and "do" not in item and names.random() < 0.3:
             item |= {"do": "return the item", names.choice(COLUMN_NAMES): SECRET}
         return item

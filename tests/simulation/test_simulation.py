@@ -42,6 +42,7 @@ def test_every_fault_and_every_script_occurs(results: list[Result]) -> None:
         "return nothing",
         "return the item",
         "return three rows",
+        "wait",
         "widen",
         "wrong column",
     }

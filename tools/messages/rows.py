@@ -113,7 +113,7 @@ def _reason(transform: Callable[..., Any], name: str, line: bytes | None = None)
 
 def _response_size() -> str:
     runtime = _runtime(lambda _: {"text": "a"}, "response-size")
-    chunks, outcomes = _outcomes(b64encode_as_string(change_line(SAMPLE)), runtime)
+    chunks, outcomes, _ = _outcomes(b64encode_as_string(change_line(SAMPLE)), runtime)
     response = Response(["1"], (), max_bytes=200)
     response.add("1", chunks, outcomes)
     [(_, error)] = response.failed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streaming_etl import ForwarderArgs, MonitoringArgs
+from streaming_etl import ForwarderArgs, MonitoringArgs, TransformArgs
 from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.stack.recorder import Graph
 from tests.components.monitoring.aws_metrics import METRICS
@@ -69,6 +69,20 @@ def test_iterator_age_fires_before_changes_are_dead_lettered(
     )
     [alarm] = [alarm for alarm in alarms(args, "shop", "test") if alarm.name == "iterator-age"]
     assert alarm.threshold == threshold * 1000
+
+
+@pytest.mark.parametrize(
+    ("timeout", "percent", "seconds"), [(120, 80, 96), (120, 99, 100), (60, 80, 40), (60, 10, 6)]
+)
+def test_transform_duration_fires_before_the_transform_requeues_for_time(
+    timeout: int, percent: int, seconds: int
+) -> None:
+    args = pipeline_args(
+        transform=TransformArgs(timeout_seconds=timeout),
+        monitoring=MonitoringArgs(max_transform_duration_percent=percent),
+    )
+    [alarm] = [it for it in alarms(args, "shop", "test") if it.name == "transform-duration"]
+    assert alarm.threshold == seconds * 1000
 
 
 def test_removing_an_address_keeps_the_other_subscriptions(pipelines: Pipelines) -> None:

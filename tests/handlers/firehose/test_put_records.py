@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from streaming_etl.handlers.firehose.put_records import deadline_of, firehose, put_records
+from streaming_etl.handlers.firehose.deadline import TRANSFORM_MARGIN_SECONDS, deadline_of
+from streaming_etl.handlers.firehose.put_records import firehose, put_records
 from tests.support.fake_aws import THROTTLED, FakeClock, FakeContext, FakeFirehose, client_error
 
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://firehose")
@@ -146,3 +147,5 @@ def test_a_call_at_the_deadline_ends_before_the_functions_timeout(monkeypatch):
     context = FakeContext()
     left = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - deadline_of(context)
     assert config.connect_timeout + config.read_timeout < left < 15
+    # After its last change, the transform has time for calls that Firehose throttles.
+    assert left + 5 < TRANSFORM_MARGIN_SECONDS <= 20
