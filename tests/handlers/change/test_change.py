@@ -131,3 +131,11 @@ def test_rejects_a_line_that_is_not_a_change(garbage):
 def test_the_repr_of_a_change_has_no_content():
     [change] = changes(RecordReader(), line(1, secret={"S": "s3cret"}))
     assert repr(change) == "Change(kind='INSERT', event_id='event-1')"
+
+
+@pytest.mark.parametrize("name", ["keys", "new", "old"])
+@pytest.mark.parametrize("lazy", [True, False])
+def test_a_later_access_has_what_transform_changed(stream_batch, name, lazy):
+    [change] = changes(RecordReader(lazy=lazy), change_line(stream_batch[1]))
+    getattr(change, name)["added"] = 1
+    assert getattr(change, name)["added"] == 1
