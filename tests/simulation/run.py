@@ -46,7 +46,8 @@ def simulate(seed: int, keep_trace: bool = False) -> Result:
         try:
             run = parts.finish()
             violations = violations_of(run)
-            if scenario.replays_after is not None and not violations:
+            has_failures = bool(run.errors or run.failed)
+            if scenario.replays_after is not None and has_failures and not violations:
                 run = parts.replay_failures(scenario.replays_after)
                 violations = [
                     (f"{name}", f"after the replay, {text}") for name, text in violations_of(run)
