@@ -119,6 +119,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             backfill = Backfill(
                 pipeline,
                 source.table_arn,
+                source.stream_arn,
                 source.key_names,
                 source.kms_key_arn,
                 lake.bucket,

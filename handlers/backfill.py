@@ -31,7 +31,7 @@ from streaming_etl.handlers.firehose.put_records import (
 from streaming_etl.handlers.pacing import RateLimiter
 from streaming_etl.handlers.structured_log import log
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
-from streaming_etl.handlers.wire.snapshot import snapshot_record
+from streaming_etl.handlers.wire.snapshot import marker_record, snapshot_record
 
 # A batch has what the rate allows in this time, so a call that begins before the deadline also
 # ends before it.
@@ -54,19 +54,21 @@ class Settings:
     """This file's part of the backfill's rate."""
     errors_path: str
     """The key prefix of dead-lettered lines."""
+    stream_arn: str
+    """The stream of the table."""
 
 
 class NoProgressError(Exception):
     """The invocation forwarded nothing; Step Functions counts and retries it."""
 
 
-def to_change(content: bytes, key_names: Sequence[str], taken_at_ms: int) -> bytes:
+def to_change(content: bytes, key_names: Sequence[str], taken_at_ms: int, stream_arn: str) -> bytes:
     """Encode an export line's item like the forwarder encodes a change.
 
     Raises ChangeTooLargeError, or any other error for a line without an item.
     """
     item = orjson.loads(content)["Item"]
-    return change_line(snapshot_record(item, key_names, taken_at_ms))
+    return change_line(snapshot_record(item, key_names, taken_at_ms, stream_arn))
 
 
 def error_records(invalid: Sequence[InvalidLine], now_ms: int) -> bytes:
@@ -122,7 +124,12 @@ def forward_file(
         wait_for_capacity=partial(limiter.take, deadline=deadline),
     )
     taken_at_ms = int(taken_at.timestamp() * 1000)
-    to_line = partial(to_change, key_names=settings.key_names, taken_at_ms=taken_at_ms)
+    to_line = partial(
+        to_change,
+        key_names=settings.key_names,
+        taken_at_ms=taken_at_ms,
+        stream_arn=settings.stream_arn,
+    )
     done, error = False, None
     try:
         file = export_file(bucket_client, state["bucket"], state["key"])
@@ -137,6 +144,21 @@ def forward_file(
     if not done and forwarder.progress == start:
         raise NoProgressError("Firehose accepted no record before the deadline")
     return {**state, **progress, "done": done}
+
+
+def forward_marker(
+    state: dict[str, Any], settings: Settings, firehose_client: Any, deadline: float
+) -> dict[str, Any]:
+    """Forward the marker of a completed backfill.
+
+    state: `export_time` of the backfill. Raises NoProgressError if Firehose rejects the marker.
+    """
+    taken_at = datetime.fromisoformat(state["export_time"])
+    marker = change_line(marker_record(int(taken_at.timestamp() * 1000), settings.stream_arn))
+    if put_records(firehose_client, settings.stream, [marker], deadline):
+        raise NoProgressError("Firehose did not accept the marker before the deadline")
+    log("INFO", "backfill completed")
+    return state
 
 
 def batch_bytes(kib_per_second: float) -> int:
@@ -174,7 +196,7 @@ def s3() -> Any:
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Forward the file of a Step Functions event."""
+    """Forward the file of a Step Functions event, or the marker."""
     settings = Settings(
         stream=os.environ["DELIVERY_STREAM"],
         max_changes=int(os.environ["MAX_CHANGES_PER_RECORD"]),
@@ -182,5 +204,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         key_names=json.loads(os.environ["KEY_NAMES"]),
         kib_per_second=float(os.environ["KIB_PER_SECOND"]),
         errors_path=os.environ["ERRORS_PATH"],
+        stream_arn=os.environ["STREAM_ARN"],
     )
+    if event.get("completed"):
+        return forward_marker(event, settings, firehose(), deadline_of(context))
     return forward_file(event, settings, s3(), firehose(), deadline_of(context))

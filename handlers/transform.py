@@ -24,6 +24,7 @@ from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.rows.row_error import RowError
 from streaming_etl.handlers.structured_log import count, log
+from streaming_etl.handlers.wire.snapshot import MARKER
 
 
 class RequeueError(Exception):
@@ -107,7 +108,10 @@ def _outcomes(
             change = None
             try:
                 change = chunk.change(record, index)
-                outcomes.append(encode(metadata_of(record), transform(change)))
+                if change.kind == MARKER:
+                    outcomes.append(runtime.encoder.encode_marker(metadata_of(record)))
+                else:
+                    outcomes.append(encode(metadata_of(record), transform(change)))
             except BaseException as error:
                 # Also SystemExit: an exception of the module must not fail the other changes.
                 outcomes.append(_reason(error, change, runtime.module_file))

@@ -26,6 +26,7 @@ from streaming_etl.components.settings.validation import (
 )
 
 EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
+CURRENT_STATE_SOURCES = ("objects", "partitions")
 OLD_IMAGES = ("always", "on_remove", "never")
 
 # AWS allows 50 tags per resource; one of them is the pipeline's name.
@@ -217,6 +218,10 @@ class QueryArgs(Settings):
     item exists: false allows `lake.data_retention_days`."""
     bytes_scanned_cutoff_mib: int = limited(102_400, 10, 10**9, "Athena's minimum is 10 MiB")
     """Athena cancels a query that scans more, 10 to 1,000,000,000 MiB."""
+    current_state_source: str = one_of(*CURRENT_STATE_SOURCES)
+    """`objects`: the current state reads a second Glue table without partition keys, so that a
+    query lists the objects; `partitions`: it reads the lake table, and a query lists every
+    projected prefix. Changing it updates the view in place."""
     force_destroy: bool = False
     """Let `pulumi destroy` delete a workgroup that still contains saved queries."""
 

@@ -35,6 +35,7 @@ class Backfill(pulumi.ComponentResource):
         self,
         pipeline: PipelineContext,
         table_arn: pulumi.Output[str],
+        stream_arn: pulumi.Output[str],
         key_names: Sequence[str],
         table_key_arn: Optional[str],
         bucket: LakeBucket,
@@ -49,7 +50,7 @@ class Backfill(pulumi.ComponentResource):
         self.location = bucket.location(path)
         # Below the path of error records, so that the same alarm covers both.
         errors_path = pulumi.Output.concat(errors_path, "backfill-failed/")
-        function = self.create_function(pipeline, key_names, delivery, errors_path)
+        function = self.create_function(pipeline, stream_arn, key_names, delivery, errors_path)
         function_policy = iam.role_policy(
             f"{name}-policy",
             function.role,
@@ -79,6 +80,7 @@ class Backfill(pulumi.ComponentResource):
     def create_function(
         self,
         pipeline: PipelineContext,
+        stream_arn: pulumi.Output[str],
         key_names: Sequence[str],
         delivery: DeliveryStream,
         errors_path: pulumi.Output[str],
@@ -100,6 +102,7 @@ class Backfill(pulumi.ComponentResource):
                 "KEY_NAMES": json.dumps(list(key_names)),
                 "KIB_PER_SECOND": f"{args.kib_per_second / args.concurrency:g}",
                 "ERRORS_PATH": errors_path,
+                "STREAM_ARN": stream_arn,
             },
         )
 

@@ -73,10 +73,24 @@ def definition(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]
                     {
                         "Variable": "$.files.counts.Succeeded",
                         "NumericEqualsPath": "$.files.counts.Total",
-                        "Next": "Done",
+                        "Next": "Mark",
                     }
                 ],
                 "Default": "FilesFailed",
+            },
+            # Rows of earlier streams of the table are no longer current.
+            "Mark": {
+                "Type": "Task",
+                "Resource": inputs.resource("lambda:invoke"),
+                "Parameters": {
+                    "FunctionName": inputs.function_arn,
+                    "Payload": {
+                        "completed": True,
+                        "export_time.$": "$.export.ExportDescription.ExportTime",
+                    },
+                },
+                "Retry": [retrier(args.maximum_retry_attempts)],
+                "Next": "Done",
             },
             "Done": {"Type": "Succeed"},
             "FilesFailed": {

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, PipelineContext
 from streaming_etl.components.table.column_types import glue_type
+from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import (
     DATA_PREFIX,
     default_database_name,
@@ -82,6 +83,8 @@ class Catalog(pulumi.ComponentResource):
             location = bucket.location(data_path)
             resource = create_table(f"{name}-table", pipeline, database_name, location, self)
             table_name = resource.name
+            if table.objects_name is not None:
+                create_objects_table(f"{name}-objects", pipeline, database_name, location, self)
         self.entry = CatalogEntry(
             database_name=database_name,
             table_name=table_name,
@@ -170,8 +173,7 @@ def create_table(
 ) -> aws.glue.CatalogTable:
     """Create the Glue table over the lake's objects."""
     table = pipeline.table
-    input_format, output_format, serde, serde_parameters = SERDES[table.format]
-    parameters: dict[str, pulumi.Input[str]] = {"EXTERNAL": "TRUE", "classification": table.format}
+    parameters = table_parameters(table)
     if pipeline.args.catalog == "projection":
         parameters |= projection_parameters(pipeline.args.partitions)
         template = "".join(f"{key}=${{{key}}}/" for key in table.partition_keys)
@@ -186,19 +188,57 @@ def create_table(
             aws.glue.CatalogTablePartitionKeyArgs(name=key, type="string")
             for key in table.partition_keys
         ],
-        storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
-            location=location,
-            input_format=input_format,
-            output_format=output_format,
-            columns=[
-                aws.glue.CatalogTableStorageDescriptorColumnArgs(
-                    name=column.name, type=glue_type(column.type)
-                )
-                for column in table.all_columns
-            ],
-            ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
-                serialization_library=serde, parameters=serde_parameters
-            ),
-        ),
+        storage_descriptor=storage_descriptor(table, location),
         opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def create_objects_table(
+    name: str,
+    pipeline: PipelineContext,
+    database_name: pulumi.Output[str],
+    location: pulumi.Output[str],
+    parent: pulumi.Resource,
+) -> aws.glue.CatalogTable:
+    """Create the Glue table over the same objects without partition keys.
+
+    Athena reads subfolders of a table's location, so a query lists the objects instead of every
+    prefix of a projection, and needs no value of an injected key.
+    https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
+    """
+    table = pipeline.table
+    return aws.glue.CatalogTable(
+        name,
+        name=table.objects_name,
+        database_name=database_name,
+        table_type="EXTERNAL_TABLE",
+        parameters=table_parameters(table),
+        storage_descriptor=storage_descriptor(table, location),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def table_parameters(table: LakeTable) -> dict[str, pulumi.Input[str]]:
+    """Parameters of every Glue table over the objects."""
+    return {"EXTERNAL": "TRUE", "classification": table.format}
+
+
+def storage_descriptor(
+    table: LakeTable, location: pulumi.Output[str]
+) -> aws.glue.CatalogTableStorageDescriptorArgs:
+    """Location, columns and SerDe of the objects."""
+    input_format, output_format, serde, serde_parameters = SERDES[table.format]
+    return aws.glue.CatalogTableStorageDescriptorArgs(
+        location=location,
+        input_format=input_format,
+        output_format=output_format,
+        columns=[
+            aws.glue.CatalogTableStorageDescriptorColumnArgs(
+                name=column.name, type=glue_type(column.type)
+            )
+            for column in table.all_columns
+        ],
+        ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
+            serialization_library=serde, parameters=serde_parameters
+        ),
     )

@@ -72,6 +72,7 @@ METADATA = (
     Column("_key", "string"),
     Column("_row", "int"),
     Column("_event_id", "string"),
+    Column("_stream_epoch", "string"),
     Column("_sequence_number", "string"),
     Column("_changed_at", "timestamp"),
 )

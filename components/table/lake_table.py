@@ -20,6 +20,7 @@ from streaming_etl.components.table.layout import (
     firehose_prefix,
     lake_table_name,
     name_problems,
+    objects_table_name,
 )
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 
@@ -44,6 +45,8 @@ class LakeTable:
     """Firehose's prefix expression below the table's location."""
     injected_keys: tuple[str, ...]
     """Partition keys with any value: with projection every query must contain them."""
+    current_state_source: str
+    """What the current state reads: a value of CURRENT_STATE_SOURCES."""
     transform_config: dict[str, Any]
     """Content of the transform's transform.json."""
     current_state: bool
@@ -55,11 +58,21 @@ class LakeTable:
     def view_name(self) -> Optional[str]:
         """Name of the current-state view.
 
-        None without current state, without columns or with injected keys.
+        None without current state or columns. Also None if the view reads the partitioned table
+        and every query needs a key's value.
         """
-        if not self.current_state or self.columns is None or self.injected_keys:
+        by_partition = self.current_state_source == "partitions"
+        injected = by_partition and bool(self.injected_keys)
+        if not self.current_state or self.columns is None or injected:
             return None
         return current_view_name(self.name)
+
+    @property
+    def objects_name(self) -> Optional[str]:
+        """Name of the Glue table without partition keys, for the view."""
+        if self.view_name is None or self.current_state_source == "partitions":
+            return None
+        return objects_table_name(self.name)
 
     @property
     def file_extension(self) -> Optional[str]:
@@ -119,6 +132,7 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
         partition_keys=partitions.keys,
         prefix_expression=firehose_prefix(partitions),
         injected_keys=any_value if args.catalog == "projection" else (),
+        current_state_source=args.query.current_state_source,
         transform_config=transform_config(args, module),
         current_state=args.query.current_state,
         transform_time_zone=partitions.time_zone if needs_zone else None,

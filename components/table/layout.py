@@ -55,7 +55,7 @@ def current_view_name(lake_table: str) -> str:
 
 
 def objects_table_name(lake_table: str) -> str:
-    """Name of the Glue table that reads the same objects without partitions."""
+    """Name of the Glue table over the same objects without partition keys."""
     return f"{lake_table}_objects"
 
 

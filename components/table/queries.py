@@ -13,20 +13,30 @@ CURRENT_STATE_METADATA = tuple(
 )
 
 
+def qualified(database: str, table: str) -> str:
+    """The name of a table in SQL."""
+    return f"{quoted(database)}.{quoted(table)}"
+
+
 def quoted(name: str) -> str:
     """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-# Sequence numbers have varying length and are compared left-padded.
-POSITION = "lpad(\"_sequence_number\", 40, '0')"
+# Rows of versions before this column have no epoch and count as the oldest.
+EPOCH = "coalesce(\"_stream_epoch\", '')"
+# Sequence numbers order the changes of one stream; they have varying length and are padded.
+POSITION = f"{EPOCH} || lpad(\"_sequence_number\", 40, '0')"
+# Value of injected partition keys in the marker of a backfill; see handlers/rows/encoder.py.
+MARKER_PARTITION = "backfill"
 
 
 def current_state_sql(database: str, table: LakeTable) -> str:
     """SELECT the rows of each existing item's last change, without duplicates.
 
     Delivery is at least once: of the copies of one row (same event, same index in it) one is
-    kept. For an injected partition key the text contains a placeholder.
+    kept. Rows of streams before the last completed backfill are history. For an injected partition
+    key of a partitioned table the text contains a placeholder.
     """
     if table.columns is None:
         return _crawled_state_sql(database, table)
@@ -36,17 +46,43 @@ def current_state_sql(database: str, table: LakeTable) -> str:
         *(quoted(key) for key in table.partition_keys),
         *(_select(column, text_only) for column in CURRENT_STATE_METADATA),
     ]
+    keys, where, marker_where = "", "", ""
+    if table.objects_name is not None:
+        source = qualified(database, table.objects_name)
+        keys = "".join(f" {_key_from_path(key)}," for key in table.partition_keys)
+    else:
+        source = qualified(database, table.name)
+        where = "".join(f" AND {quoted(key)} = '<{key}>'" for key in table.injected_keys)
+        marker_where = "".join(
+            f" AND {quoted(key)} = '{MARKER_PARTITION}'" for key in table.injected_keys
+        )
     return f"""\
 SELECT {", ".join(selected)}
 FROM (
-  SELECT *,
+  SELECT *,{keys}
     rank() OVER (
       PARTITION BY "_key" ORDER BY {POSITION} DESC
     ) AS "_rank",
     row_number() OVER (PARTITION BY "_event_id", "_row") AS "_copy"
-  FROM {quoted(database)}.{quoted(table.name)}{_where_injected(table, "  ")}
+  FROM {source}
+  WHERE {_since_marker(source, marker_where)}{where}
 ) AS "changes"
-WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" <> 'REMOVE'"""
+WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" NOT IN ('REMOVE', 'BACKFILL')"""
+
+
+def _since_marker(source: str, where: str = "") -> str:
+    """Condition of rows since the newest marker's stream.
+
+    A subquery instead of a window, because a window over all rows runs on one node.
+    """
+    return f"""{EPOCH} >= (
+    SELECT coalesce(max("_stream_epoch"), '') FROM {source} WHERE "_op" = 'BACKFILL'{where}
+  )"""
+
+
+def _key_from_path(key: str) -> str:
+    """A partition key's value in the path of the row's object."""
+    return f"""regexp_extract("$path", '/{key}=([^/]+)/', 1) AS {quoted(key)}"""
 
 
 def _crawled_state_sql(database: str, table: LakeTable) -> str:
@@ -55,7 +91,7 @@ def _crawled_state_sql(database: str, table: LakeTable) -> str:
     Athena cannot exclude a column from `*`, so the query adds none. Copies of a row are equal but
     for their ingestion time: one partition of each row is read, and DISTINCT removes the others.
     """
-    source = f"{quoted(database)}.{quoted(table.name)}"
+    source = qualified(database, table.name)
     partition = " || '/' || ".join(
         f"CAST({quoted(key)} AS varchar)" for key in table.partition_keys
     )
@@ -72,7 +108,8 @@ WHERE ("_key", {POSITION}) IN (
     FROM {source}
     GROUP BY "_event_id", "_row"
   )
-  AND "_op" <> 'REMOVE'"""
+  AND {_since_marker(source)}
+  AND "_op" NOT IN ('REMOVE', 'BACKFILL')"""
 
 
 def rows_per_partition_sql(database: str, table: LakeTable) -> str:
@@ -80,7 +117,7 @@ def rows_per_partition_sql(database: str, table: LakeTable) -> str:
     keys = ", ".join(quoted(key) for key in table.partition_keys)
     return f"""\
 SELECT {keys}, count(*) AS "rows"
-FROM {quoted(database)}.{quoted(table.name)}{_where_injected(table)}
+FROM {qualified(database, table.name)}{_where_injected(table)}
 GROUP BY {keys}
 ORDER BY {keys}"""
 
@@ -89,7 +126,7 @@ def latest_changes_sql(database: str, table: LakeTable) -> str:
     """SELECT the hundred latest changes."""
     return f"""\
 SELECT *
-FROM {quoted(database)}.{quoted(table.name)}{_where_injected(table)}
+FROM {qualified(database, table.name)}{_where_injected(table)}
 ORDER BY {POSITION} DESC
 LIMIT 100"""
 
@@ -101,9 +138,9 @@ SAVED_QUERIES = {
 }
 
 
-def _where_injected(table: LakeTable, indent: str = "") -> str:
+def _where_injected(table: LakeTable) -> str:
     terms = " AND ".join(f"{quoted(key)} = '<{key}>'" for key in table.injected_keys)
-    return f"\n{indent}WHERE {terms}" if terms else ""
+    return f"\nWHERE {terms}" if terms else ""
 
 
 def _select(column: Column, text_only: bool) -> str:

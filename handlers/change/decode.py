@@ -46,8 +46,10 @@ def _record_decoder(image: Any) -> "msgspec.json.Decoder[Any]":
     ]
     record: list[Any] = [
         ("eventID", str),
-        ("eventName", Literal["INSERT", "MODIFY", "REMOVE", "SNAPSHOT"]),
+        ("eventName", Literal["INSERT", "MODIFY", "REMOVE", "SNAPSHOT", "BACKFILL"]),
         ("dynamodb", msgspec.defstruct("Stream", stream, gc=False)),
+        # Lines of earlier versions have no label.
+        ("streamLabel", str, ""),
         ("userIdentity", Optional[_Identity], None),
     ]
     return msgspec.json.Decoder(msgspec.defstruct("Record", record, gc=False))

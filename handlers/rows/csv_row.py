@@ -27,9 +27,10 @@ def csv_lines(
     def encode(metadata: Metadata, rows: Sequence[Row]) -> bytes:
         key = metadata.key.replace('"', '""')
         event_id = metadata.event_id.replace('"', '""')
+        stream_epoch = metadata.stream_epoch.replace('"', '""')
         sequence_number = metadata.sequence_number.replace('"', '""')
         before_row = f'"{metadata.op}","{key}",'
-        after_row = f',"{event_id}","{sequence_number}",{metadata.changed_at},'
+        after_row = f',"{event_id}","{stream_epoch}","{sequence_number}",{metadata.changed_at},'
         text = ""
         for number, row in enumerate(rows):
             if not known.issuperset(row):

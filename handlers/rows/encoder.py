@@ -21,6 +21,8 @@ from streaming_etl.handlers.rows.text_forms import text_of
 # https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 _FORBIDDEN_CHARACTER = re.compile(r"""["#$%'*/:=?\[\\\]^{}\x00-\x1f\x7f-\x9f\ud800-\udfff]""")
 _MAX_PARTITION_TEXT = 255
+# Value of the marker of a backfill for a partition key with any value.
+_MARKER_PARTITION = "backfill"
 
 # `str.format` is several times faster than strftime, and runs for every change.
 _TIME_TEXTS = {
@@ -76,16 +78,28 @@ class RowEncoder:
         partition = self._partition(metadata, rows) if self.partition_keys else ()
         return Rows(partition, self._lines(metadata, rows), len(rows))
 
+    def encode_marker(self, metadata: Metadata) -> Rows:
+        """Encode the marker of a completed backfill, without the user's columns."""
+        values = tuple(
+            allowed[0] if allowed else _MARKER_PARTITION
+            for allowed in self._dynamic_partition_keys.values()
+        )
+        partition = values + self._time_values(metadata)
+        return Rows(partition, self._lines(metadata, ({},)), 1)
+
     def _partition(self, metadata: Metadata, rows: Sequence[Row]) -> tuple[str, ...]:
         keys = self._dynamic_partition_keys.items()
         values = {tuple(_partition_text(row, *key) for key in keys) for row in rows}
         if len(values) > 1:
             raise RowError("partition-mixed")
+        return values.pop() + self._time_values(metadata)
+
+    def _time_values(self, metadata: Metadata) -> tuple[str, ...]:
         if not self._time_texts:
-            return values.pop()
+            return ()
         time = datetime.fromisoformat(metadata.changed_at).replace(tzinfo=UTC)
         local_time = time.astimezone(self._zone)
-        return values.pop() + tuple(text(local_time) for text in self._time_texts)
+        return tuple(text(local_time) for text in self._time_texts)
 
 
 def _as_list(returned: Any) -> Sequence[Row]:

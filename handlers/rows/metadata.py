@@ -17,6 +17,8 @@ class Metadata(msgspec.Struct, gc=False, rename=lambda name: f"_{name}"):
     key: str
     row: int
     event_id: str
+    stream_epoch: str
+    """Label of the stream that the change comes from; '' for changes of earlier versions."""
     sequence_number: str
     changed_at: str
     """UTC, in SQL's form."""
@@ -33,6 +35,7 @@ def metadata_of(record: Any) -> Metadata:
         key_text(stream.Keys),
         0,
         record.eventID,
+        record.streamLabel,
         stream.SequenceNumber,
         _time_text(stream.ApproximateCreationDateTime),
     )

@@ -29,10 +29,20 @@ class _Record(msgspec.Struct, gc=False, omit_defaults=True):
     eventID: str  # noqa: N815
     eventName: str  # noqa: N815
     dynamodb: _Stream
+    streamLabel: str  # noqa: N815
     userIdentity: Any = None  # noqa: N815
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+def stream_label(stream_arn: str) -> str:
+    """Return a stream's label, its creation time in UTC.
+
+    Sequence numbers order the changes of one stream only; labels order the streams of a table.
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamDescription.html
+    """
+    return stream_arn.rpartition("/")[2]
 
 
 class ChangeTooLargeError(Exception):
@@ -56,6 +66,7 @@ def change_line(record: dict[str, Any], old_image: str = "always") -> bytes:
             stream.get("NewImage"),
             stream.get("OldImage") if kind in OLD_IMAGE_KINDS[old_image] else None,
         ),
+        stream_label(record["eventSourceARN"]),
         record.get("userIdentity"),
     )
     line = _encode(trimmed) + b"\n"

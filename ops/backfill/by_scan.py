@@ -11,6 +11,8 @@ from typing import Any, Optional
 import click
 
 from streaming_etl.handlers.pacing import RateLimiter
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.handlers.wire.snapshot import marker_record
 from streaming_etl.ops.backfill.checkpoint import Checkpoint, CheckpointIdentity, open_checkpoint
 from streaming_etl.ops.backfill.scan import BYTES_PER_UNIT, Scan, units_per_page
 from streaming_etl.ops.backfill.source_table import (
@@ -218,7 +220,7 @@ def backfill_by_scan(
         path, identity, options.segments, DEFAULT_SEGMENTS, restart=options.restart
     )
     plan = scan_plan(pipeline.name, table, checkpoint, options)
-    if checkpoint.done:
+    if checkpoint.completed:
         console.show_progress(
             f"This backfill is done ({path}). To send all items again, add --restart."
         )
@@ -228,12 +230,13 @@ def backfill_by_scan(
         return 0
     checkpoint.save()
     cancellation = Cancellation()
+    writer = pipeline_writer(
+        clients("firehose"), pipeline, plan.kib_per_second, sleep=cancellation.sleep
+    )
     scan = Scan(
         clients("dynamodb"),
         table,
-        pipeline_writer(
-            clients("firehose"), pipeline, plan.kib_per_second, sleep=cancellation.sleep
-        ),
+        writer,
         checkpoint,
         RateLimiter(plan.read_units_per_second, sleep=cancellation.sleep),
         units_per_page(plan.read_units_per_second, plan.segments),
@@ -241,6 +244,10 @@ def backfill_by_scan(
     )
     with console.progress("Reading", plan.items_left, unit="items") as advance:
         run(scan, checkpoint, cancellation, advance)
+    # Raises if the stream is another one by now: its changes during the scan are not in the lake.
+    table = source_table(clients, pipeline)
+    writer.write([change_line(marker_record(table.described_at_ms, table.stream_arn))])
+    checkpoint.complete()
     return report(checkpoint, plan, options)
 
 
@@ -249,6 +256,8 @@ def run(
 ) -> None:
     """Send all pages, with a thread per segment; raises the first error."""
     numbers = [number for number, each in enumerate(checkpoint.segments) if not each.done]
+    if not numbers:
+        return
 
     def send_segment(number: int) -> None:
         while not checkpoint.segments[number].done:

@@ -50,6 +50,8 @@ class Checkpoint:
 
     def __init__(self, path: Path, identity: CheckpointIdentity, segments: list[Segment]) -> None:
         self.path, self.identity, self.segments = path, identity, segments
+        self.completed = False
+        """Whether Firehose has accepted the marker, too."""
         self._lock = threading.Lock()
 
     @property
@@ -74,12 +76,18 @@ class Checkpoint:
             self.segments[number] = segment
             self.save()
 
+    def complete(self) -> None:
+        """Note that Firehose has accepted the marker, and write the file."""
+        self.completed = True
+        self.save()
+
     def save(self) -> None:
         """Write the file; a crash leaves the old or the new content."""
         document = {
             "version": VERSION,
             **asdict(self.identity),
             "done": self.done,
+            "completed": self.completed,
             "segments": [_to_json(segment) for segment in self.segments],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +129,11 @@ def open_checkpoint(
             segments=segments,
             checkpoint_segments=count,
         )
-    return Checkpoint(path, identity, [_from_json(segment) for segment in document["segments"]])
+    segments_done = [_from_json(segment) for segment in document["segments"]]
+    checkpoint = Checkpoint(path, identity, segments_done)
+    # A checkpoint of an earlier version has no marker.
+    checkpoint.completed = document.get("completed", False)
+    return checkpoint
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from streaming_etl.handlers.pacing import RateLimiter, backoff
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
 from streaming_etl.handlers.wire.snapshot import snapshot_record
 from streaming_etl.ops.backfill.checkpoint import Checkpoint, Key, Segment
-from streaming_etl.ops.backfill.source_table import SourceTable
+from streaming_etl.ops.backfill.source_table import SourceTable, server_time_ms
 from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.stack.errors import CommandError
 
@@ -53,7 +53,7 @@ class Page:
     """None at the end of the segment."""
     read_units: float
     taken_at_ms: int
-    """Epoch milliseconds, not after the read."""
+    """Time of the response by AWS's clock, in epoch milliseconds."""
 
 
 class Scan:
@@ -71,14 +71,13 @@ class Scan:
         limiter: RateLimiter,
         units_per_page: float,
         *,
-        time_ns: Callable[[], int] = time.time_ns,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._client, self._table, self._writer = client, table, writer
         self._checkpoint, self._limiter = checkpoint, limiter
         self._units_per_page = units_per_page
-        self._time_ns, self._sleep, self._jitter = time_ns, sleep, jitter
+        self._sleep, self._jitter = sleep, jitter
 
     def send_page(self, number: int) -> int:
         """Send the next page of a segment and write the checkpoint.
@@ -87,7 +86,7 @@ class Scan:
         """
         before = self._checkpoint.segments[number]
         page = self._read(number, before)
-        lines, too_large = snapshot_lines(page, self._table.key_names)
+        lines, too_large = snapshot_lines(page, self._table)
         if lines:
             self._writer.write(lines)
         after = Segment(
@@ -112,10 +111,12 @@ class Scan:
         if segment.start is not None:
             request["ExclusiveStartKey"] = segment.start
         self._limiter.take(estimate)
-        taken_at_ms, response = self._scan(request)
+        response = self._scan(request)
         units = float(response.get("ConsumedCapacity", {}).get("CapacityUnits", estimate))
         self._limiter.correct(units - estimate)
-        return Page(response["Items"], response.get("LastEvaluatedKey"), units, taken_at_ms)
+        return Page(
+            response["Items"], response.get("LastEvaluatedKey"), units, server_time_ms(response)
+        )
 
     def _limit(self, segment: Segment) -> int:
         """Return how many items cost about as much as a page may."""
@@ -128,13 +129,12 @@ class Scan:
             units = max(units, segment.read_units / segment.items)
         return max(1, int(self._units_per_page / units))
 
-    def _scan(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Return a time before the successful request, and its response."""
+    def _scan(self, request: dict[str, Any]) -> dict[str, Any]:
         pauses = backoff(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, self._jitter)
         for pause in islice(pauses, MAX_ATTEMPTS):
-            taken_at_ms = self._time_ns() // 1_000_000
             try:
-                return taken_at_ms, self._client.scan(**request)
+                response: dict[str, Any] = self._client.scan(**request)
+                return response
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code not in TRANSIENT:
@@ -155,11 +155,11 @@ class Scan:
         raise CommandError(message, code="scan-throttled", table=self._table.name, error=code)
 
 
-def snapshot_lines(page: Page, key_names: Sequence[str]) -> tuple[list[bytes], list[str]]:
+def snapshot_lines(page: Page, table: SourceTable) -> tuple[list[bytes], list[str]]:
     """Return lines of items, and event ids of too large ones."""
     lines, too_large = [], []
     for item in page.items:
-        record = snapshot_record(item, key_names, page.taken_at_ms)
+        record = snapshot_record(item, table.key_names, page.taken_at_ms, table.stream_arn)
         try:
             lines.append(change_line(record))
         except ChangeTooLargeError:

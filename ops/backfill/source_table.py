@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Optional
 
 from streaming_etl.stack.errors import CommandError
@@ -30,6 +31,8 @@ class SourceTable:
     read_units: Optional[float]
     """Maximum of read units per second; None for on-demand without a maximum."""
     provisioned: bool
+    described_at_ms: int
+    """By AWS's clock, in epoch milliseconds."""
 
     @property
     def kib_of_changes(self) -> float:
@@ -42,7 +45,8 @@ def source_table(clients: Callable[[str], Any], pipeline: DeployedPipeline) -> S
 
     Raises CommandError when its stream is disabled or is not the one that the pipeline reads.
     """
-    table = clients("dynamodb").describe_table(TableName=pipeline.source_table)["Table"]
+    response = clients("dynamodb").describe_table(TableName=pipeline.source_table)
+    table = response["Table"]
     stream = table.get("LatestStreamArn")
     enabled = table.get("StreamSpecification", {}).get("StreamEnabled", False)
     if not enabled or stream != pipeline.source_stream_arn:
@@ -65,7 +69,14 @@ def source_table(clients: Callable[[str], Any], pipeline: DeployedPipeline) -> S
         size=table.get("TableSizeBytes", 0),
         read_units=units,
         provisioned=provisioned,
+        described_at_ms=server_time_ms(response),
     )
+
+
+def server_time_ms(response: dict[str, Any]) -> int:
+    """Return the time of a response by AWS's clock, in epoch milliseconds."""
+    date: str = response["ResponseMetadata"]["HTTPHeaders"]["date"]
+    return int(parsedate_to_datetime(date).timestamp()) * 1000
 
 
 def _read_units(table: dict[str, Any]) -> tuple[Optional[float], bool]:

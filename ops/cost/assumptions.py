@@ -34,7 +34,7 @@ class Assumptions:
     """Share of REMOVE in all changes; the remaining changes are MODIFY, with two images."""
     stream_bytes: float = 490
     """Size of a stream record without its images, measured on the events of `make bench`."""
-    line_bytes: float = 240
+    line_bytes: float = 281
     """Size of a change in Firehose without its images, measured on the same events."""
     metadata_bytes: float = 150
     """Size of a row's metadata columns."""

@@ -23,12 +23,16 @@ from streaming_etl.handlers.wire.change_line import (
     change_line,
 )
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
+from streaming_etl.handlers.wire.snapshot import MARKER
 from streaming_etl.ops.replay.ownership import PipelineIdentity
 from streaming_etl.stack.json_documents import json_documents
 
 GZIP = b"\x1f\x8b"
 
 NO_CODE = "unknown"
+
+EPOCH = "_stream_epoch"
+EPOCH_POSITION = METADATA_COLUMNS.index(EPOCH)
 
 # Of an object, as stored and decompressed. Firehose buffers at most 128 MiB, in an error object as
 # base64 (171 MiB) with about 400 bytes more per record; a failed batch has at most 6 MB.
@@ -40,7 +44,7 @@ MAX_ENTRIES = MAX_OBJECT_BYTES // 200
 
 MAX_CODE_LENGTH = 100
 SEQUENCE_NUMBER = re.compile(r"[0-9]{1,40}")
-KINDS = frozenset({"INSERT", "MODIFY", "REMOVE", SNAPSHOT})
+KINDS = frozenset({"INSERT", "MODIFY", "REMOVE", SNAPSHOT, MARKER})
 
 COMPRESSED_LINE = b'{"gzip"'
 
@@ -121,6 +125,7 @@ class RowReference(NamedTuple):
     kind: str
     key: str
     """The item's key as canonical DynamoDB JSON."""
+    stream_epoch: str
     sequence_number: str
     changed_at: float
     """Epoch seconds."""
@@ -252,8 +257,8 @@ def _batch_entries(
         owned = pipeline.owns_stream(
             record.get("eventSourceARN") if isinstance(record, dict) else None
         )
-        if owned is None:
-            owned = pipeline.owns_stream(stream)
+        if owned is None and isinstance(record, dict):
+            owned, record = pipeline.owns_stream(stream), {**record, "eventSourceARN": stream}
         if owned:
             entries.append(_record_entry(record, code, events))
         else:
@@ -414,12 +419,18 @@ def row_reference(line: bytes) -> Optional[RowReference]:
         event_id, kind, number = row["_event_id"], row["_op"], row["_sequence_number"]
         event_id.encode()  # Fails for lone surrogates, which JSON may have.
         keys = _attributes(row["_key"])
-        valid = kind in KINDS and SEQUENCE_NUMBER.fullmatch(number) and plain_item(keys)
+        row[EPOCH].encode()
+        valid = (
+            kind in KINDS
+            and SEQUENCE_NUMBER.fullmatch(number)
+            # Only the marker of a backfill has no key.
+            and (plain_item(keys) or kind == MARKER)
+        )
         if not valid:
             return None
         changed_at = datetime.fromisoformat(row["_changed_at"]).replace(tzinfo=UTC).timestamp()
         # Canonical, so that DynamoDB never receives a key twice in one call.
-        return RowReference(event_id, kind, key_text(keys), number, changed_at)
+        return RowReference(event_id, kind, key_text(keys), row[EPOCH], number, changed_at)
     except (
         ArithmeticError,
         AttributeError,
@@ -433,11 +444,15 @@ def row_reference(line: bytes) -> Optional[RowReference]:
 
 
 def _json_metadata(text: str) -> Sequence[Any]:
-    row = json.loads(text)
+    # Rows of earlier versions have no epoch.
+    row = {EPOCH: "", **json.loads(text)}
     return [row[name] for name in METADATA_COLUMNS]
 
 
 def _csv_metadata(text: str) -> Sequence[Any]:
     # Without a header; a row begins with the metadata.
     [cells] = csv.reader([text], escapechar="\x01", strict=True)
+    if cells[EPOCH_POSITION].isdigit():
+        # The sequence number in a row of an earlier version.
+        cells.insert(EPOCH_POSITION, "")
     return cells[: len(METADATA_COLUMNS)]

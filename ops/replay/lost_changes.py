@@ -16,11 +16,14 @@ from streaming_etl.handlers.pacing import backoff
 from streaming_etl.handlers.wire.attributes import Attributes, key_text
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
+from streaming_etl.handlers.wire.snapshot import MARKER
 from streaming_etl.ops.replay.entries import Problem, RowReference
 from streaming_etl.stack.errors import CommandError
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 STREAM_HOURS = 24
+NOT_ON_STREAM = frozenset({SNAPSHOT, MARKER})
+WITHOUT_ITEM = frozenset({"REMOVE", MARKER})
 # Every page at the end of an open shard is empty, and some before it are.
 EMPTY_PAGES = 10
 PAGE_PAUSE_SECONDS = 0.2
@@ -60,7 +63,9 @@ class ChangeRecovery:
         """
         oldest = self._now() - STREAM_HOURS * 3600
         missing = {
-            row.event_id: row for row in rows if row.changed_at >= oldest and row.kind != SNAPSHOT
+            row.event_id: row
+            for row in rows
+            if row.changed_at >= oldest and row.kind not in NOT_ON_STREAM
         }
         lines: dict[str, bytes] = {}
         for shard in self._shards() if missing else ():
@@ -77,18 +82,19 @@ class ChangeRecovery:
         A row whose key the table cannot have has a Problem.
 
         A line keeps event id and sequence number of the change, so that its rows replace the lost
-        ones; its kind is SNAPSHOT, since the image is not the change's. A REMOVE needs no item.
+        ones; its kind is SNAPSHOT, since the image is not the change's. A REMOVE needs no item, nor
+        does the marker of a backfill.
         """
         rows = list(rows)
-        items = dict(self._items({row.key for row in rows if row.kind != "REMOVE"}))
+        items = dict(self._items({row.key for row in rows if row.kind not in WITHOUT_ITEM}))
         lines: dict[str, Union[bytes, Problem]] = {}
         for row in rows:
-            kind = "REMOVE" if row.kind == "REMOVE" else SNAPSHOT
+            kind = row.kind if row.kind in WITHOUT_ITEM else SNAPSHOT
             item = items.get(row.key)
             if isinstance(item, Problem):
                 lines[row.event_id] = item
-            elif kind == "REMOVE" or item is not None:
-                lines[row.event_id] = change_line(_stream_record(row, kind, item))
+            elif kind in WITHOUT_ITEM or item is not None:
+                lines[row.event_id] = change_line(self._stream_record(row, kind, item))
         return lines
 
     def _shards(self) -> Iterator[dict[str, Any]]:
@@ -101,7 +107,9 @@ class ChangeRecovery:
                 return
             start = {"ExclusiveStartShardId": page["LastEvaluatedShardId"]}
 
-    def _read_shard(self, shard: str, last: int, missing: Collection[str]) -> dict[str, bytes]:
+    def _read_shard(
+        self, shard: str, last: int, missing: Mapping[str, RowReference]
+    ) -> dict[str, bytes]:
         """Read a shard from its beginning up to the sequence number `last`."""
         streams = self._clients("dynamodbstreams")
         iterator = streams.get_shard_iterator(
@@ -111,11 +119,12 @@ class ChangeRecovery:
         while iterator and empty < EMPTY_PAGES:
             page = streams.get_records(ShardIterator=iterator)
             for record in page["Records"]:
+                row = missing.get(record["eventID"])
                 removed = record["eventName"] == "REMOVE"
-                if record["eventID"] in missing and (removed or "NewImage" in record["dynamodb"]):
+                if row is not None and (removed or "NewImage" in record["dynamodb"]):
                     with contextlib.suppress(ChangeTooLargeError):
-                        line = change_line(_as_event(record), self._old_image)
-                        lines[record["eventID"]] = line
+                        line = change_line(self._as_event(record, row), self._old_image)
+                        lines[row.event_id] = line
                 if int(record["dynamodb"]["SequenceNumber"]) >= last:
                     return lines
             iterator = page.get("NextShardIterator")
@@ -172,6 +181,43 @@ class ChangeRecovery:
         )
         raise CommandError(message, code="table-throttled", table=self._table)
 
+    def _as_event(self, record: Mapping[str, Any], row: RowReference) -> dict[str, Any]:
+        """Convert a record of GetRecords to the form of a Lambda event."""
+        stream = dict(record["dynamodb"])
+        stream["ApproximateCreationDateTime"] = stream["ApproximateCreationDateTime"].timestamp()
+        event = {
+            "eventID": record["eventID"],
+            "eventName": record["eventName"],
+            "eventSourceARN": self._stream_of(row),
+            "dynamodb": stream,
+        }
+        if identity := record.get("userIdentity"):
+            event["userIdentity"] = {
+                "type": identity.get("Type"),
+                "principalId": identity.get("PrincipalId"),
+            }
+        return event
+
+    def _stream_record(self, row: RowReference, kind: str, item: Any) -> dict[str, Any]:
+        stream = {
+            "ApproximateCreationDateTime": int(row.changed_at),
+            "Keys": json.loads(row.key),
+            "SequenceNumber": row.sequence_number,
+        }
+        if kind == SNAPSHOT:
+            stream["NewImage"] = item
+        return {
+            "eventID": row.event_id,
+            "eventName": kind,
+            "eventSourceARN": self._stream_of(row),
+            "dynamodb": stream,
+        }
+
+    def _stream_of(self, row: RowReference) -> str:
+        """Return the ARN with the row's epoch, which GetRecords does not return."""
+        streams, _, _ = self._stream_arn.rpartition("/")
+        return f"{streams}/{row.stream_epoch}"
+
 
 _encode = msgspec.json.Encoder().encode
 _attributes = msgspec.json.Decoder(Attributes).decode
@@ -181,30 +227,6 @@ def _sequence_range(shard: Mapping[str, Any]) -> tuple[int, float]:
     numbers = shard["SequenceNumberRange"]
     last = numbers.get("EndingSequenceNumber")
     return int(numbers["StartingSequenceNumber"]), float("inf") if last is None else int(last)
-
-
-def _as_event(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a record of GetRecords to the form of a Lambda event."""
-    stream = dict(record["dynamodb"])
-    stream["ApproximateCreationDateTime"] = stream["ApproximateCreationDateTime"].timestamp()
-    event = {"eventID": record["eventID"], "eventName": record["eventName"], "dynamodb": stream}
-    if identity := record.get("userIdentity"):
-        event["userIdentity"] = {
-            "type": identity.get("Type"),
-            "principalId": identity.get("PrincipalId"),
-        }
-    return event
-
-
-def _stream_record(row: RowReference, kind: str, item: Any) -> dict[str, Any]:
-    stream = {
-        "ApproximateCreationDateTime": int(row.changed_at),
-        "Keys": json.loads(row.key),
-        "SequenceNumber": row.sequence_number,
-    }
-    if kind == SNAPSHOT:
-        stream["NewImage"] = item
-    return {"eventID": row.event_id, "eventName": kind, "dynamodb": stream}
 
 
 def _typed_key(text: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from streaming_etl.ops.replay.entries import (
 from streaming_etl.ops.transform_test.sample_records import (
     CHANGED_AT,
     KINDS,
+    SAMPLE_STREAM_ARN,
     InvalidChangeError,
     event_id,
     in_utc,
@@ -270,6 +271,7 @@ def _complete(record: Mapping[str, Any], stream: Any, number: int) -> dict[str, 
         identity = {name[:1].lower() + name[1:]: value for name, value in identity.items()}
     completed = {
         "eventID": event_id(number),
+        "eventSourceARN": SAMPLE_STREAM_ARN,
         **record,
         "userIdentity": identity,
         "dynamodb": {

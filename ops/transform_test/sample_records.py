@@ -25,6 +25,10 @@ TYPES_IN_PYTHON = (
     "str, int, Decimal, bool, None, bytes, list, dict, or a set of str, numbers or bytes"
 )
 
+SAMPLE_STREAM_ARN = (
+    "arn:aws:dynamodb:us-east-1:123456789012:table/sample/stream/2026-11-23T00:00:00.000"
+)
+"""Stream of samples that do not name theirs."""
 # Constant, so that the same sample gives the same rows.
 CHANGED_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 # A stream's sequence numbers have 21 digits or more.
@@ -68,7 +72,9 @@ def stream_record(
     key = attributes(keys) if keys else _key_of(item, key_names)
     _check_key(key)
     if kind == SNAPSHOT:
-        return snapshot_record({**item, **key}, [*key], int(at.timestamp() * 1000))
+        return snapshot_record(
+            {**item, **key}, [*key], int(at.timestamp() * 1000), SAMPLE_STREAM_ARN
+        )
     stream: dict[str, Any] = {
         "ApproximateCreationDateTime": int(at.timestamp()),
         "Keys": key,
@@ -78,7 +84,12 @@ def stream_record(
         stream["NewImage"] = item
     if old:
         stream["OldImage"] = attributes(old)
-    record = {"eventID": event_id(number), "eventName": kind, "dynamodb": stream}
+    record = {
+        "eventID": event_id(number),
+        "eventName": kind,
+        "eventSourceARN": SAMPLE_STREAM_ARN,
+        "dynamodb": stream,
+    }
     return {**record, "userIdentity": TTL_IDENTITY} if is_ttl_delete else record
 
 

@@ -74,7 +74,8 @@ def test_rejects_lake_tables_with_the_name_of_a_view_in_their_database(
 ) -> None:
     typed = {"transform_module": pipelines.module(), "partitions": {}}
     lake = {**typed, "database_name": "lake"}
-    injected = {**lake, "partitions": {"dynamic_partition_keys": {"store": []}}}
+    by_partition = {"query": {"current_state_source": "partitions"}}
+    injected = {**lake, **by_partition, "partitions": {"dynamic_partition_keys": {"store": []}}}
     tables = {
         "a": {**lake, "table_name": "orders_current"},
         "b": {**lake, "table_name": "orders"},
@@ -88,7 +89,7 @@ def test_rejects_lake_tables_with_the_name_of_a_view_in_their_database(
             "database_name": default_database_name("f"),
         },
         "f": {**typed, "table_name": "f-orders", "glue_table_name": "e_current"},
-        # No view with an injected key.
+        # No view of partitions with an injected key.
         "g": {**injected, "table_name": "g-orders", "glue_table_name": "g"},
         "h": {**lake, "table_name": "g_current"},
     }

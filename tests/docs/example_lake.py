@@ -24,18 +24,25 @@ def lake() -> duckdb.DuckDBPyConnection:
     """A database with the tables and views of the stack `prod`."""
     database = duckdb.connect(config={"threads": 1})
     database.execute(BY_HAND)
-    graph = stack()
-    for node in graph.of("CatalogTable"):
+    for node in stack().of("CatalogTable"):
         schema, name = node.inputs["databaseName"], node.inputs["name"]
         if node.inputs["tableType"] == "VIRTUAL_VIEW":
             pipeline = node.name.removesuffix("-query-view")
-            query = graph[f"{pipeline}-query-current-state"].inputs["query"]
+            query = stack()[f"{pipeline}-query-current-state"].inputs["query"]
             database.execute(f'CREATE VIEW "{schema}"."{name}" AS {query}')
             continue
+        if "partitionKeys" not in node.inputs:
+            continue
+        keys = [key["name"] for key in node.inputs["partitionKeys"]]
         columns = [*node.inputs["storageDescriptor"]["columns"], *node.inputs["partitionKeys"]]
         declared = [f'"{it["name"]}" {duckdb_type(parse_type(it["type"]))}' for it in columns]
         database.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         database.execute(f'CREATE TABLE "{schema}"."{name}" ({", ".join(declared)})')
+        folders = "/".join(f"{key}=' || \"{key}\" || '" for key in keys)
+        database.execute(
+            f'CREATE VIEW "{schema}"."{name}_objects" AS SELECT * EXCLUDE ({", ".join(keys)}),'
+            f""" 's3://lake/{folders}/object' AS "$path" FROM "{schema}"."{name}\""""
+        )
     return database
 
 

@@ -33,7 +33,8 @@ def new_row(
 ) -> list[Any]:
     times = ["2026-11-23 09:00:00"] * 2
     key = json.dumps({"id": {"S": id_}})
-    metadata = [kind, key, str(row), event, number, "2026-11-23 12:00:00"]
+    epoch = "2026-11-01T00:00:00.000"
+    metadata = [kind, key, str(row), event, epoch, number, "2026-11-23 12:00:00"]
     return [*metadata, id_, "u-1", f"store {event}", *times, "2026", "11", "23"]
 
 

@@ -15,10 +15,12 @@ from streaming_etl.handlers.backfill import (
     Settings,
     batch_bytes,
     forward_file,
+    forward_marker,
     lambda_handler,
 )
 from streaming_etl.handlers.firehose import put_records as put
 from tests.handlers.export.fake_bucket import BUCKET, KEY, FakeBucket
+from tests.support.changes import STREAM_ARN, STREAM_LABEL
 from tests.support.fake_aws import THROTTLED, FakeClock, FakeContext, FakeFirehose, client_error
 
 EXPORT_TIME = "2026-11-23T07:28:34.028Z"
@@ -48,6 +50,7 @@ class World:
             key_names=["id"],
             kib_per_second=100_000,
             errors_path="errors/shop/orders/backfill-failed/",
+            stream_arn=STREAM_ARN,
         )
 
     def call(self, state: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -103,6 +106,7 @@ def test_forwards_each_item_as_a_change_of_type_snapshot(world: World) -> None:
     assert change.pop("eventID").startswith(f"snapshot-{TAKEN_AT_MS}-")
     assert change == {
         "eventName": "SNAPSHOT",
+        "streamLabel": STREAM_LABEL,
         "dynamodb": {
             "ApproximateCreationDateTime": TAKEN_AT_MS // 1000,
             "Keys": {"id": {"S": "o-1"}},
@@ -246,9 +250,8 @@ def test_a_failed_first_read_fails_the_invocation(world: World) -> None:
         world.call()
 
 
-def test_the_handler_uses_the_settings_of_its_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture(name="environment")
+def fixture_environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     environment = {
         "DELIVERY_STREAM": "orders-stream",
         "MAX_CHANGES_PER_RECORD": "2",
@@ -256,11 +259,47 @@ def test_the_handler_uses_the_settings_of_its_environment(
         "KEY_NAMES": '["id", "at"]',
         "KIB_PER_SECOND": "12.5",
         "ERRORS_PATH": "errors/shop/orders/backfill-failed/",
+        "STREAM_ARN": STREAM_ARN,
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(backfill, "firehose", lambda: "firehose")
     monkeypatch.setattr(backfill, "s3", lambda: "s3")
+    return environment
+
+
+def test_forwards_the_marker_of_a_completed_backfill(world: World) -> None:
+    state = {"completed": True, "export_time": EXPORT_TIME}
+    assert forward_marker(state, world.settings, world.firehose, world.clock() + 48) == state
+    [marker] = world.changes()
+    assert (marker["eventName"], marker["streamLabel"], marker["dynamodb"]["Keys"]) == (
+        "BACKFILL",
+        STREAM_LABEL,
+        {},
+    )
+
+
+def test_a_marker_that_firehose_rejects_fails_the_invocation(world: World) -> None:
+    world.firehose = FakeFirehose(then=client_error("AccessDeniedException"))
+    with pytest.raises(NoProgressError):
+        forward_marker(
+            {"export_time": EXPORT_TIME}, world.settings, world.firehose, world.clock() + 48
+        )
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_handler_forwards_the_marker_of_a_completed_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events: list[Any] = []
+    monkeypatch.setattr(backfill, "forward_marker", lambda event, *_: events.append(event))
+    lambda_handler({"completed": True}, FakeContext())
+    assert events == [{"completed": True}]
+
+
+def test_the_handler_uses_the_settings_of_its_environment(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
     arguments: list[Any] = []
     monkeypatch.setattr(backfill, "forward_file", lambda *values: arguments.extend(values))
 
@@ -270,6 +309,6 @@ def test_the_handler_uses_the_settings_of_its_environment(
     # The context's minute, without the margin for a call that has begun.
     assert deadline <= time.monotonic() + 48
     settings = Settings(
-        "orders-stream", 2, 1_024_000, ["id", "at"], 12.5, environment["ERRORS_PATH"]
+        "orders-stream", 2, 1_024_000, ["id", "at"], 12.5, environment["ERRORS_PATH"], STREAM_ARN
     )
     assert arguments == [{"key": KEY}, settings, "s3", "firehose"]

@@ -14,8 +14,9 @@ from streaming_etl.handlers.rows.encoder import Rows
 from streaming_etl.handlers.rows.row_error import RowError
 from streaming_etl.handlers.transform import RequeueError, transform_records
 from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.handlers.wire.snapshot import marker_record
 from tests.handlers.scripted import order, scripted, wide
-from tests.support.changes import firehose_records, line
+from tests.support.changes import STREAM_ARN, STREAM_LABEL, firehose_records, line
 from tests.support.fake_aws import FakeContext, FakeDelivery, FakeFirehose, client_error
 from tests.support.rows import rows_of, runtime
 
@@ -53,13 +54,20 @@ def test_the_result_of_valid_changes_is_ok_with_all_rows():
         "data": base64.b64encode(
             b"".join(
                 b'{"id":"o-%d","_op":"INSERT","_key":"{\\"id\\":{\\"S\\":\\"o-%d\\"}}","_row":0,'
-                b'"_event_id":"event-%d","_sequence_number":"442158450000000001745043900%d",'
+                b'"_event_id":"event-%d","_stream_epoch":"2026-11-23T00:00:00.000","_sequence_number":"442158450000000001745043900%d",'
                 b'"_changed_at":"2026-11-23 09:30:00"}\n' % (number, number, number, number)
                 for number in (1, 2)
             )
         ).decode(),
     }
     assert requeued == []
+
+
+def test_a_marker_becomes_a_row_without_the_users_function():
+    marker = change_line(marker_record(1_795_426_200_000, STREAM_ARN))
+    [result], _ = run(marker, using=runtime(lambda _: 1 / 0))
+    [row] = rows_of(result)
+    assert (row["_op"], row["_key"], row["_stream_epoch"]) == ("BACKFILL", "{}", STREAM_LABEL)
 
 
 def test_ignores_blank_lines_and_the_last_line_break():

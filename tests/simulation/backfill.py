@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Mapping
 from copy import deepcopy
+from email.utils import formatdate
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,7 @@ from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.stack.errors import CommandError
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME, Scenario
-from tests.simulation.table import Change, Table, attributes, compact, keys_of
+from tests.simulation.table import STREAM_ARN, Change, Table, attributes, compact, keys_of
 from tests.simulation.user_module import KilledError
 from tests.simulation.world import EndlessError, World
 
@@ -27,7 +28,7 @@ KEY_NAMES = ("id", "line")
 IDENTITY = CheckpointIdentity("dev", "orders", "arn", "2026-11-01T00:00:00+00:00", "stream")
 # DynamoDB's counts are hours old, so they match no table here.
 SOURCE_TABLE = SourceTable(
-    "orders", "arn", "created", "stream", KEY_NAMES, 1000, 400_000, None, False
+    "orders", "arn", "created", STREAM_ARN, KEY_NAMES, 1000, 400_000, None, False, 0
 )
 KIB_PER_SECOND = 512
 MAX_PAGES = 20_000
@@ -66,6 +67,7 @@ class DynamoDb:
         self.command.note_items(keys)
         response = {
             "Items": [as_boto3(attributes(self.table.items[which])) for which in keys],
+            "ResponseMetadata": {"HTTPHeaders": {"date": formatdate(int(world.now), usegmt=True)}},
             "ConsumedCapacity": {"TableName": "orders", "CapacityUnits": 0.5 * len(keys) or 0.5},
         }
         # A full page ends with a key, even if it is the last.
@@ -116,7 +118,6 @@ class Backfill:
         self.done = 0
         """Number of complete scans."""
         self.pages = 0
-        self.taken_ns = 0
         self.page: list[str] = []
         if self.plan is not None:
             world.after(self.plan.starts, self.begin)
@@ -156,7 +157,6 @@ class Backfill:
             # Other tests cover the budget; here pages have scheduled times.
             RateLimiter(1e9, clock=lambda: self.world.now, sleep=self.wait),
             self.plan.units_per_page,
-            time_ns=self.time_ns,
             sleep=self.wait,
             jitter=self.world.chance("jitter").random,
         )
@@ -202,17 +202,14 @@ class Backfill:
         if self.done < self.plan.runs:
             self.world.after(1, self.begin)
 
-    def time_ns(self) -> int:
-        self.taken_ns = int(self.world.now * 1e9)
-        return self.taken_ns
-
     def wait(self, seconds: float) -> None:
         """Let time pass in the command."""
         self.world.now += seconds
 
     def note_items(self, keys: list[int]) -> None:
         """Note a page's items as the changes that must result."""
-        taken_at_ms = self.taken_ns // 1_000_000
+        # The response has whole seconds.
+        taken_at_ms = int(self.world.now) * 1000
         for which in keys:
             change = snapshot_of(self.table, which, taken_at_ms)
             self.snapshots[change.event_id] = change

@@ -36,7 +36,7 @@ def current_state(rows: Sequence[Row], scenario: Scenario) -> State:
     fill(rows, scenario)
     text = queries.current_state_sql(DATABASE, table)
     # With an injected key, one query per value reads all partition prefixes.
-    stores = sorted({row.folder["store"] for row in rows}) if table.injected_keys else [""]
+    stores = sorted({row.folder["store"] for row in rows}) if "<store>" in text else [""]
     shown = ", ".join(f'CAST("{name}" AS VARCHAR)' for name in SHOWN)
     state: State = []
     for store in stores:
@@ -53,7 +53,10 @@ def fill(rows: Sequence[Row], scenario: Scenario) -> None:
         # Like the crawler: every column in the rows, in lower case.
         values = [{name.lower(): value for name, value in row.items()} for row in values]
         names = {name: "VARCHAR" for row in values for name in row}
-        kinds = dict.fromkeys((*SHOWN, "_key", "_op", "_event_id", "_row"), "VARCHAR") | names
+        kinds = (
+            dict.fromkeys((*SHOWN, "_key", "_op", "_event_id", "_row", "_stream_epoch"), "VARCHAR")
+            | names
+        )
     else:
         types = {column.name: athena_type(column.type) for column in table.all_columns}
         kinds = {name: duckdb_type(kind) for name, kind in types.items()}
@@ -66,6 +69,14 @@ def fill(rows: Sequence[Row], scenario: Scenario) -> None:
     database().execute(
         f'CREATE OR REPLACE TABLE "{DATABASE}"."{table.name}" AS SELECT {selected}',
         list(columns.values()),
+    )
+    # The table without partition keys has them in the path of each row's object.
+    folders = "/".join(f"{name}=' || \"{name}\" || '" for name in table.partition_keys)
+    names = ", ".join(f'"{name}"' for name in table.partition_keys)
+    database().execute(
+        f'CREATE OR REPLACE VIEW "{DATABASE}"."{table.name}_objects" AS'
+        f""" SELECT * EXCLUDE ({names}), 's3://lake/{folders}/object' AS "$path\""""
+        f' FROM "{DATABASE}"."{table.name}"'
     )
 
 

@@ -42,6 +42,7 @@ NOTES = (
 )
 
 TABLE_ARN = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders"
+STREAM_ARN = f"{TABLE_ARN}/stream/2026-11-23T00:00:00.000"
 TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 # Scripts of the transform, without and with a row.
@@ -97,7 +98,7 @@ class Change:
                 "SizeBytes": 59,
                 "StreamViewType": "NEW_AND_OLD_IMAGES",
             },
-            "eventSourceARN": f"{TABLE_ARN}/stream/x",
+            "eventSourceARN": STREAM_ARN,
         }
         return record | ({"userIdentity": TTL_IDENTITY} if self.by_ttl else {})
 

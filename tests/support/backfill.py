@@ -1,8 +1,9 @@
 """A table and its event source mapping, for tests of backfills."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,6 +22,7 @@ TABLE = SourceTable(
     size=8_192_000,
     read_units=None,
     provisioned=False,
+    described_at_ms=1_000_000,
 )
 """An item costs one read unit."""
 
@@ -57,10 +59,16 @@ class FakeDynamoDb:
         self.description = {**DESCRIPTION, **description}
         self.requests: list[dict[str, Any]] = []
         self.errors: list[Exception | None] = []
+        self.clock: Callable[[], float] = lambda: 1000.0
 
     def describe_table(self, **request: Any) -> dict[str, Any]:
         assert request == {"TableName": "orders"}
-        return {"Table": deepcopy(self.description)}
+        return {"Table": deepcopy(self.description), **self.metadata()}
+
+    def metadata(self) -> dict[str, Any]:
+        """Metadata of a response, with AWS's time in seconds."""
+        date = format_datetime(datetime.fromtimestamp(self.clock(), UTC), usegmt=True)
+        return {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
 
     def scan(self, **request: Any) -> dict[str, Any]:
         self.requests.append(request)
@@ -76,6 +84,7 @@ class FakeDynamoDb:
         response: dict[str, Any] = {
             "Items": page,
             "ConsumedCapacity": {"CapacityUnits": float(len(page))},
+            **self.metadata(),
         }
         if len(page) < len(items):
             response["LastEvaluatedKey"] = {"id": page[-1]["id"]}

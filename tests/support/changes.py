@@ -7,6 +7,9 @@ from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.wire.change_line import change_line
 
+STREAM_LABEL = "2026-11-23T00:00:00.000"
+STREAM_ARN = f"arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/{STREAM_LABEL}"
+
 
 def stream_record(number: int, name: str = "INSERT", /, **image: Any) -> dict[str, Any]:
     """Stream record of change `number`; image: its new image in DynamoDB JSON."""
@@ -24,7 +27,7 @@ def stream_record(number: int, name: str = "INSERT", /, **image: Any) -> dict[st
             "SizeBytes": 59,
             "StreamViewType": "NEW_AND_OLD_IMAGES",
         },
-        "eventSourceARN": "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/x",
+        "eventSourceARN": STREAM_ARN,
     }
 
 

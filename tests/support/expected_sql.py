@@ -1,22 +1,46 @@
 """SQL of the minimal pipeline of the tests."""
 
+# The path gives the partition keys of a table without them.
 CURRENT = """\
+SELECT "id", "total", "created", "year", "month", "day", "_sequence_number", "_changed_at"
+FROM (
+  SELECT *, regexp_extract("$path", '/year=([^/]+)/', 1) AS "year",\
+ regexp_extract("$path", '/month=([^/]+)/', 1) AS "month",\
+ regexp_extract("$path", '/day=([^/]+)/', 1) AS "day",
+    rank() OVER (
+      PARTITION BY "_key"\
+ ORDER BY coalesce("_stream_epoch", '') || lpad("_sequence_number", 40, '0') DESC
+    ) AS "_rank",
+    row_number() OVER (PARTITION BY "_event_id", "_row") AS "_copy"
+  FROM "shop_test"."orders_objects"
+  WHERE coalesce("_stream_epoch", '') >= (
+    SELECT coalesce(max("_stream_epoch"), '') FROM "shop_test"."orders_objects"\
+ WHERE "_op" = 'BACKFILL'
+  )
+) AS "changes"
+WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" NOT IN ('REMOVE', 'BACKFILL')"""
+
+CURRENT_BY_PARTITION = """\
 SELECT "id", "total", "created", "year", "month", "day", "_sequence_number", "_changed_at"
 FROM (
   SELECT *,
     rank() OVER (
-      PARTITION BY "_key" ORDER BY lpad("_sequence_number", 40, '0') DESC
+      PARTITION BY "_key"\
+ ORDER BY coalesce("_stream_epoch", '') || lpad("_sequence_number", 40, '0') DESC
     ) AS "_rank",
     row_number() OVER (PARTITION BY "_event_id", "_row") AS "_copy"
   FROM "shop_test"."orders"
+  WHERE coalesce("_stream_epoch", '') >= (
+    SELECT coalesce(max("_stream_epoch"), '') FROM "shop_test"."orders" WHERE "_op" = 'BACKFILL'
+  )
 ) AS "changes"
-WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" <> 'REMOVE'"""
+WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" NOT IN ('REMOVE', 'BACKFILL')"""
 
 CRAWLED = """\
 SELECT DISTINCT *
 FROM "shop_test"."orders"
-WHERE ("_key", lpad("_sequence_number", 40, '0')) IN (
-    SELECT "_key", max(lpad("_sequence_number", 40, '0'))
+WHERE ("_key", coalesce("_stream_epoch", '') || lpad("_sequence_number", 40, '0')) IN (
+    SELECT "_key", max(coalesce("_stream_epoch", '') || lpad("_sequence_number", 40, '0'))
     FROM "shop_test"."orders"
     GROUP BY "_key"
   )
@@ -25,12 +49,15 @@ WHERE ("_key", lpad("_sequence_number", 40, '0')) IN (
     FROM "shop_test"."orders"
     GROUP BY "_event_id", "_row"
   )
-  AND "_op" <> 'REMOVE'"""
+  AND coalesce("_stream_epoch", '') >= (
+    SELECT coalesce(max("_stream_epoch"), '') FROM "shop_test"."orders" WHERE "_op" = 'BACKFILL'
+  )
+  AND "_op" NOT IN ('REMOVE', 'BACKFILL')"""
 
 LATEST_CHANGES = """\
 SELECT *
 FROM "shop_test"."orders"
-ORDER BY lpad("_sequence_number", 40, '0') DESC
+ORDER BY coalesce("_stream_epoch", '') || lpad("_sequence_number", 40, '0') DESC
 LIMIT 100"""
 
 ROWS_PER_PARTITION = """\

@@ -160,6 +160,7 @@ METADATA_MEANINGS = {
     "_key": "The item's key as DynamoDB JSON, the same text in every row of the item",
     "_row": "Number of the row within its change, from 0",
     "_event_id": "`change.event_id`",
-    "_sequence_number": "`change.sequence_number`, which orders the changes of an item",
+    "_stream_epoch": "The label of the stream, which is its creation time in UTC",
+    "_sequence_number": "`change.sequence_number`, which orders an item's changes on one stream",
     "_changed_at": "`change.changed_at`",
 }

@@ -67,7 +67,7 @@ OUTPUTS: dict[str, Any] = {
 }
 PIPELINE = DeployedPipeline.from_outputs("orders", OUTPUTS)
 TABLE = source_table.SourceTable(
-    "orders", "arn", "created", "stream", ("id",), 1000, 8_192_000, 40.0, True
+    "orders", "arn", "created", "stream", ("id",), 1000, 8_192_000, 40.0, True, 1_000_000
 )
 RUN = Run("arn:run-1", "run-1", "FAILED", {}, "States.Timeout", "Timed out.")
 STREAM = {
@@ -144,7 +144,7 @@ def _replay_messages() -> dict[str, str]:
     summary = ChangeSummary("event", "INSERT", '{"id":{"S":"1"}}')
     failure = ("errors/1", 1, summary, "Lambda.ProcessingFailedStatus", "errors/1", "sent")
     dry_run.listed = [ListedChange(*failure)]
-    row = RowReference("event", "INSERT", '{"id":{"S":"1"}}', "1", 0)
+    row = RowReference("event", "INSERT", '{"id":{"S":"1"}}', "", "1", 0)
     request = {"UnprocessedKeys": {"orders": {}}, "Responses": {}}
     dynamodb = SimpleNamespace(batch_get_item=lambda **_: request)
     recovery = ChangeRecovery(

@@ -11,6 +11,7 @@ from streaming_etl.handlers.firehose.response import Response
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.transform import TransformRuntime, _outcomes
 from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.ops.transform_test.sample_records import SAMPLE_STREAM_ARN
 
 MODULE_FILE = "transforms/orders.py"
 COLUMNS: dict[str, Any] = {
@@ -29,6 +30,7 @@ WITHOUT_COLUMNS = ("column-name", "name-characters", "same-but-for-case")
 SAMPLE = {
     "eventID": "1",
     "eventName": "INSERT",
+    "eventSourceARN": SAMPLE_STREAM_ARN,
     "dynamodb": {
         "ApproximateCreationDateTime": 1795426200,
         "Keys": {"id": {"S": "o-1"}},

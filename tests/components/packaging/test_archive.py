@@ -214,7 +214,7 @@ def test_a_csv_row_has_the_glue_tables_columns_in_order(local_build: Any, tmp_pa
     }
     [record], _ = run_transform(graph["shop-transform-function"], tmp_path, change(order))
     assert rows_of(record) == (
-        '"INSERT","{""id"":{""S"":""a""}}",0,"event-1","1",2026-11-23 20:00:00,'
+        '"INSERT","{""id"":{""S"":""a""}}",0,"event-1","","1",2026-11-23 20:00:00,'
         '"a","user_id","store_id",2020-12-16 09:30:00,2020-12-16 09:30:00\n'
     )
     assert columns(graph, "shop-catalog-table") == [
@@ -222,6 +222,7 @@ def test_a_csv_row_has_the_glue_tables_columns_in_order(local_build: Any, tmp_pa
         "_key",
         "_row",
         "_event_id",
+        "_stream_epoch",
         "_sequence_number",
         "_changed_at",
         "id",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streaming_etl import StreamingEtlPipelineArgs, args_from_config
+from streaming_etl import QueryArgs, StreamingEtlPipelineArgs, args_from_config
 from streaming_etl.components.settings.renamed import RENAMED_SETTINGS, RENAMED_VALUES
 from streaming_etl.components.settings.stack_config import (
     GROUPS,
@@ -49,7 +49,7 @@ def test_reports_an_unknown_setting_with_the_nearest_known_one(
 ) -> None:
     [problem] = problems_of(settings, table, None)
     assert (problem.path, problem.field, problem.rule) == (*place, "unknown-setting")
-    known = ["bytes_scanned_cutoff_mib", "current_state", "force_destroy"]
+    known = sorted(QueryArgs.__dataclass_fields__)
     expected = suggestions or (known if "query" in table else problem.details["suggestions"])
     assert problem.details["suggestions"] == expected
     assert suggestions or len(expected) > 1

@@ -73,9 +73,18 @@ def test_accepts_a_column_with_the_name_of_an_unused_time_key() -> None:
 def test_keys_with_any_value_are_injected_by_projection(
     keys: dict[str, list[str]], catalog: str, injected: tuple[str, ...]
 ) -> None:
-    table = lake_table(partitions=PartitionArgs(dynamic_partition_keys=keys), catalog=catalog)
+    partitions = PartitionArgs(dynamic_partition_keys=keys)
+    table = lake_table(partitions=partitions, catalog=catalog)
     assert table.injected_keys == injected
-    assert table.view_name == (None if injected else "orders_current")
+    assert (table.view_name, table.objects_name) == ("orders_current", "orders_objects")
+    by_partition = lake_table(
+        partitions=partitions,
+        catalog=catalog,
+        query=QueryArgs(current_state_source="partitions"),
+    )
+    # Every query of an injected key needs its value, which a view does not have.
+    assert by_partition.view_name == (None if injected else "orders_current")
+    assert by_partition.objects_name is None
 
 
 def test_a_table_without_current_state_has_no_view() -> None:

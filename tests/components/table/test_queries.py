@@ -3,7 +3,7 @@
 import base64
 import json
 
-from streaming_etl import PartitionArgs
+from streaming_etl import PartitionArgs, QueryArgs
 from streaming_etl.components.table.column_types import Column
 from streaming_etl.components.table.queries import (
     current_state_sql,
@@ -11,7 +11,13 @@ from streaming_etl.components.table.queries import (
     rows_per_partition_sql,
     view_text,
 )
-from tests.support.expected_sql import CRAWLED, CURRENT, LATEST_CHANGES, ROWS_PER_PARTITION
+from tests.support.expected_sql import (
+    CRAWLED,
+    CURRENT,
+    CURRENT_BY_PARTITION,
+    LATEST_CHANGES,
+    ROWS_PER_PARTITION,
+)
 from tests.support.pipeline_settings import lake_table
 
 DATABASE = "shop_test"
@@ -48,13 +54,31 @@ def test_queries_have_a_placeholder_for_an_injected_key() -> None:
     table = lake_table(partitions=PartitionArgs(dynamic_partition_keys=keys))
     source, where = 'FROM "shop_test"."orders"', "WHERE \"store_id\" = '<store_id>'"
 
-    def expected(sql: str, indent: str = "") -> str:
+    def expected(sql: str) -> str:
         listed = sql.replace('"year", "month"', '"store_id", "kind", "year", "month"')
-        return listed.replace(source, f"{source}\n{indent}{where}")
+        return listed.replace(source, f"{source}\n{where}")
 
-    assert current_state_sql(DATABASE, table) == expected(CURRENT, "  ")
     assert latest_changes_sql(DATABASE, table) == expected(LATEST_CHANGES)
     assert rows_per_partition_sql(DATABASE, table) == expected(ROWS_PER_PARTITION)
+
+
+def test_the_partitioned_current_state_reads_one_value_of_an_injected_key() -> None:
+    keys = {"store_id": [], "kind": ["a"]}
+    table = lake_table(
+        partitions=PartitionArgs(dynamic_partition_keys=keys),
+        query=QueryArgs(current_state_source="partitions"),
+    )
+    sql = current_state_sql(DATABASE, table)
+    assert sql == (
+        CURRENT_BY_PARTITION.replace('"year", "month"', '"store_id", "kind", "year", "month"')
+        .replace("'BACKFILL'\n  )\n", "'BACKFILL' AND \"store_id\" = 'backfill'\n  )\n")
+        .replace("  )\n) AS", "  ) AND \"store_id\" = '<store_id>'\n) AS")
+    )
+
+
+def test_the_current_state_of_partitions_reads_the_lake_table() -> None:
+    table = lake_table(query=QueryArgs(current_state_source="partitions"))
+    assert current_state_sql(DATABASE, table) == CURRENT_BY_PARTITION
 
 
 def test_a_view_runs_as_its_invoker_and_has_no_owner() -> None:

@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming_etl import PartitionArgs
+from streaming_etl import PartitionArgs, QueryArgs
 from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.queries import (
     current_state_sql,
     latest_changes_sql,
+    quoted,
     rows_per_partition_sql,
 )
 from tests.support.pipeline_settings import lake_table
@@ -27,6 +28,7 @@ from tests.support.pipeline_settings import lake_table
 DATABASE = "shop_test"
 TABLE = lake_table()
 CSV = lake_table(format="csv")
+BY_PARTITION = lake_table(query=QueryArgs(current_state_source="partitions"))
 # Without COLUMNS: these are the columns that the crawler finds.
 CRAWLED = lake_table(None, catalog="crawler")
 
@@ -47,6 +49,7 @@ class Row(NamedTuple):
     event_id: str | None = None
     created: Any = None
     day: str = "23"
+    epoch: str | None = "2026-11-01T00:00:00.000"
 
     @property
     def values(self) -> dict[str, Any]:
@@ -58,6 +61,7 @@ class Row(NamedTuple):
             "_key": f'{{"id":{{"S":"{self.id}"}}}}',
             "_row": self.row,
             "_event_id": self.event_id or f"event-{self.sequence_number}",
+            "_stream_epoch": self.epoch,
             "_sequence_number": self.sequence_number,
             "_changed_at": "2026-11-23 00:30:00",
             "year": "2026",
@@ -81,8 +85,14 @@ def run(table: LakeTable, sql: str, rows: Iterable[Row]) -> list[tuple[Any, ...]
             marks = ", ".join("?" * len(columns))
             database.execute(
                 f'INSERT INTO "{DATABASE}"."orders" VALUES ({marks})',
-                [str(value) for value in values] if text_only else values,
+                ["" if value is None else str(value) for value in values] if text_only else values,
             )
+        keys = ", ".join(map(quoted, table.partition_keys))
+        path = "/".join(f"{key}=' || {quoted(key)} || '" for key in table.partition_keys)
+        database.execute(
+            f'CREATE VIEW "{DATABASE}"."orders_objects" AS SELECT * EXCLUDE ({keys}),'
+            f""" 's3://lake/data/{path}/object' AS "$path" FROM "{DATABASE}"."orders\""""
+        )
         result = database.execute(sql)
         names = {name for name, *_ in result.description}
         assert names <= {*dict(columns), "rows"}, "internal columns"
@@ -170,6 +180,54 @@ def test_all_rows_of_the_last_change_are_current() -> None:
 def test_the_last_change_is_per_item() -> None:
     rows = [Row("a", 1, sequence_number=LAST), Row("b", 2, sequence_number=EARLY)]
     assert current(*rows) == [("a", 1), ("b", 2)]
+
+
+OLD, NEW = "2026-11-01T00:00:00.000", "2026-11-20T00:00:00.000"
+EVERY_TABLE = pytest.mark.parametrize("table", [TABLE, BY_PARTITION, CSV, CRAWLED])
+
+
+def marker(epoch: str, day: str = "23") -> Row:
+    return Row("", None, "BACKFILL", 0, TAKEN, f"backfill-{epoch}", epoch=epoch, day=day)
+
+
+@EVERY_TABLE
+def test_a_change_of_a_later_stream_is_later_whatever_its_number(table: LakeTable) -> None:
+    before = Row("a", 1, sequence_number=LAST, epoch=OLD)
+    after = Row("a", 2, sequence_number=EARLY, epoch=NEW)
+    assert current(after, before, table=table) == [("a", 2)]
+    removed = Row("a", 2, op="REMOVE", sequence_number=EARLY, epoch=NEW)
+    assert current(removed, before, table=table) == []
+
+
+@EVERY_TABLE
+def test_rows_without_an_epoch_are_the_oldest(table: LakeTable) -> None:
+    before = Row("a", 1, sequence_number=LAST, epoch=None)
+    assert current(before, table=table) == [("a", 1)]
+    assert current(before, Row("a", 2, epoch=OLD), table=table) == [("a", 2)]
+
+
+@EVERY_TABLE
+def test_nothing_is_hidden_without_a_marker(table: LakeTable) -> None:
+    rows = [
+        Row(item, total, sequence_number=str(total), epoch=epoch)
+        for item, total, epoch in (("a", 1, OLD), ("b", 2, NEW), ("c", 3, None))
+    ]
+    assert current(*rows, table=table) == [("a", 1), ("b", 2), ("c", 3)]
+
+
+@EVERY_TABLE
+def test_rows_of_streams_before_the_newest_marker_are_history(table: LakeTable) -> None:
+    newest = "2026-11-25T00:00:00.000"
+    rows = [
+        Row("gone", 1, sequence_number=LAST, epoch=OLD),
+        Row("gone", 2, sequence_number=LATER, epoch=None),
+        Row("kept", 3, op="SNAPSHOT", sequence_number=TAKEN, epoch=NEW),
+        Row("new", 4, sequence_number=EARLY, epoch=newest),
+    ]
+    expected = [("kept", 3), ("new", 4)]
+    markers = [marker(OLD), marker(NEW), marker(NEW)]
+    assert current(*markers, *rows, table=table) == expected
+    assert current(*rows, *markers, table=table) == expected
 
 
 def test_csv_text_is_cast_and_empty_text_is_null() -> None:

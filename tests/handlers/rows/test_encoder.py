@@ -21,7 +21,7 @@ from streaming_etl.handlers.rows.schemaless_json import schemaless_json
 from tests.support.rows import METADATA, fields, row_encoder
 
 CSV_METADATA = (
-    '"INSERT","{""id"":{""S"":""o-1""}}",0,"event-1","4421584500000000017450439001",'
+    '"INSERT","{""id"":{""S"":""o-1""}}",0,"event-1","2026-11-23T00:00:00.000","4421584500000000017450439001",'
     "2026-11-23 09:30:00,"
 )
 JSON_METADATA = {
@@ -29,6 +29,7 @@ JSON_METADATA = {
     "_key": '{"id":{"S":"o-1"}}',
     "_row": 0,
     "_event_id": "event-1",
+    "_stream_epoch": "2026-11-23T00:00:00.000",
     "_sequence_number": "4421584500000000017450439001",
     "_changed_at": "2026-11-23 09:30:00",
 }
@@ -36,6 +37,7 @@ JSON_METADATA = {
 TOKYO_NOON = datetime(2026, 11, 23, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
 DIGITS = "12345678901234567890.123456789012345678"
 COLUMNS = {"id": "string", "note": "string", "total": {"decimal": [10, 2]}, "gone": "int"}
+MARKER_ROW = {"store": "x", "kind": "a"}
 ROW = {"total": Decimal("9.5"), "note": "", "id": "o-1", "gone": None}
 
 
@@ -82,6 +84,18 @@ def test_without_columns_a_json_row_has_the_names_of_the_row():
     ]
 
 
+@pytest.mark.parametrize("file_format", ["csv", "json"])
+def test_a_marker_is_a_row_of_metadata_with_a_value_of_each_partition_key(file_format):
+    encoder = row_encoder(file_format, COLUMNS, {"store": None, "kind": ["a", "b"]}, ["dt"])
+    assert encoder.encode_marker(METADATA) == Rows(
+        ("backfill", "a", "2026-11-23"), encoder.encode(METADATA, MARKER_ROW).data, 1
+    )
+
+
+def test_a_marker_of_a_table_without_dynamic_keys_has_no_partition_values():
+    assert row_encoder("json", COLUMNS).encode_marker(METADATA).partition == ()
+
+
 def test_an_empty_row_has_the_metadata_only():
     rows = row_encoder("json", {"c": "string"}).encode(METADATA, {})
     assert json.loads(rows.data) == JSON_METADATA
@@ -119,7 +133,10 @@ def test_rejects_names_that_are_not_in_columns(file_format, row):
 
 @pytest.mark.parametrize("name", ["_op", "_changed_at", "_OP", "year", "Day", "Store", 5])
 def test_without_columns_rejects_the_names_of_metadata_and_partition_keys(name):
-    reserved = "_op, _key, _row, _event_id, _sequence_number, _changed_at, store, year, month, day"
+    reserved = (
+        "_op, _key, _row, _event_id, _stream_epoch, _sequence_number, _changed_at,"
+        " store, year, month, day"
+    )
     encoder = row_encoder(dynamic_partition_keys=["store"])
     row = {"store": "a", name: 1}
     assert rejected(encoder, row) == ("column-name", "", {"expected": reserved})

@@ -20,6 +20,7 @@ def test_a_line_has_only_the_used_fields_under_their_aws_names(stream_batch):
         b'"dynamodb":{"ApproximateCreationDateTime":1795426203,"Keys":{"id":{"S":"o-2"}},'
         b'"SequenceNumber":"4421584700000000017450439094",'
         b'"OldImage":{"id":{"S":"o-2"},"expires":{"N":"1795400000"}}},'
+        b'"streamLabel":"2026-11-01T00:00:00.000",'
         b'"userIdentity":{"principalId":"dynamodb.amazonaws.com","type":"Service"}}\n'
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -65,10 +66,23 @@ class Bench:
         printed = self.capsys.readouterr()
         return Ended(code, json.loads(printed.out) if printed.out else None, printed.err)
 
+    def changes(self) -> list[Any]:
+        """The changes that Firehose has accepted."""
+        lines = b"".join(data for call in self.clients.firehose.calls for data in call).splitlines()
+        return [json.loads(line) for line in lines]
+
     def ids(self) -> list[str]:
         """The items that Firehose has accepted."""
-        lines = b"".join(data for call in self.clients.firehose.calls for data in call).splitlines()
-        return sorted(json.loads(line)["dynamodb"]["Keys"]["id"]["S"] for line in lines)
+        keys = [change["dynamodb"]["Keys"] for change in self.changes()]
+        return sorted(key["id"]["S"] for key in keys if key)
+
+    def markers(self) -> list[tuple[str, str]]:
+        """Stream and position of the markers among the changes."""
+        return [
+            (change["streamLabel"], change["eventID"])
+            for change in self.changes()
+            if change["eventName"] == "BACKFILL"
+        ]
 
 
 @pytest.fixture
@@ -92,6 +106,38 @@ def test_sends_every_item_once_and_reports_it(backfill: Bench) -> None:
     assert backfill.ids() == IDS
     assert {request["TotalSegments"] for request in backfill.clients.dynamodb.requests} == {4}
     assert backfill.checkpoint.exists()
+
+
+MARKER = (STREAM_ARN[-23:], f"backfill-{STREAM_ARN[-23:]}")
+
+
+def test_the_last_change_is_the_marker_of_the_stream(backfill: Bench) -> None:
+    backfill()
+    assert (backfill.markers(), backfill.changes()[-1]["eventName"]) == ([MARKER], "BACKFILL")
+
+
+def test_sends_the_marker_again_after_a_failure_before_it(
+    backfill: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "complete", Mock(side_effect=KeyboardInterrupt))
+        assert backfill().code == EXIT_INTERRUPTED
+    assert backfill().code == 0
+    assert backfill().code == 0
+    assert (backfill.markers(), backfill.ids()) == ([MARKER, MARKER], IDS)
+
+
+def test_sends_no_marker_when_the_stream_changed_during_the_scan(backfill: Bench) -> None:
+    dynamodb = backfill.clients.dynamodb
+    scan = dynamodb.scan
+
+    def switch_stream(**request: Any) -> dict[str, Any]:
+        dynamodb.description["LatestStreamArn"] = STREAM_ARN.replace("2026", "2027")
+        return scan(**request)
+
+    dynamodb.scan = switch_stream  # type: ignore[method-assign]
+    assert backfill().code == EXIT_FAILURE
+    assert (backfill.markers(), backfill.ids()) == ([], IDS)
 
 
 def test_a_dry_run_reports_the_plan_and_reads_nothing(backfill: Bench) -> None:

@@ -52,6 +52,7 @@ def test_writes_progress_with_binary_keys_as_text_and_reads_it_again(path: Path)
         "table_created": "2026-11-01T09:00:00+00:00",
         "stream_arn": "arn:stream/1",
         "done": False,
+        "completed": False,
         "segments": [
             {"start": None, "done": False, "items": 0, "read_units": 0.0, "too_large": []},
             {
@@ -66,6 +67,23 @@ def test_writes_progress_with_binary_keys_as_text_and_reads_it_again(path: Path)
     again = opened(path)
     assert again.segments == [Segment(), PROGRESS]
     assert (again.items, again.read_units, again.too_large) == (12, 3.5, ["snapshot-1-a"])
+
+
+def test_is_completed_only_after_the_marker(path: Path) -> None:
+    checkpoint = opened(path)
+    checkpoint.update(0, Segment(done=True))
+    checkpoint.update(1, Segment(done=True))
+    assert not opened(path).completed
+    checkpoint.complete()
+    assert opened(path).completed
+
+
+def test_a_checkpoint_of_an_earlier_version_is_not_completed(path: Path) -> None:
+    opened(path).complete()
+    document = json.loads(path.read_text())
+    del document["completed"]
+    path.write_text(json.dumps(document))
+    assert not opened(path).completed
 
 
 def test_is_done_when_all_segments_are(path: Path) -> None:

@@ -34,6 +34,7 @@ class Bench:
     def __init__(self, path: Path, *items: dict[str, Any], segments: int = 1) -> None:
         self.dynamodb, self.firehose = FakeDynamoDb(*items), FakeFirehose()
         self.clock = FakeClock()
+        self.dynamodb.clock = self.clock
         self.read_units_per_second = 1e6
         self.path, self.segments = path, segments
         self.table = TABLE
@@ -59,7 +60,6 @@ class Bench:
             self.checkpoint,
             limiter,
             2.0,
-            time_ns=lambda: int(self.clock.now * 1e9),
             sleep=self.clock.sleep,
             jitter=lambda: 1.0,
         )
@@ -95,7 +95,10 @@ def test_requests_a_page_within_its_budget_and_sends_snapshots(
         }
     ]
     taken_at_ms = 1_000_000
-    lines = [change_line(snapshot_record(item(n), ["id"], taken_at_ms)) for n in range(2)]
+    lines = [
+        change_line(snapshot_record(item(n), ["id"], taken_at_ms, TABLE.stream_arn))
+        for n in range(2)
+    ]
     assert bench.firehose.calls == [[b"".join(lines)]]
     assert bench.stored().segments == [Segment(start=KEY, items=2, read_units=2.0)]
 
@@ -137,7 +140,7 @@ def test_writes_the_checkpoint_after_firehose_has_accepted_the_page(path: Path) 
     assert bench.ids() == ["o-2", "o-3"]
 
 
-def test_the_time_of_a_snapshot_is_that_of_the_successful_request(path: Path) -> None:
+def test_the_time_of_a_snapshot_is_that_of_the_response_in_seconds(path: Path) -> None:
     bench = Bench(path, item(0))
     bench.dynamodb.errors = [
         client_error("ThrottlingException"),
@@ -148,7 +151,7 @@ def test_the_time_of_a_snapshot_is_that_of_the_successful_request(path: Path) ->
 
     [[record]] = bench.firehose.calls
     assert bench.clock.pauses[:2] == [0.5, 1.0]
-    assert json.loads(record)["dynamodb"]["SequenceNumber"] == "1001500"
+    assert json.loads(record)["dynamodb"]["SequenceNumber"] == "1001000"
 
 
 @pytest.mark.parametrize("code", sorted(TRANSIENT))
@@ -232,7 +235,7 @@ def test_an_item_too_large_for_a_record_does_not_block_others(
 
     assert [bench.scan.send_page(0), bench.scan.send_page(0)] == [2, 1]
 
-    event_id = snapshot_record(item(1), ["id"], 1_000_000)["eventID"]
+    event_id = snapshot_record(item(1), ["id"], 1_000_000, TABLE.stream_arn)["eventID"]
     assert bench.ids() == ["o-0", "o-2"]
     assert bench.stored().segments == [
         Segment(done=True, items=2, read_units=3.0, too_large=[event_id])

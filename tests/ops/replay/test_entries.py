@@ -23,7 +23,7 @@ from streaming_etl.ops.replay.entries import (
     entries_of,
     row_reference,
 )
-from tests.support.changes import line, stream_record
+from tests.support.changes import STREAM_LABEL, line, stream_record
 from tests.support.failure_objects import batch, error_line
 from tests.support.rows import row_encoder
 
@@ -202,8 +202,22 @@ def test_recognises_rows_by_their_metadata(kind: str, note: str) -> None:
     encoder = row_encoder(kind, {"id": "string", "note": "string", "total": "int"})
     data = encoder.encode(metadata_of(part.records()[0]), [row, row]).data
     number = "4421584500000000017450439001"
-    reference = RowReference("event-1", "INSERT", '{"id":{"S":"o-1"}}', number, 1795426200)
+    reference = RowReference(
+        "event-1", "INSERT", '{"id":{"S":"o-1"}}', STREAM_LABEL, number, 1795426200
+    )
     assert entries(error_line(data)) == [Entry(FAILED, rows=[reference, reference])]
+
+
+def test_a_row_of_an_earlier_version_has_the_oldest_epoch() -> None:
+    key = '{"id":{"S":"o-1"}}'
+    row = {"_op": "REMOVE", "_key": key, "_row": 0, "_event_id": "e", "_sequence_number": "1"}
+    expected = RowReference("e", "REMOVE", key, "", "1", 1795426200)
+    quoted_key = key.replace('"', '""')
+    rows = [
+        json.dumps({**row, "_changed_at": "2026-11-23 09:30:00"}),
+        f'"REMOVE","{quoted_key}",0,"e","1",2026-11-23 09:30:00,"o-1"',
+    ]
+    assert [row_reference(row.encode()) for row in rows] == [expected, expected]
 
 
 @pytest.mark.parametrize(

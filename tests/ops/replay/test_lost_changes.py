@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
+from streaming_etl.handlers.wire.snapshot import marker_record
 from streaming_etl.ops.replay.entries import Problem, RowReference
 from streaming_etl.ops.replay.lost_changes import EMPTY_PAGES, ChangeRecovery
 from streaming_etl.stack.errors import CommandError
@@ -17,12 +18,13 @@ from tests.support.fake_aws import client_error
 
 NOW = 1_795_500_000.0
 CHANGED = int(NOW) - 3600
-STREAM, TABLE = "arn:stream", "orders"
+LABEL = "2026-11-23T00:00:00.000"
+STREAM, TABLE = f"arn:aws:dynamodb:us-east-1:123456789012:table/orders/stream/{LABEL}", "orders"
 
 
 def row(number: int, kind: str = "INSERT", **changed: Any) -> RowReference:
     key = f'{{"id":{{"S":"o-{number}"}}}}'
-    return RowReference(f"event-{number}", kind, key, str(1000 + number), CHANGED)._replace(
+    return RowReference(f"event-{number}", kind, key, LABEL, str(1000 + number), CHANGED)._replace(
         **changed
     )
 
@@ -175,7 +177,7 @@ def test_does_not_read_the_stream_for_what_it_cannot_hold(expired: RowReference)
 def test_recovers_a_change_from_the_table_with_its_own_numbers() -> None:
     item = {"id": {"S": "o-1"}, "total": {"N": "5"}}
     number = "4421584500000000017450439091"
-    lost = row(1, "MODIFY", sequence_number=number)
+    lost = row(1, "MODIFY", sequence_number=number, stream_epoch="2026-10-01T00:00:00.000")
 
     lines = recovery(FakeTable(item)).from_table([lost, row(2)])
 
@@ -185,8 +187,25 @@ def test_recovers_a_change_from_the_table_with_its_own_numbers() -> None:
         "SequenceNumber": number,
         "NewImage": item,
     }
-    record = {"eventID": "event-1", "eventName": "SNAPSHOT", "dynamodb": stream}
+    record = {
+        "eventID": "event-1",
+        "eventName": "SNAPSHOT",
+        "eventSourceARN": STREAM.replace(LABEL, lost.stream_epoch),
+        "dynamodb": stream,
+    }
     assert lines == {"event-1": change_line(record)}
+
+
+def test_recovers_the_marker_of_a_backfill_without_stream_and_table() -> None:
+    marker = marker_record(CHANGED * 1000, STREAM)
+    lost = row(1, "BACKFILL", key="{}", event_id=marker["eventID"])._replace(
+        sequence_number=marker["dynamodb"]["SequenceNumber"]
+    )
+    table, streams = FakeTable(), FakeStreams(a=(1000, None, [[]]))
+
+    assert recovery(streams).from_stream([lost]) == {}
+    assert recovery(table).from_table([lost]) == {lost.event_id: change_line(marker)}
+    assert (streams.read, table.requests) == ([], [])
 
 
 def test_recovers_a_remove_from_its_key_alone() -> None:

@@ -84,7 +84,7 @@ def test_shows_the_rows_or_the_failure_of_each_change(module: str) -> None:
 def test_raw_prints_only_the_lines_of_the_lake(module: str) -> None:
     result = run(module, "--raw", "--set", "format=csv")
     key = '"{""id"":{""S"":""a""}}"'
-    number = '"sample-1","100000000000000000000001",2026-11-23 09:30:00'
+    number = '"sample-1","2026-11-23T00:00:00.000","100000000000000000000001",2026-11-23 09:30:00'
     assert result.stdout == (
         f'"INSERT",{key},0,{number},"a",1.00,\n"INSERT",{key},1,{number},"a",,\n'
     )
@@ -106,7 +106,7 @@ def test_json_has_the_outcome_of_every_change(program: Program) -> None:
     parsed = document(path, "-", stdin=body)
     line = (
         '{"n":1,"_op":"INSERT","_key":"{\\"id\\":{\\"N\\":\\"1\\"}}","_row":0,'
-        '"_event_id":"sample-1","_sequence_number":"100000000000000000000001",'
+        '"_event_id":"sample-1","_stream_epoch":"2026-11-23T00:00:00.000","_sequence_number":"100000000000000000000001",'
         '"_changed_at":"2026-11-23 09:30:00"}'
     )
     assert parsed["changes"][1].pop("failed")

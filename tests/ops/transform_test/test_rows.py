@@ -271,6 +271,7 @@ def test_metadata_columns_are_optional(program: Program) -> None:
             "_key": '{"id":{"S":"a"}}',
             "_row": row,
             "_event_id": "sample-1",
+            "_stream_epoch": "2026-11-23T00:00:00.000",
             "_sequence_number": "100000000000000000000001",
             "_changed_at": datetime(2026, 11, 23, 9, 30),
         }
