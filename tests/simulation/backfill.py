@@ -20,7 +20,7 @@ from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.stack.errors import CommandError
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME, Scenario
-from tests.simulation.table import STREAM_ARN, Change, Table, attributes, compact, keys_of
+from tests.simulation.table import LABEL, TABLE_ARN, Change, Table, attributes, compact, keys_of
 from tests.simulation.user_module import KilledError
 from tests.simulation.world import EndlessError, World
 
@@ -28,7 +28,16 @@ KEY_NAMES = ("id", "line")
 IDENTITY = CheckpointIdentity("dev", "orders", "arn", "2026-11-01T00:00:00+00:00", "stream")
 # DynamoDB's counts are hours old, so they match no table here.
 SOURCE_TABLE = SourceTable(
-    "orders", "arn", "created", STREAM_ARN, KEY_NAMES, 1000, 400_000, None, False, 0
+    "orders",
+    "arn",
+    "created",
+    f"{TABLE_ARN}/stream/{LABEL}",
+    KEY_NAMES,
+    1000,
+    400_000,
+    None,
+    False,
+    0,
 )
 KIB_PER_SECOND = 512
 MAX_PAGES = 20_000

@@ -22,7 +22,6 @@ from streaming_etl.handlers.rows import schemaless_json
 from streaming_etl.ops.backfill import scan as scan_module
 from streaming_etl.ops.backfill.checkpoint import Segment
 from streaming_etl.ops.backfill.scan import Page, Scan
-from streaming_etl.ops.replay import lost_changes
 from streaming_etl.ops.replay import run as replay_run
 from streaming_etl.ops.replay.lost_changes import ChangeRecovery
 from tests.simulation.puts import Client
@@ -182,12 +181,14 @@ def first_shard() -> Any:
 def recovered(change: Callable[[dict[str, Any]], Any]) -> Any:
     """Change the stream record of each item of a replay."""
 
-    def wrapper(record_of: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-        record = record_of(*arguments)
+    record_of = ChangeRecovery._stream_record
+
+    def changed(recovery: ChangeRecovery, *arguments: Any) -> dict[str, Any]:
+        record = record_of(recovery, *arguments)
         change(record["dynamodb"])
         return record
 
-    return around(lost_changes, "_stream_record", wrapper)
+    return patch.object(ChangeRecovery, "_stream_record", changed)
 
 
 def without_alarms(*names: str) -> Any:

@@ -14,7 +14,15 @@ from tests.simulation.table import UNREADABLE, Change, Item
 from tests.simulation.user_module import FAILING, store_of
 
 COLUMNS = ("id", "number", "price", "note", "seen", "before", "ttl")
-METADATA_NAMES = ("_op", "_key", "_row", "_event_id", "_sequence_number", "_changed_at")
+METADATA_NAMES = (
+    "_op",
+    "_key",
+    "_row",
+    "_event_id",
+    "_stream_epoch",
+    "_sequence_number",
+    "_changed_at",
+)
 FILTERED = {"filter", "return nothing"}
 TIME_FORMATS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "dt": "%Y-%m-%d"}
 
@@ -167,6 +175,7 @@ def metadata(change: Change, index: int, scenario: Scenario) -> dict[str, Any]:
         "_key": change.key,
         "_row": str(index) if scenario.table.format == "csv" else index,
         "_event_id": change.event_id,
+        "_stream_epoch": change.epoch,
         "_sequence_number": change.sequence_number,
         "_changed_at": f"{datetime.fromtimestamp(change.at, UTC):%Y-%m-%d %H:%M:%S}",
     }

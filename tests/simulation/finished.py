@@ -136,4 +136,5 @@ def trimmed(change: Change, setting: str) -> dict[str, Any]:
     if old is not None:
         kept["OldImage"] = attributes(old)
     outer: tuple[str, ...] = ("eventID", "eventName", "userIdentity")
-    return {**{name: record[name] for name in outer if name in record}, "dynamodb": kept}
+    label = {"streamLabel": change.epoch}
+    return {**{name: record[name] for name in outer if name in record}, **label, "dynamodb": kept}

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from streaming_etl.components.stages import catalog, delivery
 from streaming_etl.components.stages import forwarder as forwarder_stage
+from streaming_etl.components.table.queries import POSITION
 from streaming_etl.handlers import forwarder, transform
 from streaming_etl.handlers.change import decode, lazy_item
 from streaming_etl.handlers.firehose import put_records
@@ -241,7 +242,7 @@ _state("sequence numbers are compared as text", query(_number, '"_sequence_numbe
 _state("changes are ordered by their time", query(_number, '"_changed_at"'))
 _state("repeated rows are not removed", query(' AND "_copy" = 1', ""), has_columns)
 _state("repeated crawled rows are not removed", query("DISTINCT ", ""), lacks_columns)
-_state("removed items stay", query(" AND \"_op\" <> 'REMOVE'", ""))
+_state("removed items stay", query("('REMOVE', 'BACKFILL')", "('BACKFILL')"))
 _state(
     "a snapshot's sequence number is as long as a change's",
     breaking.snapshots(lambda stream: stream.update(SequenceNumber=stream["SequenceNumber"] * 2)),
@@ -249,7 +250,7 @@ _state(
 )
 _state(
     "a snapshot comes after every change",
-    query(f"{_number} DESC", f"\"_op\" = 'SNAPSHOT' DESC, {_number} DESC"),
+    query(f"{POSITION} DESC", f"\"_op\" = 'SNAPSHOT' DESC, {POSITION} DESC"),
     lambda scenario: has_backfill(scenario) and has_columns(scenario),
 )
 

@@ -42,7 +42,8 @@ NOTES = (
 )
 
 TABLE_ARN = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders"
-STREAM_ARN = f"{TABLE_ARN}/stream/2026-11-23T00:00:00.000"
+# Label of the first stream, which is the time of its creation.
+LABEL = "2026-11-23T00:00:00.000"
 TTL_IDENTITY = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 # Scripts of the transform, without and with a row.
@@ -74,6 +75,8 @@ class Change:
     shard: str
     float_time: bool
     """Whether the second is written as 1795426200.0."""
+    epoch: str = LABEL
+    """Label of the stream."""
 
     @cached_property
     def key(self) -> str:
@@ -98,7 +101,7 @@ class Change:
                 "SizeBytes": 59,
                 "StreamViewType": "NEW_AND_OLD_IMAGES",
             },
-            "eventSourceARN": STREAM_ARN,
+            "eventSourceARN": f"{TABLE_ARN}/stream/{self.epoch}",
         }
         return record | ({"userIdentity": TTL_IDENTITY} if self.by_ttl else {})
 
