@@ -94,7 +94,9 @@ class ChangeRecovery:
             if isinstance(item, Problem):
                 lines[row.event_id] = item
             elif kind in WITHOUT_ITEM or item is not None:
-                lines[row.event_id] = change_line(self._stream_record(row, kind, item))
+                lines[row.event_id] = change_line(
+                    _stream_record(row, kind, item, self._stream_of(row))
+                )
         return lines
 
     def _shards(self) -> Iterator[dict[str, Any]]:
@@ -123,7 +125,7 @@ class ChangeRecovery:
                 removed = record["eventName"] == "REMOVE"
                 if row is not None and (removed or "NewImage" in record["dynamodb"]):
                     with contextlib.suppress(ChangeTooLargeError):
-                        line = change_line(self._as_event(record, row), self._old_image)
+                        line = change_line(_as_event(record, self._stream_of(row)), self._old_image)
                         lines[row.event_id] = line
                 if int(record["dynamodb"]["SequenceNumber"]) >= last:
                     return lines
@@ -181,38 +183,6 @@ class ChangeRecovery:
         )
         raise CommandError(message, code="table-throttled", table=self._table)
 
-    def _as_event(self, record: Mapping[str, Any], row: RowReference) -> dict[str, Any]:
-        """Convert a record of GetRecords to the form of a Lambda event."""
-        stream = dict(record["dynamodb"])
-        stream["ApproximateCreationDateTime"] = stream["ApproximateCreationDateTime"].timestamp()
-        event = {
-            "eventID": record["eventID"],
-            "eventName": record["eventName"],
-            "eventSourceARN": self._stream_of(row),
-            "dynamodb": stream,
-        }
-        if identity := record.get("userIdentity"):
-            event["userIdentity"] = {
-                "type": identity.get("Type"),
-                "principalId": identity.get("PrincipalId"),
-            }
-        return event
-
-    def _stream_record(self, row: RowReference, kind: str, item: Any) -> dict[str, Any]:
-        stream = {
-            "ApproximateCreationDateTime": int(row.changed_at),
-            "Keys": json.loads(row.key),
-            "SequenceNumber": row.sequence_number,
-        }
-        if kind == SNAPSHOT:
-            stream["NewImage"] = item
-        return {
-            "eventID": row.event_id,
-            "eventName": kind,
-            "eventSourceARN": self._stream_of(row),
-            "dynamodb": stream,
-        }
-
     def _stream_of(self, row: RowReference) -> str:
         """Return the ARN with the row's epoch, which GetRecords does not return."""
         streams, _, _ = self._stream_arn.rpartition("/")
@@ -227,6 +197,40 @@ def _sequence_range(shard: Mapping[str, Any]) -> tuple[int, float]:
     numbers = shard["SequenceNumberRange"]
     last = numbers.get("EndingSequenceNumber")
     return int(numbers["StartingSequenceNumber"]), float("inf") if last is None else int(last)
+
+
+def _as_event(record: Mapping[str, Any], stream_arn: str) -> dict[str, Any]:
+    """Convert a record of GetRecords to the form of a Lambda event."""
+    stream = dict(record["dynamodb"])
+    stream["ApproximateCreationDateTime"] = stream["ApproximateCreationDateTime"].timestamp()
+    event = {
+        "eventID": record["eventID"],
+        "eventName": record["eventName"],
+        "eventSourceARN": stream_arn,
+        "dynamodb": stream,
+    }
+    if identity := record.get("userIdentity"):
+        event["userIdentity"] = {
+            "type": identity.get("Type"),
+            "principalId": identity.get("PrincipalId"),
+        }
+    return event
+
+
+def _stream_record(row: RowReference, kind: str, item: Any, stream_arn: str) -> dict[str, Any]:
+    stream = {
+        "ApproximateCreationDateTime": int(row.changed_at),
+        "Keys": json.loads(row.key),
+        "SequenceNumber": row.sequence_number,
+    }
+    if kind == SNAPSHOT:
+        stream["NewImage"] = item
+    return {
+        "eventID": row.event_id,
+        "eventName": kind,
+        "eventSourceARN": stream_arn,
+        "dynamodb": stream,
+    }
 
 
 def _typed_key(text: str) -> dict[str, Any]:

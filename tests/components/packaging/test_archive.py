@@ -293,7 +293,8 @@ def test_a_transform_imports_its_packages_and_fails_for_one_change_alone(
 ) -> None:
     graph = local_build(
         module="import iniconfig\nfrom streaming_etl import Change\n\n\n"
-        "def transform(change: Change):\n    assert iniconfig and 'fail' not in change.new\n",
+        "def transform(change: Change):\n    assert iniconfig and 'fail' not in change.new\n"
+        "    return []\n",
         transform=TransformArgs(requirements=str(Path(__file__).with_name("iniconfig.txt"))),
         catalog="crawler",
     )

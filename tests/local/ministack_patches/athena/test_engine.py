@@ -6,7 +6,7 @@ import pytest
 
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
-from tests.local.builders import read_objects
+from tests.local.builders import read_objects, wait_for
 from tests.local.ministack_patches.athena.catalog import SERDES, Database
 
 pytestmark = pytest.mark.e2e
@@ -232,7 +232,10 @@ def test_a_result_states_the_types_of_athena(database: Database, aws: Clients) -
         WorkGroup=database.name,
         QueryExecutionContext={"Database": database.name},
     )["QueryExecutionId"]
-    database.query("SELECT 1")
+    wait_for(
+        lambda: athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"],
+        lambda status: status["State"] == "SUCCEEDED",
+    )
 
     result = athena.get_query_results(QueryExecutionId=started)["ResultSet"]
 
