@@ -44,6 +44,7 @@ MAX_ENTRIES = MAX_OBJECT_BYTES // 200
 
 MAX_CODE_LENGTH = 100
 SEQUENCE_NUMBER = re.compile(r"[0-9]{1,40}")
+WITHOUT_NEW_IMAGE = frozenset({"REMOVE", MARKER})
 KINDS = frozenset({"INSERT", "MODIFY", "REMOVE", SNAPSHOT, MARKER})
 
 COMPRESSED_LINE = b'{"gzip"'
@@ -310,7 +311,7 @@ _attributes = msgspec.json.Decoder(Attributes).decode
 def _check_change(record: Any) -> None:
     """Raise an error for a decoded change that no transform can read."""
     stream = record.dynamodb
-    if not plain_item(stream.Keys):
+    if not plain_item(stream.Keys) and record.eventName != MARKER:
         raise ValueError("without a key")
     datetime.fromtimestamp(stream.ApproximateCreationDateTime, UTC)
     if not SEQUENCE_NUMBER.fullmatch(stream.SequenceNumber):
@@ -320,7 +321,7 @@ def _check_change(record: Any) -> None:
 
 
 def _lacks_new_image(record: Any) -> bool:
-    return bool(record.eventName != "REMOVE" and record.dynamodb.NewImage is None)
+    return record.eventName not in WITHOUT_NEW_IMAGE and record.dynamodb.NewImage is None
 
 
 def _lacks_old_image(record: Any, events: EventFilter) -> bool:

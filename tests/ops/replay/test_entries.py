@@ -11,6 +11,7 @@ import pytest
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
+from streaming_etl.handlers.wire.snapshot import marker_record
 from streaming_etl.ops.replay import entries as entries_module
 from streaming_etl.ops.replay.entries import (
     REASONS,
@@ -43,6 +44,11 @@ def with_key_only(record: dict[str, Any]) -> dict[str, Any]:
     """A record as a stream of type KEYS_ONLY has it."""
     del record["dynamodb"]["NewImage"]
     return record
+
+
+def test_an_error_record_holds_the_marker_of_a_backfill() -> None:
+    marker = change_line(marker_record(1_795_426_200_000, "arn/stream/2026-11-23T00:00:00.000"))
+    assert entries(error_line(line(1) + marker)) == [Entry(FAILED, [line(1), marker])]
 
 
 @pytest.mark.parametrize("text", [True, False], ids=["payload as text", "payload as an object"])
