@@ -179,16 +179,18 @@ def first_shard() -> Any:
 
 
 def recovered(change: Callable[[dict[str, Any]], Any]) -> Any:
-    """Change the stream record of each item of a replay."""
+    """Change the line of each item of a replay."""
+    from_table = ChangeRecovery.from_table
 
-    record_of = ChangeRecovery._stream_record
-
-    def changed(recovery: ChangeRecovery, *arguments: Any) -> dict[str, Any]:
-        record = record_of(recovery, *arguments)
+    def changed(line: Any) -> Any:
+        record = json.loads(line)
         change(record["dynamodb"])
-        return record
+        return json.dumps(record).encode() + b"\n"
 
-    return patch.object(ChangeRecovery, "_stream_record", changed)
+    def from_table_changed(recovery: ChangeRecovery, rows: Any) -> dict[str, Any]:
+        return {name: changed(line) for name, line in from_table(recovery, rows).items()}
+
+    return patch.object(ChangeRecovery, "from_table", from_table_changed)
 
 
 def without_alarms(*names: str) -> Any:
