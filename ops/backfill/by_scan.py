@@ -20,7 +20,11 @@ from streaming_etl.ops.backfill.source_table import (
     require_stream_reader,
     source_table,
 )
-from streaming_etl.ops.firehose_writer import DEFAULT_KIB_PER_SECOND, pipeline_writer
+from streaming_etl.ops.firehose_writer import (
+    DEFAULT_KIB_PER_SECOND,
+    FirehoseWriter,
+    pipeline_writer,
+)
 from streaming_etl.stack import console
 from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError, UsageError
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -245,10 +249,14 @@ def backfill_by_scan(
     with console.progress("Reading", plan.items_left, unit="items") as advance:
         run(scan, checkpoint, cancellation, advance)
     # Raises if the stream is another one by now: its changes during the scan are not in the lake.
-    table = source_table(clients, pipeline)
+    complete(source_table(clients, pipeline), writer, checkpoint)
+    return report(checkpoint, plan, options)
+
+
+def complete(table: SourceTable, writer: FirehoseWriter, checkpoint: Checkpoint) -> None:
+    """Send the marker after all pages, and note it in the checkpoint."""
     writer.write([change_line(marker_record(table.described_at_ms, table.stream_arn))])
     checkpoint.complete()
-    return report(checkpoint, plan, options)
 
 
 def run(

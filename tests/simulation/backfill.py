@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from email.utils import formatdate
 from functools import cache
 from hashlib import sha256
@@ -13,6 +14,7 @@ from zlib import crc32
 from botocore.exceptions import ClientError
 
 from streaming_etl.handlers.pacing import RateLimiter
+from streaming_etl.ops.backfill import by_scan
 from streaming_etl.ops.backfill.checkpoint import Checkpoint, CheckpointIdentity, Segment
 from streaming_etl.ops.backfill.scan import Scan
 from streaming_etl.ops.backfill.source_table import SourceTable
@@ -20,7 +22,7 @@ from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.stack.errors import CommandError
 from tests.simulation.puts import Client
 from tests.simulation.scenario import STREAM_NAME, Scenario
-from tests.simulation.table import LABEL, TABLE_ARN, Change, Table, attributes, compact, keys_of
+from tests.simulation.table import TABLE_ARN, Change, Table, attributes, compact, keys_of
 from tests.simulation.user_module import KilledError
 from tests.simulation.world import EndlessError, World
 
@@ -31,7 +33,7 @@ SOURCE_TABLE = SourceTable(
     "orders",
     "arn",
     "created",
-    f"{TABLE_ARN}/stream/{LABEL}",
+    "stream",
     KEY_NAMES,
     1000,
     400_000,
@@ -47,9 +49,10 @@ class MemoryCheckpoint(Checkpoint):
     """Checkpoint whose file is a value that outlives the process."""
 
     saved: list[Segment]
+    saved_completed = False
 
     def save(self) -> None:
-        self.saved = deepcopy(self.segments)
+        self.saved, self.saved_completed = deepcopy(self.segments), self.completed
 
 
 class DynamoDb:
@@ -118,6 +121,10 @@ class Backfill:
     def __init__(self, world: World, scenario: Scenario, table: Table, client: Client) -> None:
         self.world, self.scenario, self.table, self.client = world, scenario, table, client
         self.plan = scenario.backfill
+        self.markers: dict[str, Change] = {}
+        """The marker of each stream, as it was sent first."""
+        self.marker_times: set[int] = set()
+        """Epoch seconds at which a marker was sent; a repeated one has the same event id."""
         self.snapshots: dict[str, Change] = {}
         """Every item of a page, as a change, by event id."""
         self.passed: set[str] = set()
@@ -145,10 +152,12 @@ class Backfill:
     def open(self) -> None:
         """Start a process of the command, which continues from the checkpoint."""
         assert self.plan is not None
-        self.checkpoint = MemoryCheckpoint(Path("checkpoint"), IDENTITY, self.checkpoint.saved)
+        saved = self.checkpoint
+        self.checkpoint = MemoryCheckpoint(Path("checkpoint"), IDENTITY, saved.saved)
+        self.checkpoint.completed = saved.saved_completed
         self.checkpoint.save()
         forwarder = self.scenario.args.forwarder
-        writer = FirehoseWriter(
+        self.writer = FirehoseWriter(
             self.client,
             STREAM_NAME,
             max_changes=forwarder.max_changes_per_record,
@@ -160,8 +169,8 @@ class Backfill:
         )
         self.scan = Scan(
             DynamoDb(self.world, self.table, self),
-            SOURCE_TABLE,
-            writer,
+            self.source_table(),
+            self.writer,
             self.checkpoint,
             # Other tests cover the budget; here pages have scheduled times.
             RateLimiter(1e9, clock=lambda: self.world.now, sleep=self.wait),
@@ -169,14 +178,17 @@ class Backfill:
             sleep=self.wait,
             jitter=self.world.chance("jitter").random,
         )
-        if self.checkpoint.done:
-            # The process was killed after its last checkpoint.
-            self.end()
-        else:
-            self.world.after(0, self.step)
+        self.world.after(0, self.step)
+
+    def source_table(self) -> SourceTable:
+        """Return the description of the table with its present stream."""
+        stream_arn = f"{TABLE_ARN}/stream/{self.table.epoch}"
+        return replace(
+            SOURCE_TABLE, stream_arn=stream_arn, described_at_ms=int(self.world.now) * 1000
+        )
 
     def step(self) -> None:
-        """Forward a page, and schedule the next or a new process."""
+        """Forward a page or the marker, and schedule the next."""
         assert self.plan is not None
         world, start = self.world, self.world.now
         world.running = self
@@ -186,8 +198,12 @@ class Backfill:
             raise EndlessError(f"the backfill reads more than {MAX_PAGES} pages")
         left = [number for number, each in enumerate(self.checkpoint.segments) if not each.done]
         try:
-            self.scan.send_page(world.chance("segments").choice(left))
-            self.passed |= set(self.page)
+            if left:
+                self.scan.send_page(world.chance("segments").choice(left))
+                self.passed |= set(self.page)
+            else:
+                self.note_marker()
+                by_scan.complete(self.source_table(), self.writer, self.checkpoint)
             if world.occurs("backfill is killed after a checkpoint"):
                 raise KilledError
             failed = False
@@ -199,7 +215,7 @@ class Backfill:
         world.trace("backfill", failed, f"{seconds:.6f}", *self.page)
         if failed:
             world.after(seconds + 5, self.open)
-        elif not self.checkpoint.done:
+        elif not self.checkpoint.completed:
             world.after(seconds + self.plan.pause, self.step)
         else:
             self.end()
@@ -210,6 +226,25 @@ class Backfill:
         self.done += 1
         if self.done < self.plan.runs:
             self.world.after(1, self.begin)
+
+    def note_marker(self) -> None:
+        """Note the marker that must result if all pages are sent."""
+        at, epoch = int(self.world.now), self.table.epoch
+        self.marker_times.add(at)
+        marker = Change(
+            event_id=f"backfill-{epoch}",
+            kind="BACKFILL",
+            keys={},
+            new=None,
+            old=None,
+            sequence_number=str(at * 1000),
+            at=at,
+            by_ttl=False,
+            shard="",
+            float_time=False,
+            epoch=epoch,
+        )
+        self.markers.setdefault(marker.event_id, marker)
 
     def wait(self, seconds: float) -> None:
         """Let time pass in the command."""
@@ -240,4 +275,5 @@ def snapshot_of(table: Table, which: int, taken_at_ms: int) -> Change:
         by_ttl=False,
         shard="",
         float_time=False,
+        epoch=table.epoch,
     )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from streaming_etl.components.table.queries import MARKER_PARTITION
 from tests.simulation.lake import Row, shortened
 from tests.simulation.names import servable
 from tests.simulation.scenario import Scenario
@@ -78,8 +79,22 @@ def old_image(change: Change, setting: str) -> Item | None:
     return change.old if sent else None
 
 
+def marker_outcome(marker: Change, scenario: Scenario, code: Code) -> Outcome:
+    """Return the row of a completed backfill, which has metadata only."""
+    names = (*COLUMNS, *(("extra",) if code.has_extra else ()))
+    row = dict.fromkeys(names) if scenario.table.format == "csv" else {}
+    folder = folder_of(marker, {}, scenario)
+    if "store" in folder:
+        allowed = scenario.args.partitions.dynamic_partition_keys["store"]
+        folder["store"] = allowed[0] if allowed else MARKER_PARTITION
+    values = row_values(row, scenario) | metadata(marker, 0, scenario)
+    return Outcome([Row(values, folder)], fails=False)
+
+
 def outcome_of(change: Change, scenario: Scenario, code: Code) -> Outcome:
     """Return the outcome that the handlers must have."""
+    if change.kind == "BACKFILL":
+        return marker_outcome(change, scenario, code)
     old = old_image(change, code.old_image)
     image = change.new or old or {}
     do = image.get("do")
@@ -126,7 +141,7 @@ def folder_of(change: Change, image: Item, scenario: Scenario) -> dict[str, str]
     partitions = scenario.args.partitions
     folder = {}
     if partitions.dynamic_partition_keys:
-        folder["store"] = image.get("store") or store_of(change.keys["id"])
+        folder["store"] = image.get("store") or store_of(change.keys.get("id", ""))
     if partitions.partition_time == "event":
         at = datetime.fromtimestamp(change.at, ZoneInfo(partitions.time_zone))
         folder |= {key: f"{at:{TIME_FORMATS[key]}}" for key in partitions.time_keys}

@@ -1,7 +1,7 @@
 """Finished run: its bucket, and what each change may have become."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -45,8 +45,8 @@ class Run:
 
     @cached_property
     def changes(self) -> dict[str, Change]:
-        """All changes and snapshots by event id."""
-        return {**self.table.changes, **self.backfill.snapshots}
+        """All changes, snapshots and markers by event id."""
+        return {**self.table.changes, **self.backfill.snapshots, **self.backfill.markers}
 
     @cached_property
     def outcomes(self) -> dict[str, list[Outcome]]:
@@ -63,6 +63,9 @@ class Run:
     def forms(self, event_id: str) -> list[Change]:
         """Return the change as it was written, and as it was recovered."""
         forms = [self.changes[event_id]]
+        if forms[0].kind == "BACKFILL":
+            times = sorted(self.backfill.marker_times)
+            return [replace(forms[0], at=at, sequence_number=str(at * 1000)) for at in times]
         if self.recovered and event_id in self.recovered:
             forms.append(self.recovered[event_id])
         return forms
@@ -93,7 +96,7 @@ class Run:
         passes = FILTERS[self.scenario.filter_name].matches
         written = self.table.changes.items()
         matching = {name: it for name, it in written if it.kind in kinds and passes(it)}
-        return matching | self.backfill.snapshots
+        return matching | self.backfill.snapshots | self.backfill.markers
 
     @cached_property
     def dead_lettered(self) -> set[str]:
@@ -102,17 +105,31 @@ class Run:
         return ids | {record["eventID"] for batch in self.failed for record in batch}
 
     @cached_property
+    def marked_epoch(self) -> str:
+        """The newest stream with a marker in the lake, if any."""
+        markers = self.backfill.markers
+        epochs = (change.epoch for name, change in markers.items() if name in self.landed)
+        return max(epochs, default="")
+
+    @cached_property
     def last_landed(self) -> dict[str, Change]:
-        """Last change of each item in the lake, by key."""
+        """Last change of each item since the marked stream, by key."""
         last: dict[str, Change] = {}
         for event_id in self.landed:
             change = self.changes.get(event_id)
-            if change is None:
+            if change is None or change.kind == "BACKFILL" or change.epoch < self.marked_epoch:
                 continue
             known = last.setdefault(change.key, change)
-            if int(change.sequence_number) > int(known.sequence_number):
+            if change.position > known.position:
                 last[change.key] = change
         return last
+
+    def is_complete(self, event_id: str) -> bool:
+        """Return whether the change was written, or its sender succeeded."""
+        if self.changes[event_id].kind == "BACKFILL":
+            return self.backfill.done > 0
+        # Otherwise its page was read again, so the command does not count it.
+        return event_id in self.table.changes or event_id in self.backfill.passed
 
     def has_landed_or_cannot(self, event_id: str) -> bool:
         """Return whether the change is in the lake or cannot be."""

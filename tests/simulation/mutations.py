@@ -14,7 +14,9 @@ from streaming_etl.handlers.firehose import put_records
 from streaming_etl.handlers.rows import schemaless_json
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.rows.row_error import RowError
+from streaming_etl.handlers.wire import change_line
 from streaming_etl.ops import firehose_writer
+from streaming_etl.ops.replay import entries as replay_entries
 from streaming_etl.ops.replay import run as replay_run
 from streaming_etl.ops.replay.lost_changes import ChangeRecovery
 from tests.simulation import breaking
@@ -27,7 +29,19 @@ from tests.simulation.breaking import (
     rows,
     without_failures,
 )
-from tests.simulation.outage import RETENTION_SECONDS
+from tests.simulation.conditions import (
+    has_backfill,
+    has_columns,
+    has_large_changes,
+    has_large_rows,
+    has_new_stream,
+    has_replay,
+    has_restored_state,
+    is_parquet,
+    lacks_columns,
+    loses_changes,
+    loses_rows,
+)
 from tests.simulation.run import simulate
 from tests.simulation.scenario import LATE, SOON, Scenario, scenario_of
 from tests.simulation.user_module import STORES
@@ -78,44 +92,6 @@ def detect(name: str, most: int = MAX_SEEDS) -> Detection:
             if mutation.detected_by in dict(violations):
                 return Detection(name, seed, runs)
     return Detection(name, -1, runs)
-
-
-def has_large_changes(scenario: Scenario) -> bool:
-    return scenario.large == "changes"
-
-
-def has_large_rows(scenario: Scenario) -> bool:
-    # A transform that is killed after its puts repeats the same large rows.
-    return scenario.large == "rows" and "transform is killed after a put" not in scenario.spells
-
-
-def has_columns(scenario: Scenario) -> bool:
-    return scenario.table.columns is not None
-
-
-def lacks_columns(scenario: Scenario) -> bool:
-    return scenario.table.columns is None
-
-
-def is_parquet(scenario: Scenario) -> bool:
-    return scenario.table.format == "parquet"
-
-
-def loses_rows(scenario: Scenario) -> bool:
-    may_fail = "firehose cannot convert a record" in scenario.spells
-    return is_parquet(scenario) and may_fail and has_replay(scenario)
-
-
-def has_replay(scenario: Scenario) -> bool:
-    return scenario.replays_after is not None
-
-
-def loses_changes(scenario: Scenario) -> bool:
-    return scenario.outage.end - scenario.outage.start > RETENTION_SECONDS
-
-
-def has_backfill(scenario: Scenario) -> bool:
-    return scenario.backfill is not None
 
 
 _missing = detected_by("nothing_is_missing")
@@ -236,6 +212,8 @@ _else(
     is_parquet,
 )
 
+_replay = detected_by("the_replay_is_complete")
+
 _state = detected_by("the_current_state_is_the_table")
 _number = "lpad(\"_sequence_number\", 40, '0')"
 _state("sequence numbers are compared as text", query(_number, '"_sequence_number"'))
@@ -254,6 +232,28 @@ _state(
     lambda scenario: has_backfill(scenario) and has_columns(scenario),
 )
 
+_state("streams are not ordered", query(POSITION, _number), has_new_stream)
+_state(
+    "a completed backfill hides nothing",
+    query("coalesce(max(\"_stream_epoch\"), '')", "coalesce(min(''), '')"),
+    has_restored_state,
+)
+_state(
+    "earlier streams are hidden without a completed backfill",
+    query("\"_op\" = 'BACKFILL'", "\"_op\" <> ''"),
+    lambda scenario: has_new_stream(scenario) and not has_backfill(scenario),
+)
+_state("a marker is current", query("('REMOVE', 'BACKFILL')", "('REMOVE')"), has_backfill)
+_else(
+    "rows have no stream epoch",
+    patch.object(change_line, "stream_label", lambda _: ""),
+)
+_replay(
+    "a dead-lettered marker is not replayed",
+    patch.object(replay_entries, "MARKER", ""),
+    lambda scenario: has_backfill(scenario) and has_replay(scenario),
+)
+
 _backfill = detected_by("the_backfill_is_complete")
 _backfill(
     "the checkpoint is written before the put", breaking.checkpoint_before_put(), has_backfill
@@ -261,7 +261,6 @@ _backfill(
 _backfill("a segment ends after its first page", breaking.one_page_per_segment(), has_backfill)
 _backfill("every other page is skipped", breaking.skipped_pages(), has_backfill)
 
-_replay = detected_by("the_replay_is_complete")
 _replay(
     "the replay moves an object before its changes are sent", breaking.settled_early(), has_replay
 )

@@ -144,9 +144,12 @@ class Replay:
         """Note the changes of stored rows that the stream does not have."""
         rows = [row for record in self.lake.errors() for row in record.rows]
         oldest = self.world.now - RETENTION_SECONDS
-        changes = {**self.table.changes, **self.backfill.snapshots}
+        changes = {**self.table.changes, **self.backfill.snapshots, **self.backfill.markers}
         for change in (changes[row["_event_id"]] for row in rows):
-            if change.kind != "SNAPSHOT" and change.at >= oldest:
+            if change.kind == "BACKFILL":
+                continue
+            is_present = change.epoch == self.table.epoch
+            if change.kind != "SNAPSHOT" and change.at >= oldest and is_present:
                 continue
             item = self.table.items.get(item_number(change.keys))
             if change.kind == "REMOVE":

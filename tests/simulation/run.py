@@ -140,13 +140,12 @@ def count_content(run: Run) -> None:
             kind = "is too large" if change.fits_no_record else "fits only compressed"
             run.world.faults[f"change {kind}"] += 1
     events = run.world.events
-    last_numbers: dict[str, int] = {}
+    last_positions: dict[str, tuple[str, int]] = {}
     for event_id, rows in run.landed.items():
         if event_id in run.changes:
             change = run.changes[event_id]
             events["rows repeated"] += len(rows) - len(run.outcomes[event_id][-1].rows)
-            number = int(change.sequence_number)
-            late = number < last_numbers.setdefault(change.key, number)
+            late = change.position < last_positions.setdefault(change.key, change.position)
             kind = "snapshots" if change.kind == "SNAPSHOT" else "changes"
             events[f"{kind} that arrive after a later change of their item"] += late
-            last_numbers[change.key] = max(number, last_numbers[change.key])
+            last_positions[change.key] = max(change.position, last_positions[change.key])

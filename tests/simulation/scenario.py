@@ -22,6 +22,7 @@ from streaming_etl.components.table.transform_module import TransformModule, rea
 from tests.simulation.deploy import EXTRA, Deploy, deploy_of
 from tests.simulation.filters import FILTERS
 from tests.simulation.outage import Outage, outage_of
+from tests.simulation.recreation import Recreation, recreation_of
 from tests.simulation.user_module import STORES
 from tests.simulation.world import FAULTS, START, Spell
 
@@ -95,6 +96,8 @@ class Scenario:
     """Set if the table had items before its stream."""
     deploy: Deploy | None
     """Deployment during the run; `args` and `table` are those after it."""
+    recreation: Recreation | None
+    """New stream of the table, or a table that is restored from a backup."""
     outage: Outage
     """Hours in which the forwarder gets no changes."""
     replays_after: float | None
@@ -169,6 +172,7 @@ def scenario_of(seed: int) -> Scenario:
     if deploy is not None and module.columns is not None:
         module = replace(module, columns=(*module.columns, EXTRA))
         table = plan_lake_table(args, module)
+    recreation = recreation_of(Random(f"{seed} recreation"), START, seconds)
     return Scenario(
         args=args,
         table=table,
@@ -188,7 +192,8 @@ def scenario_of(seed: int) -> Scenario:
         filter_name=filter_name,
         bisects_without_progress=chance.random() < 0.5,
         deaggregates=partitions.dynamic and chance.random() < 0.6,
-        backfill=backfill_of(Random(f"{seed} backfill"), seconds, bool(large)),
+        recreation=recreation,
+        backfill=backfill_of(Random(f"{seed} backfill"), seconds, bool(large), recreation),
         outage=outage_of(Random(f"{seed} outage"), START, seconds),
         replays_after=Random(f"{seed} replay").choice((None, SOON, LATE)),
     )
@@ -198,13 +203,17 @@ def filter_of(chance: Random) -> str:
     return chance.choice(list(FILTERS)[1:]) if chance.random() < 0.15 else "none"
 
 
-def backfill_of(chance: Random, seconds: int, large: bool) -> Backfill | None:
-    if chance.random() < 0.65:
+def backfill_of(
+    chance: Random, seconds: int, large: bool, recreation: Recreation | None
+) -> Backfill | None:
+    if chance.random() < (0.65 if recreation is None else 0.2):
         return None
+    # The operator backfills the new stream, not the old one.
+    first = 0.0 if recreation is None else recreation.starts_at - START
     return Backfill(
         share=chance.choice((0.0, 0.5, 1.0)),
         others=chance.randint(0, 3) if large else chance.choice((0, 3, 15)),
-        starts=chance.choice((0.0, chance.random())) * seconds,
+        starts=first + chance.choice((0.0, chance.random())) * seconds,
         runs=chance.choice((1, 1, 2)),
         segments=chance.choice((1, 2, 4)),
         units_per_page=chance.choice((0.5, 2.0, 128.0)),

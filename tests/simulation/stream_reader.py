@@ -22,7 +22,8 @@ class StreamReader:
         self.world = world
         self.shards: dict[str, list[Change]] = defaultdict(list)
         for change in table.changes.values():
-            self.shards[change.shard].append(change)
+            if change.epoch == table.epoch:
+                self.shards[change.shard].append(change)
         self.closed = {"0"} if table.halves else set[str]()
 
     def describe_stream(self, **request: Any) -> dict[str, Any]:

@@ -83,6 +83,11 @@ class Change:
         """Key of the item as in the lake."""
         return compact({name: attribute(value) for name, value in sorted(self.keys.items())})
 
+    @property
+    def position(self) -> tuple[str, int]:
+        """Return what orders the changes of an item."""
+        return self.epoch, int(self.sequence_number)
+
     @cached_property
     def record(self) -> dict[str, Any]:
         """Stream record of the change."""
@@ -180,6 +185,17 @@ class Table:
             Shard(str(index), None, 10 ** chance.randint(20, 24) - chance.randint(1, 60) * 10**12)
             for index in range(scenario.shards)
         ]
+        self.epoch = LABEL
+        """Label of the present stream."""
+        self.is_recorded = True
+        """Whether there is a stream."""
+        recreation = scenario.recreation
+        if recreation is not None:
+            if recreation.backup_at is not None:
+                world.after(recreation.backup_at - world.now, self.back_up)
+            world.after(recreation.stops_at - world.now, self.stop_stream)
+            world.after(recreation.starts_at - world.now, self.start_stream)
+        self.backup: dict[int, Item] | None = None
         self.halves: list[Shard] = []
         """The children of the first shard."""
         self.fill()
@@ -197,6 +213,27 @@ class Table:
             if which >= keys or chance.random() < backfill.share:
                 self.items[which] = self.new_item(which, BEFORE + which, chance)
 
+    def back_up(self) -> None:
+        self.backup = dict(self.items)
+
+    def stop_stream(self) -> None:
+        self.is_recorded = False
+
+    def start_stream(self) -> None:
+        """Start a stream with lower numbers, after any restore."""
+        recreation = self.scenario.recreation
+        assert recreation is not None
+        self.world.events["streams created again"] += 1
+        if self.backup is not None:
+            self.world.events["tables restored"] += 1
+            self.items = self.backup
+        self.epoch, self.is_recorded, self.halves = recreation.epoch, True, []
+        chance = self.world.chance("recreation")
+        self.shards = [
+            Shard(f"new-{index}", None, 10**20 + chance.randint(1, 10**12))
+            for index in range(self.scenario.shards)
+        ]
+
     def write(self, number: int) -> None:
         """Write one change of one item."""
         chance, now = self.world.chance("table"), self.world.now
@@ -208,6 +245,9 @@ class Table:
             self.items[which] = new
         else:
             self.removed.add(which)
+        if not self.is_recorded:
+            self.world.events["writes without a stream"] += 1
+            return
         keys = keys_of(which)
         shard = self.shard_of(json.dumps(keys))
         shard.last_number += chance.randint(1, 2 * 10**12)
@@ -222,6 +262,7 @@ class Table:
             by_ttl=removed and chance.random() < 0.4,
             shard=shard.name,
             float_time=self.scenario.float_times,
+            epoch=self.epoch,
         )
         self.changes[change.event_id] = change
         self.world.trace("written", change.event_id, change.kind, change.size)
@@ -231,7 +272,9 @@ class Table:
         """Return the item's shard; split the first shard at its time."""
         shard = self.shards[crc32(key.encode()) % len(self.shards)]
         split_at = self.scenario.split_at
-        if shard is not self.shards[0] or split_at is None or self.world.now < split_at:
+        is_new = self.epoch != LABEL
+        first = self.shards[0]
+        if shard is not first or split_at is None or self.world.now < split_at or is_new:
             return shard
         if not self.halves:
             self.world.events["shard split"] += 1

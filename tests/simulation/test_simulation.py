@@ -83,8 +83,11 @@ def test_every_consequence_of_the_faults_occurs(results: list[Result]) -> None:
         "rows repeated",
         "shard split",
         "snapshots that arrive after a later change of their item",
+        "streams created again",
+        "tables restored",
         "transform retries",
         "transform retries exhausted",
+        "writes without a stream",
     }
     assert expected - set(events) == set()
 
