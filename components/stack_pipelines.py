@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Optional
 
 import pulumi
 
@@ -181,7 +181,7 @@ def glue_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
                 invalid("glue_table_name", table, "lake-table-shared", other=other)
             )
         kind, owner = derived.get(key, ("", name))
-        if owner != name and has_view(owner, usable[owner].args):
+        if owner != name and table in derived_tables(owner, usable[owner].args):
             other = usable[owner].path
             yield config.located(
                 invalid("glue_table_name", table, "lake-table-is-derived", kind=kind, other=other)
@@ -193,9 +193,10 @@ def glue_names(name: str, args: StreamingEtlPipelineArgs) -> tuple[Any, str]:
     return args.database_name or default_database_name(name), lake_table_name(args)
 
 
-def has_view(name: str, args: StreamingEtlPipelineArgs) -> bool:
-    """Whether the pipeline creates a view; False while its settings are invalid."""
+def derived_tables(name: str, args: StreamingEtlPipelineArgs) -> tuple[Optional[str], ...]:
+    """Names of the view and the objects table; empty while settings are invalid."""
     try:
-        return resolve(name, args)[1].view_name is not None
+        _, table = resolve(name, args)
     except SettingsError:
-        return False
+        return ()
+    return table.view_name, table.objects_name

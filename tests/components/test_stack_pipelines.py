@@ -94,6 +94,9 @@ def test_rejects_lake_tables_with_the_name_of_a_view_in_their_database(
         "h": {**lake, "table_name": "g_current"},
     }
     tables |= {
+        # No objects table if the view reads partitions.
+        "m": {**lake, **by_partition, "table_name": "m-orders", "glue_table_name": "m"},
+        "n": {**lake, "table_name": "n-orders", "glue_table_name": "m_objects"},
         "i": {**lake, "table_name": "e-orders_objects", "glue_table_name": "orders_objects"},
         "j": {**lake, "table_name": "j-orders", "query": {"current_state": False}},
         "k": {**lake, "table_name": "j-orders_current"},

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from local.deploy.deploy import deploy
 from local.sample.lake import Lake
 from local.sample.run import table_items
+from streaming_etl.handlers.wire.change_line import stream_label
 from streaming_etl.ops.__main__ import commands
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
@@ -181,6 +182,10 @@ def test_a_failed_run_continues_until_the_current_state_equals_the_table(
     assert wait_until(lambda: current() == table(), 30), current() ^ table()
     snapshots = lake.query(f'SELECT count(*) AS n FROM "{TABLE}" WHERE "_op" = \'SNAPSHOT\'')
     assert [int(row["n"] or 0) for row in snapshots.rows] == [ITEMS]
+
+    # The state machine marks the backfill once all files succeeded.
+    markers = lake.query(f'SELECT "_stream_epoch" AS e FROM "{TABLE}" WHERE "_op" = \'BACKFILL\'')
+    assert [row["e"] for row in markers.rows] == [stream_label(pipeline.source_stream_arn)]
 
     # Another call only reports the result.
     assert call(aws, directory) == (0, done)
