@@ -43,8 +43,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     table: pulumi.Output[str]
     """Glue table with the rows of all changes."""
     view: Optional[pulumi.Output[str]]
-    """Athena view of the current state; none without COLUMNS, with injected partition keys or with
-    `query.current_state: false`."""
+    """Athena view of the current state; none without COLUMNS, with `query.current_state: false`, or
+    if it would read partitions of an injected key."""
     workgroup: pulumi.Output[str]
     """Athena workgroup to query in."""
     current_state_query_id: Optional[pulumi.Output[str]]

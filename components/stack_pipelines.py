@@ -194,7 +194,7 @@ def glue_names(name: str, args: StreamingEtlPipelineArgs) -> tuple[Any, str]:
 
 
 def derived_tables(name: str, args: StreamingEtlPipelineArgs) -> tuple[Optional[str], ...]:
-    """Names of the view and the objects table; empty while settings are invalid."""
+    """Names of the pipeline's view and objects table, if it has them."""
     try:
         _, table = resolve(name, args)
     except SettingsError:
