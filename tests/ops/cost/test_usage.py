@@ -1,5 +1,7 @@
 """Monthly usage, compared with counts computed by hand."""
 
+import json
+from base64 import b64decode
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -7,11 +9,13 @@ from typing import Any
 import pytest
 
 from streaming_etl import StreamingEtlPipelineArgs
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.cost.assumptions import SIZES, Assumptions, cpu_us
 from streaming_etl.ops.cost.usage import rounded_up, runs_per_month, usage_of
 from tests.ops.cost.cases import FOUR_SHARDS, PLAIN, SECONDS, settings, traffic
-from tools.bench.events import SHAPES, stream_records
+from tools.bench import candidate
+from tools.bench.events import SHAPES, firehose_event, stream_records
 
 DEFAULT = settings()
 
@@ -214,3 +218,16 @@ def test_assumed_sizes_are_those_of_the_benchmark_and_the_forwarder() -> None:
         records = list(islice(stream_records(shape), 400))
         mean = sum(len(change_line(record, "on_remove")) for record in records) / len(records)
         assert Assumptions().line_bytes == pytest.approx(mean - shape.image_bytes, abs=10)
+
+
+def test_assumed_metadata_has_the_size_in_the_rows_of_the_benchmark() -> None:
+    for shape in SHAPES.values():
+        event = firehose_event(shape, candidate.forwarded_line, 200_000, aggregated=True)
+        response = candidate.transform("json")(event.parsed())
+        data = b"".join(b64decode(record["data"]) for record in response["records"])
+        rows = [json.loads(line) for line in data.splitlines()]
+        metadata = [{name: row[name] for name in METADATA_COLUMNS} for row in rows]
+        sizes = [len(json.dumps(columns, separators=(",", ":"))) for columns in metadata]
+
+        assert len(sizes) == event.changes
+        assert Assumptions().metadata_bytes == pytest.approx(sum(sizes) / len(sizes), abs=2)
