@@ -74,6 +74,11 @@ class Assumptions:
     """KMS requests per object with a customer managed key. S3 Bucket Keys save 99 %.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html"""
 
+    queries_per_month: float = 1_000
+    """Queries of the current state: one every 44 minutes."""
+    stored_months: float = 12
+    """Months of rows that a query lists, or fewer by `lake.data_retention_days`."""
+
     @property
     def shares(self) -> dict[str, float]:
         """Share of each event type; their sum is 1."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Optional
 
 from streaming_etl.ops.cost.assumptions import Assumptions
 from streaming_etl.ops.cost.prices import Prices
@@ -32,6 +33,8 @@ class Bill:
     usage: Usage
     lines: Sequence[Line]
     """Every item, also those with a quantity of 0."""
+    query_listings: int
+    """LIST requests of one query of the current state; 0 without current state."""
     full_scan_usd: float
     """Athena's price for one query over all rows of the month; not part of the bill."""
 
@@ -46,15 +49,17 @@ def bill_of(
     args: "StreamingEtlPipelineArgs",
     prices: Prices,
     assumptions: Assumptions,
+    today: Optional[date] = None,
 ) -> Bill:
     """Compute the bill of a pipeline.
 
+    today: end of partition projection in UTC, by default now.
     Raises CommandError for an invalid crawler schedule.
     """
     # Imports Pulumi, which `--help` does not need.
     from streaming_etl.components.monitoring.alarms import alarms
 
-    usage = usage_of(traffic, args, assumptions)
+    usage = usage_of(traffic, args, assumptions, today)
     lines = []
 
     def add(service: str, item: str, quantity: float, unit: str, price: str, per: float) -> None:
@@ -70,6 +75,9 @@ def bill_of(
     # The events of an existing bucket belong to its owner.
     events = objects if args.lake.bucket_name is None else 0.0
     crawler_hours = usage.crawler_runs * assumptions.crawler_dpus * assumptions.crawler_minutes / 60
+    query = args.query
+    query_listings = usage.listings[query.current_state_source] if query.current_state else 0
+    listings = query_listings * assumptions.queries_per_month
     lambda_time = f"lambda_{args.architecture}"
     # Lambda reads streams without charge.
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CostOptimization_StreamsUsage.html
@@ -91,6 +99,9 @@ def bill_of(
     )
     add("S3", "PUTs", objects, "objects", "s3_puts", 1e3)
     add("S3", "the month's rows", usage.stored_bytes / GB, "GB-month", "s3_storage", 1)
+    # PUT and LIST requests have one price.
+    # https://aws.amazon.com/s3/pricing/
+    add("S3", "listings of queries", listings, "listings", "s3_puts", 1e3)
     add("KMS", "requests", key_requests, "requests", "kms_requests", 1e3)
     add("EventBridge", "objects", events, "events", "eventbridge_object_events", 1e6)
     add("Glue", "crawler", crawler_hours, "DPU-hours", "glue_crawler", 1)
@@ -117,5 +128,6 @@ def bill_of(
         traffic=traffic,
         usage=usage,
         lines=tuple(lines),
+        query_listings=query_listings,
         full_scan_usd=prices.of("athena_scan", usage.stored_bytes / TB),
     )

@@ -17,7 +17,7 @@ NOT_INCLUDED = (
     "the DynamoDB table and its writes",
     "failed changes and replays",
     "backfills",
-    "Athena queries",
+    "scanned bytes and GETs of Athena queries",
     "cold starts",
     "storage in later months",
     "free tiers, discounts and taxes",
@@ -105,12 +105,17 @@ def _usage_note(bill: Bill) -> str:
     usage = bill.usage
     if not usage.changes:
         return f"{bill.name}: no change is sent; the bill is for resources that exist."
+    listings = (
+        f" LIST requests of a query of the current state: {format_amount(bill.query_listings)}."
+        if bill.query_listings
+        else ""
+    )
     return (
         f"{bill.name}: {format_amount(usage.batch_changes)} changes per forwarder call."
         f" Firehose bills {format_amount(usage.billed_bytes / usage.changes)} bytes for a change of"
         f" {format_amount(usage.change_bytes)} bytes. An Athena query over all"
         f" {format_amount(usage.stored_bytes / GB)} GB of the month costs"
-        f" {format_amount(bill.full_scan_usd)} USD."
+        f" {format_amount(bill.full_scan_usd)} USD.{listings}"
     )
 
 

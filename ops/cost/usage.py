@@ -1,10 +1,10 @@
 """Monthly usage of a pipeline: calls, records, bytes and objects."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Optional
 
 from streaming_etl.components.settings.cron import parse_cron
 from streaming_etl.ops.cost.assumptions import (
@@ -14,9 +14,9 @@ from streaming_etl.ops.cost.assumptions import (
     Assumptions,
     cpu_us,
 )
+from streaming_etl.ops.cost.listings import dynamic_prefixes, listings_of
 
 if TYPE_CHECKING:
-    from streaming_etl.components.settings.partitions import PartitionArgs
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs as Args
     from streaming_etl.components.settings.stages import SourceArgs
 
@@ -75,11 +75,16 @@ class Usage:
     """Size of the rows in the lake."""
     log_bytes: float
     crawler_runs: float
+    listings: Mapping[str, int]
+    """LIST requests of one query over all rows, by value of `query.current_state_source`."""
 
 
-def usage_of(traffic: Traffic, args: "Args", assumptions: Assumptions) -> Usage:
+def usage_of(
+    traffic: Traffic, args: "Args", assumptions: Assumptions, today: Optional[date] = None
+) -> Usage:
     """Compute the usage that the traffic causes.
 
+    today: end of partition projection in UTC, by default now.
     Raises CommandError for an invalid crawler schedule.
     """
     changes, stream_bytes, change_bytes = _sizes(traffic, args, assumptions)
@@ -103,6 +108,7 @@ def usage_of(traffic: Traffic, args: "Args", assumptions: Assumptions) -> Usage:
     )
     item_bytes = traffic.image_bytes * assumptions.row_share
     row_bytes = changes * (item_bytes + assumptions.metadata_bytes) if item_bytes else 0.0
+    objects = _objects(changes, records, row_bytes, args, assumptions)
     return Usage(
         changes=changes,
         change_bytes=change_bytes,
@@ -116,10 +122,11 @@ def usage_of(traffic: Traffic, args: "Args", assumptions: Assumptions) -> Usage:
         transform_calls=transform_calls,
         transform_gb_s=_transform_gb_s(traffic, args, assumptions, changes, transform_calls),
         row_bytes=row_bytes,
-        objects=_objects(changes, records, row_bytes, args, assumptions),
+        objects=objects,
         stored_bytes=row_bytes / _compression_ratio(args, assumptions),
         log_bytes=(forwarder_calls + transform_calls) * assumptions.log_bytes,
         crawler_runs=runs_per_month(args.crawler_schedule) if args.catalog == "crawler" else 0,
+        listings=listings_of(objects, args, assumptions, today),
     )
 
 
@@ -212,7 +219,7 @@ def _objects(
     if not row_bytes:
         return 0.0
     wait = max(args.delivery.buffer_seconds, assumptions.minimum_wait_seconds)
-    prefixes = _prefixes(args.partitions, assumptions)
+    prefixes = dynamic_prefixes(args.partitions, assumptions)
     by_size = row_bytes / prefixes / (args.delivery.buffer_mib * MIB)
     flushes = prefixes * max(MONTH_SECONDS / wait, by_size)
     # An object has at least one record, or one change where records are deaggregated.
@@ -243,9 +250,3 @@ def _shards(source: "SourceArgs", assumptions: Assumptions) -> float:
         return assumptions.on_demand_shards
     partitions = source.write_capacity / PARTITION_WRITES + source.read_capacity / PARTITION_READS
     return max(1, math.ceil(partitions))
-
-
-def _prefixes(partitions: "PartitionArgs", assumptions: Assumptions) -> float:
-    """Count by dynamic partition keys; periods of time follow each other."""
-    values = partitions.dynamic_partition_keys.values()
-    return math.prod(len(listed) or assumptions.injected_key_values for listed in values)

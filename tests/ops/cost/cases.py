@@ -15,6 +15,7 @@ PLAIN = Assumptions(
     call_cpu_ms=0,
     parse_ms_per_mib=0,
     put_wait_ms=0,
+    queries_per_month=0,
 )
 """Assumptions without overheads: only images and the CPU time of changes count."""
 SECONDS = 2_628_000
@@ -30,6 +31,11 @@ SETTINGS: dict[str, Any] = {
     "transform": {"memory_mib": 1_769},
     "lake": {"bucket_name": "lake"},
     "monitoring": {"dashboard": False},
+}
+# The prefixes of the example stack's shipments.
+CARRIERS = {
+    "granularity": "hour",
+    "dynamic_partition_keys": {"carrier": ["yamato", "sagawa", "japanpost"]},
 }
 FOUR_SHARDS = {"read_capacity": 3_000, "write_capacity": 3_000}
 

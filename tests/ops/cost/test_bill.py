@@ -1,6 +1,7 @@
 """Monthly bills, compared with bills computed by hand."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from streaming_etl.ops.cost.bill import Bill, bill_of
 from streaming_etl.ops.cost.prices import read_prices
 from streaming_etl.ops.cost.usage import Traffic
 from streaming_etl.stack.config import read_config
-from tests.ops.cost.cases import PLAIN, settings, traffic
+from tests.ops.cost.cases import CARRIERS, PLAIN, settings, traffic
 from tests.support.pipelines import dev_stack
 from tools.project import ROOT
 
@@ -33,7 +34,8 @@ def test_every_line_is_its_quantity_times_its_price() -> None:
         lake={"bucket_name": None, "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1"},
     )
     # 1,024 changes per second of 1,024 bytes: 1 MiB per second, 2,628,000 MiB per month.
-    month = bill_of("orders", traffic(1_024, 1_024), full, VIRGINIA, PLAIN)
+    queried = replace(PLAIN, queries_per_month=1_000)
+    month = bill_of("orders", traffic(1_024, 1_024), full, VIRGINIA, queried)
 
     # 256 changes fill a record of 256 KiB: 52 steps of 5,120. The other 244 of a batch of 500 are
     # 249,856 bytes, 49 steps.
@@ -61,6 +63,8 @@ def test_every_line_is_its_quantity_times_its_price() -> None:
         ("S3", "PUTs"): 0.3285,
         # A third of 2,566.40625 GB at 0.023.
         ("S3", "the month's rows"): 19.6758,
+        # 788,400 objects of a year are 789 LISTs, for each of 1,000 queries.
+        ("S3", "listings of queries"): 3.9450,
         # 657 requests at 0.003 per thousand.
         ("KMS", "requests"): 0.0020,
         # 65,700 events at 1.00 per million.
@@ -114,6 +118,30 @@ def test_the_price_of_a_query_is_not_part_of_the_bill() -> None:
 
     assert month.full_scan_usd == pytest.approx(5)
     assert "Athena" not in {line.service for line in month.lines}
+
+
+@pytest.mark.parametrize(
+    ("query", "listings", "usd"),
+    [
+        ({}, 789, 3.945),
+        # The example of the documentation.
+        ({"current_state_source": "partitions"}, 26_784, 133.92),
+        ({"current_state": False}, 0, 0),
+        ({"current_state": False, "current_state_source": "partitions"}, 0, 0),
+    ],
+)
+def test_queries_are_billed_by_the_table_that_the_current_state_reads(
+    query: dict[str, Any], listings: int, usd: float
+) -> None:
+    # Flushed by time: 65,700 objects per month.
+    args = settings(partitions=CARRIERS, query=query)
+    assumptions = replace(PLAIN, queries_per_month=1_000)
+    month = bill_of("orders", traffic(100), args, VIRGINIA, assumptions, date(2026, 11, 28))
+
+    [line] = [line for line in month.lines if line.item == "listings of queries"]
+    assert (line.service, line.unit, line.quantity) == ("S3", "listings", listings * 1_000)
+    assert month.query_listings == listings
+    assert line.usd == pytest.approx(usd)
 
 
 def test_the_dev_stack_has_the_billed_alarms_dashboards_and_object_events() -> None:

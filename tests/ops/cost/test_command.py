@@ -101,6 +101,7 @@ def test_json_has_every_value_of_the_bills() -> None:
             "traffic": vars(bill.traffic),
             "usage": vars(bill.usage),
             "lines": [vars(line) for line in bill.lines],
+            "query_listings": bill.query_listings,
             "full_scan_usd": bill.full_scan_usd,
         }
         for bill in bills

@@ -96,8 +96,8 @@ def test_no_changes_cause_no_usage() -> None:
     usage = usage_of(traffic(0), DEFAULT, Assumptions())
 
     used = {name: value for name, value in vars(usage).items() if value}
-    # These are per change and per call.
-    assert used.keys() == {"change_bytes", "batch_changes"}
+    # These are per change, per call and per query.
+    assert used.keys() == {"change_bytes", "batch_changes", "listings"}
 
 
 @pytest.mark.usefixtures("fixed_measurements")
