@@ -27,6 +27,9 @@ def quoted(name: str) -> str:
 EPOCH = "coalesce(\"_stream_epoch\", '')"
 # Sequence numbers order the changes of one stream; they have varying length and are padded.
 POSITION = f"{EPOCH} || lpad(\"_sequence_number\", 40, '0')"
+# Copies of a row are equal in these columns. A change that an earlier version and this one deliver
+# has rows without and with an epoch, and only the latter have the item's last position.
+COPY = f'"_event_id", {EPOCH}, "_row"'
 # Value of injected partition keys in the marker of a backfill; see handlers/rows/encoder.py.
 MARKER_PARTITION = "backfill"
 
@@ -34,9 +37,9 @@ MARKER_PARTITION = "backfill"
 def current_state_sql(database: str, table: LakeTable) -> str:
     """SELECT the rows of each existing item's last change, without duplicates.
 
-    Delivery is at least once: of the copies of one row (same event, same index in it) one is
-    kept. Rows of streams before the last completed backfill are history. For an injected partition
-    key of a partitioned table the text contains a placeholder.
+    Delivery is at least once: of the copies of one row (same event, epoch and index) one is kept.
+    Rows of streams before the last completed backfill are history. For an injected partition key
+    of a partitioned table the text contains a placeholder.
     """
     if table.columns is None:
         return _crawled_state_sql(database, table)
@@ -63,7 +66,7 @@ FROM (
     rank() OVER (
       PARTITION BY "_key" ORDER BY {POSITION} DESC
     ) AS "_rank",
-    row_number() OVER (PARTITION BY "_event_id", "_row") AS "_copy"
+    row_number() OVER (PARTITION BY {COPY}) AS "_copy"
   FROM {source}
   WHERE {_since_marker(source, marker_where)}{where}
 ) AS "changes"
@@ -103,10 +106,10 @@ WHERE ("_key", {POSITION}) IN (
     FROM {source}
     GROUP BY "_key"
   )
-  AND ("_event_id", "_row", {partition}) IN (
-    SELECT "_event_id", "_row", min({partition})
+  AND ({COPY}, {partition}) IN (
+    SELECT {COPY}, min({partition})
     FROM {source}
-    GROUP BY "_event_id", "_row"
+    GROUP BY {COPY}
   )
   AND {_since_marker(source)}
   AND "_op" NOT IN ('REMOVE', 'BACKFILL')"""

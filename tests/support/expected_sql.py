@@ -11,7 +11,8 @@ FROM (
       PARTITION BY "_key"\
  ORDER BY coalesce("_stream_epoch", '') || lpad("_sequence_number", 40, '0') DESC
     ) AS "_rank",
-    row_number() OVER (PARTITION BY "_event_id", "_row") AS "_copy"
+    row_number() OVER (\
+PARTITION BY "_event_id", coalesce("_stream_epoch", ''), "_row") AS "_copy"
   FROM "shop_test"."orders_objects"
   WHERE coalesce("_stream_epoch", '') >= (
     SELECT coalesce(max("_stream_epoch"), '') FROM "shop_test"."orders_objects"\
@@ -28,7 +29,8 @@ FROM (
       PARTITION BY "_key"\
  ORDER BY coalesce("_stream_epoch", '') || lpad("_sequence_number", 40, '0') DESC
     ) AS "_rank",
-    row_number() OVER (PARTITION BY "_event_id", "_row") AS "_copy"
+    row_number() OVER (\
+PARTITION BY "_event_id", coalesce("_stream_epoch", ''), "_row") AS "_copy"
   FROM "shop_test"."orders"
   WHERE coalesce("_stream_epoch", '') >= (
     SELECT coalesce(max("_stream_epoch"), '') FROM "shop_test"."orders" WHERE "_op" = 'BACKFILL'
@@ -44,10 +46,12 @@ WHERE ("_key", coalesce("_stream_epoch", '') || lpad("_sequence_number", 40, '0'
     FROM "shop_test"."orders"
     GROUP BY "_key"
   )
-  AND ("_event_id", "_row", CAST("year" AS varchar) || '/' || CAST("month" AS varchar)) IN (
-    SELECT "_event_id", "_row", min(CAST("year" AS varchar) || '/' || CAST("month" AS varchar))
+  AND ("_event_id", coalesce("_stream_epoch", ''), "_row",\
+ CAST("year" AS varchar) || '/' || CAST("month" AS varchar)) IN (
+    SELECT "_event_id", coalesce("_stream_epoch", ''), "_row",\
+ min(CAST("year" AS varchar) || '/' || CAST("month" AS varchar))
     FROM "shop_test"."orders"
-    GROUP BY "_event_id", "_row"
+    GROUP BY "_event_id", coalesce("_stream_epoch", ''), "_row"
   )
   AND coalesce("_stream_epoch", '') >= (
     SELECT coalesce(max("_stream_epoch"), '') FROM "shop_test"."orders" WHERE "_op" = 'BACKFILL'

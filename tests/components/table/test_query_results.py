@@ -207,6 +207,18 @@ def test_rows_without_an_epoch_are_the_oldest(table: LakeTable) -> None:
 
 
 @EVERY_TABLE
+@pytest.mark.parametrize("days", [("23", "24"), ("24", "23"), ("23", "23")])
+def test_copies_of_a_change_from_before_and_after_the_epochs_count_once(
+    table: LakeTable, days: tuple[str, str]
+) -> None:
+    before, after = (
+        Row("a", 1, epoch=epoch, day=day) for epoch, day in zip((None, OLD), days, strict=True)
+    )
+    assert current(before, after, table=table) == [("a", 1)]
+    assert current(after, before, table=table) == [("a", 1)]
+
+
+@EVERY_TABLE
 def test_nothing_is_hidden_without_a_marker(table: LakeTable) -> None:
     rows = [
         Row(item, total, sequence_number=str(total), epoch=epoch)
