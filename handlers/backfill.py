@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -30,7 +30,7 @@ from streaming_etl.handlers.firehose.put_records import (
 )
 from streaming_etl.handlers.pacing import RateLimiter
 from streaming_etl.handlers.structured_log import log
-from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
+from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line, stream_label
 from streaming_etl.handlers.wire.snapshot import marker_record, snapshot_record
 
 # A batch has what the rate allows in this time, so a call that begins before the deadline also
@@ -58,8 +58,25 @@ class Settings:
     """The stream of the table."""
 
 
+class OldExportError(Exception):
+    """The export lacks changes that were made before the stream."""
+
+
 class NoProgressError(Exception):
     """The invocation forwarded nothing; Step Functions counts and retries it."""
+
+
+def time_of_export(state: dict[str, Any], settings: Settings) -> datetime:
+    """Return the export's time.
+
+    Raises OldExportError if the table has another stream since. As changes of this stream, the
+    export's items would be newer than their deletion before it, and stay in the current state.
+    """
+    taken_at = datetime.fromisoformat(state["export_time"])
+    created = datetime.fromisoformat(stream_label(settings.stream_arn)).replace(tzinfo=UTC)
+    if taken_at < created:
+        raise OldExportError(f"the export of {taken_at} is older than the stream of {created}")
+    return taken_at
 
 
 def to_change(content: bytes, key_names: Sequence[str], taken_at_ms: int, stream_arn: str) -> bytes:
@@ -108,11 +125,12 @@ def forward_file(
     Returns the state with the new progress, and with `done` at the end of the file.
     An invocation that made progress returns even after an error; an invocation without progress
     raises. The state machine's loop therefore ends, and a retry begins after the last progress.
+    Raises OldExportError before the first item.
     """
     if not settings.key_names:
         raise ValueError("KEY_NAMES is empty: all items would have the same key")
     start = Progress(*(state[name] for name in Progress.__dataclass_fields__))
-    taken_at = datetime.fromisoformat(state["export_time"])
+    taken_at = time_of_export(state, settings)
     limiter = RateLimiter(settings.kib_per_second * 1024, clock=clock, sleep=sleep)
     put = partial(put_records, firehose_client, settings.stream, deadline=deadline)
     forwarder = FileForwarder(
@@ -151,9 +169,10 @@ def forward_marker(
 ) -> dict[str, Any]:
     """Forward the marker of a completed backfill.
 
-    state: `export_time` of the backfill. Raises NoProgressError if Firehose rejects the marker.
+    state: `export_time` of the backfill. Raises NoProgressError if Firehose rejects the marker, and
+    OldExportError.
     """
-    taken_at = datetime.fromisoformat(state["export_time"])
+    taken_at = time_of_export(state, settings)
     marker = change_line(marker_record(int(taken_at.timestamp() * 1000), settings.stream_arn))
     if put_records(firehose_client, settings.stream, [marker], deadline):
         raise NoProgressError("Firehose did not accept the marker before the deadline")

@@ -12,6 +12,7 @@ import pytest
 from streaming_etl.handlers import backfill
 from streaming_etl.handlers.backfill import (
     NoProgressError,
+    OldExportError,
     Settings,
     batch_bytes,
     forward_file,
@@ -248,6 +249,25 @@ def test_a_failed_first_read_fails_the_invocation(world: World) -> None:
     world.bucket.failing = {0}
     with pytest.raises(Exception, match="SlowDown"):
         world.call()
+
+
+def test_forwards_nothing_of_an_export_older_than_the_stream(world: World) -> None:
+    # The stream was switched, or the table restored, while the state machine ran.
+    world.settings = replace(
+        world.settings, stream_arn=f"{STREAM_ARN[:-23]}2026-11-23T07:28:34.029"
+    )
+    world.bucket.content = gzip.compress(lines(item(1)))
+    with pytest.raises(OldExportError):
+        world.call()
+    with pytest.raises(OldExportError):
+        forward_marker(
+            {"export_time": EXPORT_TIME}, world.settings, world.firehose, world.clock() + 48
+        )
+    assert world.firehose.calls == []
+    world.settings = replace(
+        world.settings, stream_arn=f"{STREAM_ARN[:-23]}2026-11-23T07:28:34.028"
+    )
+    assert world.call()["done"] is True
 
 
 @pytest.fixture(name="environment")
