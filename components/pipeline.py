@@ -12,12 +12,12 @@ from streaming_etl.components.monitoring.monitoring import MonitoredResources, M
 from streaming_etl.components.packaging.dependencies import Target, ensure_dependencies
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stack_config import args_from_config
-from streaming_etl.components.settings.validation import SettingsError, invalid
+from streaming_etl.components.settings.validation import SettingsError, invalid, raise_if_any
 from streaming_etl.components.stages.backfill import Backfill
 from streaming_etl.components.stages.catalog import Catalog
 from streaming_etl.components.stages.delivery import Delivery
 from streaming_etl.components.stages.forwarder import Forwarder
-from streaming_etl.components.stages.iam import look_up_account
+from streaming_etl.components.stages.iam import configured_region, look_up_account
 from streaming_etl.components.stages.lake import Lake
 from streaming_etl.components.stages.query import Query
 from streaming_etl.components.stages.references import PipelineContext
@@ -97,6 +97,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         require_imports(args.transform_module, packages.transform.files)
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 
+        raise_if_any(args.region_problems(configured_region(self)))
         child = pulumi.ResourceOptions(parent=self)
         pipeline = PipelineContext(
             name=name,

@@ -158,7 +158,11 @@ MESSAGES: Mapping[str, str] = {
         "{name} must be the table of at most {most} pipelines (got {value}, also of {others})."
         " DynamoDB allows {most} readers per shard of a stream: give all columns to one pipeline."
     ),
-    # Rules of the stream of an existing table.
+    # Rules of existing resources.
+    "other-region": (
+        "{name} must be an ARN in {region}, the region of the stack (got {value}). AWS accepts no"
+        " key or topic of another region: use one in {region}."
+    ),
     "stream-disabled": (
         "{name} must be a table with a stream (got {value}, which has none). Enable it with: aws"
         " dynamodb update-table --table-name {plain} --stream-specification"

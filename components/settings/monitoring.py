@@ -34,8 +34,8 @@ class MonitoringArgs(Settings):
     """Alarms with their thresholds and receivers, and the dashboard."""
 
     alarm_topic_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=TOPIC_ARN)
-    """ARN of an existing SNS topic for the alarms, not a FIFO topic; by default one is created. Its
-    policy must let cloudwatch.amazonaws.com publish."""
+    """ARN of an existing SNS topic for the alarms in the stack's region, not a FIFO topic; by
+    default one is created. Its policy must let cloudwatch.amazonaws.com publish."""
     alarm_emails: Sequence[str] = texts(
         (), 1000, pattern=EMAIL, kind="an e-mail address such as name@example.com"
     )

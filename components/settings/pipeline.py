@@ -217,6 +217,19 @@ class StreamingEtlPipelineArgs(Settings):
                 changes=excluded,
             )
 
+    def region_problems(self, region: Optional[str]) -> Iterator[Problem]:
+        """Problems of existing resources outside the region; none if it is unknown.
+
+        S3 encrypts with a key of the bucket's region, and an alarm sends to a topic of its region.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+        """
+        for path, name, arn in (
+            ("lake", "kms_key_arn", self.lake.kms_key_arn),
+            ("monitoring", "alarm_topic_arn", self.monitoring.alarm_topic_arn),
+        ):
+            if region and isinstance(arn, str) and arn.split(":")[3] != region:
+                yield invalid(name, arn, "other-region", path=path, region=region)
+
 
 def pipeline_name_problems(name: object) -> Iterator[Problem]:
     """Problems of a name from which AWS names cannot be derived."""

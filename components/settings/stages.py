@@ -187,8 +187,8 @@ class LakeArgs(Settings):
     """Existing bucket, shared by many pipelines and configured by its owner. The alarms on
     dead-lettered objects need its EventBridge notifications enabled."""
     kms_key_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=KEY_ARN)
-    """ARN of the customer key for SSE-KMS, not of an alias; by default SSE-S3. The key of an
-    existing bucket goes here, too."""
+    """ARN of the customer key for SSE-KMS in the stack's region, not of an alias; by default
+    SSE-S3. The key of an existing bucket goes here, too."""
     versioning: bool = True
     """Keep overwritten and deleted objects for 30 days."""
     force_destroy: bool = False

@@ -35,6 +35,16 @@ def look_up_account(parent: pulumi.Resource) -> Account:
     )
 
 
+def configured_region(parent: pulumi.Resource) -> Optional[str]:
+    """Return the region in the stack's config.
+
+    None without one, and for a parent with an explicit provider, whose region may be another.
+    """
+    if parent.get_provider("aws:index/getRegion:getRegion") is not None:
+        return None
+    return pulumi.Config("aws").get("region")
+
+
 def allow(
     actions: Sequence[str],
     resources: Sequence[pulumi.Input[str]],

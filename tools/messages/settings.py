@@ -9,7 +9,13 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from streaming_etl import ForwarderArgs, PartitionArgs, SettingsError, StreamingEtlPipelineArgs
+from streaming_etl import (
+    ForwarderArgs,
+    LakeArgs,
+    PartitionArgs,
+    SettingsError,
+    StreamingEtlPipelineArgs,
+)
 from streaming_etl.components.packaging.dependencies import Lock, Target, read_lock
 from streaming_etl.components.settings.pipeline import pipeline_name_problems
 from streaming_etl.components.settings.stack_config import read_stack, settings_from_config
@@ -135,6 +141,9 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
         module = TransformModule(Path("orders.py"), columns, pure=True)
         pipeline = args(partitions=day, **settings)
         yield lambda module=module, pipeline=pipeline: plan_lake_table(pipeline, module)
+    lake = LakeArgs(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/a-1")
+    other = args(partitions=day, lake=lake)
+    yield lambda: raise_if_any(other.region_problems("eu-west-1"))
     for enabled, view in ((False, ""), (True, "KEYS_ONLY"), (True, "NEW_IMAGE")):
         yield lambda enabled=enabled, view=view: find_existing(enabled, view)
 

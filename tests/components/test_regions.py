@@ -1,0 +1,54 @@
+"""Keys and topics must be in the region of the stack's config."""
+
+from collections.abc import Callable
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from streaming_etl import LakeArgs, MonitoringArgs, SettingsError, StreamingEtlPipeline
+from streaming_etl.stack.recorder import Graph, build
+from tests.support.pipelines import Pipelines
+from tests.support.problems import places
+
+OTHER = {
+    "lake": LakeArgs(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/k"),
+    "monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:eu-west-1:123456789012:alarms"),
+}
+
+
+def program(pipelines: Pipelines, opts: pulumi.ResourceOptions | None = None) -> Callable[[], None]:
+    def run() -> None:
+        StreamingEtlPipeline("shop", pipelines.args(**OTHER), opts)
+
+    return run
+
+
+def test_rejects_keys_and_topics_of_another_region(pipelines: Pipelines) -> None:
+    graph = Graph()
+    with pytest.raises(SettingsError) as error:
+        build(program(pipelines), config={"aws:region": "eu-west-3"}, into=graph)
+    assert places(error.value.problems) == [
+        ("lake", "kms_key_arn", "other-region"),
+        ("monitoring", "alarm_topic_arn", "other-region"),
+    ]
+    assert {problem.details["region"] for problem in error.value.problems} == {"eu-west-3"}
+    assert not graph.custom
+
+
+def test_accepts_a_key_of_the_region(pipelines: Pipelines) -> None:
+    with pytest.raises(SettingsError) as error:
+        build(program(pipelines), config={"aws:region": "us-east-1"})
+    assert places(error.value.problems) == [("monitoring", "alarm_topic_arn", "other-region")]
+
+
+def test_accepts_any_region_if_the_stack_configures_none(pipelines: Pipelines) -> None:
+    assert build(program(pipelines)).custom
+
+
+def test_accepts_any_region_with_an_explicit_provider(pipelines: Pipelines) -> None:
+    def run() -> None:
+        provider = aws.Provider("osaka", region="ap-northeast-3")
+        program(pipelines, pulumi.ResourceOptions(providers=[provider]))()
+
+    assert build(run, config={"aws:region": "eu-west-3"}).custom
