@@ -41,6 +41,9 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "REMOVE by TTL": {"eventName": "REMOVE", "dynamodb": REMOVED, "userIdentity": EXPIRED},
 }
 
+# Operators that `anything-but` negates, with a text or a list of them.
+TEXT_RULES = {"prefix", "suffix", "equals-ignore-case"}
+
 
 def pattern_problems(name: str, pattern: str) -> Iterator[Problem]:
     """Problems of a pattern that Lambda rejects, or that matches no change."""
@@ -75,8 +78,8 @@ def pattern_problems(name: str, pattern: str) -> Iterator[Problem]:
 
 
 def is_alternatives(value: object) -> bool:
-    """Whether the value of `$or` is a list of patterns."""
-    return isinstance(value, list) and bool(value) and all(isinstance(it, dict) for it in value)
+    """Whether the value of `$or` is a list of several patterns."""
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(it, dict) for it in value)
 
 
 def compares_number(rule: object) -> bool:
@@ -107,7 +110,7 @@ def can_match(pattern: Mapping[str, Any], change: Any) -> bool:
     if change is UNKNOWN:
         return True
     for key, rule in pattern.items():
-        if key == "$or":
+        if key == "$or" and is_alternatives(rule):
             possible = any(can_match(option, change) for option in rule)
         elif isinstance(rule, dict):
             possible = can_match(rule, change.get(key, {}))
@@ -122,7 +125,7 @@ def can_equal(rule: object, value: object) -> bool:
     """Whether a field can satisfy one rule of its list.
 
     value: None when the change lacks the field.
-    Rules of text other than exact ones, a prefix and its negation count as possible.
+    Rules other than those of text count as possible.
     """
     if value is UNKNOWN:
         return True
@@ -133,10 +136,21 @@ def can_equal(rule: object, value: object) -> bool:
             return False
         case str():
             return rule == value
+        case {"anything-but": list(others)}:
+            return not any(can_equal(other, value) for other in others)
+        case {"anything-but": dict(rules)} if rules.keys() <= TEXT_RULES:
+            negated = [
+                {operator: text}
+                for operator, texts in rules.items()
+                for text in (texts if isinstance(texts, list) else [texts])
+            ]
+            return not any(can_equal(other, value) for other in negated)
         case {"anything-but": str(other)}:
             return value != other
-        case {"anything-but": list(others)}:
-            return value not in others
+        case {"equals-ignore-case": str(text)}:
+            return value.lower() == text.lower()
         case {"prefix": str(prefix)}:
             return value.startswith(prefix)
+        case {"suffix": str(suffix)}:
+            return value.endswith(suffix)
     return isinstance(rule, dict)
