@@ -208,11 +208,12 @@ def test_requeues_a_record_without_space_in_the_response():
     assert requeued == [wide(2, 3_000_000).strip()]
 
 
-def test_requeues_halves_of_a_record_too_large_for_any_response():
-    lines = [wide(number, 2_000_000) for number in range(5)]
+@pytest.mark.parametrize(("count", "middle"), [(2, 1), (5, 2)])
+def test_requeues_halves_of_a_record_too_large_for_any_response(count, middle):
+    lines = [wide(number, 2_500_000) for number in range(count)]
     results, requeued = run(b"".join(lines), line(6))
     assert shape(results) == ["Dropped", ("Ok", ["o-6"])]
-    assert requeued == [b"".join(lines[:2]).strip(), b"".join(lines[2:]).strip()]
+    assert requeued == [b"".join(lines[:middle]).strip(), b"".join(lines[middle:]).strip()]
 
 
 def test_a_change_too_large_for_any_response_fails_and_is_not_requeued(capsys):
@@ -298,6 +299,18 @@ def test_rows_that_were_not_evicted_may_be_evicted_later():
     results, requeued = run(*[wide(number, size) for number, size in enumerate(sizes)])
     assert shape(results) == ["Dropped", "Dropped", ("Ok", ["o-2"]), "Dropped", ("Ok", ["o-4"])]
     assert requeued == [wide(number, sizes[number]).strip() for number in (1, 3, 0)]
+
+
+def test_large_rows_that_fill_the_response_exactly_evict_all_others():
+    small, large = wide(1, 50), wide(2, 500)
+    results, _ = run(order(1, "filter"), large)
+    # The longest results are those of failures.
+    longer = 2 * len("ProcessingFailed") - len("Dropped") - len("Ok")
+    exact = len(json.dumps({"records": results})) + longer + len(", ")
+    results, requeued = run(small, large, max_bytes=exact)
+    assert (shape(results), requeued) == (["Dropped", ("Ok", ["o-2"])], [small.strip()])
+    results, requeued = run(small, large, max_bytes=exact - 1)
+    assert (shape(results), requeued) == ([("Ok", ["o-1"]), "Dropped"], [large.strip()])
 
 
 def test_small_rows_evict_no_others():

@@ -93,12 +93,13 @@ def test_reads_a_response_as_aws_and_the_simulation_do(response: Any, first: int
     assert simulated.first_failure(simulated_changes, response) == first
 
 
-def test_bisection_uses_no_retry_and_no_pause() -> None:
-    outcome = process_result(Batch(changes(5), retries=1, failures=1), ERROR, SETTINGS)
+@pytest.mark.parametrize(("count", "middle"), [(2, 1), (5, 2)])
+def test_bisection_uses_no_retry_and_no_pause(count: int, middle: int) -> None:
+    outcome = process_result(Batch(changes(count), retries=1, failures=1), ERROR, SETTINGS)
 
     assert outcome.remaining == [
-        Batch(changes(5)[:2], retries=1, invocations=1),
-        Batch(changes(5)[2:], retries=1, invocations=1),
+        Batch(changes(count)[:middle], retries=1, invocations=1),
+        Batch(changes(count)[middle:], retries=1, invocations=1),
     ]
     assert outcome.exhausted is None
 
