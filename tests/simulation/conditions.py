@@ -46,5 +46,14 @@ def has_restored_state(scenario: Scenario) -> bool:
     return has_new_stream(scenario) and has_backfill(scenario)
 
 
+def sends_lines_without_label(scenario: Scenario) -> bool:
+    return (
+        has_columns(scenario)
+        and has_replay(scenario)
+        and scenario.deploy is not None
+        and not scenario.deploy.has_label
+    )
+
+
 def has_backfill(scenario: Scenario) -> bool:
     return scenario.backfill is not None

@@ -20,10 +20,17 @@ class Deploy:
 
     forwarder: ForwarderArgs
     table: LakeTable
+    has_label: bool
+    """Whether lines have the stream's label; those of the previous version have none."""
     forwarder_at: float
     transform_at: float
     table_at: float
     """When the Glue table has the new column."""
+
+    @property
+    def labels_at(self) -> float:
+        """Return when no container has the previous version."""
+        return self.forwarder_at + DURATION_SECONDS
 
 
 def deploy_of(
@@ -47,6 +54,7 @@ def deploy_of(
             forwarder, old_image=chance.choice(("always", "on_remove", "never")), **limits
         ),
         table=table,
+        has_label=chance.random() < 0.5,
         forwarder_at=forwarder_at,
         transform_at=transform_at,
         table_at=table_at,

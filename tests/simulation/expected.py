@@ -4,6 +4,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import product
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -50,6 +51,8 @@ class Code(NamedTuple):
 
     old_image: str
     """The forwarder's setting."""
+    has_label: bool
+    """Whether the forwarder sends the stream's label."""
     has_extra: bool
     """Whether rows have the column that is added to COLUMNS."""
     is_fixed: bool
@@ -58,19 +61,21 @@ class Code(NamedTuple):
 
 def codes_of(change: Change, scenario: Scenario, is_fixed: bool) -> list[Code]:
     """Return what may have been deployed when the change passed."""
-    old_images, deploy = {scenario.args.forwarder.old_image}, scenario.deploy
+    old_images, labels, deploy = {scenario.args.forwarder.old_image}, {True}, scenario.deploy
     if deploy is None:
-        return [Code(*old_images, False, is_fixed)]
+        return [Code(*old_images, True, False, is_fixed)]
     extras = {True}
     if change.at < deploy.forwarder_at:
         old_images.add(deploy.forwarder.old_image)
+    if change.at < deploy.labels_at and change.kind not in ("SNAPSHOT", "BACKFILL"):
+        labels.add(deploy.has_label)
     # Until the Glue table has a column, Firehose does not write it to Parquet.
     is_parquet = scenario.table.format == "parquet"
     if change.at < (
         max(deploy.transform_at, deploy.table_at) if is_parquet else deploy.transform_at
     ):
         extras.add(False)
-    return [Code(old, extra, is_fixed) for old in sorted(old_images) for extra in sorted(extras)]
+    return [Code(*it, is_fixed) for it in product(sorted(old_images), labels, extras)]
 
 
 def old_image(change: Change, setting: str) -> Item | None:
@@ -87,7 +92,7 @@ def marker_outcome(marker: Change, scenario: Scenario, code: Code) -> Outcome:
     if "store" in folder:
         allowed = scenario.args.partitions.dynamic_partition_keys["store"]
         folder["store"] = allowed[0] if allowed else MARKER_PARTITION
-    values = row_values(row, scenario) | metadata(marker, 0, scenario)
+    values = row_values(row, scenario) | metadata(marker, 0, scenario, code)
     return Outcome([Row(values, folder)], fails=False)
 
 
@@ -130,7 +135,7 @@ def outcome_of(change: Change, scenario: Scenario, code: Code) -> Outcome:
             return Outcome([], fails=True)
         rows = [row for row in served if row is not None]
     values = [
-        row_values(row, scenario) | metadata(change, index, scenario)
+        row_values(row, scenario) | metadata(change, index, scenario, code)
         for index, row in enumerate(rows)
     ]
     return Outcome([Row(value, folder) for value in values], fails=False)
@@ -184,13 +189,13 @@ def json_value(name: str, value: Any, typed: bool) -> Any:
     return shortened(value)
 
 
-def metadata(change: Change, index: int, scenario: Scenario) -> dict[str, Any]:
+def metadata(change: Change, index: int, scenario: Scenario, code: Code) -> dict[str, Any]:
     return {
         "_op": change.kind,
         "_key": change.key,
         "_row": str(index) if scenario.table.format == "csv" else index,
         "_event_id": change.event_id,
-        "_stream_epoch": change.epoch,
+        "_stream_epoch": change.epoch if code.has_label else "",
         "_sequence_number": change.sequence_number,
         "_changed_at": f"{datetime.fromtimestamp(change.at, UTC):%Y-%m-%d %H:%M:%S}",
     }

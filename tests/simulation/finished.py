@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from tests.simulation.backfill import Backfill
-from tests.simulation.expected import Outcome, codes_of, old_image, outcome_of
+from tests.simulation.expected import Code, Outcome, codes_of, old_image, outcome_of
 from tests.simulation.filters import FILTERS
 from tests.simulation.lake import ErrorRecord, Lake, Row
 from tests.simulation.mapping import Mapping
@@ -76,7 +76,7 @@ class Run:
     def forwarded_forms(self, event_id: str) -> list[dict[str, Any]]:
         """Return the change in each form that the forwarder may send."""
         return [
-            trimmed(form, code.old_image)
+            trimmed(form, code)
             for form in self.forms(event_id)
             for code in codes_of(form, self.scenario, self.is_replayed)
         ]
@@ -111,16 +111,23 @@ class Run:
         epochs = (change.epoch for name, change in markers.items() if name in self.landed)
         return max(epochs, default="")
 
+    def position_of(self, change: Change) -> tuple[str, int]:
+        """Return what orders rows; those without an epoch are the oldest."""
+        epochs = (str(row.values["_stream_epoch"]) for row in self.landed[change.event_id])
+        return max(epochs), int(change.sequence_number)
+
     @cached_property
     def last_landed(self) -> dict[str, Change]:
         """Last change of each item since the marked stream, by key."""
         last: dict[str, Change] = {}
         for event_id in self.landed:
             change = self.changes.get(event_id)
-            if change is None or change.kind == "BACKFILL" or change.epoch < self.marked_epoch:
+            if change is None or change.kind == "BACKFILL":
                 continue
-            known = last.setdefault(change.key, change)
-            if change.position > known.position:
+            position = self.position_of(change)
+            known = last.get(change.key)
+            is_current = position[0] >= self.marked_epoch
+            if is_current and (known is None or position > self.position_of(known)):
                 last[change.key] = change
         return last
 
@@ -143,15 +150,15 @@ class Run:
         return stored or any(outcome.filtered for outcome in self.outcomes[event_id])
 
 
-def trimmed(change: Change, setting: str) -> dict[str, Any]:
-    """Return the change as the forwarder must send it; setting: `old_image`."""
+def trimmed(change: Change, code: Code) -> dict[str, Any]:
+    """Return the change as the forwarder must send it."""
     record = change.record
     stream = record["dynamodb"]
     names = ("ApproximateCreationDateTime", "Keys", "NewImage", "SequenceNumber")
     kept = {name: stream[name] for name in names if name in stream}
-    old = old_image(change, setting)
+    old = old_image(change, code.old_image)
     if old is not None:
         kept["OldImage"] = attributes(old)
     outer: tuple[str, ...] = ("eventID", "eventName", "userIdentity")
-    label = {"streamLabel": change.epoch}
+    label = {"streamLabel": change.epoch} if code.has_label else {}
     return {**{name: record[name] for name in outer if name in record}, **label, "dynamodb": kept}

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import time
 from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
@@ -29,6 +30,9 @@ MAX_PAYLOAD_BYTES = 6_291_456
 WAIT_SECONDS = 5
 # Of the real function, which a mutation may replace.
 PUT_DEFAULTS: dict[str, Any] = put_records.put_records.__kwdefaults__ or {}
+
+
+LABEL_OF_LINE = re.compile(rb',"streamLabel":"[^"]*"')
 
 
 class InvocationResult(NamedTuple):
@@ -154,6 +158,16 @@ def runtime_of(scenario: Scenario, world: World) -> Any:
     return transform_handler.TransformRuntime(run_module, user_file, encoder)
 
 
+def previous_line(world: World, scenario: Scenario, line: bytes) -> bytes:
+    """Return the line as the version before a deployment writes it."""
+    deploy = scenario.deploy
+    if deploy is None or deploy.has_label or world.now >= deploy.labels_at:
+        return line
+    # Containers are replaced one after the other.
+    is_new = world.now >= deploy.forwarder_at and world.chance("labels").random() < 0.5
+    return line if is_new else LABEL_OF_LINE.sub(b"", line)
+
+
 class WorldModule:
     """Replacement of `time` and `random` in the handlers."""
 
@@ -192,6 +206,14 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
                 transform_handler,
                 "load_runtime",
                 cache(partial(runtime_of, scenario, world)),
+            )
+        )
+        line_of = forwarder.change_line
+        enter(
+            patch.object(
+                forwarder,
+                "change_line",
+                lambda *arguments: previous_line(world, scenario, line_of(*arguments)),
             )
         )
         for handler in (

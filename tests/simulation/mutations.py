@@ -20,6 +20,7 @@ from streaming_etl.ops.replay import entries as replay_entries
 from streaming_etl.ops.replay import run as replay_run
 from streaming_etl.ops.replay.lost_changes import ChangeRecovery
 from tests.simulation import breaking
+from tests.simulation import conditions as when
 from tests.simulation.breaking import (
     around,
     each_result,
@@ -28,19 +29,6 @@ from tests.simulation.breaking import (
     results,
     rows,
     without_failures,
-)
-from tests.simulation.conditions import (
-    has_backfill,
-    has_columns,
-    has_large_changes,
-    has_large_rows,
-    has_new_stream,
-    has_replay,
-    has_restored_state,
-    is_parquet,
-    lacks_columns,
-    loses_changes,
-    loses_rows,
 )
 from tests.simulation.run import simulate
 from tests.simulation.scenario import LATE, SOON, Scenario, scenario_of
@@ -107,7 +95,7 @@ _missing(
 _missing(
     "the forwarder skips an oversized change",
     breaking.forwarder_as(breaking.skip_large),
-    has_large_changes,
+    when.has_large_changes,
 )
 _missing(
     "the transform ignores requeued records that are not accepted",
@@ -128,7 +116,7 @@ _missing(
 _missing(
     "the backfill ignores records that are not accepted",
     without_failures(firehose_writer),
-    has_backfill,
+    when.has_backfill,
 )
 
 _missing(
@@ -150,7 +138,7 @@ _else("a TTL delete has no user identity", breaking.forwarder_as(breaking.remove
 _else(
     "compressed changes are not read",
     patch.object(decode, "decompress", lambda _: b"{}"),
-    has_large_changes,
+    when.has_large_changes,
 )
 _else(
     "an item lacks the attributes that are not decoded",
@@ -182,17 +170,17 @@ _else("rows have no line break", rows(bytes.rstrip))
 _else(
     "names of maps are not checked",
     breaking.name_checks(lambda check, reserved: check(reserved) if reserved else NO_NAME_CHECK),
-    lacks_columns,
+    when.lacks_columns,
 )
 _else(
     "a column may have the name of a partition key",
     breaking.name_checks(lambda check, reserved: check(reserved and METADATA_COLUMNS)),
-    lacks_columns,
+    when.lacks_columns,
 )
 _else(
     "empty maps are written",
     patch.object(schemaless_json, "_LEAVES", schemaless_json._LEAVES | {dict, list}),
-    lacks_columns,
+    when.lacks_columns,
 )
 _else(
     "the JSON SerDe lower-cases the keys of maps",
@@ -204,12 +192,12 @@ _else(
     around(
         delivery, "parquet_conversion", lambda *_: breaking.deserializer({"case_insensitive": True})
     ),
-    is_parquet,
+    when.is_parquet,
 )
 _else(
     "times are not in the form of the columns",
     rows(lambda data: re.sub(rb'("seen":"[^ "]*) ', rb"\1T", data)),
-    is_parquet,
+    when.is_parquet,
 )
 
 _replay = detected_by("the_replay_is_complete")
@@ -218,32 +206,37 @@ _state = detected_by("the_current_state_is_the_table")
 _number = "lpad(\"_sequence_number\", 40, '0')"
 _state("sequence numbers are compared as text", query(_number, '"_sequence_number"'))
 _state("changes are ordered by their time", query(_number, '"_changed_at"'))
-_state("repeated rows are not removed", query(' AND "_copy" = 1', ""), has_columns)
-_state("repeated crawled rows are not removed", query("DISTINCT ", ""), lacks_columns)
+_state("repeated rows are not removed", query(' AND "_copy" = 1', ""), when.has_columns)
+_state("repeated crawled rows are not removed", query("DISTINCT ", ""), when.lacks_columns)
 _state("removed items stay", query("('REMOVE', 'BACKFILL')", "('BACKFILL')"))
 _state(
     "a snapshot's sequence number is as long as a change's",
     breaking.snapshots(lambda stream: stream.update(SequenceNumber=stream["SequenceNumber"] * 2)),
-    has_backfill,
+    when.has_backfill,
 )
 _state(
     "a snapshot comes after every change",
     query(f"{POSITION} DESC", f"\"_op\" = 'SNAPSHOT' DESC, {POSITION} DESC"),
-    lambda scenario: has_backfill(scenario) and has_columns(scenario),
+    lambda scenario: when.has_backfill(scenario) and when.has_columns(scenario),
 )
 
-_state("streams are not ordered", query(POSITION, _number), has_new_stream)
+_state("streams are not ordered", query(POSITION, _number), when.has_new_stream)
 _state(
     "a completed backfill hides nothing",
     query("coalesce(max(\"_stream_epoch\"), '')", "coalesce(min(''), '')"),
-    has_restored_state,
+    when.has_restored_state,
 )
 _state(
     "earlier streams are hidden without a completed backfill",
     query("\"_op\" = 'BACKFILL'", "\"_op\" <> ''"),
-    lambda scenario: has_new_stream(scenario) and not has_backfill(scenario),
+    lambda scenario: when.has_new_stream(scenario) and not when.has_backfill(scenario),
 )
-_state("a marker is current", query("('REMOVE', 'BACKFILL')", "('REMOVE')"), has_backfill)
+_state("a marker is current", query("('REMOVE', 'BACKFILL')", "('REMOVE')"), when.has_backfill)
+_state(
+    "a copy without an epoch hides the row",
+    query('"_event_id", coalesce("_stream_epoch", \'\')', '"_event_id"'),
+    when.sends_lines_without_label,
+)
 _else(
     "rows have no stream epoch",
     patch.object(change_line, "stream_label", lambda _: ""),
@@ -251,40 +244,42 @@ _else(
 _replay(
     "a dead-lettered marker is not replayed",
     patch.object(replay_entries, "MARKER", ""),
-    lambda scenario: has_backfill(scenario) and has_replay(scenario),
+    lambda scenario: when.has_backfill(scenario) and when.has_replay(scenario),
 )
 
 _backfill = detected_by("the_backfill_is_complete")
 _backfill(
-    "the checkpoint is written before the put", breaking.checkpoint_before_put(), has_backfill
+    "the checkpoint is written before the put", breaking.checkpoint_before_put(), when.has_backfill
 )
-_backfill("a segment ends after its first page", breaking.one_page_per_segment(), has_backfill)
-_backfill("every other page is skipped", breaking.skipped_pages(), has_backfill)
+_backfill("a segment ends after its first page", breaking.one_page_per_segment(), when.has_backfill)
+_backfill("every other page is skipped", breaking.skipped_pages(), when.has_backfill)
 
 _replay(
-    "the replay moves an object before its changes are sent", breaking.settled_early(), has_replay
+    "the replay moves an object before its changes are sent",
+    breaking.settled_early(),
+    when.has_replay,
 )
 _replay(
     "the replay sends the first change of each record",
     around(replay_run, "entries_of", breaking.first_lines_of),
-    has_replay,
+    when.has_replay,
 )
 _replay(
     "the replay does not recover rows",
     patch.multiple(ChangeRecovery, from_stream=lambda *_: {}, from_table=lambda *_: {}),
-    loses_rows,
+    when.loses_rows,
 )
 _replay(
     "the replay reads only the first shard",
     breaking.first_shard(),
     lambda scenario: (
-        loses_rows(scenario) and scenario.shards > 1 and scenario.replays_after == SOON
+        when.loses_rows(scenario) and scenario.shards > 1 and scenario.replays_after == SOON
     ),
 )
 _missing(
     "the replay ignores records that are not accepted",
     without_failures(firehose_writer),
-    lambda scenario: scenario.backfill is None and has_replay(scenario),
+    lambda scenario: scenario.backfill is None and when.has_replay(scenario),
 )
 _else(
     "the metadata of CSV rows comes after the columns",
@@ -299,7 +294,7 @@ _else(
 _state(
     "a recovered item comes after every change",
     breaking.recovered(lambda stream: stream.update(SequenceNumber="9" * 30)),
-    lambda scenario: loses_rows(scenario) and scenario.replays_after == LATE,
+    lambda scenario: when.loses_rows(scenario) and scenario.replays_after == LATE,
 )
 
 _ended = detected_by("everything_ended")
@@ -307,7 +302,7 @@ _ended("sys.exit() in the module ends the invocation", breaking.exit_of_the_modu
 _ended(
     "a change too large for a response is requeued",
     breaking.transform_as(breaking.requeue_large),
-    has_large_rows,
+    when.has_large_rows,
 )
 _ended(
     "a failed change is requeued with its aggregated record",
@@ -316,7 +311,7 @@ _ended(
 _ended(
     "a response exceeds Lambda's limit",
     patch.object(transform.transform_records, "__defaults__", (10**9,)),
-    has_large_rows,
+    when.has_large_rows,
 )
 _ended(
     "the transform runs until its time-out",
@@ -352,12 +347,12 @@ _ended(
         "groups",
         lambda groups, contents, count, _: groups(contents, count, 10**9),
     ),
-    has_large_changes,
+    when.has_large_changes,
 )
 _ended(
     "a batch is not bisected at a change that is too large",
     breaking.forwarder_as(breaking.report_first),
-    lambda scenario: has_large_changes(scenario) and not scenario.bisects_without_progress,
+    lambda scenario: when.has_large_changes(scenario) and not scenario.bisects_without_progress,
 )
 _ended(
     "the forwarder always reports a failure",
@@ -371,11 +366,13 @@ _ended(
 )
 
 _alarms = detected_by("an_alarm_precedes_every_loss")
-_alarms("a disabled mapping raises no alarm", breaking.without_alarms("not-polling"), loses_changes)
+_alarms(
+    "a disabled mapping raises no alarm", breaking.without_alarms("not-polling"), when.loses_changes
+)
 _alarms(
     "a throttled forwarder raises no alarm",
     breaking.without_alarms("iterator-age", "forwarder-throttles"),
-    loses_changes,
+    when.loses_changes,
 )
 
 _logs = detected_by("logs_have_no_content")
