@@ -20,7 +20,10 @@ from streaming_etl.handlers.rows.text_forms import text_of
 # are missing without an error; $ fails every query of the table.
 # https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 _FORBIDDEN_CHARACTER = re.compile(r"""["#$%'*/:=?\[\\\]^{}\x00-\x1f\x7f-\x9f\ud800-\udfff]""")
-_MAX_PARTITION_TEXT = 255
+# An S3 key has at most 1,024 bytes in UTF-8. Firehose checks the characters of a prefix only, and
+# drops objects that S3 rejects for 24 hours.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+_MAX_PARTITION_BYTES = 255
 # Value of the marker of a backfill for a partition key with any value.
 _MARKER_PARTITION = "backfill"
 
@@ -123,7 +126,7 @@ def _partition_text(row: Row, name: str, allowed: list[str] | None) -> str:
     text = text_of(value, name)
     if found := _FORBIDDEN_CHARACTER.search(text):
         raise RowError("partition-character", name, character=ascii(found[0]))
-    if not 1 <= len(text) <= _MAX_PARTITION_TEXT:
+    if not 1 <= len(text.encode()) <= _MAX_PARTITION_BYTES:
         raise RowError("partition-text", name)
     if allowed is not None and text not in allowed:
         raise RowError("partition-value", name)

@@ -39,7 +39,7 @@ SENTENCES = {
     "Declare the other fields or leave them out.",
     # In the partition keys.
     "partition-missing": "{column} must be in every row, as it is a partition key.",
-    "partition-text": "{column} must be a text of 1 to 255 characters, as it is a partition key.",
+    "partition-text": "{column} must be a text of 1 to 255 bytes, as it is a partition key.",
     # One character is not content of the change.
     "partition-character": "{column} must not contain {character}, as it is a partition key. "
     "Replace the character in transform.",

@@ -287,7 +287,7 @@ def test_a_dynamic_partition_key_is_in_the_partition_and_not_in_the_row(
 
 # Syntax of prefixes and folders, and what Athena escapes in an object's location.
 FORBIDDEN_CHARACTERS = "/=%{}\n\x7f\x85\ud800\"#$'*:?[\\]^"
-READABLE = ["with space", "a,b", *"!&(+;<@~|`é急", "A", "001", "true", "__x"]
+READABLE = ["with space", "a,b", "急" * 85, *"!&(+;<@~|`é急", "A", "001", "true", "__x"]
 
 
 @pytest.mark.parametrize(
@@ -296,6 +296,7 @@ READABLE = ["with space", "a,b", *"!&(+;<@~|`é急", "A", "001", "true", "__x"]
         (None, "partition-missing"),
         ("", "partition-text"),
         ("x" * 256, "partition-text"),
+        ("急" * 86, "partition-text"),
         ("dhl", "partition-value"),
     ],
 )
