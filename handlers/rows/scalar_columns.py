@@ -27,6 +27,7 @@ Encode = Callable[[Any], str]
 _INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 _LARGEST_FLOAT = {"float": (2 - 2**-23) * 2.0**127, "double": sys.float_info.max}
 _SINGLE = struct.Struct("<f")
+_SMALLEST_NORMAL = 2.0**-126
 
 
 def scalar_encoder(kind: Any, path: str) -> Encode:
@@ -135,7 +136,10 @@ def _float(kind: str, column: str) -> Encode:
 def _single_text(value: float) -> str:
     """Return the shortest text of the nearest number with 24 bits."""
     [single] = _SINGLE.unpack(_SINGLE.pack(value))
-    texts = (f"{single:.{digits}g}" for digits in range(6, 9))
+    # Six digits are exact for normal numbers, and more than subnormal ones hold. Athena shows two
+    # at least: 1.4E-45.
+    least = 6 if abs(single) >= _SMALLEST_NORMAL else 2
+    texts = (f"{single:.{digits}g}" for digits in range(least, 9))
     equal = (text for text in texts if _SINGLE.pack(float(text)) == _SINGLE.pack(single))
     return next(equal, f"{single:.9g}")
 

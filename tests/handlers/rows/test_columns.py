@@ -65,8 +65,8 @@ SCALARS = [
     ("float", 1e-7, "1e-07", "1e-07"),
     ("float", LARGEST_SINGLE, "3.4028235e+38", "3.4028235e+38"),
     ("float", -LARGEST_SINGLE, "-3.4028235e+38", "-3.4028235e+38"),
-    ("float", 2**-149, "1.4013e-45", "1.4013e-45"),
-    ("float", 3e-45, "2.8026e-45", "2.8026e-45"),
+    ("float", 2**-149, "1.4e-45", "1.4e-45"),
+    ("float", 9.81e-45, "9.8e-45", "9.8e-45"),
     ("double", Decimal(DIGITS), "1.2345678901234567e+19", "1.2345678901234567e+19"),
     ("double", 2**53 + 1, "9007199254740992.0", "9007199254740992.0"),
     ("double", 0.1 + 0.2, "0.30000000000000004", "0.30000000000000004"),
@@ -222,7 +222,8 @@ def test_a_float_has_the_fewest_digits_that_athena_reads_as_the_same_number(numb
     shortest = next(
         n for n in range(1, 10) if single(float(f"{single(number):.{n}g}")) == single(number)
     )
-    assert digits <= max(shortest, 6)
+    # A subnormal number has two digits at least, a normal one six.
+    assert digits <= max(shortest, 2 if abs(single(number)) < 2**-126 else 6)
 
 
 @given(st.datetimes(), st.timezones() | st.none())
