@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, json_response, request_scope
@@ -14,7 +15,7 @@ from ministack.services import firehose, lambda_svc, s3
 
 from local.ministack_patches.compat import require_private_api
 from local.ministack_patches.firehose.deaggregation import deaggregate
-from local.ministack_patches.firehose.objects import ObjectWriter
+from local.ministack_patches.firehose.objects import ObjectWriter, exact_documents
 from local.ministack_patches.firehose.processor import Record, batches, transform
 
 BUFFER_SECONDS = 0.2
@@ -28,7 +29,7 @@ MAX_RECORD_BYTES = 1000 * 1024
 PRIVATE_API = {
     firehose: (
         "_DeliveryError _HANDLERS _convert_to_parquet _evaluate_prefix _invalid "
-        "_java_time _not_found _record_id _s3_bucket_from_arn _streams"
+        "_java_time _json_documents _not_found _record_id _s3_bucket_from_arn _streams"
     ),
     lambda_svc: "_execute_function _get_func_record_for_qualifier _resolve_name_and_qualifier",
     s3: "_put_object",
@@ -38,8 +39,9 @@ logger = logging.getLogger(__name__)
 
 
 def install() -> None:
-    """Replace ministack's PutRecord and PutRecordBatch."""
+    """Replace ministack's PutRecord and PutRecordBatch, and its parser of Parquet rows."""
     require_private_api(PRIVATE_API)
+    firehose._json_documents = partial(exact_documents, firehose._json_documents)
     firehose._HANDLERS["PutRecord"] = put_record
     firehose._HANDLERS["PutRecordBatch"] = put_record_batch
 

@@ -7,12 +7,14 @@ import json
 import time
 import zoneinfo
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import firehose, s3
 
+from local.ministack_patches.firehose.deaggregation import json_objects
 from local.ministack_patches.firehose.processor import FailedRecord, Record, TransformedRecord
 
 EXTENSIONS = {"GZIP": ".gz", "UNCOMPRESSED": ""}
@@ -109,6 +111,15 @@ class ObjectWriter:
         status, _, response = s3._put_object(self._bucket, key, body, headers)
         if status >= 300:
             raise RuntimeError(f"S3 rejected an object of Firehose: {response!r}")
+
+
+def exact_documents(parse: Callable[[bytes], list[Any]], data: bytes) -> list[Any]:
+    """Parse the rows of a Parquet object, decimals exact.
+
+    parse: ministack's parser, which rounds decimals to 53 bits and raises the errors.
+    """
+    parse(data)
+    return [json.loads(text, parse_float=Decimal) for text in json_objects(data.decode())]
 
 
 def after_transform(row: TransformedRecord) -> Record:

@@ -4,6 +4,7 @@ import datetime
 import re
 import time
 import zoneinfo
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -158,15 +159,21 @@ def test_converts_rows_to_parquet_and_dead_letters_only_those_that_do_not_fit(
         DatabaseName="parquet",
         TableInput={
             "Name": "rows",
-            "StorageDescriptor": {"Columns": [{"Name": "n", "Type": "int"}]},
+            "StorageDescriptor": {
+                "Columns": [
+                    {"Name": "n", "Type": "int"},
+                    {"Name": "price", "Type": "decimal(38,10)"},
+                ]
+            },
         },
     )
+    price = "1234567890123456789012345678.0123456789"
     stream = Stream(aws, DataFormatConversionConfiguration=to_parquet("parquet", "rows"))
 
     stream.put(
         {"do": "ok", "text": '{"n": 1}\n'},
         {"do": "ok", "text": '{"n": "many"}\n'},
-        {"do": "ok", "text": '{"n": 2}\n{"n": 3}\n'},
+        {"do": "ok", "text": f'{{"n": 2, "price": {price}}}\n{{"n": 3}}\n'},
     )
 
     [(key, body)] = stream.objects("data/").items()
@@ -174,7 +181,8 @@ def test_converts_rows_to_parquet_and_dead_letters_only_those_that_do_not_fit(
     file = tmp_path / "rows.parquet"
     file.write_bytes(body)
     with duckdb.connect() as database:
-        assert database.read_parquet(str(file)).fetchall() == [(1,), (2,), (3,)]
+        rows = database.read_parquet(str(file)).fetchall()
+    assert rows == [(1, None), (2, Decimal(price)), (3, None)]
     [error_key] = stream.objects("errors/")
     [error] = stream.errors()
     assert error_key.startswith("errors/format-conversion-failed/")
