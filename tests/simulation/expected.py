@@ -67,7 +67,8 @@ def codes_of(change: Change, scenario: Scenario, is_fixed: bool) -> list[Code]:
     extras = {True}
     if change.at < deploy.forwarder_at:
         old_images.add(deploy.forwarder.old_image)
-    if change.at < deploy.labels_at and change.kind not in ("SNAPSHOT", "BACKFILL"):
+    # A replay keeps the label of a row, or its lack of one, when it sends the present item.
+    if change.at < deploy.labels_at and change.shard:
         labels.add(deploy.has_label)
     # Until the Glue table has a column, Firehose does not write it to Parquet.
     is_parquet = scenario.table.format == "parquet"
