@@ -29,7 +29,7 @@ class _Record(msgspec.Struct, gc=False, omit_defaults=True):
     eventID: str  # noqa: N815
     eventName: str  # noqa: N815
     dynamodb: _Stream
-    streamLabel: str  # noqa: N815
+    streamLabel: str = ""  # noqa: N815
     userIdentity: Any = None  # noqa: N815
 
 

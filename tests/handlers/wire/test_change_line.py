@@ -25,6 +25,11 @@ def test_a_line_has_only_the_used_fields_under_their_aws_names(stream_batch):
     )
 
 
+def test_a_line_without_an_epoch_is_that_of_an_earlier_version(stream_batch):
+    record = {**stream_batch[0], "eventSourceARN": ""}
+    assert "streamLabel" not in json.loads(change_line(record))
+
+
 @pytest.mark.parametrize(
     ("old_image", "event_names"),
     [
