@@ -24,11 +24,11 @@ TIME_KEYS = (*GRANULARITIES, "dt")
 FIREHOSE_TIME_ZONE = re.compile(r"[a-zA-Z/_]+")
 KEY_NAME = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 # A value becomes part of a prefix, and an entry of projection's comma-separated list, where Trino
-# removes blanks at both ends. S3 counts bytes: a key has at most 1,024.
+# removes spaces at both ends. S3 counts bytes: a key has at most 1,024.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 KEY_VALUE = {
     "pattern": re.compile(r"(?s)(?! ).{1,255}(?<! )"),
-    "kind": "text of 1 to 255 characters without a blank at either end",
+    "kind": "text of 1 to 255 characters without a space at either end",
     "most_bytes": 255,
 }
 # Firehose's prefix syntax, Hive's folders and projection's list use / = % { } and the comma. With

@@ -1,5 +1,6 @@
 """Stage 4: Glue database, lake table and crawler."""
 
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 import pulumi
@@ -79,16 +80,19 @@ class Catalog(pulumi.ComponentResource):
             ).name
         data_path = pulumi.Output.concat(DATA_PREFIX, database_name, "/", table.name, "/")
         table_name = pulumi.Output.from_input(table.name)
+        depends_on: tuple[pulumi.Resource, ...] = ()
         if table.columns is not None:
             location = bucket.location(data_path)
             resource = create_table(f"{name}-table", pipeline, database_name, location, self)
-            table_name = resource.name
+            table_name, depends_on = resource.name, (resource,)
             if table.objects_name is not None:
-                create_objects_table(f"{name}-objects", pipeline, database_name, location, self)
+                objects = f"{name}-objects"
+                glue_table(objects, table, table.objects_name, database_name, location, self)
         self.entry = CatalogEntry(
             database_name=database_name,
             table_name=table_name,
             data_path=data_path,
+            depends_on=depends_on,
             arns=(
                 pipeline.account.arn("glue", "catalog"),
                 pipeline.account.arn("glue", "database/", database_name),
@@ -173,72 +177,58 @@ def create_table(
 ) -> aws.glue.CatalogTable:
     """Create the Glue table over the lake's objects."""
     table = pipeline.table
-    parameters = table_parameters(table)
+    parameters: dict[str, pulumi.Input[str]] = {}
     if pipeline.args.catalog == "projection":
-        parameters |= projection_parameters(pipeline.args.partitions)
         template = "".join(f"{key}=${{{key}}}/" for key in table.partition_keys)
-        parameters["storage.location.template"] = pulumi.Output.concat(location, template)
-    return aws.glue.CatalogTable(
-        name,
-        name=table.name,
-        database_name=database_name,
-        table_type="EXTERNAL_TABLE",
-        parameters=parameters,
-        partition_keys=[
-            aws.glue.CatalogTablePartitionKeyArgs(name=key, type="string")
-            for key in table.partition_keys
-        ],
-        storage_descriptor=storage_descriptor(table, location),
-        opts=pulumi.ResourceOptions(parent=parent),
+        parameters = {
+            **projection_parameters(pipeline.args.partitions),
+            "storage.location.template": pulumi.Output.concat(location, template),
+        }
+    return glue_table(
+        name, table, table.name, database_name, location, parent, table.partition_keys, parameters
     )
 
 
-def create_objects_table(
+def glue_table(
     name: str,
-    pipeline: PipelineContext,
+    table: LakeTable,
+    table_name: str,
     database_name: pulumi.Output[str],
     location: pulumi.Output[str],
     parent: pulumi.Resource,
+    partition_keys: Sequence[str] = (),
+    parameters: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> aws.glue.CatalogTable:
-    """Create the Glue table over the same objects without partition keys.
+    """Create a Glue table with columns and SerDe of the objects.
 
-    Athena reads subfolders of a table's location, so a query lists the objects instead of every
-    prefix of a projection, and needs no value of an injected key.
+    Without partition keys Athena reads the subfolders of the location, so a query lists the
+    objects instead of every prefix of a projection, and needs no value of an injected key.
     https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
     """
-    table = pipeline.table
+    input_format, output_format, serde, serde_parameters = SERDES[table.format]
     return aws.glue.CatalogTable(
         name,
-        name=table.objects_name,
+        name=table_name,
         database_name=database_name,
         table_type="EXTERNAL_TABLE",
-        parameters=table_parameters(table),
-        storage_descriptor=storage_descriptor(table, location),
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
-
-
-def table_parameters(table: LakeTable) -> dict[str, pulumi.Input[str]]:
-    """Parameters of every Glue table over the objects."""
-    return {"EXTERNAL": "TRUE", "classification": table.format}
-
-
-def storage_descriptor(
-    table: LakeTable, location: pulumi.Output[str]
-) -> aws.glue.CatalogTableStorageDescriptorArgs:
-    """Location, columns and SerDe of the objects."""
-    input_format, output_format, serde, serde_parameters = SERDES[table.format]
-    return aws.glue.CatalogTableStorageDescriptorArgs(
-        location=location,
-        input_format=input_format,
-        output_format=output_format,
-        columns=[
-            aws.glue.CatalogTableStorageDescriptorColumnArgs(
-                name=column.name, type=glue_type(column.type)
-            )
-            for column in table.all_columns
-        ],
-        ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
-            serialization_library=serde, parameters=serde_parameters
+        parameters={"EXTERNAL": "TRUE", "classification": table.format, **(parameters or {})},
+        partition_keys=[
+            aws.glue.CatalogTablePartitionKeyArgs(name=key, type="string") for key in partition_keys
+        ]
+        or None,
+        storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
+            location=location,
+            input_format=input_format,
+            output_format=output_format,
+            columns=[
+                aws.glue.CatalogTableStorageDescriptorColumnArgs(
+                    name=column.name, type=glue_type(column.type)
+                )
+                for column in table.all_columns
+            ],
+            ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
+                serialization_library=serde, parameters=serde_parameters
+            ),
         ),
+        opts=pulumi.ResourceOptions(parent=parent),
     )

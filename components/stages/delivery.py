@@ -77,6 +77,8 @@ class Delivery(pulumi.ComponentResource):
             timeout_seconds=pipeline.args.transform.timeout_seconds,
             memory_mib=pipeline.args.transform.memory_mib,
             parent=self,
+            # Firehose writes no column to Parquet that the Glue table does not have yet.
+            depends_on=entry.depends_on,
         )
         self.errors_path = pulumi.Output.concat(
             ERRORS_PREFIX, entry.database_name, f"/{table.name}/"

@@ -1,6 +1,6 @@
 """Lambda functions with role and log group."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 import pulumi
@@ -20,6 +20,7 @@ def create_function(
     memory_mib: int,
     parent: pulumi.Resource,
     environment: Optional[Mapping[str, pulumi.Input[str]]] = None,
+    depends_on: Sequence[pulumi.Resource] = (),
 ) -> Function:
     """Create `{name}-role`, `-logs`, `-log-policy` and `-function` below `parent`."""
     args, tags = pipeline.args, pipeline.tags
@@ -46,6 +47,6 @@ def create_function(
         ),
         tags=dict(tags),
         # IAM is eventually consistent: create the role's policy before the function.
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[log_policy]),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[log_policy, *depends_on]),
     )
     return Function(resource=resource, role=role, log_group=log_group)

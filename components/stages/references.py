@@ -61,6 +61,8 @@ class CatalogEntry:
     table_name: pulumi.Output[str]
     data_path: pulumi.Output[str]
     """Key prefix of the table's objects; ends with a slash."""
+    depends_on: tuple[pulumi.Resource, ...]
+    """The Glue table, if the columns are declared: update it before what writes the columns."""
     arns: tuple[pulumi.Output[str], ...]
     """ARNs of catalog, database and table, which Glue permissions on a table must name."""
 

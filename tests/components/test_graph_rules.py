@@ -235,6 +235,16 @@ def test_the_first_change_waits_for_all_permissions_and_bucket_restrictions(grap
     assert offenders == []
 
 
+def test_the_glue_table_has_a_column_before_the_transform_writes_it(graph: Graph) -> None:
+    """Firehose omits other columns from Parquet."""
+    offenders = []
+    for table in graph.of("CatalogTable"):
+        if table.name.endswith("-catalog-table"):
+            function = graph[f"{pipeline_of(table, graph)}-transform-function"]
+            offenders += [function.name] if table.name not in function.depends_on else []
+    assert offenders == []
+
+
 def test_allow_statements_have_no_wildcard_actions_or_resources(graph: Graph) -> None:
     offenders = [
         f"{name}: {action}"

@@ -46,9 +46,9 @@ def deploy_of(
             "max_record_kib": chance.choice((1, 150)),
         }
     begins = start + chance.random() * seconds
-    forwarder_at, transform_at, table_at = (
-        begins + chance.random() * DURATION_SECONDS for _ in range(3)
-    )
+    forwarder_at, *others = (begins + chance.random() * DURATION_SECONDS for _ in range(3))
+    # The transform function depends on the Glue table.
+    table_at, transform_at = sorted(others)
     return Deploy(
         forwarder=replace(
             forwarder, old_image=chance.choice(("always", "on_remove", "never")), **limits

@@ -70,11 +70,7 @@ def codes_of(change: Change, scenario: Scenario, is_fixed: bool) -> list[Code]:
     # A replay keeps the label of a row, or its lack of one, when it sends the present item.
     if change.at < deploy.labels_at and change.shard:
         labels.add(deploy.has_label)
-    # Until the Glue table has a column, Firehose does not write it to Parquet.
-    is_parquet = scenario.table.format == "parquet"
-    if change.at < (
-        max(deploy.transform_at, deploy.table_at) if is_parquet else deploy.transform_at
-    ):
+    if change.at < deploy.transform_at:
         extras.add(False)
     return [Code(*it, is_fixed) for it in product(sorted(old_images), labels, extras)]
 
