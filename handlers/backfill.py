@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -30,7 +30,7 @@ from streaming_etl.handlers.firehose.put_records import (
 )
 from streaming_etl.handlers.pacing import RateLimiter
 from streaming_etl.handlers.structured_log import log
-from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line, stream_label
+from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line, stream_created
 from streaming_etl.handlers.wire.snapshot import marker_record, snapshot_record
 
 # A batch has what the rate allows in this time, so a call that begins before the deadline also
@@ -73,7 +73,7 @@ def time_of_export(state: dict[str, Any], settings: Settings) -> datetime:
     export's items would be newer than their deletion before it, and stay in the current state.
     """
     taken_at = datetime.fromisoformat(state["export_time"])
-    created = datetime.fromisoformat(stream_label(settings.stream_arn)).replace(tzinfo=UTC)
+    created = stream_created(settings.stream_arn)
     if taken_at < created:
         raise OldExportError(f"the export of {taken_at} is older than the stream of {created}")
     return taken_at

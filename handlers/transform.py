@@ -119,9 +119,9 @@ def _outcomes(
 
 
 def _requeue(response: Response, requeue: Callable[[list[bytes]], list[int]]) -> None:
-    # Without a last line break no record is longer than the one that its changes came from.
     if not response.makes_progress:
         raise RequeueError(f"none of {len(response.records)} records has space in the response")
+    # Without a last line break no record is longer than the one that its changes came from.
     records = [b"\n".join(lines) for lines in response.requeued]
     if records and (failed := requeue(records)):
         raise RequeueError(f"Firehose did not accept {len(failed)} of {len(records)} records")

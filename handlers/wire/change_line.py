@@ -1,5 +1,6 @@
 """Change lines, the format between the functions: trimmed stream records as JSON."""
 
+from datetime import UTC, datetime
 from gzip import compress
 from typing import Any
 
@@ -43,6 +44,11 @@ def stream_label(stream_arn: str) -> str:
     https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_StreamDescription.html
     """
     return stream_arn.rpartition("/")[2]
+
+
+def stream_created(stream_arn: str) -> datetime:
+    """Return when a stream was created, from its label."""
+    return datetime.fromisoformat(stream_label(stream_arn)).replace(tzinfo=UTC)
 
 
 class ChangeTooLargeError(Exception):

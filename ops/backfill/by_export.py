@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from math import ceil
 from typing import Any, Optional
 
 import click
 
+from streaming_etl.handlers.wire.change_line import stream_created
 from streaming_etl.ops.backfill.by_scan import duration, show_plan
 from streaming_etl.ops.backfill.export_runs import ExportRuns, File, Run
 from streaming_etl.ops.backfill.source_table import (
@@ -156,10 +157,8 @@ def is_older_than_stream(runs: ExportRuns, run: Run, stream_arn: str) -> bool:
     export = runs.export(run)
     if export is None:
         return False
-    # A stream's ARN ends with its creation time in UTC.
-    created = datetime.fromisoformat(stream_arn.rpartition("/")[2]).replace(tzinfo=UTC)
     exported: datetime = export.get("ExportTime", export["StartTime"])
-    return exported < created
+    return exported < stream_created(stream_arn)
 
 
 def start(

@@ -18,10 +18,9 @@ from streaming_etl.ops.backfill import by_scan
 from streaming_etl.ops.backfill.checkpoint import Checkpoint, CheckpointIdentity, Segment
 from streaming_etl.ops.backfill.scan import Scan
 from streaming_etl.ops.backfill.source_table import SourceTable
-from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.stack.errors import CommandError
-from tests.simulation.puts import Client
-from tests.simulation.scenario import STREAM_NAME, Scenario
+from tests.simulation.puts import Client, writer_of
+from tests.simulation.scenario import Scenario
 from tests.simulation.table import TABLE_ARN, Change, Table, attributes, compact, keys_of
 from tests.simulation.user_module import KilledError
 from tests.simulation.world import EndlessError, World
@@ -41,7 +40,6 @@ SOURCE_TABLE = SourceTable(
     False,
     0,
 )
-KIB_PER_SECOND = 512
 MAX_PAGES = 20_000
 
 
@@ -156,17 +154,7 @@ class Backfill:
         self.checkpoint = MemoryCheckpoint(Path("checkpoint"), IDENTITY, saved.saved)
         self.checkpoint.completed = saved.saved_completed
         self.checkpoint.save()
-        forwarder = self.scenario.args.forwarder
-        self.writer = FirehoseWriter(
-            self.client,
-            STREAM_NAME,
-            max_changes=forwarder.max_changes_per_record,
-            max_bytes=forwarder.max_record_kib * 1024,
-            kib_per_second=KIB_PER_SECOND,
-            clock=lambda: self.world.now,
-            sleep=self.wait,
-            jitter=self.world.chance("jitter").random,
-        )
+        self.writer = writer_of(self.client, self.world, self.scenario.args.forwarder, self.wait)
         self.scan = Scan(
             DynamoDb(self.world, self.table, self),
             self.source_table(),

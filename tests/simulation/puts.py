@@ -6,6 +6,8 @@ from zlib import crc32
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
+from streaming_etl import ForwarderArgs
+from streaming_etl.ops.firehose_writer import FirehoseWriter
 from tests.simulation.scenario import STREAM_NAME
 from tests.simulation.user_module import KilledError
 from tests.simulation.world import World
@@ -18,6 +20,9 @@ MAX_RECORD_BYTES = 1000 * 1024
 # Time-outs of the functions' client for a connection and for a response.
 CONNECT_SECONDS = 2
 READ_SECONDS = 8
+
+# Rate of the commands.
+KIB_PER_SECOND = 512
 
 
 class Client:
@@ -90,3 +95,19 @@ class Client:
 
 def client_error(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "rejected"}}, "PutRecordBatch")
+
+
+def writer_of(
+    client: Client, world: World, limits: ForwarderArgs, sleep: Callable[[float], None]
+) -> FirehoseWriter:
+    """Return the commands' writer with the forwarder's limits of a record."""
+    return FirehoseWriter(
+        client,
+        STREAM_NAME,
+        max_changes=limits.max_changes_per_record,
+        max_bytes=limits.max_record_kib * 1024,
+        kib_per_second=KIB_PER_SECOND,
+        clock=lambda: world.now,
+        sleep=sleep,
+        jitter=world.chance("jitter").random,
+    )

@@ -8,7 +8,6 @@ from typing import Any
 from unittest.mock import patch
 
 from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
-from streaming_etl.ops.firehose_writer import FirehoseWriter
 from streaming_etl.ops.replay import run as replay_run
 from streaming_etl.ops.replay.entries import EventFilter
 from streaming_etl.ops.replay.lost_changes import ChangeRecovery
@@ -16,10 +15,10 @@ from streaming_etl.ops.replay.objects import FailureObjects
 from streaming_etl.ops.replay.ownership import PipelineIdentity
 from streaming_etl.ops.replay.report import Report
 from streaming_etl.stack.errors import CommandError
-from tests.simulation.backfill import KIB_PER_SECOND, Backfill
+from tests.simulation.backfill import Backfill
 from tests.simulation.lake import Lake
 from tests.simulation.outage import RETENTION_SECONDS
-from tests.simulation.puts import Client
+from tests.simulation.puts import Client, writer_of
 from tests.simulation.scenario import STREAM_NAME, Scenario
 from tests.simulation.stream_reader import StreamReader, TableReader
 from tests.simulation.table import TABLE_ARN, Change, Table, item_number
@@ -95,16 +94,7 @@ class Replay:
         }
         s3.before_change = self.change_bucket
         forwarder = self.scenario.args.forwarder
-        writer = FirehoseWriter(
-            self.client,
-            STREAM_NAME,
-            max_changes=forwarder.max_changes_per_record,
-            max_bytes=forwarder.max_record_kib * 1024,
-            kib_per_second=KIB_PER_SECOND,
-            clock=lambda: self.world.now,
-            sleep=self.wait,
-            jitter=self.world.chance("jitter").random,
-        )
+        writer = writer_of(self.client, self.world, forwarder, self.wait)
         objects = FailureObjects(s3, BUCKET)
         command = replay_run.Replay(
             objects,

@@ -1,5 +1,6 @@
 """Deployed pipelines for tests of the operator's commands."""
 
+from pathlib import Path
 from typing import Any
 
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -38,3 +39,8 @@ def deployed_pipeline(settings: dict[str, Any] | None = None, **outputs: Any) ->
     """The pipeline `orders` with further settings and other outputs."""
     values = {**OUTPUTS, "settings": {**SETTINGS, **(settings or {})}, **outputs}
     return DeployedPipeline.from_outputs("orders", values)
+
+
+def embedded_options(outputs: Path, endpoint: object) -> list[str]:
+    """Options of a command for the stack `dev` on the embedded AWS."""
+    return ["--stack", "dev", "--outputs", str(outputs), "--endpoint-url", str(endpoint)]

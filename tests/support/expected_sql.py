@@ -21,22 +21,11 @@ PARTITION BY "_event_id", coalesce("_stream_epoch", ''), "_row") AS "_copy"
 ) AS "changes"
 WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" NOT IN ('REMOVE', 'BACKFILL')"""
 
-CURRENT_BY_PARTITION = """\
-SELECT "id", "total", "created", "year", "month", "day", "_sequence_number", "_changed_at"
-FROM (
-  SELECT *,
-    rank() OVER (
-      PARTITION BY "_key"\
- ORDER BY coalesce("_stream_epoch", '') || lpad("_sequence_number", 40, '0') DESC
-    ) AS "_rank",
-    row_number() OVER (\
-PARTITION BY "_event_id", coalesce("_stream_epoch", ''), "_row") AS "_copy"
-  FROM "shop_test"."orders"
-  WHERE coalesce("_stream_epoch", '') >= (
-    SELECT coalesce(max("_stream_epoch"), '') FROM "shop_test"."orders" WHERE "_op" = 'BACKFILL'
-  )
-) AS "changes"
-WHERE "_rank" = 1 AND "_copy" = 1 AND "_op" NOT IN ('REMOVE', 'BACKFILL')"""
+KEYS = [
+    f""" regexp_extract("$path", '/{key}=([^/]+)/', 1) AS "{key}","""
+    for key in ("year", "month", "day")
+]
+CURRENT_BY_PARTITION = CURRENT.replace("".join(KEYS), "").replace("orders_objects", "orders")
 
 CRAWLED = """\
 SELECT DISTINCT *

@@ -18,6 +18,7 @@ from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.errors import EXIT_PARTIAL
 from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
 from tests.local.conftest import REGION
+from tests.support.deployed import embedded_options
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -104,18 +105,8 @@ def pipeline(aws: Clients, directory: Path) -> Iterator[DeployedPipeline]:
 
 def call(aws: Clients, directory: Path, *more: str) -> tuple[int, dict[str, Any]]:
     """Run the command; return its exit code and result."""
-    arguments = [
-        "backfill",
-        "exported",
-        "--export",
-        "--stack",
-        "dev",
-        "--json",
-        "--outputs",
-        str(directory / "outputs.json"),
-        "--endpoint-url",
-        str(aws.endpoint),
-    ]
+    options = embedded_options(directory / "outputs.json", aws.endpoint)
+    arguments = ["backfill", "exported", "--export", "--json", *options]
     result = CliRunner().invoke(commands, [*arguments, *more], standalone_mode=False)
     assert result.exception is None, result.exception
     return result.return_value, json.loads(result.stdout)

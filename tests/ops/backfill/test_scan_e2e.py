@@ -21,6 +21,7 @@ from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
 from tests.local.conftest import REGION
+from tests.support.deployed import embedded_options
 from tests.support.processes import end, wait_until
 from tools.project import ROOT
 
@@ -115,13 +116,8 @@ def command(aws: Clients, directory: Path, *more: str) -> list[str]:
         "streaming_etl",
         "backfill",
         "orders",
-        "--stack",
-        "dev",
         "--json",
-        "--outputs",
-        str(directory / "outputs.json"),
-        "--endpoint-url",
-        str(aws.endpoint),
+        *embedded_options(directory / "outputs.json", aws.endpoint),
         "--checkpoint",
         str(directory / "checkpoint.json"),
         *more,

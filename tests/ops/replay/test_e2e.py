@@ -23,6 +23,7 @@ from streaming_etl.ops.replay import lost_changes
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import read_config
 from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack, pipelines_of
+from tests.support.deployed import embedded_options
 from tests.support.failure_objects import error_line
 from tools.project import ROOT
 
@@ -209,9 +210,8 @@ def replay(
     deployed: Deployed, capsys: pytest.CaptureFixture[str], *args: str
 ) -> tuple[int, dict[str, Any]]:
     """Run the command; return its exit code and result."""
-    aws = deployed.aws
-    stack = ["--stack", "dev", "--outputs", str(deployed.outputs), "--endpoint-url", aws.endpoint]
-    status = main(["replay", *args, *stack, "--json"])
+    options = embedded_options(deployed.outputs, deployed.aws.endpoint)
+    status = main(["replay", *args, *options, "--json"])
     return status, json.loads(capsys.readouterr().out)
 
 
