@@ -6,7 +6,7 @@ SEEDS ?= 2000
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test-transform quick test simulate check lint types graph docs golden bench lock clean
+.PHONY: help demo local test-transform quick test test-engine simulate check lint types graph docs golden bench lock clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,7 +22,12 @@ test-transform: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=t
 	@$(BIN)/streaming-etl test-transform $(TRANSFORM) $(CHANGES) $(ARGS)
 
 test: $(INSTALLED) ## All tests, including those on the embedded AWS
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/pytest --ignore tests/engine --numprocesses auto --maxprocesses 4 --dist worksteal
+
+test-engine: $(INSTALLED) ## Tests with the real Pulumi CLI, built once with Go unless it is on the PATH
+	@folder=$$($(BIN)/python -m tools.pulumi_cli); code=$$?; \
+	if [ $$code -eq 3 ]; then echo "The engine tests are skipped."; exit 0; fi; \
+	[ $$code -eq 0 ] && PATH="$$folder:$$PATH" $(BIN)/pytest tests/engine --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 quick: $(INSTALLED) ## Tests of the handlers and the settings only, in seconds
 	@$(BIN)/pytest tests/handlers tests/components/settings

@@ -1,0 +1,1 @@
+"""A stand-in AWS provider for the real Pulumi engine."""

@@ -1,0 +1,173 @@
+"""A stack in a local folder, deployed by the real Pulumi CLI."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+from pulumi.automation import events
+
+from local.engine.provider import PACKAGE
+from streaming_etl.stack.errors import CommandError
+
+Program = Callable[[], None]
+
+# Without a login, a prompt or a request to the internet.
+ENVIRONMENT = {
+    "PULUMI_CONFIG_PASSPHRASE": "",
+    "PULUMI_SKIP_UPDATE_CHECK": "true",
+    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
+}
+# The engine reports these for resources that stay as they are.
+UNCHANGED = ("same", "read", "refresh")
+
+
+def require_pulumi() -> None:
+    """Raise CommandError when the Pulumi CLI is not on the PATH."""
+    if shutil.which("pulumi") is None:
+        raise CommandError(
+            "pulumi is not on the PATH. Install the Pulumi CLI, or run the command without the "
+            "engine.",
+            code="pulumi-not-installed",
+        )
+
+
+@dataclass
+class Outcome:
+    """Result of one run of the engine."""
+
+    succeeded: bool = True
+    steps: dict[str, str] = field(default_factory=dict)
+    """Operation of each resource, by its URN; replacements are `replace`."""
+    errors: list[str] = field(default_factory=list)
+    """Diagnostics of severity error."""
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, *operations: str) -> set[str]:
+        """Return the logical names of the resources with one of the operations."""
+        return {urn.split("::")[-1] for urn, step in self.steps.items() if step in operations}
+
+    @property
+    def changed(self) -> dict[str, str]:
+        """Operations other than "unchanged", by logical name."""
+        return {
+            urn.split("::")[-1]: step for urn, step in self.steps.items() if step not in UNCHANGED
+        }
+
+    def receive(self, event: events.EngineEvent) -> None:
+        """Add one event of the engine."""
+        if event.resource_pre_event is not None:
+            step = event.resource_pre_event.metadata
+            operation = str(getattr(step.op, "value", step.op))
+            # A replacement is several steps: creation, deletion and `replace`.
+            if self.steps.get(step.urn) != "replace":
+                self.steps[step.urn] = "replace" if "replace" in operation else operation
+        if event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
+            self.errors.append(event.diagnostic_event.message)
+
+
+class EngineStack:
+    """One stack of the project in a folder.
+
+    folder: for the state and the CLI's own files; made if missing.
+    directory: of the program, to which paths of archives are relative.
+    config: flat, as `StackConfig.values`.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        folder: Path,
+        directory: Path,
+        port: int,
+        project: str = "streaming-etl",
+        stack: str = "dev",
+        config: Mapping[str, str] | None = None,
+        plugins: Mapping[str, int] | None = None,
+    ) -> None:
+        require_pulumi()
+        self._program = program
+        work, state, home = folder / "work", folder / "state", folder / "home"
+        for path in (work, state, home):
+            path.mkdir(parents=True, exist_ok=True)
+        # The engine reads archives relative to its own directory.
+        if not (work / ".build").exists():
+            (work / ".build").symlink_to(directory.absolute() / ".build", True)
+        providers = {PACKAGE: port, **(plugins or {})}
+        variables = {
+            **ENVIRONMENT,
+            "PULUMI_BACKEND_URL": state.absolute().as_uri(),
+            "PULUMI_HOME": str(home.absolute()),
+            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{key}:{at}" for key, at in providers.items()),
+        }
+        self.automation = automation.create_or_select_stack(
+            stack_name=stack,
+            project_name=project,
+            program=program,
+            opts=automation.LocalWorkspaceOptions(
+                work_dir=str(work),
+                env_vars=variables,
+                pulumi_home=str(home.absolute()),
+                project_settings=automation.ProjectSettings(
+                    name=project, runtime=automation.ProjectRuntimeInfo("python")
+                ),
+            ),
+        )
+        self.configure(config or {})
+
+    @property
+    def program(self) -> Program:
+        return self._program
+
+    @program.setter
+    def program(self, program: Program) -> None:
+        self._program = program
+        self.automation.workspace.program = program
+
+    def configure(self, config: Mapping[str, str]) -> None:
+        """Replace the stack's config."""
+        values = {key: automation.ConfigValue(value) for key, value in config.items()}
+        settings = automation.StackSettings(
+            config={key: value.value for key, value in values.items()}
+        )
+        salt = self.automation.workspace.stack_settings(self.automation.name).encryption_salt
+        settings.encryption_salt = salt
+        self.automation.workspace.save_stack_settings(self.automation.name, settings)
+
+    def preview(self, **options: Any) -> Outcome:
+        """Run `pulumi preview`."""
+        return self._run(self.automation.preview, options)
+
+    def up(self, **options: Any) -> Outcome:
+        """Run `pulumi up`; the outcome has the stack's outputs."""
+        return self._run(self.automation.up, options)
+
+    def refresh(self, **options: Any) -> Outcome:
+        """Run `pulumi refresh`."""
+        return self._run(self.automation.refresh, options)
+
+    def destroy(self, **options: Any) -> Outcome:
+        """Run `pulumi destroy`."""
+        return self._run(self.automation.destroy, options)
+
+    def state(self) -> dict[str, Any]:
+        """Return the stack's state as `pulumi stack export` prints it."""
+        return dict(self.automation.export_stack().deployment or {})
+
+    def _run(self, command: Callable[..., Any], options: Mapping[str, Any]) -> Outcome:
+        outcome = Outcome()
+        lines: list[str] = []
+        try:
+            result = command(on_event=outcome.receive, on_output=lines.append, **options)
+        except automation.CommandError as error:
+            outcome.succeeded = False
+            if not outcome.errors:
+                outcome.errors.append(str(error))
+        else:
+            values = getattr(result, "outputs", None) or {}
+            outcome.outputs = {key: output.value for key, output in values.items()}
+        return outcome

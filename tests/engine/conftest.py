@@ -1,0 +1,31 @@
+"""The real Pulumi CLI with a provider of each test's own."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.engine.backend import RecordingBackend
+from local.engine.provider import serving
+from tests.engine.harness import Engine
+
+REASON = "pulumi is not on the PATH; `make test-engine` finds or builds it"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if shutil.which("pulumi") is None:
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason=REASON))
+
+
+@pytest.fixture
+def backend() -> RecordingBackend:
+    return RecordingBackend()
+
+
+@pytest.fixture
+def engine(tmp_path: Path, backend: RecordingBackend) -> Iterator[Engine]:
+    with serving(backend) as port:
+        yield Engine(tmp_path, port, backend)
