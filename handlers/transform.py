@@ -204,4 +204,9 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return failed
 
     deadline = deadline_of(context, TRANSFORM_MARGIN_SECONDS)
-    return transform_records(event["records"], load_runtime(), requeue, deadline=deadline)
+    response = transform_records(event["records"], load_runtime(), requeue, deadline=deadline)
+    failed = [each for each in response["records"] if each["result"] == "ProcessingFailed"]
+    if failed:
+        # Firehose has no metric of these results.
+        count("failed", context.function_name, ChangesFailed=len(failed))
+    return response

@@ -28,7 +28,7 @@ EVERY_ALARM = StreamingEtlPipelineArgs(
 
 
 def test_every_alarm_has_a_section_in_the_order_of_the_data_flow() -> None:
-    assert list(SECTIONS) == [alarm.name for alarm in alarms(EVERY_ALARM, "orders", "prod")]
+    assert list(SECTIONS) == [alarm.name for alarm in alarms(EVERY_ALARM)]
 
 
 @pytest.mark.parametrize("name", SECTIONS)

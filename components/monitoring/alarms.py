@@ -14,9 +14,7 @@ from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 PERIOD_SECONDS = 300
 
 METRIC_NAMESPACE = "StreamingEtl"
-"""Namespace of the handlers' metrics and of the metric of failed changes."""
-FAILED_CHANGE_PATTERN = '{ $.message = "change failed" }'
-"""The log line that handlers/transform.py writes for each failed change."""
+"""Namespace of the handlers' metrics."""
 TRANSFORM_MARGIN_SECONDS = 20
 """The last seconds of its timeout, in which the transform begins no change."""
 WARM_UP_MINUTES = 60
@@ -27,20 +25,17 @@ MetricSource = Literal[
     "forwarder",
     "transform",
     "transform_counts",
-    "transform_log",
     "delivery_stream",
     "event_rule",
     "state_machine",
 ]
 
-METRIC_SOURCES: dict[MetricSource, tuple[str, str | None]] = {
+METRIC_SOURCES: dict[MetricSource, tuple[str, str]] = {
     "mapping": ("AWS/Lambda", "EventSourceMappingUUID"),
     "forwarder": ("AWS/Lambda", "FunctionName"),
     "transform": ("AWS/Lambda", "FunctionName"),
     # Metrics that the transform writes to its log in the embedded metric format.
     "transform_counts": (METRIC_NAMESPACE, "FunctionName"),
-    # The metric of a log metric filter has no dimension; its name contains the pipeline's.
-    "transform_log": (METRIC_NAMESPACE, None),
     "delivery_stream": ("AWS/Firehose", "DeliveryStreamName"),
     "event_rule": ("AWS/Events", "RuleName"),
     "state_machine": ("AWS/States", "StateMachineArn"),
@@ -73,20 +68,15 @@ repeated_failure = partial(Alarm, datapoints_to_alarm=2, evaluation_periods=3)
 """An alarm on failures that AWS retries: a single one needs no action."""
 
 
-def alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> list[Alarm]:
+def alarms(args: StreamingEtlPipelineArgs) -> list[Alarm]:
     """Return every alarm, in the order of the data flow."""
     return [
         *_forwarder_alarms(args),
-        *_transform_alarms(args, pipeline, stack),
+        *_transform_alarms(args),
         *_delivery_alarms(args),
         *_catalog_alarms(args),
         *_backfill_alarms(args),
     ]
-
-
-def failed_changes_metric(pipeline: str, stack: str) -> str:
-    """Return the metric of failed changes, unique per pipeline and stack."""
-    return f"changes-failed/{pipeline}/{stack}"
 
 
 def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
@@ -144,7 +134,7 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     yield _event_alarm("failed-batches", "Failed batches of the forwarder are in the bucket.")
 
 
-def _transform_alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str) -> Iterator[Alarm]:
+def _transform_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     """Alarms on the transform function.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
@@ -180,9 +170,8 @@ def _transform_alarms(args: StreamingEtlPipelineArgs, pipeline: str, stack: str)
         name="transform-failed",
         description="The transform failed for single changes. Each is in the errors location,"
         " complete.",
-        # Firehose has no metric of records with the result ProcessingFailed.
-        metric_source="transform_log",
-        metric=failed_changes_metric(pipeline, stack),
+        metric_source="transform_counts",
+        metric="ChangesFailed",
         notify_on_ok=False,
     )
     yield Alarm(

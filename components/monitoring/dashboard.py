@@ -16,7 +16,6 @@ from streaming_etl.components.monitoring.alarms import (
     Alarm,
     MetricSource,
     alarms,
-    failed_changes_metric,
 )
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
@@ -93,10 +92,7 @@ def dashboard_body(
 ) -> dict[str, Any]:
     """Return the body of the dashboard."""
     dimensions = MetricDimensions(pipeline=pipeline, region=region, values=values, rules=rules)
-    thresholds = {
-        alarm.name: alarm.threshold
-        for alarm in alarms(args, dimensions.pipeline, pulumi.get_stack())
-    }
+    thresholds = {alarm.name: alarm.threshold for alarm in alarms(args)}
     rows: list[Row] = [
         _header(args.table_name, dimensions.pipeline, alarm_arns),
         _flow(dimensions),
@@ -181,11 +177,10 @@ def _failures(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> R
         dimensions.metric("forwarder", "Throttles", "throttles"),
         dimensions.metric("delivery_stream", "ThrottledRecords", "records throttled"),
     ]
-    failed_changes = failed_changes_metric(dimensions.pipeline, pulumi.get_stack())
     transform = [
         dimensions.metric("transform", "Errors", "errors"),
         dimensions.metric("transform", "Throttles", "throttles"),
-        [METRIC_SOURCES["transform_log"][0], failed_changes, {"label": "failed changes"}],
+        dimensions.metric("transform_counts", "ChangesFailed", "failed changes"),
         dimensions.metric("transform_counts", "ChangesRequeued", "requeued changes"),
     ]
     success = {"stat": "Average", "yAxis": "right"}

@@ -9,15 +9,12 @@ import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.monitoring.alarms import (
-    FAILED_CHANGE_PATTERN,
-    METRIC_NAMESPACE,
     METRIC_SOURCES,
     PERIOD_SECONDS,
     WARM_UP_MINUTES,
     Alarm,
     MetricSource,
     alarms,
-    failed_changes_metric,
 )
 from streaming_etl.components.monitoring.dashboard import (
     MetricDimensions,
@@ -86,9 +83,6 @@ class Monitoring(pulumi.ComponentResource):
             resources.crawler_name,
         )
         self.failure_events_topic_arn, rules = create_rules(pipeline, events, self)
-        self.create_failed_changes_metric(
-            f"{name}-failed-changes-metric", pipeline.name, resources.transform
-        )
         dimensions = MetricDimensions(
             pipeline=pipeline.name,
             region=pipeline.account.region,
@@ -97,7 +91,7 @@ class Monitoring(pulumi.ComponentResource):
         )
         alarm_arns = [
             self.create_alarm(f"{name}-{alarm.name}", alarm, dimensions).arn
-            for alarm in alarms(args, pipeline.name, pulumi.get_stack())
+            for alarm in alarms(args)
         ]
         if args.monitoring.dashboard:
             # json_dumps would create an Output per value: a fifth of the program's time.
@@ -157,20 +151,6 @@ class Monitoring(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def create_failed_changes_metric(self, name: str, pipeline: str, transform: Function) -> None:
-        """Create a metric of the log lines about failed changes."""
-        aws.cloudwatch.LogMetricFilter(
-            name,
-            log_group_name=transform.log_group.name,
-            pattern=FAILED_CHANGE_PATTERN,
-            metric_transformation=aws.cloudwatch.LogMetricFilterMetricTransformationArgs(
-                namespace=METRIC_NAMESPACE,
-                name=failed_changes_metric(pipeline, pulumi.get_stack()),
-                value="1",
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-
     def create_alarm(
         self, name: str, alarm: Alarm, dimensions: MetricDimensions
     ) -> aws.cloudwatch.MetricAlarm:
@@ -186,7 +166,7 @@ class Monitoring(pulumi.ComponentResource):
             alarm_description=alarm_description(dimensions.pipeline, alarm),
             namespace=namespace,
             metric_name=alarm.metric,
-            dimensions=None if dimension is None else {dimension: dimensions.value_of(alarm)},
+            dimensions={dimension: dimensions.value_of(alarm)},
             statistic=alarm.statistic,
             period=PERIOD_SECONDS,
             evaluation_periods=alarm.evaluation_periods,

@@ -6,24 +6,6 @@ from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
 
 
-def log_metric_filter(clients: Clients, inputs: Inputs) -> Outputs:
-    name = inputs.name()
-    transformation = dict(inputs.take("metricTransformation"))
-    metric = {
-        "metricName": transformation.pop("name"),
-        "metricNamespace": transformation.pop("namespace"),
-        "metricValue": transformation.pop("value"),
-        **transformation,
-    }
-    clients("logs").put_metric_filter(
-        filterName=name,
-        logGroupName=inputs.take("logGroupName"),
-        filterPattern=inputs.take("pattern"),
-        metricTransformations=[metric],
-    )
-    return {"id": name, "name": name}
-
-
 def metric_alarm(clients: Clients, inputs: Inputs) -> Outputs:
     name, tags = inputs.name(), inputs.tags()
     dimensions = inputs.take("dimensions", {})
@@ -113,7 +95,6 @@ CREATORS: dict[str, Creator] = {
     "aws:cloudwatch/dashboard:Dashboard": dashboard,
     "aws:cloudwatch/eventRule:EventRule": event_rule,
     "aws:cloudwatch/eventTarget:EventTarget": event_target,
-    "aws:cloudwatch/logMetricFilter:LogMetricFilter": log_metric_filter,
     "aws:cloudwatch/metricAlarm:MetricAlarm": metric_alarm,
     "aws:sns/topic:Topic": topic,
     "aws:sns/topicPolicy:TopicPolicy": topic_policy,

@@ -109,7 +109,7 @@ def bill_of(
     add(
         "CloudWatch",
         "alarms",
-        len(alarms(args, "pipeline", "stack")),
+        len(alarms(args)),
         "metrics",
         "cloudwatch_alarms",
         1,

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from streaming_etl import BackfillArgs
 from streaming_etl.components.monitoring import alarms
 from streaming_etl.components.settings.stages import OLD_IMAGES
 from streaming_etl.components.table.column_types import METADATA
-from streaming_etl.handlers import structured_log
+from streaming_etl.handlers import structured_log, transform
 from streaming_etl.handlers.firehose import deadline
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.wire.change_line import OLD_IMAGE_KINDS
 from streaming_etl.stack.recorder import Node, archive_files
+from tests.support.pipeline_settings import pipeline_args
 from tests.support.pipelines import Pipelines
 
 ENTRY_MODULES = ("forwarder", "transform", "backfill")
@@ -37,6 +39,23 @@ def test_the_forwarder_supports_every_value_of_old_image() -> None:
 
 def test_alarms_and_handlers_use_the_same_metric_namespace() -> None:
     assert structured_log.METRIC_NAMESPACE == alarms.METRIC_NAMESPACE
+
+
+def test_the_transform_reports_the_metrics_of_its_alarms() -> None:
+    source = inspect.getsource(transform)
+    reported = {
+        keyword.arg
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "count"
+        for keyword in node.keywords
+    }
+    monitored = {
+        alarm.metric
+        for alarm in alarms.alarms(pipeline_args())
+        if alarm.metric_source == "transform_counts"
+    }
+    assert monitored == {"ChangesFailed", "ChangesRequeued"}
+    assert monitored <= reported
 
 
 def test_the_alarm_on_duration_knows_when_the_transform_stops() -> None:

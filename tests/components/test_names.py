@@ -26,8 +26,6 @@ AUTO_NAMED = {
     "aws:glue/crawler:Crawler": 255,
     # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
     "aws:cloudwatch/logGroup:LogGroup": 512,
-    # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html
-    "aws:cloudwatch/logMetricFilter:LogMetricFilter": 512,
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
     "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
     # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html

@@ -62,8 +62,6 @@ def test_physical_names_are_unique(graph: Graph) -> None:
         if not node.type.endswith(":CatalogTable")
     )
     assert max(counts.values()) == 1
-    metrics = [node.inputs["metricTransformation"] for node in graph.of("LogMetricFilter")]
-    assert len({metric["name"] for metric in metrics}) == len(NAMES)
 
 
 def test_no_resource_refers_to_a_resource_of_another_pipeline(graph: Graph) -> None:

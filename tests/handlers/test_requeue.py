@@ -1,4 +1,4 @@
-"""Requeued changes: counted in a metric, and never requeued without end."""
+"""Metrics of requeued and failed changes; no change is requeued without end."""
 
 import json
 
@@ -60,8 +60,36 @@ def test_counts_requeued_changes_in_embedded_metric_format(metrics):
     assert 1_700_000_000_000 < now < 4_000_000_000_000
 
 
-def test_counts_nothing_if_nothing_is_requeued(metrics):
-    assert metrics(FakeFirehose(), order(1, "", store={"S": "a"}), order(2, "fail")) == []
+def test_counts_nothing_if_no_change_is_requeued_or_fails(metrics):
+    assert metrics(FakeFirehose(), order(1, "", store={"S": "a"}), order(2, "filter")) == []
+
+
+def test_counts_failed_changes_in_embedded_metric_format(metrics):
+    aggregated = order(2, "fail") + order(3, "", store={"S": "a"})
+    [requeued, failed] = metrics(FakeFirehose(), order(1, "fail"), aggregated, b"junk")
+    assert requeued["ChangesRequeued"] == 1
+    del failed["_aws"]["Timestamp"]
+    assert failed == {
+        "level": "INFO",
+        "message": "failed",
+        "FunctionName": "orders-transform-function",
+        "ChangesFailed": 2,
+        "_aws": {
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "StreamingEtl",
+                    "Dimensions": [["FunctionName"]],
+                    "Metrics": [{"Name": "ChangesFailed", "Unit": "Count"}],
+                }
+            ]
+        },
+    }
+
+
+def test_counts_no_failed_change_of_a_call_that_firehose_retries(metrics):
+    rejected = FakeFirehose(then=client_error("ResourceNotFoundException"))
+    contents = order(1, "fail"), order(2, "fail") + order(3, "fail")
+    assert all("ChangesFailed" not in it for it in metrics(rejected, *contents, error=RequeueError))
 
 
 def test_counts_accepted_records_even_if_others_are_not_accepted(metrics):

@@ -198,7 +198,7 @@ def without_alarms(*names: str) -> Any:
     return around(
         component_alarms,
         "alarms",
-        lambda alarms, *arguments: [it for it in alarms(*arguments) if it.name not in names],
+        lambda alarms, args: [it for it in alarms(args) if it.name not in names],
     )
 
 

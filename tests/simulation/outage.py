@@ -73,7 +73,7 @@ class Metrics:
         """Return the first time at which an alarm fires."""
         times = [
             time
-            for alarm in component.alarms(args, "orders", "dev")
+            for alarm in component.alarms(args)
             if alarm.metric in ("PolledEventCount", "Throttles", "IteratorAge")
             and alarm.metric_source in ("mapping", "forwarder")
             for time in self.firing(alarm, until)

@@ -38,6 +38,5 @@ METRICS = {
     },
     ("AWS/Events", "RuleName"): {"TriggeredRules"},
     ("AWS/States", "StateMachineArn"): {"ExecutionsFailed"},
-    ("StreamingEtl", "FunctionName"): {"ChangesRequeued", "RecordsRequeued"},
-    ("StreamingEtl", None): {"changes-failed/shop/test"},
+    ("StreamingEtl", "FunctionName"): {"ChangesFailed", "ChangesRequeued", "RecordsRequeued"},
 }

@@ -23,7 +23,7 @@ def test_alarms_exist_where_their_stage_does(minimal: Graph, every_alarm: Graph)
 def test_every_alarm_is_on_a_metric_of_aws(every_alarm: Graph) -> None:
     offenders = []
     for node in every_alarm.of("MetricAlarm"):
-        [dimension] = node.inputs.get("dimensions") or [None]
+        [dimension] = node.inputs["dimensions"]
         if node.inputs["metricName"] not in METRICS[node.inputs["namespace"], dimension]:
             offenders.append(node.name)
     assert offenders == []
@@ -67,7 +67,7 @@ def test_iterator_age_fires_before_changes_are_dead_lettered(
         forwarder=ForwarderArgs(maximum_record_age_seconds=maximum_age),
         monitoring=MonitoringArgs(max_iterator_age_seconds=setting),
     )
-    [alarm] = [alarm for alarm in alarms(args, "shop", "test") if alarm.name == "iterator-age"]
+    [alarm] = [alarm for alarm in alarms(args) if alarm.name == "iterator-age"]
     assert alarm.threshold == threshold * 1000
 
 
@@ -81,7 +81,7 @@ def test_transform_duration_fires_before_the_transform_requeues_for_time(
         transform=TransformArgs(timeout_seconds=timeout),
         monitoring=MonitoringArgs(max_transform_duration_percent=percent),
     )
-    [alarm] = [it for it in alarms(args, "shop", "test") if it.name == "transform-duration"]
+    [alarm] = [it for it in alarms(args) if it.name == "transform-duration"]
     assert alarm.threshold == seconds * 1000
 
 

@@ -51,10 +51,9 @@ def test_the_widgets_fill_the_grid_without_overlap(graph: Graph) -> None:
 def test_every_metric_is_one_of_aws_and_of_a_resource_of_the_pipeline(graph: Graph) -> None:
     values = {f"{node.name}-0000000" for node in graph.custom} | {"uuid-of-shop-forwarder-mapping"}
     offenders = []
-    for namespace, metric, *dimension in metrics(graph):
-        known = METRICS[namespace, dimension[0] if dimension else None]
-        if metric not in known or not set(dimension[1:]) <= values:
-            offenders.append((namespace, metric, *dimension))
+    for namespace, metric, dimension, value in metrics(graph):
+        if metric not in METRICS[namespace, dimension] or value not in values:
+            offenders.append((namespace, metric, dimension, value))
     assert offenders == []
 
 
@@ -65,7 +64,7 @@ def test_the_metric_of_every_alarm_is_drawn(graph: Graph) -> None:
         if (
             node.inputs["namespace"],
             node.inputs["metricName"],
-            *next(iter((node.inputs.get("dimensions") or {}).items()), ()),
+            *next(iter(node.inputs["dimensions"].items())),
         )
         not in metrics(graph)
     }

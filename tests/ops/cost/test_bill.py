@@ -72,7 +72,7 @@ def test_every_line_is_its_quantity_times_its_price() -> None:
         # 730 runs of ten minutes at 0.44 per hour.
         ("Glue", "crawler"): 53.5333,
         # One metric per alarm, at 0.10.
-        ("CloudWatch", "alarms"): len(alarms(full, "x", "y")) / 10,
+        ("CloudWatch", "alarms"): len(alarms(full)) / 10,
         ("CloudWatch", "dashboard"): 3.00,
         # 5,382,144 and 2,628,000 calls of 450 bytes: 3.357 GB at 0.50.
         ("CloudWatch", "logs"): 1.6785,
