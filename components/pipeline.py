@@ -8,9 +8,11 @@ from typing import Any, Optional
 import pulumi
 from pulumi.provider.experimental.util import camel_case
 
+from streaming_etl.components.deletion_options import deletion_options
 from streaming_etl.components.monitoring.monitoring import MonitoredResources, Monitoring
 from streaming_etl.components.packaging.dependencies import Target, ensure_dependencies
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.settings.protection import resolve_protection
 from streaming_etl.components.settings.stack_config import args_from_config
 from streaming_etl.components.settings.validation import SettingsError, invalid, raise_if_any
 from streaming_etl.components.stages.backfill import Backfill
@@ -95,6 +97,10 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         target = Target.lambda_(args.runtime, args.architecture)
         packages = ensure_dependencies(target, args.transform.requirements)
         require_imports(args.transform_module, packages.transform.files)
+        of_children = [deletion_options(resolve_protection(args))]
+        opts = pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(transformations=of_children)
+        )
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 
         raise_if_any(args.region_problems(configured_region(self)))

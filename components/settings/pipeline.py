@@ -111,6 +111,15 @@ class StreamingEtlPipelineArgs(Settings):
     """Days after which logs are deleted, one of CloudWatch's fixed numbers."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of all resources that have tags, in addition to the pipeline's name."""
+    protect: bool = True
+    """Reject the deletion of the source table, the bucket and the database that the pipeline
+    creates: a preview that deletes or replaces one of them fails. Also the default of
+    `source.deletion_protection`, and the opposite of `lake.force_destroy` and
+    `query.force_destroy`."""
+    retain: bool = False
+    """Keep source table, bucket, database, Glue tables and workgroup in AWS when the pipeline is
+    removed from the stack. Set it in an update before the one that removes the pipeline. It turns
+    off only the part of `protect` that fails previews."""
     source: SourceArgs = field(default_factory=SourceArgs)
     """The DynamoDB table."""
     forwarder: ForwarderArgs = field(default_factory=ForwarderArgs)
@@ -137,10 +146,18 @@ class StreamingEtlPipelineArgs(Settings):
             yield from schedule_problems("crawler_schedule", self.crawler_schedule)
             for problem in no_effect(self.partitions, {"projection_start_year"}):
                 yield replace(problem, path="partitions", related=(catalog,))
+        yield from self.retain_problems()
         yield from self.delivery_problems()
         yield from iterator_age_problems(self.monitoring, self.forwarder)
         yield from self.backfill_problems()
         yield from self.current_state_problems()
+
+    def retain_problems(self) -> Iterator[Problem]:
+        """Settings about the deletion of resources that `retain` keeps."""
+        for path, group in (("lake", self.lake), ("query", self.query)):
+            if self.retain and group.force_destroy:
+                related = Related("retain", True)
+                yield invalid("force_destroy", True, "no-effect", related, path=path)
 
     def delivery_problems(self) -> Iterator[Problem]:
         """Combinations of format, partitions and buffers that Firehose rejects."""

@@ -66,15 +66,19 @@ class SourceArgs(Settings):
     """Provisioned write units, 1 to 40,000; without both capacities the table is on-demand."""
     point_in_time_recovery: bool = True
     """Continuous backups of the last 35 days."""
-    deletion_protection: bool = True
-    """AWS rejects the deletion of the table; turn it off in an update before `pulumi destroy`."""
+    deletion_protection: Optional[bool] = None
+    """AWS rejects the deletion of the table; by default true with `protect` or `retain`."""
     ttl_attribute: Optional[str] = field(default=None, metadata=ATTRIBUTE_NAME)
     """Attribute with the epoch second at which DynamoDB deletes the item."""
 
     def further_problems(self) -> Iterator[Problem]:
         if self.use_existing:
             because = Related("use_existing", True)
-            yield from no_effect(self, fields_except(self, "use_existing"), because)
+            ignored = fields_except(self, "use_existing")
+            if self.deletion_protection:
+                # The default of earlier versions, in the outputs of their stacks.
+                ignored -= {"deletion_protection"}
+            yield from no_effect(self, ignored, because)
         if self.range_key is None:
             yield from no_effect(self, {"range_key_type"}, Related("range_key", None))
         if self.range_key == self.hash_key:
@@ -191,8 +195,9 @@ class LakeArgs(Settings):
     SSE-S3. The key of an existing bucket goes here, too."""
     versioning: bool = True
     """Keep overwritten and deleted objects for 30 days."""
-    force_destroy: bool = False
-    """Let `pulumi destroy` delete a bucket that still contains data."""
+    force_destroy: Optional[bool] = None
+    """Delete the bucket with the data that it still contains; by default true without `protect` and
+    `retain`."""
     data_retention_days: Optional[int] = limited(None, 1, 36_500, S3_DAYS)
     """Days after which rows are deleted, 1 to 36,500; by default never. Needs
     `query.current_state: false`."""
@@ -206,6 +211,9 @@ class LakeArgs(Settings):
         if self.bucket_name is not None:
             because = Related("bucket_name", self.bucket_name)
             ignored = fields_except(self, "bucket_name", "kms_key_arn")
+            if not self.force_destroy:
+                # The default of earlier versions, in the outputs of their stacks.
+                ignored -= {"force_destroy"}
             yield from no_effect(self, ignored, because)
 
 
@@ -222,8 +230,9 @@ class QueryArgs(Settings):
     """`objects`: the current state reads a second Glue table without partition keys, so that a
     query lists the objects; `partitions`: it reads the lake table, and a query lists every
     projected prefix. Changing it updates the view in place."""
-    force_destroy: bool = False
-    """Let `pulumi destroy` delete a workgroup that still contains saved queries."""
+    force_destroy: Optional[bool] = None
+    """Delete the workgroup with the queries that it still contains; by default true without
+    `protect` and `retain`."""
 
 
 def is_tag_character(character: str) -> bool:

@@ -36,7 +36,7 @@ class Lake(pulumi.ComponentResource):
         else:
             bucket = aws.s3.Bucket(
                 f"{name}-bucket",
-                force_destroy=args.force_destroy,
+                force_destroy=pipeline.protection.bucket_force_destroy,
                 tags=dict(pipeline.tags),
                 opts=pulumi.ResourceOptions(parent=self),
             )

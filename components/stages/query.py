@@ -61,7 +61,7 @@ class Query(pulumi.ComponentResource):
         return aws.athena.Workgroup(
             name,
             name=physical,
-            force_destroy=args.force_destroy,
+            force_destroy=pipeline.protection.workgroup_force_destroy,
             configuration={
                 "enforce_workgroup_configuration": True,
                 "publish_cloudwatch_metrics_enabled": True,

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from streaming_etl.components.packaging.dependencies import Packages
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.settings.protection import Protection, resolve_protection
 from streaming_etl.components.stages.iam import Account
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.transform_module import TransformModule
@@ -24,6 +25,11 @@ class PipelineContext:
     packages: Packages
     account: Account
     tags: Mapping[str, str]
+
+    @property
+    def protection(self) -> Protection:
+        """How the resources with data are protected."""
+        return resolve_protection(self.args)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,7 +94,7 @@ def create_table(
         point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(
             enabled=args.point_in_time_recovery
         ),
-        deletion_protection_enabled=args.deletion_protection,
+        deletion_protection_enabled=pipeline.protection.deletion_protection,
         ttl=aws.dynamodb.TableTtlArgs(attribute_name=ttl, enabled=True) if ttl else None,
         tags=dict(pipeline.tags),
         opts=pulumi.ResourceOptions(parent=parent),

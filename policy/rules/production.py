@@ -74,8 +74,8 @@ RULES: list[Rule] = [
         name="production-data-protected",
         requires="Tables, buckets and workgroups of a production stack are protected.",
         reason="Otherwise one `pulumi destroy` deletes the data.",
-        fix="Set `source.deletion_protection` and `source.point_in_time_recovery`; remove"
-        " `lake.force_destroy` and `query.force_destroy`.",
+        fix="Set `protect` and `source.point_in_time_recovery`; remove"
+        " `source.deletion_protection`, `lake.force_destroy` and `query.force_destroy`.",
         settings=SETTINGS,
         check=data_protected,
     ),

@@ -83,6 +83,8 @@ CASES: dict[str, Case] = {
     "architecture": Case({"architecture": "x86_64"}),
     "log_retention_days": Case({"log_retention_days": 3653}),
     "tags": Case({"tags": {"team": "sales"}}),
+    "protect=False": Case({"protect": False}),
+    "retain": Case({"retain": True}),
     **_single("partitions", granularity="hour", layout="date", time_zone="Asia/Tokyo"),
     **_single("partitions", partition_time="event", projection_start_year=2020),
     "partitions.partition_time in a time zone": Case(

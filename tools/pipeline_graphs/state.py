@@ -10,7 +10,7 @@ from typing import Any
 from streaming_etl.stack.recorder import Graph, archive_files
 
 State = dict[str, Any]
-"""Parsed inputs and dependencies of every custom resource, by logical name."""
+"""Parsed inputs, dependencies and options of every custom resource, by logical name."""
 
 REMOVED = "<removed>"
 VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
@@ -63,7 +63,11 @@ def platforms(wheel_metadata: str) -> str:
 def state(graph: Graph) -> State:
     """Return what `pulumi preview` compares."""
     return {
-        node.name: {"inputs": parsed(node.inputs), "depends_on": node.depends_on}
+        node.name: {
+            "inputs": parsed(node.inputs),
+            "depends_on": node.depends_on,
+            **({"options": node.options} if node.options else {}),
+        }
         for node in graph.custom
     }
 
@@ -114,6 +118,7 @@ def fingerprint(graph: Graph) -> dict[str, Any]:
             "inputs": hashed(node.inputs),
             "parent": f"{node.parent_type} {node.parent}",
             "depends_on": node.depends_on,
+            "options": node.options,
         }
         for node in graph.nodes
     }

@@ -1,0 +1,51 @@
+"""Pulumi's options for resources whose deletion loses data or access to it."""
+
+import pulumi
+
+from streaming_etl.components.settings.protection import Protection
+
+DATA = frozenset(
+    {
+        "aws:dynamodb/table:Table",
+        "aws:glue/catalogDatabase:CatalogDatabase",
+        "aws:s3/bucket:Bucket",
+    }
+)
+"""Resources that hold data, or whose deletion deletes other resources' data."""
+
+ACCESS = frozenset(
+    {
+        "aws:athena/namedQuery:NamedQuery",
+        "aws:athena/workgroup:Workgroup",
+        "aws:glue/catalogTable:CatalogTable",
+        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+        "aws:s3/bucketPolicy:BucketPolicy",
+        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+        "aws:s3/bucketVersioning:BucketVersioning",
+    }
+)
+"""Resources without which kept data would be open, unencrypted, or not queryable."""
+
+
+def deletion_options(protection: Protection) -> pulumi.ResourceTransformation:
+    """Return a transformation that protects or retains resources by their type.
+
+    By type and in one place, so that a stage cannot omit it for a new resource.
+    """
+
+    def transform(
+        args: pulumi.ResourceTransformationArgs,
+    ) -> pulumi.ResourceTransformationResult | None:
+        if protection.protect and args.type_ in DATA:
+            option = pulumi.ResourceOptions(protect=True)
+        elif protection.retain and args.type_ in DATA | ACCESS:
+            option = pulumi.ResourceOptions(retain_on_delete=True)
+        else:
+            # Without an option, so that a resource inherits those of the pipeline itself.
+            return None
+        options = pulumi.ResourceOptions.merge(args.opts, option)
+        return pulumi.ResourceTransformationResult(args.props, options)
+
+    return transform
