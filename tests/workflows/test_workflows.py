@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tools import pulumi_cli
+
 ROOT = Path(__file__).resolve().parents[2]
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -227,3 +229,11 @@ def test_the_documented_preview_role_reads_state_and_no_data() -> None:
     assert [action for action in actions if not reading.fullmatch(action)] == []
     [objects] = [it["Resource"] for it in preview if it["Action"] == "s3:GetObject"]
     assert objects == "arn:aws:s3:::example-pulumi-state/*"
+
+
+def test_the_engine_tests_use_one_version_of_the_cli() -> None:
+    steps = read(GITHUB / "workflows" / "checks.yml")["jobs"]["engine"]["steps"]
+    versions = [
+        step["with"]["pulumi-version"] for step in steps if "pulumi/" in step.get("uses", "")
+    ]
+    assert versions == [pulumi_cli.VERSION.removeprefix("v")]
