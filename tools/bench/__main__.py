@@ -14,7 +14,7 @@ from statistics import median
 
 import pyperf
 
-from tools.bench import handlers_bench, memory, program_bench
+from tools.bench import engine_bench, handlers_bench, memory, program_bench
 from tools.bench.events import SHAPES
 from tools.bench.handlers_bench import INPUT_FORMS, Case, event_of
 from tools.bench.stub import Received
@@ -23,6 +23,8 @@ from tools.project import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 PARTS = ("handlers", "memory", "program")
+ENGINE = "engine"
+"""A part that needs the Pulumi CLI on the PATH; measured on request only."""
 FORMATS = {"csv": "CSV", "json": "JSON lines"}
 
 PASSES = 5
@@ -36,7 +38,12 @@ def main() -> None:
     arguments = parse()
     blocks = {}
     for part in arguments.parts or PARTS:
-        tables = {"handlers": handlers, "memory": memory_tables, "program": program}[part]
+        tables = {
+            "handlers": handlers,
+            "memory": memory_tables,
+            "program": program,
+            ENGINE: engine,
+        }[part]
         blocks[part] = f"{machine()}\n\n" + "\n\n".join(tables(arguments.quick))
         sys.stdout.write(f"{blocks[part]}\n\n")
     if arguments.write:
@@ -46,12 +53,12 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}, {ENGINE}")
     parser.add_argument("--quick", action="store_true", help="fewer values: try the benchmark")
     parser.add_argument("--write", action="store_true", help="write the tables into the page")
     arguments = parser.parse_args()
-    if unknown := set(arguments.parts) - set(PARTS):
-        parser.error(f"unknown part {', '.join(unknown)}; use {', '.join(PARTS)}")
+    if unknown := set(arguments.parts) - {*PARTS, ENGINE}:
+        parser.error(f"unknown part {', '.join(unknown)}; use {', '.join(PARTS)} or {ENGINE}")
     if arguments.write and arguments.quick:
         parser.error("--write does not accept --quick, whose values vary")
     return arguments
@@ -197,6 +204,24 @@ def program(quick: bool) -> list[str]:
     head = ["tables", "resources", "bare Pulumi", "program", "of bare Pulumi", "per table"]
     head += ["bare Pulumi, MiB", "program, MiB"]
     return [table("The program under Pulumi's mocks: CPU seconds, peak memory", head, rows)]
+
+
+def engine(quick: bool) -> list[str]:
+    """Stacks with default settings, deployed by the Pulumi CLI."""
+    rows = []
+    for tables in engine_bench.TABLES[:1] if quick else engine_bench.TABLES:
+        result = engine_bench.run(tables)
+        rows.append(
+            [
+                str(tables),
+                f"{result.resources:,}",
+                *(f"{value:.0f}" for value in (result.preview, result.up, result.unchanged)),
+                *(f"{size / 1e6:.2f}" for size in (result.state, result.state_without_traces)),
+            ]
+        )
+    head = ["tables", "resources", "preview, s", "up, s", "preview of the unchanged stack, s"]
+    head += ["state, MB", "without stack traces, MB"]
+    return [table("The real Pulumi CLI with a provider that creates nothing", head, rows)]
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
