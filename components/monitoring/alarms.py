@@ -74,6 +74,9 @@ def alarms(args: StreamingEtlPipelineArgs) -> list[Alarm]:
         *_forwarder_alarms(args),
         *_transform_alarms(args),
         *_delivery_alarms(args),
+        _event_alarm(
+            "dead-lettered", "Failed batches or error records are in the bucket, complete."
+        ),
         *_catalog_alarms(args),
         *_backfill_alarms(args),
     ]
@@ -131,7 +134,6 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         metric="DroppedEventCount",
         notify_on_ok=False,
     )
-    yield _event_alarm("failed-batches", "Failed batches of the forwarder are in the bucket.")
 
 
 def _transform_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
@@ -233,7 +235,6 @@ def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
             metric="PartitionCountExceeded",
             statistic="Maximum",
         )
-    yield _event_alarm("error-records", "Error records of Firehose are in the errors location.")
 
 
 def _catalog_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:

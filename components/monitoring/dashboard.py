@@ -170,7 +170,6 @@ def _failures(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> R
         dimensions.metric("mapping", "FailedInvokeEventCount", "changes in failed calls"),
         dimensions.metric("mapping", exhausted, "changes with retries exhausted"),
         dimensions.metric("mapping", "DroppedEventCount", "changes lost"),
-        dimensions.rule_metric("failed-batches", "failed batches"),
     ]
     forwarder = [
         dimensions.metric("forwarder", "Errors", "errors"),
@@ -188,7 +187,7 @@ def _failures(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> R
         dimensions.metric(
             "delivery_stream", "DeliveryToS3.Success", "share of successful writes", **success
         ),
-        dimensions.rule_metric("error-records", "objects with error records"),
+        dimensions.rule_metric("dead-lettered", "dead-lettered objects"),
     ]
     if args.format == "parquet":
         delivery.append(

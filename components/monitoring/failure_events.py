@@ -38,15 +38,10 @@ def failure_events(
 ) -> dict[str, FailureEvent]:
     """Return the events by the name of their alarm."""
     events = {
-        "failed-batches": FailureEvent(
-            pattern=object_created(bucket_name, failed_batches_path),
+        "dead-lettered": FailureEvent(
+            pattern=object_created(bucket_name, failed_batches_path, errors_path),
             input_paths=OBJECT_PATHS,
-            message="failed batch in s3://<bucket>/<key>",
-        ),
-        "error-records": FailureEvent(
-            pattern=object_created(bucket_name, errors_path),
-            input_paths=OBJECT_PATHS,
-            message="error records in s3://<bucket>/<key>",
+            message="dead-lettered object s3://<bucket>/<key>",
         ),
     }
     if crawler_name is not None:
@@ -62,12 +57,13 @@ def failure_events(
     return events
 
 
-def object_created(bucket_name: pulumi.Input[str], path: pulumi.Input[str]) -> Mapping[str, Any]:
-    """Return the pattern of new objects below a path."""
+def object_created(bucket_name: pulumi.Input[str], *paths: pulumi.Input[str]) -> Mapping[str, Any]:
+    """Return the pattern of new objects below any of the paths."""
+    keys = [{"prefix": path} for path in paths]
     return {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
-        "detail": {"bucket": {"name": [bucket_name]}, "object": {"key": [{"prefix": path}]}},
+        "detail": {"bucket": {"name": [bucket_name]}, "object": {"key": keys}},
     }
 
 

@@ -58,7 +58,7 @@ PIPELINE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 DERIVED_NAMES = {
     "-lake-bucket": 63,
     "-catalog-crawler-role": 64,
-    "-watch-failed-batches": 64,
+    "-watch-crawler-failed": 64,
     "-backfill-states-role": 64,
     "-transform-function": 64,
     "-delivery-stream": 64,

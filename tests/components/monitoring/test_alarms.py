@@ -47,10 +47,9 @@ def test_alarms_about_dead_lettered_changes_do_not_notify_on_ok(every_alarm: Gra
     assert silent == {
         "retries-exhausted",
         "changes-lost",
-        "failed-batches",
         "transform-failed",
         "failed-conversions",
-        "error-records",
+        "dead-lettered",
         "crawler-failed",
         "backfill-failed",
     }

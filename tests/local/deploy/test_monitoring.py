@@ -99,7 +99,7 @@ def test_every_alarm_notifies_the_topic(
     }
     names = [name for type_, name in created if type_.endswith(":MetricAlarm")]
     assert alarms == {name: [outputs["alarm_topic_arn"]] for name in names}
-    assert "monitored-monitoring-failed-batches" in names
+    assert "monitored-monitoring-dead-lettered" in names
 
 
 def test_the_dashboard_and_the_subscription_exist(aws: Clients, outputs: dict[str, Any]) -> None:
