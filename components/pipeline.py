@@ -8,7 +8,9 @@ from typing import Any, Optional
 import pulumi
 from pulumi.provider.experimental.util import camel_case
 
+from streaming_etl.components.aliases import former_resources
 from streaming_etl.components.deletion_options import deletion_options
+from streaming_etl.components.lake_table import LakeTableComponent
 from streaming_etl.components.monitoring.monitoring import MonitoredResources, Monitoring
 from streaming_etl.components.packaging.dependencies import Target, ensure_dependencies
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -16,8 +18,7 @@ from streaming_etl.components.settings.protection import resolve_protection
 from streaming_etl.components.settings.stack_config import args_from_config
 from streaming_etl.components.settings.validation import SettingsError, invalid, raise_if_any
 from streaming_etl.components.stages.backfill import Backfill
-from streaming_etl.components.stages.catalog import Catalog
-from streaming_etl.components.stages.delivery import Delivery
+from streaming_etl.components.stages.catalog import create_database
 from streaming_etl.components.stages.forwarder import Forwarder
 from streaming_etl.components.stages.iam import configured_region, look_up_account
 from streaming_etl.components.stages.lake import Lake
@@ -97,14 +98,16 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         target = Target.lambda_(args.runtime, args.architecture)
         packages = ensure_dependencies(target, args.transform.requirements)
         require_imports(args.transform_module, packages.transform.files)
-        of_children = [deletion_options(resolve_protection(args))]
+        of_children = [
+            former_resources(self, name),
+            deletion_options(resolve_protection(args)),
+        ]
         opts = pulumi.ResourceOptions.merge(
             opts, pulumi.ResourceOptions(transformations=of_children)
         )
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
 
         raise_if_any(args.region_problems(configured_region(self)))
-        child = pulumi.ResourceOptions(parent=self)
         pipeline = PipelineContext(
             name=name,
             args=args,
@@ -114,12 +117,17 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             account=look_up_account(self),
             tags={"streaming-etl:pipeline": name, **args.tags},
         )
-        source = Source(pipeline, child)
-        lake = Lake(pipeline, child)
-        catalog = Catalog(pipeline, lake.bucket, child)
-        delivery = Delivery(pipeline, lake.bucket, catalog.entry, child)
+        source = Source(pipeline, self)
+        lake = Lake(pipeline, self)
+        lake_table = LakeTableComponent(
+            pipeline,
+            create_database(pipeline, self),
+            lake.bucket,
+            {},
+            pulumi.ResourceOptions(parent=self),
+        )
         forwarder = Forwarder(
-            pipeline, source.stream_arn, source.kms_key_arn, lake.bucket, delivery.stream, child
+            pipeline, source.stream_arn, source.kms_key_arn, lake.bucket, lake_table.stream, self
         )
         backfill = None
         if args.backfill.enabled:
@@ -130,41 +138,41 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 source.key_names,
                 source.kms_key_arn,
                 lake.bucket,
-                catalog.entry.database_name,
-                delivery.stream,
-                delivery.errors_path,
-                child,
+                lake_table.entry.database_name,
+                lake_table.stream,
+                lake_table.errors_path,
+                self,
             )
-        query = Query(pipeline, lake.bucket, catalog.entry, child)
+        query = Query(pipeline, lake.bucket, lake_table.entry, self)
         resources = MonitoredResources(
             forwarder=forwarder.function,
             mapping_id=forwarder.mapping_id,
-            transform=delivery.transform,
-            stream_name=delivery.stream.name,
+            transform=lake_table.transform,
+            stream_name=lake_table.stream.name,
             bucket=lake.bucket,
             failed_batches_path=forwarder.failed_batches_path,
-            errors_path=delivery.errors_path,
-            crawler_name=catalog.crawler_name,
+            errors_path=lake_table.errors_path,
+            crawler_name=lake_table.crawler_name,
             state_machine_arn=backfill.state_machine_arn if backfill else None,
         )
-        monitoring = Monitoring(pipeline, resources, child)
+        monitoring = Monitoring(pipeline, resources, self)
 
         self.bucket = lake.bucket.name
-        self.database = catalog.entry.database_name
-        self.table = catalog.entry.table_name
-        self.view = query.view_name
+        self.database = lake_table.entry.database_name
+        self.table = lake_table.entry.table_name
+        self.view = lake_table.view_name
         self.workgroup = query.workgroup_name
         self.current_state_query_id = query.current_state_query_id
-        self.delivery_stream = delivery.stream.name
+        self.delivery_stream = lake_table.stream.name
         self.source_table = source.table_name
         self.source_table_arn = source.table_arn
         self.source_stream_arn = source.stream_arn
         self.failed_batches_location = forwarder.failed_batches_location
-        self.errors_location = delivery.errors_location
+        self.errors_location = lake_table.errors_location
         self.alarm_topic_arn = monitoring.alarm_topic_arn
         self.failure_events_topic_arn = monitoring.failure_events_topic_arn
         self.dashboard = monitoring.dashboard_name
-        self.crawler = catalog.crawler_name
+        self.crawler = lake_table.crawler_name
         self.backfill_state_machine_arn = backfill.state_machine_arn if backfill else None
         self.backfill_location = backfill.location if backfill else None
         self.region = pulumi.Output.from_input(pipeline.account.region)

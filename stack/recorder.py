@@ -17,7 +17,9 @@ from pulumi.runtime.stack import Stack
 
 ACCOUNT_ID = "123456789012"
 REGION = "ap-northeast-1"
+PROJECT = "streaming-etl"
 STACK = "test"
+STACK_TYPE = "pulumi:pulumi:Stack"
 UNKNOWN = "<unknown>"
 """Value in a preview's inputs and exports that only an update knows."""
 
@@ -44,6 +46,8 @@ class Node:
     provider: str
     options: dict[str, Any] = field(default_factory=dict)
     """The OPTIONS that are set."""
+    aliases: list[str] = field(default_factory=list)
+    """URNs that the resource had in earlier versions of the program."""
     outputs: dict[str, Any] | None = None
 
     def policy(self, key: str = "policy") -> Any:
@@ -178,12 +182,30 @@ class Recorder(mocks.Mocks):
 
 
 class RecordingMonitor(mocks.MockMonitor):
-    """Mock monitor that also records parents, options and outputs, and rejects duplicates."""
+    """Mock monitor that also records parents, options, aliases and outputs.
 
-    def __init__(self, recorder: Recorder) -> None:
+    Its URNs are those of Pulumi's engine. Two resources with one URN are rejected.
+    """
+
+    def __init__(self, recorder: Recorder, stack: str = STACK) -> None:
         super().__init__(recorder)
+        self.stack = stack
         self.graph = recorder.graph
         self.by_urn: dict[str, Node] = {}
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """Return a URN with the types of all ancestors except the stack."""
+        ancestors = parent.split("::")[2] if parent else STACK_TYPE
+        qualified = type_ if ancestors == STACK_TYPE else f"{ancestors}${type_}"
+        return f"urn:pulumi:{self.stack}::{PROJECT}::{qualified}::{name}"
+
+    def former_urn(self, alias: Any, request: Any) -> str:
+        """Return the URN of a registration's alias."""
+        if alias.urn:
+            return str(alias.urn)
+        spec = alias.spec
+        parent = "" if spec.noParent else spec.parentUrn or request.parent
+        return self.make_urn(parent, spec.type or request.type, spec.name or request.name)
 
     def RegisterResource(self, request: Any) -> Any:
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
@@ -198,10 +220,11 @@ class RecordingMonitor(mocks.MockMonitor):
             request.custom,
             request.provider,
             options_of(request),
+            [self.former_urn(alias, request) for alias in request.aliases],
         )
         if response.urn in self.by_urn:
             raise ValueError(f"two resources have the URN {response.urn}")
-        if request.type != "pulumi:pulumi:Stack":
+        if request.type != STACK_TYPE:
             self.by_urn[response.urn] = node
             self.graph.nodes.append(node)
         return response
@@ -233,10 +256,9 @@ def build(
     asyncio.set_event_loop(event_loop())
     # Pulumi keeps one root per process, with the name of the first stack.
     settings.ROOT.set(None)
-    monitor = RecordingMonitor(recorder)
-    set_mocks(
-        recorder, project="streaming-etl", stack=stack or STACK, preview=preview, monitor=monitor
-    )
+    stack = stack or STACK
+    monitor = RecordingMonitor(recorder, stack)
+    set_mocks(recorder, project=PROJECT, stack=stack, preview=preview, monitor=monitor)
     set_all_config(config or {})
     run_to_the_end(lambda: run(program, graph))()  # type: ignore[no-untyped-call]
     return graph

@@ -54,8 +54,8 @@ class MonitoredResources:
         return values
 
 
-class Monitoring(pulumi.ComponentResource):
-    """Component of alarm topic, alarms, failure events and dashboard."""
+class Monitoring:
+    """Alarm topic, alarms, failure events and dashboard."""
 
     alarm_topic_arn: pulumi.Output[str]
     failure_events_topic_arn: pulumi.Output[str]
@@ -65,11 +65,10 @@ class Monitoring(pulumi.ComponentResource):
         self,
         pipeline: PipelineContext,
         resources: MonitoredResources,
-        opts: pulumi.ResourceOptions,
+        parent: pulumi.Resource,
     ) -> None:
         name, args = f"{pipeline.name}-monitoring", pipeline.args
-        super().__init__("streaming-etl:index:Monitoring", name, None, opts)
-        self.tags = pipeline.tags
+        self.tags, self.parent = pipeline.tags, parent
         if args.monitoring.alarm_topic_arn is not None:
             self.alarm_topic_arn = pulumi.Output.from_input(args.monitoring.alarm_topic_arn)
         else:
@@ -82,7 +81,7 @@ class Monitoring(pulumi.ComponentResource):
             resources.errors_path,
             resources.crawler_name,
         )
-        self.failure_events_topic_arn, rules = create_rules(pipeline, events, self)
+        self.failure_events_topic_arn, rules = create_rules(pipeline, events, parent)
         dimensions = MetricDimensions(
             pipeline=pipeline.name,
             region=pipeline.account.region,
@@ -105,14 +104,8 @@ class Monitoring(pulumi.ComponentResource):
                 f"{name}-dashboard",
                 dashboard_name=default_dashboard_name(pipeline.name),
                 dashboard_body=body,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=self.parent),
             ).dashboard_name
-        self.register_outputs(
-            {
-                "alarmTopicArn": self.alarm_topic_arn,
-                "failureEventsTopicArn": self.failure_events_topic_arn,
-            }
-        )
 
     def create_topic(self, name: str, account: iam.Account) -> pulumi.Output[str]:
         """Create a topic for this account's alarms; return its ARN.
@@ -120,7 +113,9 @@ class Monitoring(pulumi.ComponentResource):
         The topic is not encrypted with alias/aws/sns, because that key's policy does not allow
         CloudWatch. An alarm contains names and numbers, never a change.
         """
-        topic = aws.sns.Topic(name, tags=dict(self.tags), opts=pulumi.ResourceOptions(parent=self))
+        topic = aws.sns.Topic(
+            name, tags=dict(self.tags), opts=pulumi.ResourceOptions(parent=self.parent)
+        )
         publish = {
             "Effect": "Allow",
             "Principal": {"Service": "cloudwatch.amazonaws.com"},
@@ -132,7 +127,7 @@ class Monitoring(pulumi.ComponentResource):
             f"{name}-policy",
             arn=topic.arn,
             policy=iam.policy([publish]),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self.parent),
         )
         return topic.arn
 
@@ -148,7 +143,7 @@ class Monitoring(pulumi.ComponentResource):
             topic=self.alarm_topic_arn,
             protocol="email",
             endpoint=email,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self.parent),
         )
 
     def create_alarm(
@@ -178,7 +173,7 @@ class Monitoring(pulumi.ComponentResource):
             alarm_actions=[self.alarm_topic_arn],
             ok_actions=[self.alarm_topic_arn] if alarm.notify_on_ok else None,
             tags=dict(self.tags),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self.parent),
         )
 
 

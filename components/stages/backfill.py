@@ -24,8 +24,8 @@ from streaming_etl.components.stages.references import (
 from streaming_etl.components.table.layout import BACKFILL_PREFIX
 
 
-class Backfill(pulumi.ComponentResource):
-    """Component of the backfill's function and state machine."""
+class Backfill:
+    """The backfill's function and state machine."""
 
     state_machine_arn: pulumi.Output[str]
     location: pulumi.Output[str]
@@ -42,10 +42,10 @@ class Backfill(pulumi.ComponentResource):
         database_name: pulumi.Output[str],
         delivery: DeliveryStream,
         errors_path: pulumi.Output[str],
-        opts: pulumi.ResourceOptions,
+        parent: pulumi.Resource,
     ) -> None:
+        self.parent = parent
         name = f"{pipeline.name}-backfill"
-        super().__init__("streaming-etl:index:Backfill", name, None, opts)
         path = pulumi.Output.concat(BACKFILL_PREFIX, database_name, f"/{pipeline.table.name}/")
         self.location = bucket.location(path)
         # Below the path of error records, so that the same alarm covers both.
@@ -55,7 +55,7 @@ class Backfill(pulumi.ComponentResource):
             f"{name}-policy",
             function.role,
             function_statements(pipeline, bucket, delivery, path, errors_path),
-            self,
+            parent,
         )
         machine = self.create_machine(
             pipeline,
@@ -75,7 +75,6 @@ class Backfill(pulumi.ComponentResource):
             [function_policy, *delivery.depends_on],
         )
         self.state_machine_arn = machine.arn
-        self.register_outputs({"stateMachineArn": machine.arn, "location": self.location})
 
     def create_function(
         self,
@@ -94,7 +93,7 @@ class Backfill(pulumi.ComponentResource):
             handler="streaming_etl.handlers.backfill.lambda_handler",
             timeout_seconds=args.timeout_seconds,
             memory_mib=args.memory_mib,
-            parent=self,
+            parent=self.parent,
             environment={
                 "DELIVERY_STREAM": delivery.name,
                 "MAX_CHANGES_PER_RECORD": str(limits.max_changes_per_record),
@@ -121,9 +120,11 @@ class Backfill(pulumi.ComponentResource):
         of the account.
         """
         name, account, tags = f"{pipeline.name}-backfill", pipeline.account, pipeline.tags
-        role = iam.service_role(f"{name}-states-role", "states.amazonaws.com", account, tags, self)
+        role = iam.service_role(
+            f"{name}-states-role", "states.amazonaws.com", account, tags, self.parent
+        )
         statements = machine_statements(pipeline, inputs, bucket, path)
-        policy = iam.role_policy(f"{name}-states-policy", role, statements, self)
+        policy = iam.role_policy(f"{name}-states-policy", role, statements, self.parent)
         machine = aws.sfn.StateMachine(
             f"{name}-state-machine",
             role_arn=role.arn,
@@ -131,11 +132,11 @@ class Backfill(pulumi.ComponentResource):
             definition=pulumi.Output.json_dumps(definition(inputs, pipeline.args.backfill)),
             tags=dict(tags),
             # IAM is eventually consistent: create the role's policy before the state machine.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *depends_on]),
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy, *depends_on]),
         )
         # A separate policy, because it contains the ARN of the state machine.
         iam.role_policy(
-            f"{name}-children-policy", role, children_statements(machine, account), self
+            f"{name}-children-policy", role, children_statements(machine, account), self.parent
         )
         return machine
 

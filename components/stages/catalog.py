@@ -58,36 +58,43 @@ CRAWLER_CONFIGURATION = (
 )
 
 
-class Catalog(pulumi.ComponentResource):
-    """Component of the Glue database, the lake table and the crawler."""
+def create_database(pipeline: PipelineContext, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """Return the name of the Glue database, which exists or is created."""
+    if pipeline.args.database_name is not None:
+        return pulumi.Output.from_input(pipeline.args.database_name)
+    return aws.glue.CatalogDatabase(
+        f"{pipeline.name}-catalog-database",
+        name=default_database_name(pipeline.name),
+        tags=dict(pipeline.tags),
+        opts=pulumi.ResourceOptions(parent=parent),
+    ).name
+
+
+class Catalog:
+    """The Glue table of a lake table, and its crawler."""
 
     entry: CatalogEntry
     crawler_name: Optional[pulumi.Output[str]] = None
 
     def __init__(
-        self, pipeline: PipelineContext, bucket: LakeBucket, opts: pulumi.ResourceOptions
+        self,
+        pipeline: PipelineContext,
+        database_name: pulumi.Output[str],
+        bucket: LakeBucket,
+        parent: pulumi.Resource,
     ) -> None:
+        self.parent = parent
         name, args, table = f"{pipeline.name}-catalog", pipeline.args, pipeline.table
-        super().__init__("streaming-etl:index:Catalog", name, None, opts)
-        if args.database_name is not None:
-            database_name = pulumi.Output.from_input(args.database_name)
-        else:
-            database_name = aws.glue.CatalogDatabase(
-                f"{name}-database",
-                name=default_database_name(pipeline.name),
-                tags=dict(pipeline.tags),
-                opts=pulumi.ResourceOptions(parent=self),
-            ).name
         data_path = pulumi.Output.concat(DATA_PREFIX, database_name, "/", table.name, "/")
         table_name = pulumi.Output.from_input(table.name)
         depends_on: tuple[pulumi.Resource, ...] = ()
         if table.columns is not None:
             location = bucket.location(data_path)
-            resource = create_table(f"{name}-table", pipeline, database_name, location, self)
+            resource = create_table(f"{name}-table", pipeline, database_name, location, parent)
             table_name, depends_on = resource.name, (resource,)
             if table.objects_name is not None:
                 objects = f"{name}-objects"
-                glue_table(objects, table, table.objects_name, database_name, location, self)
+                glue_table(objects, table, table.objects_name, database_name, location, parent)
         self.entry = CatalogEntry(
             database_name=database_name,
             table_name=table_name,
@@ -101,17 +108,16 @@ class Catalog(pulumi.ComponentResource):
         )
         if args.catalog == "crawler":
             self.crawler_name = self.create_crawler(f"{name}-crawler", pipeline, bucket)
-        self.register_outputs({"databaseName": database_name, "tableName": table_name})
 
     def create_crawler(
         self, name: str, pipeline: PipelineContext, bucket: LakeBucket
     ) -> pulumi.Output[str]:
         """Create a crawler of partitions, and of the table without COLUMNS."""
         role = iam.service_role(
-            f"{name}-role", "glue.amazonaws.com", pipeline.account, pipeline.tags, self
+            f"{name}-role", "glue.amazonaws.com", pipeline.account, pipeline.tags, self.parent
         )
         statements = self.crawler_statements(pipeline, bucket)
-        policy = iam.role_policy(f"{name}-policy", role, statements, self)
+        policy = iam.role_policy(f"{name}-policy", role, statements, self.parent)
         declared = pipeline.table.columns is not None
         by_table = aws.glue.CrawlerCatalogTargetArgs(
             database_name=self.entry.database_name, tables=[self.entry.table_name]
@@ -132,7 +138,7 @@ class Catalog(pulumi.ComponentResource):
             ),
             tags=dict(pipeline.tags),
             # IAM is eventually consistent: create the role's policy before the crawler.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy]),
         )
         return crawler.name
 

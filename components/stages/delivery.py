@@ -47,8 +47,8 @@ DEAGGREGATION: ProcessorArgs = {
 ERROR_SUFFIX = "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd}/"
 
 
-class Delivery(pulumi.ComponentResource):
-    """Component of the delivery stream and the transform function."""
+class Delivery:
+    """The delivery stream and the transform function."""
 
     stream: DeliveryStream
     errors_path: pulumi.Output[str]
@@ -60,10 +60,10 @@ class Delivery(pulumi.ComponentResource):
         pipeline: PipelineContext,
         bucket: LakeBucket,
         entry: CatalogEntry,
-        opts: pulumi.ResourceOptions,
+        parent: pulumi.Resource,
     ) -> None:
+        self.parent = parent
         name, table = f"{pipeline.name}-delivery", pipeline.table
-        super().__init__("streaming-etl:index:Delivery", name, None, opts)
         self.transform = create_function(
             f"{pipeline.name}-transform",
             pipeline,
@@ -76,7 +76,7 @@ class Delivery(pulumi.ComponentResource):
             handler="streaming_etl.handlers.transform.lambda_handler",
             timeout_seconds=pipeline.args.transform.timeout_seconds,
             memory_mib=pipeline.args.transform.memory_mib,
-            parent=self,
+            parent=parent,
             # Firehose writes no column to Parquet that the Glue table does not have yet.
             depends_on=entry.depends_on,
         )
@@ -90,12 +90,11 @@ class Delivery(pulumi.ComponentResource):
             f"{pipeline.name}-transform-requeue-policy",
             self.transform.role,
             [iam.allow(["firehose:PutRecordBatch"], [stream.arn])],
-            self,
+            parent,
         )
         self.stream = DeliveryStream(
             name=stream.name, arn=stream.arn, depends_on=(requeue_policy, *bucket.depends_on)
         )
-        self.register_outputs({"streamName": stream.name, "errorsLocation": self.errors_location})
 
     def create_stream(
         self,
@@ -107,9 +106,9 @@ class Delivery(pulumi.ComponentResource):
     ) -> aws.kinesis.FirehoseDeliveryStream:
         """Create the delivery stream, its role, log group and log stream."""
         args, table, tags = pipeline.args, pipeline.table, dict(pipeline.tags)
-        opts = pulumi.ResourceOptions(parent=self)
+        opts = pulumi.ResourceOptions(parent=self.parent)
         role = iam.service_role(
-            f"{name}-role", "firehose.amazonaws.com", pipeline.account, tags, self
+            f"{name}-role", "firehose.amazonaws.com", pipeline.account, tags, self.parent
         )
         log_group = aws.cloudwatch.LogGroup(
             f"{name}-logs", retention_in_days=args.log_retention_days, tags=tags, opts=opts
@@ -118,7 +117,7 @@ class Delivery(pulumi.ComponentResource):
             f"{name}-log-stream", name="delivery", log_group_name=log_group.name, opts=opts
         )
         statements = self.statements(pipeline, bucket, entry, errors_path, log_group)
-        policy = iam.role_policy(f"{name}-policy", role, statements, self)
+        policy = iam.role_policy(f"{name}-policy", role, statements, self.parent)
 
         destination: kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationArgsDict = {
             "bucket_arn": bucket.arn,
@@ -153,7 +152,7 @@ class Delivery(pulumi.ComponentResource):
             server_side_encryption={"enabled": True, "key_type": "AWS_OWNED_CMK"},
             tags=tags,
             # IAM is eventually consistent: create the role's policy before the stream.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy]),
         )
 
     def statements(

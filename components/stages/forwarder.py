@@ -19,8 +19,8 @@ from streaming_etl.components.stages.references import (
 from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
 
 
-class Forwarder(pulumi.ComponentResource):
-    """Component of the forwarder function and its event source mapping."""
+class Forwarder:
+    """The forwarder function and its event source mapping."""
 
     function: Function
     mapping_id: pulumi.Output[str]
@@ -34,10 +34,10 @@ class Forwarder(pulumi.ComponentResource):
         table_key_arn: Optional[str],
         bucket: LakeBucket,
         delivery: DeliveryStream,
-        opts: pulumi.ResourceOptions,
+        parent: pulumi.Resource,
     ) -> None:
+        self.parent = parent
         name, args = f"{pipeline.name}-forwarder", pipeline.args.forwarder
-        super().__init__("streaming-etl:index:Forwarder", name, None, opts)
         self.function = create_function(
             name,
             pipeline,
@@ -45,7 +45,7 @@ class Forwarder(pulumi.ComponentResource):
             handler="streaming_etl.handlers.forwarder.lambda_handler",
             timeout_seconds=args.timeout_seconds,
             memory_mib=args.memory_mib,
-            parent=self,
+            parent=parent,
             environment={
                 "DELIVERY_STREAM": delivery.name,
                 "EVENT_NAMES": ",".join(args.event_names),
@@ -58,14 +58,13 @@ class Forwarder(pulumi.ComponentResource):
             *self.statements(pipeline, stream_arn, bucket, delivery),
             *iam.allow_table_key(table_key_arn),
         ]
-        policy = iam.role_policy(f"{name}-policy", self.function.role, statements, self)
+        policy = iam.role_policy(f"{name}-policy", self.function.role, statements, parent)
         mapping = self.create_mapping(
             f"{name}-mapping", pipeline, stream_arn, bucket, [policy, *delivery.depends_on]
         )
         self.mapping_id = mapping.uuid
         self.failed_batches_path = pulumi.Output.concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
         self.failed_batches_location = bucket.location(self.failed_batches_path)
-        self.register_outputs({"failedBatchesLocation": self.failed_batches_location})
 
     def statements(
         self,
@@ -134,7 +133,7 @@ class Forwarder(pulumi.ComponentResource):
             metrics_config=aws.lambda_.EventSourceMappingMetricsConfigArgs(metrics=["EventCount"]),
             tags=dict(pipeline.tags),
             opts=pulumi.ResourceOptions(
-                parent=self,
+                parent=self.parent,
                 # AWS rejects a second mapping of the same stream and function with 409.
                 delete_before_replace=True,
                 # The first batch needs all permissions and the restricted bucket.

@@ -21,14 +21,13 @@ NONCURRENT_DAYS = 30
 ABORT_UPLOAD_DAYS = 7
 
 
-class Lake(pulumi.ComponentResource):
-    """Component of the lake's bucket."""
+class Lake:
+    """The lake's bucket, which the pipeline creates or shares."""
 
     bucket: LakeBucket
 
-    def __init__(self, pipeline: PipelineContext, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, pipeline: PipelineContext, parent: pulumi.Resource) -> None:
         name, args = f"{pipeline.name}-lake", pipeline.args.lake
-        super().__init__("streaming-etl:index:Lake", name, None, opts)
         if args.bucket_name is not None:
             bucket_name = pulumi.Output.from_input(args.bucket_name)
             arn = pulumi.Output.concat("arn:", pipeline.account.partition, ":s3:::", bucket_name)
@@ -38,22 +37,21 @@ class Lake(pulumi.ComponentResource):
                 f"{name}-bucket",
                 force_destroy=pipeline.protection.bucket_force_destroy,
                 tags=dict(pipeline.tags),
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=parent),
             )
             rules = lifecycle_rules(args, pipeline.args.backfill)
             depends_on = (
-                *restrict_access(name, bucket, self),
-                *configure_retention(name, bucket, args, rules, self),
+                *restrict_access(name, bucket, parent),
+                *configure_retention(name, bucket, args, rules, parent),
             )
             # failure_events.py creates rules for events of dead-lettered objects.
             aws.s3.BucketNotification(
                 f"{name}-events",
                 bucket=bucket.bucket,
                 eventbridge=True,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=parent),
             )
             self.bucket = LakeBucket(name=bucket.bucket, arn=bucket.arn, depends_on=depends_on)
-        self.register_outputs({"bucketName": self.bucket.name})
 
 
 def restrict_access(

@@ -13,8 +13,8 @@ STREAM_VIEW = "NEW_AND_OLD_IMAGES"
 READABLE_VIEWS = (STREAM_VIEW, "NEW_IMAGE")
 
 
-class Source(pulumi.ComponentResource):
-    """Component of the source table."""
+class Source:
+    """The source table, which the pipeline creates or looks up."""
 
     table_name: pulumi.Output[str]
     table_arn: pulumi.Output[str]
@@ -24,12 +24,10 @@ class Source(pulumi.ComponentResource):
     kms_key_arn: Optional[str] = None
     """Key that encrypts an existing table; None with a key that AWS owns."""
 
-    def __init__(self, pipeline: PipelineContext, opts: pulumi.ResourceOptions) -> None:
-        name = f"{pipeline.name}-source"
-        super().__init__("streaming-etl:index:Source", name, None, opts)
+    def __init__(self, pipeline: PipelineContext, parent: pulumi.Resource) -> None:
         if pipeline.args.source.use_existing:
             existing = find_stream(
-                pipeline.args.table_name, pipeline.args.forwarder.old_image, self
+                pipeline.args.table_name, pipeline.args.forwarder.old_image, parent
             )
             self.table_name = pulumi.Output.from_input(existing.name)
             self.table_arn = pulumi.Output.from_input(existing.arn)
@@ -38,13 +36,12 @@ class Source(pulumi.ComponentResource):
             self.kms_key_arn = (encryption.kms_key_arn or None) if encryption else None
             keys = [existing.hash_key, existing.range_key]
         else:
-            table = create_table(f"{name}-table", pipeline, self)
+            table = create_table(f"{pipeline.name}-source-table", pipeline, parent)
             self.table_name = table.name
             self.table_arn = table.arn
             self.stream_arn = table.stream_arn
             keys = [pipeline.args.source.hash_key, pipeline.args.source.range_key or ""]
         self.key_names = tuple(key for key in keys if key)
-        self.register_outputs({"streamArn": self.stream_arn})
 
 
 def find_stream(

@@ -12,20 +12,17 @@ from streaming_etl.stack.recorder import Graph, Node
 from tests.support.pipelines import Pipelines, dev_stack
 from tests.support.provider_inputs import input_names
 
-STAGES = {
-    f"streaming-etl:index:{stage}"
-    for stage in (
-        "Source",
-        "Lake",
-        "Catalog",
-        "Delivery",
-        "Forwarder",
-        "Query",
-        "Monitoring",
-        "Backfill",
-    )
-}
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
+LAKE_TABLE = "streaming-etl:index:LakeTable"
+LAKE_TABLE_PREFIXES = (
+    "catalog-crawler",
+    "catalog-objects",
+    "catalog-table",
+    "delivery-",
+    "query-view",
+    "transform-",
+)
+"""What the names of a lake table's resources start with, after the pipeline's name."""
 SERVICES = {
     "lambda.amazonaws.com",
     "firehose.amazonaws.com",
@@ -49,15 +46,12 @@ def graph(request: pytest.FixtureRequest, pipelines: Pipelines) -> Graph:
     return dev_stack() if request.param == "example stack" else pipelines.build(**ALL_STAGES)
 
 
-def pipeline_of(node: Node, graph: Graph) -> str:
+def pipeline_of(node: Node) -> str:
     """Return the name of the pipeline that a resource belongs to."""
-    [stage] = [
-        other
-        for other in graph.nodes
-        if (other.type, other.name) == (node.parent_type, node.parent)
-    ]
-    assert stage.parent_type == PIPELINE
-    return stage.parent
+    if node.parent_type == PIPELINE:
+        return node.parent
+    assert node.parent_type == LAKE_TABLE
+    return node.parent.removesuffix("-lake-table")
 
 
 def statements(graph: Graph) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -72,24 +66,21 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_resources_are_below_a_stage_and_stages_below_a_pipeline(graph: Graph) -> None:
-    offenders = [
-        node.name
-        for node in graph.nodes
-        if (
-            node.parent_type != "pulumi:pulumi:Stack"
-            if node.type == PIPELINE
-            else node.parent_type not in (STAGES if node.custom else {PIPELINE})
-        )
-    ]
+def test_resources_are_children_of_their_pipeline_or_of_its_lake_table(graph: Graph) -> None:
+    offenders = []
+    for node in graph.nodes:
+        if node.type == PIPELINE:
+            expected = "pulumi:pulumi:Stack"
+        else:
+            own = node.name.removeprefix(f"{pipeline_of(node)}-")
+            expected = LAKE_TABLE if own.startswith(LAKE_TABLE_PREFIXES) else PIPELINE
+        offenders += [node.name] if node.parent_type != expected else []
     assert offenders == []
 
 
 def test_names_start_with_the_name_of_the_pipeline(graph: Graph) -> None:
     offenders = [
-        node.name
-        for node in graph.custom
-        if not node.name.startswith(f"{pipeline_of(node, graph)}-")
+        node.name for node in graph.custom if not node.name.startswith(f"{pipeline_of(node)}-")
     ]
     assert offenders == []
 
@@ -104,7 +95,7 @@ def test_every_resource_that_supports_tags_has_the_tag_of_its_pipeline(graph: Gr
         node.name
         for node in graph.custom
         if "tags" in input_names(node.type)
-        and node.inputs.get("tags") != {"streaming-etl:pipeline": pipeline_of(node, graph)}
+        and node.inputs.get("tags") != {"streaming-etl:pipeline": pipeline_of(node)}
     ]
     assert offenders == []
     assert "tags" in input_names("aws:lambda/eventSourceMapping:EventSourceMapping")
@@ -182,7 +173,7 @@ def policies_of(role: Node, graph: Graph) -> list[Node]:
     ]
 
 
-def test_every_role_has_separate_policies_in_its_stage(graph: Graph) -> None:
+def test_every_role_has_separate_policies_with_its_parent(graph: Graph) -> None:
     offenders = [
         role.name
         for role in graph.of("Role")
@@ -214,7 +205,7 @@ def test_the_first_change_waits_for_all_permissions_and_bucket_restrictions(grap
     starts = [*graph.of("EventSourceMapping")]
     starts += [node for node in graph.custom if node.type.endswith(":StateMachine")]
     for node in starts:
-        name = pipeline_of(node, graph)
+        name = pipeline_of(node)
         function = "backfill" if "backfill" in node.name else "forwarder"
         required = {
             f"{name}-{function}-policy",
@@ -240,7 +231,7 @@ def test_the_glue_table_has_a_column_before_the_transform_writes_it(graph: Graph
     offenders = []
     for table in graph.of("CatalogTable"):
         if table.name.endswith("-catalog-table"):
-            function = graph[f"{pipeline_of(table, graph)}-transform-function"]
+            function = graph[f"{pipeline_of(table)}-transform-function"]
             offenders += [function.name] if table.name not in function.depends_on else []
     assert offenders == []
 
@@ -269,7 +260,7 @@ def test_no_resource_refers_to_the_other_pipeline() -> None:
     graph = dev_stack()
     offenders = []
     for node in graph.custom:
-        own = pipeline_of(node, graph)
+        own = pipeline_of(node)
         [other] = {"orders", "shipments"} - {own}
         # Tables, Glue names and physical names of these pipelines contain the pipeline's name.
         text = json.dumps([node.inputs, node.depends_on])

@@ -1,4 +1,4 @@
-"""Outputs of the component and of its stages."""
+"""Outputs of the components."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ def test_the_component_registers_its_outputs_in_camel_case(minimal: Graph) -> No
     assert "source_table_arn" in exports
 
 
-def test_every_stage_registers_outputs(minimal: Graph) -> None:
-    stages = [node for node in minimal.nodes if node.parent == "shop"]
-    assert len(stages) == 7
-    assert [node.name for node in stages if not node.outputs] == []
+def test_every_component_registers_outputs(minimal: Graph) -> None:
+    components = [node for node in minimal.nodes if not node.custom]
+    assert sorted(node.name for node in components) == ["shop", "shop-lake-table"]
+    assert [node.name for node in components if node.outputs is None] == []
 
 
 @pytest.mark.parametrize("pipeline", ["orders", "shipments"])

@@ -20,13 +20,20 @@ from pulumi.runtime.proto import (
 )
 
 from local.deploy.deploy import loop_of_this_thread
-from streaming_etl.stack.recorder import STACK, Graph, Recorder, RecordingMonitor, plain
+from streaming_etl.stack.recorder import (
+    PROJECT,
+    STACK,
+    STACK_TYPE,
+    Graph,
+    Recorder,
+    RecordingMonitor,
+    plain,
+)
 from tests.support.pipelines import Tables
 from tools.project import ROOT
 
-PROJECT = "streaming-etl"
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
-STACK_URN = f"urn:pulumi:{STACK}::{PROJECT}::pulumi:pulumi:Stack::{PROJECT}-{STACK}"
+STACK_URN = f"urn:pulumi:{STACK}::{PROJECT}::{STACK_TYPE}::{PROJECT}-{STACK}"
 
 SIGNATURE, OUTPUT = rpc._special_sig_key, rpc._special_output_value_sig
 
@@ -37,18 +44,10 @@ def output(value: Any = None, *, secret: bool = False) -> dict[str, Any]:
     return {SIGNATURE: OUTPUT, "secret": secret, **known}
 
 
-class Monitor(RecordingMonitor):
-    """The recorder of the graph, which returns results from any thread."""
-
-    def make_urn(self, parent: str, type_: str, name: str) -> str:
-        above = f"{parent.split('::')[2]}$" if parent else ""
-        return f"urn:pulumi:{STACK}::{PROJECT}::{above}{type_}::{name}"
-
-
 class Engine:
     """Servicer that passes all requests except the log to `monitor`."""
 
-    monitor: Monitor
+    monitor: RecordingMonitor
 
     def __getattr__(self, method: str) -> Callable[[Any, Any], Any]:
         def respond(request: Any, _context: Any) -> Any:
@@ -82,7 +81,7 @@ class Plugin:
         Raises grpc.RpcError when the plugin rejects it.
         """
         self.graph = Graph()
-        self.engine.monitor = Monitor(Recorder(self.graph, tables or {}, preview))
+        self.engine.monitor = RecordingMonitor(Recorder(self.graph, tables or {}, preview))
         properties = struct_pb2.Struct()
         properties.update(inputs)
         request = provider_pb2.ConstructRequest(

@@ -146,10 +146,10 @@ def quotas() -> str:
 
 
 def resources() -> str:
-    least, most = (len(graph.custom) for graph in least_and_most())
+    least, most = (len(graph.nodes) for graph in least_and_most())
     return (
-        f"A pipeline makes {least} to {most} resources, its eight components not counted, so a"
-        f" stack of {MANY} has up to {most * MANY:,}."
+        f"A pipeline makes {least} to {most} resources, its two components included, so a stack of"
+        f" {MANY} has up to {most * MANY:,}."
     )
 
 

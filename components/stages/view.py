@@ -1,0 +1,45 @@
+"""The Athena view of the current state."""
+
+import pulumi
+import pulumi_aws as aws
+
+from streaming_etl.components.stages.references import PipelineContext
+from streaming_etl.components.table.column_types import glue_type
+from streaming_etl.components.table.queries import current_state_sql, view_columns, view_text
+
+
+def create_view(
+    pipeline: PipelineContext, database_name: pulumi.Output[str], parent: pulumi.Resource
+) -> pulumi.Output[str]:
+    """Create the view, a Glue table of type VIRTUAL_VIEW; return its name.
+
+    The table has no description, because Trino shows no view with one.
+    """
+    table = pipeline.table
+    columns = view_columns(table)
+    text = database_name.apply(
+        lambda database: view_text(current_state_sql(database, table), database, columns)
+    )
+    return aws.glue.CatalogTable(
+        f"{pipeline.name}-query-view",
+        name=table.view_name,
+        database_name=database_name,
+        table_type="VIRTUAL_VIEW",
+        parameters={"presto_view": "true", "comment": "Presto View"},
+        view_original_text=text,
+        view_expanded_text="/* Presto View */",
+        storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
+            columns=[
+                aws.glue.CatalogTableStorageDescriptorColumnArgs(
+                    name=column.name, type=glue_type(column.type)
+                )
+                for column in columns
+            ],
+            # Athena requires a SerDe, and the provider omits an empty one.
+            # https://github.com/hashicorp/terraform-provider-aws/issues/28517
+            ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
+                name="-", serialization_library="-"
+            ),
+        ),
+        opts=pulumi.ResourceOptions(parent=parent),
+    ).name

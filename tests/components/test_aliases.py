@@ -1,0 +1,172 @@
+"""Aliases with the former parent of every resource."""
+
+import pulumi
+import pytest
+
+from streaming_etl import StreamingEtlPipeline
+from streaming_etl.stack.recorder import Graph, build
+from tests.components.test_sharing import NAMES, build_all
+from tests.support.pipelines import Pipelines
+from tools.pipeline_graphs.__main__ import case_graph, modules_directory
+from tools.pipeline_graphs.cases import CASES
+
+FORMER_CHILDREN = {
+    "Backfill": [
+        "backfill-children-policy",
+        "backfill-function",
+        "backfill-log-policy",
+        "backfill-logs",
+        "backfill-policy",
+        "backfill-role",
+        "backfill-state-machine",
+        "backfill-states-policy",
+        "backfill-states-role",
+    ],
+    "Catalog": [
+        "catalog-crawler",
+        "catalog-crawler-policy",
+        "catalog-crawler-role",
+        "catalog-database",
+        "catalog-objects",
+        "catalog-table",
+    ],
+    "Delivery": [
+        "delivery-log-stream",
+        "delivery-logs",
+        "delivery-policy",
+        "delivery-role",
+        "delivery-stream",
+        "transform-function",
+        "transform-log-policy",
+        "transform-logs",
+        "transform-requeue-policy",
+        "transform-role",
+    ],
+    "Forwarder": [
+        "forwarder-function",
+        "forwarder-log-policy",
+        "forwarder-logs",
+        "forwarder-mapping",
+        "forwarder-policy",
+        "forwarder-role",
+    ],
+    "Lake": [
+        "lake-bucket",
+        "lake-encryption",
+        "lake-events",
+        "lake-lifecycle",
+        "lake-ownership",
+        "lake-policy",
+        "lake-public-access",
+        "lake-versioning",
+    ],
+    "Monitoring": [
+        "monitoring-backfill-failed",
+        "monitoring-changes-lost",
+        "monitoring-crawler-failed",
+        "monitoring-dashboard",
+        "monitoring-data-freshness",
+        "monitoring-delivery-failed",
+        "monitoring-email-08168cd8",
+        "monitoring-email-e8f39b3e",
+        "monitoring-error-records",
+        "monitoring-failed-batches",
+        "monitoring-failed-changes-metric",
+        "monitoring-failed-conversions",
+        "monitoring-forwarder-errors",
+        "monitoring-forwarder-throttles",
+        "monitoring-iterator-age",
+        "monitoring-not-polling",
+        "monitoring-partition-limit",
+        "monitoring-requeued",
+        "monitoring-retries-exhausted",
+        "monitoring-throttled-records",
+        "monitoring-topic",
+        "monitoring-topic-policy",
+        "monitoring-transform-duration",
+        "monitoring-transform-errors",
+        "monitoring-transform-failed",
+        "monitoring-transform-throttles",
+        "watch-crawler-failed",
+        "watch-crawler-failed-target",
+        "watch-error-records",
+        "watch-error-records-target",
+        "watch-failed-batches",
+        "watch-failed-batches-target",
+        "watch-topic",
+        "watch-topic-policy",
+    ],
+    "Query": [
+        "query-current-state",
+        "query-latest-changes",
+        "query-rows-per-partition",
+        "query-view",
+        "query-workgroup",
+    ],
+    "Source": [
+        "source-table",
+    ],
+}
+"""Resources of version 0.1 by the component that was their parent, for any settings."""
+
+
+def former_urn(parent: str, kind: str, name: str) -> str:
+    pipeline = "urn:pulumi:test::streaming-etl::streaming-etl:index:StreamingEtlPipeline"
+    return f"{pipeline}$streaming-etl:index:{parent}${kind}::{name}"
+
+
+@pytest.fixture(scope="module")
+def graphs() -> list[Graph]:
+    """Return the graphs of pipelines with every setting."""
+    with modules_directory():
+        return [case_graph(name) for name in CASES]
+
+
+def test_every_resource_of_the_earlier_version_has_its_former_parent(graphs: list[Graph]) -> None:
+    parents = {name: parent for parent, names in FORMER_CHILDREN.items() for name in names}
+    offenders = {
+        node.name
+        for graph in graphs
+        for node in graph.custom
+        if (name := node.name.removeprefix("shop-")) in parents
+        and former_urn(parents[name], node.type, node.name) not in node.aliases
+    }
+    assert offenders == set()
+
+
+def test_aliases_do_not_collide_between_pipelines(pipelines: Pipelines) -> None:
+    graph = build_all(pipelines, catalog="crawler")
+    aliases = [
+        alias
+        for node in graph.custom
+        # The provider's aliases for renamed types occur more than once.
+        for alias in {*node.aliases}
+        if "V2::" not in alias
+    ]
+    assert len(aliases) == len({*aliases}) > 50 * len(NAMES)
+
+
+def test_a_pipeline_below_another_component_has_aliases_below_it(pipelines: Pipelines) -> None:
+    def program() -> None:
+        team = pulumi.ComponentResource("program:index:Team", "sales")
+        opts = pulumi.ResourceOptions(parent=team)
+        StreamingEtlPipeline("shop", pipelines.args(), opts)
+
+    [alias] = build(program)["shop-source-table"].aliases
+    assert alias == (
+        "urn:pulumi:test::streaming-etl::program:index:Team"
+        "$streaming-etl:index:StreamingEtlPipeline$streaming-etl:index:Source"
+        "$aws:dynamodb/table:Table::shop-source-table"
+    )
+
+
+def test_transformations_of_the_program_are_applied_too(pipelines: Pipelines) -> None:
+    def protect(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+        opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(protect=True))
+        return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
+
+    opts = pulumi.ResourceOptions(transformations=[protect])
+    graph = build(lambda: StreamingEtlPipeline("shop", pipelines.args(), opts))
+    table = graph["shop-source-table"]
+    assert table.options == {"protect": True}
+    assert table.aliases == [former_urn("Source", table.type, table.name)]
