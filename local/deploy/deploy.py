@@ -11,8 +11,8 @@ from typing import Any
 import pulumi
 from pulumi.runtime import mocks, settings, stack
 
-from local.deploy.creators import create
-from local.emulator.process import ACCOUNT
+from local.deploy.look_ups import look_up
+from local.deploy.operations import create
 from streaming_etl.components.packaging.dependencies import Target, install_for
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
@@ -38,40 +38,7 @@ class Provider(mocks.Mocks):
         return id_, state
 
     def call(self, args: mocks.MockCallArgs) -> Any:
-        match args.token:
-            case "aws:index/getCallerIdentity:getCallerIdentity":
-                arn = f"arn:aws:iam::{ACCOUNT}:root"
-                return {"id": ACCOUNT, "accountId": ACCOUNT, "arn": arn, "userId": ACCOUNT}
-            case "aws:index/getRegion:getRegion":
-                region = self._clients.region
-                return {"id": region, "region": region, "name": region}
-            case "aws:index/getPartition:getPartition":
-                return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com"}
-            case "aws:dynamodb/getTable:getTable":
-                return self._table(args.args["name"])
-        raise CommandError(
-            f"The embedded AWS does not support the call {args.token}. "
-            "Add it to local/deploy/deploy.py.",
-            code="unknown-call",
-            token=args.token,
-        )
-
-    def _table(self, name: str) -> dict[str, Any]:
-        table = self._clients("dynamodb").describe_table(TableName=name)["Table"]
-        stream = table.get("StreamSpecification", {})
-        key = table.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
-        keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
-        return {
-            "id": name,
-            "name": name,
-            "hashKey": keys["HASH"],
-            "rangeKey": keys.get("RANGE", ""),
-            "arn": table["TableArn"],
-            "serverSideEncryption": {"enabled": key != "", "kmsKeyArn": key},
-            "streamArn": table.get("LatestStreamArn", ""),
-            "streamEnabled": stream.get("StreamEnabled", False),
-            "streamViewType": stream.get("StreamViewType", ""),
-        }
+        return look_up(self._clients, args.token, args.args)
 
 
 class Monitor(mocks.MockMonitor):

@@ -1,21 +1,23 @@
 """A resource's inputs, converted from Pulumi's spelling to boto3's."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
 
 Outputs = dict[str, Any]
-"""What the provider adds to a resource's inputs; always has `id`."""
+"""What the provider adds to a resource's inputs."""
+
+FREE_KEYS = {"dimensions", "inputPaths", "parameters", "tags", "variables"}
+"""Inputs whose maps have keys that the program chooses."""
 
 
 class Inputs:
-    """Inputs of one resource; a creator has to use each of them."""
+    """Inputs of one resource; its type has to use each of them."""
 
     def __init__(self, type_: str, logical_name: str, values: Mapping[str, Any]) -> None:
         self.type = type_
@@ -48,17 +50,13 @@ class Inputs:
             unused = sorted(self._unused)
             raise CommandError(
                 f"The embedded AWS does not support {', '.join(unused)} of {self.type} "
-                f"({self.logical_name}). Add it to the type's creator in "
-                "local/deploy/*_creators.py.",
+                f"({self.logical_name}). Add it to the type in "
+                "local/deploy/resources/.",
                 code="unknown-inputs",
                 type=self.type,
                 name=self.logical_name,
                 inputs=unused,
             )
-
-
-Creator = Callable[[Clients, Inputs], Outputs]
-"""Creates a resource of one Pulumi type."""
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -80,6 +78,21 @@ def pascal_case(value: Any, **renamed: str) -> Any:
         new_key = renamed.get(key, key[:1].upper() + key[1:])
         has_free_keys = key == "parameters" and isinstance(item, Mapping)
         result[new_key] = dict(item) if has_free_keys else pascal_case(item, **renamed)
+    return result
+
+
+def camel_case(value: Any, **renamed: str) -> Any:
+    """Convert what AWS returns to Pulumi's spelling, as the inverse of `pascal_case`."""
+    if isinstance(value, list):
+        return [camel_case(item, **renamed) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    original = {new: old for old, new in renamed.items()}
+    result = {}
+    for key, item in value.items():
+        has_free_keys = key == "Parameters" and isinstance(item, Mapping)
+        old_key = original.get(key, key[:1].lower() + key[1:])
+        result[old_key] = dict(item) if has_free_keys else camel_case(item, **renamed)
     return result
 
 

@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from local.deploy.operations import RESOURCE_TYPES
 from local.emulator.process import ACCOUNT
-from local.engine.resource_types import RESOURCE_TYPES
 from streaming_etl.stack.recorder import provider_outputs
 
 State = dict[str, Any]

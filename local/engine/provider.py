@@ -12,8 +12,9 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as messages
 
+from local.deploy.operations import RESOURCE_TYPES
+from local.deploy.resources.resource_type import ResourceType
 from local.engine.backend import Backend, State
-from local.engine.resource_types import RESOURCE_TYPES, ResourceType
 
 PACKAGE = "aws"
 PARALLEL_CALLS = 64

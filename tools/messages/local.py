@@ -19,8 +19,11 @@ from rich.console import Console
 from local import console
 from local.commands import demo, items, serve
 from local.commands.keys import parse_key
-from local.deploy import compute_creators, creators, inputs, monitoring_creators
+from local.deploy import inputs, operations
 from local.deploy.deploy import Monitor, Provider
+from local.deploy.look_ups import look_up
+from local.deploy.resources import athena as workgroups
+from local.deploy.resources import cloudwatch, events, firehose, s3
 from local.emulator import athena, process, state
 from local.ministack_patches.compat import IncompatibleMinistackError
 from local.sample import run
@@ -63,39 +66,51 @@ def messages() -> dict[str, str]:
 
 def _deploy_errors() -> dict[str, str]:
     unused = inputs.Inputs("aws:s3/bucket:Bucket", "lake", {"acl": "private"})
-    provider = Provider(Mock(), Mock())
     rule = inputs.Inputs("rule", "target", {"inputTransformer": MagicMock()})
     dashboard = inputs.Inputs("dashboard", "orders", {"dashboardName": "orders-dev"})
     problems = {"DashboardValidationMessages": ["no widget"]}
     processors = {"Processors": [{"Type": "MetadataExtraction", "Parameters": []}]}
     deaggregation = {"ParameterName": "SubRecordType", "ParameterValue": "JSON"}
     unpartitioned = {"Processors": [{"Type": "RecordDeAggregation", "Parameters": [deaggregation]}]}
-    check = compute_creators.require_supported_processors
-    monitor = Monitor(provider)
+    check = firehose.require_supported_processors
+    monitor = Monitor(Provider(Mock(), Mock()))
     request = SimpleNamespace(parent="", type="aws:s3/bucket:Bucket", name="lake")
     with patch.object(MockMonitor, "RegisterResource"):
         monitor.RegisterResource(request)
         duplicate = _error(monitor.RegisterResource, request)
     destination = inputs.Inputs("stream", "orders", {"name": "orders", "destination": "redshift"})
     failing = Mock(side_effect=RuntimeError("NoSuchBucket"))
-    with patch.dict(creators.CREATORS, {"aws:s3/bucket:Bucket": failing}):
-        failed = _error(creators.create, Mock(), "aws:s3/bucket:Bucket", "lake", {})
+    bucket = "aws:s3/bucket:Bucket"
+    with patch.object(s3.Bucket, "create", failing):
+        failed = _error(operations.create, Mock(), bucket, "lake", {})
+    full = _clients(
+        list_named_queries={"NamedQueryIds": ["1", "2"]},
+        list_query_executions={"QueryExecutionIds": ["3"]},
+    )
+    role = "aws:iam/role:Role"
     return {
-        "creation-failed": failed,
-        "unknown-resource-type": _error(creators.create, Mock(), "aws:sqs/queue:Queue", "q", {}),
+        "create-failed": failed,
+        "replacement-required": _error(
+            operations.update, Mock(), bucket, "lake", "a", {"bucket": "a"}, {"bucket": "b"}
+        ),
+        "unknown-removal": _error(
+            operations.update, Mock(), role, "states", "a", {"description": "a"}, {}
+        ),
+        "workgroup-not-empty": _error(workgroups.Workgroup().delete, full, {"name": "orders"}),
+        "unknown-resource-type": _error(operations.create, Mock(), "aws:sqs/queue:Queue", "q", {}),
         "unknown-inputs": _error(unused.require_all_used),
-        "unknown-call": _error(provider.call, Mock(token="aws:index/getPartitions")),
+        "unknown-call": _error(look_up, Mock(), "aws:index/getPartitions", {}),
         "duplicate-resource": duplicate,
-        "unsupported-destination": _error(compute_creators.delivery_stream, Mock(), destination),
+        "unsupported-destination": _error(firehose.DeliveryStream().create, Mock(), destination),
         "unsupported-processor": _error(check, {"ProcessingConfiguration": processors}),
         "deaggregation-without-partitioning": _error(
             check, {"ProcessingConfiguration": unpartitioned}
         ),
         "invalid-dashboard": _error(
-            monitoring_creators.dashboard, _clients(put_dashboard=problems), dashboard
+            cloudwatch.Dashboard().create, _clients(put_dashboard=problems), dashboard
         ),
         "invalid-event-target": _error(
-            monitoring_creators.event_target,
+            events.Target().create,
             _clients(put_targets={"FailedEntries": ["no such rule"]}),
             rule,
         ),

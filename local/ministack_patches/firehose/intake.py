@@ -1,4 +1,7 @@
-"""PutRecord and PutRecordBatch: fill a buffer that one thread per stream delivers."""
+"""PutRecord and PutRecordBatch: fill a buffer that one thread per stream delivers.
+
+Also completes what DescribeDeliveryStream returns.
+"""
 
 import base64
 import binascii
@@ -28,8 +31,8 @@ MAX_RECORD_BYTES = 1000 * 1024
 # Private names of ministack that this package uses.
 PRIVATE_API = {
     firehose: (
-        "_DeliveryError _HANDLERS _convert_to_parquet _evaluate_prefix _invalid "
-        "_java_time _json_documents _not_found _record_id _s3_bucket_from_arn _streams"
+        "_DeliveryError _HANDLERS _convert_to_parquet _dest_description _evaluate_prefix "
+        "_invalid _java_time _json_documents _not_found _record_id _s3_bucket_from_arn _streams"
     ),
     lambda_svc: "_execute_function _get_func_record_for_qualifier _resolve_name_and_qualifier",
     s3: "_put_object",
@@ -39,11 +42,25 @@ logger = logging.getLogger(__name__)
 
 
 def install() -> None:
-    """Replace ministack's PutRecord and PutRecordBatch, and its parser of Parquet rows."""
+    """Replace PutRecord, PutRecordBatch, the parser of Parquet rows and a description."""
     require_private_api(PRIVATE_API)
     firehose._json_documents = partial(exact_documents, firehose._json_documents)
+    firehose._dest_description = partial(described_destination, firehose._dest_description)
     firehose._HANDLERS["PutRecord"] = put_record
     firehose._HANDLERS["PutRecordBatch"] = put_record_batch
+
+
+def described_destination(
+    describe: Callable[[dict[str, Any]], dict[str, Any]], destination: dict[str, Any]
+) -> dict[str, Any]:
+    """Add what ministack omits from the description of an S3 destination."""
+    description = describe(destination)
+    if destination["type"] == "ExtendedS3":
+        for key in ("CustomTimeZone", "FileExtension"):
+            if key in destination["config"]:
+                value = destination["config"][key]
+                description["ExtendedS3DestinationDescription"][key] = value
+    return description
 
 
 class Buffer:

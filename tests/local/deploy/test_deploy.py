@@ -85,13 +85,13 @@ REJECTED_PROGRAMS = {
     ),
     "an unknown nested input": (
         'aws.glue.CatalogTable("t", database_name="d", partition_keys=[{"nom": "year"}])',
-        "creation-failed",
+        "create-failed",
         {"type": "aws:glue/catalogTable:CatalogTable", "name": "t"},
     ),
     "an error of the service": (
         'aws.s3.BucketVersioning("v", bucket="unknown",'
         ' versioning_configuration={"status": "Enabled"})',
-        "creation-failed",
+        "create-failed",
         {"type": "aws:s3/bucketVersioning:BucketVersioning", "name": "v"},
     ),
     "an unknown call": (

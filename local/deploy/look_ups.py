@@ -1,0 +1,46 @@
+"""Look-ups of the Pulumi program: account, region, partition and existing tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from local.emulator.process import ACCOUNT
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
+
+
+def look_up(clients: Clients, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of one look-up; raises CommandError for an unknown one."""
+    match token:
+        case "aws:index/getCallerIdentity:getCallerIdentity":
+            arn = f"arn:aws:iam::{ACCOUNT}:root"
+            return {"id": ACCOUNT, "accountId": ACCOUNT, "arn": arn, "userId": ACCOUNT}
+        case "aws:index/getRegion:getRegion":
+            return {"id": clients.region, "region": clients.region, "name": clients.region}
+        case "aws:index/getPartition:getPartition":
+            return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com"}
+        case "aws:dynamodb/getTable:getTable":
+            return existing_table(clients, arguments["name"])
+    raise CommandError(
+        f"The embedded AWS does not support the call {token}. Add it to local/deploy/look_ups.py.",
+        code="unknown-call",
+        token=token,
+    )
+
+
+def existing_table(clients: Clients, name: str) -> dict[str, Any]:
+    """Return what getTable returns for a DynamoDB table."""
+    table = clients("dynamodb").describe_table(TableName=name)["Table"]
+    stream = table.get("StreamSpecification", {})
+    key = table.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
+    keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
+    return {
+        "id": name,
+        "name": name,
+        "hashKey": keys["HASH"],
+        "rangeKey": keys.get("RANGE", ""),
+        "arn": table["TableArn"],
+        "serverSideEncryption": {"enabled": key != "", "kmsKeyArn": key},
+        "streamArn": table.get("LatestStreamArn", ""),
+        "streamEnabled": stream.get("StreamEnabled", False),
+        "streamViewType": stream.get("StreamViewType", ""),
+    }

@@ -1,0 +1,142 @@
+"""Glue databases, tables and crawlers."""
+
+from typing import Any
+
+from local.deploy.inputs import Inputs, Outputs, camel_case, pascal_case
+from local.deploy.resources.resource_type import Properties, ResourceType, State, update_tags
+from local.emulator.process import ACCOUNT
+from streaming_etl.stack.clients import Clients
+
+
+class Database(ResourceType):
+    token = "aws:glue/catalogDatabase:CatalogDatabase"
+    replace = ("name", "catalogId")
+    max_name = 255
+    computed = ("arn", "catalogId")
+
+    def create(self, clients: Clients, inputs: Inputs) -> Outputs:
+        name, tags = inputs.name(), inputs.take("tags", {})
+        definition = {"Name": name, **inputs.remaining()}
+        clients("glue").create_database(DatabaseInput=definition, Tags=tags)
+        arn = f"arn:aws:glue:{clients.region}:{ACCOUNT}:database/{name}"
+        return {"id": f"{ACCOUNT}:{name}", "name": name, "catalogId": ACCOUNT, "arn": arn}
+
+    def read(self, clients: Clients, state: State) -> Properties:
+        database = clients("glue").get_database(Name=state["name"])["Database"]
+        keys = ("Description", "LocationUri", "Parameters")
+        properties: Properties = camel_case({key: database.get(key) or None for key in keys})
+        return {**properties, "tags": read_tags(clients, state)}
+
+    def update(self, clients: Clients, state: State, inputs: Inputs) -> None:
+        tags, name = inputs.take("tags", {}), state["name"]
+        definition = {"Name": name, **inputs.remaining()}
+        clients("glue").update_database(Name=name, DatabaseInput=definition)
+        write_tags(clients, state, tags)
+
+    def delete(self, clients: Clients, state: State) -> None:
+        # Deletes the tables, too.
+        clients("glue").delete_database(Name=state["name"])
+
+
+class Table(ResourceType):
+    token = "aws:glue/catalogTable:CatalogTable"
+    replace = ("name", "databaseName", "catalogId", "partitionIndices")
+    max_name = 255
+    computed = ("arn", "catalogId")
+    removable = ("parameters", "partitionKeys")
+
+    def create(self, clients: Clients, inputs: Inputs) -> Outputs:
+        name, database = inputs.name(), inputs.take("databaseName")
+        clients("glue").create_table(DatabaseName=database, TableInput=definition(name, inputs))
+        arn = f"arn:aws:glue:{clients.region}:{ACCOUNT}:table/{database}/{name}"
+        id_ = f"{ACCOUNT}:{database}:{name}"
+        return {"id": id_, "name": name, "catalogId": ACCOUNT, "arn": arn}
+
+    def read(self, clients: Clients, state: State) -> Properties:
+        table = clients("glue").get_table(DatabaseName=state["databaseName"], Name=state["name"])
+        keys = (
+            "Description",
+            "Owner",
+            "Parameters",
+            "PartitionKeys",
+            "StorageDescriptor",
+            "TableType",
+            "ViewExpandedText",
+            "ViewOriginalText",
+        )
+        found = {key: table["Table"].get(key) or None for key in keys}
+        properties: Properties = camel_case(found, serDeInfo="SerdeInfo")
+        return properties
+
+    def update(self, clients: Clients, state: State, inputs: Inputs) -> None:
+        clients("glue").update_table(
+            DatabaseName=state["databaseName"], TableInput=definition(state["name"], inputs)
+        )
+
+    def delete(self, clients: Clients, state: State) -> None:
+        clients("glue").delete_table(DatabaseName=state["databaseName"], Name=state["name"])
+
+
+def definition(name: str, inputs: Inputs) -> dict[str, Any]:
+    """Return a TableInput; ministack keeps what an update does not contain."""
+    rest = inputs.remaining(serDeInfo="SerdeInfo")
+    return {"Name": name, "Parameters": {}, "PartitionKeys": [], **rest}
+
+
+class Crawler(ResourceType):
+    token = "aws:glue/crawler:Crawler"
+    max_name = 255
+    removable = ("catalogTargets", "s3Targets", "tags")
+
+    def create(self, clients: Clients, inputs: Inputs) -> Outputs:
+        name, tags = inputs.name(), inputs.take("tags", {})
+        clients("glue").create_crawler(Name=name, Targets=targets(inputs), **inputs.remaining())
+        outputs = {"name": name, "arn": f"arn:aws:glue:{clients.region}:{ACCOUNT}:crawler/{name}"}
+        # ministack loses the tags of CreateCrawler.
+        write_tags(clients, outputs, tags)
+        return {"id": name, **outputs}
+
+    def read(self, clients: Clients, state: State) -> Properties:
+        crawler = clients("glue").get_crawler(Name=state["name"])["Crawler"]
+        keys = ("Configuration", "DatabaseName", "Description", "Role", "SchemaChangePolicy")
+        found = {key: crawler.get(key) or None for key in keys}
+        properties: Properties = camel_case({**found, **crawler["Targets"]})
+        return {
+            **properties,
+            "schedule": crawler.get("Schedule", {}).get("ScheduleExpression"),
+            "tags": read_tags(clients, state),
+        }
+
+    def update(self, clients: Clients, state: State, inputs: Inputs) -> None:
+        tags = inputs.take("tags", {})
+        clients("glue").update_crawler(
+            Name=state["name"], Targets=targets(inputs), **inputs.remaining()
+        )
+        write_tags(clients, state, tags)
+
+    def delete(self, clients: Clients, state: State) -> None:
+        clients("glue").delete_crawler(Name=state["name"])
+
+
+def targets(inputs: Inputs) -> dict[str, Any]:
+    return {
+        "S3Targets": pascal_case(inputs.take("s3Targets", [])),
+        "CatalogTargets": pascal_case(inputs.take("catalogTargets", [])),
+    }
+
+
+def read_tags(clients: Clients, state: State) -> dict[str, str] | None:
+    return clients("glue").get_tags(ResourceArn=state["arn"])["Tags"] or None
+
+
+def write_tags(clients: Clients, state: State, tags: dict[str, str]) -> None:
+    glue, arn = clients("glue"), state["arn"]
+    update_tags(
+        state.get("tags"),
+        tags,
+        lambda tags: glue.tag_resource(ResourceArn=arn, TagsToAdd=tags),
+        lambda keys: glue.untag_resource(ResourceArn=arn, TagsToRemove=keys),
+    )
+
+
+TYPES = (Database(), Table(), Crawler())
