@@ -5,7 +5,7 @@ from tests.engine.harness import ORDERS, Engine, deployed
 
 def test_a_stack_is_created_previewed_as_unchanged_refreshed_and_destroyed(engine: Engine) -> None:
     tables = {"orders": ORDERS}
-    stack = engine.stack(tables, {"source": {"deletion_protection": False}})
+    stack = engine.stack(tables, {"protect": False})
 
     first = stack.preview()
     assert first.succeeded, first.errors

@@ -1,0 +1,109 @@
+"""Removal of pipelines with `protect`, without it, and with `retain`."""
+
+from typing import Any
+
+from tests.engine.harness import ORDERS, Engine, config_of, deployed, edited
+
+RETURNS: dict[str, Any] = {**ORDERS, "table_name": "returns"}
+PROTECTED = ("orders-source-table", "orders-lake-bucket", "orders-catalog-database")
+DATA = {
+    "aws:dynamodb/table:Table",
+    "aws:glue/catalogDatabase:CatalogDatabase",
+    "aws:s3/bucket:Bucket",
+}
+KEPT = {
+    *DATA,
+    "aws:athena/namedQuery:NamedQuery",
+    "aws:athena/workgroup:Workgroup",
+    "aws:glue/catalogTable:CatalogTable",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
+}
+
+
+def named(errors: list[str]) -> set[str]:
+    """The protected resources that an error names."""
+    return {name for name in PROTECTED if any(f"::{name}" in error for error in errors)}
+
+
+def test_removing_a_pipeline_fails_the_preview_and_names_a_protected_resource(
+    engine: Engine,
+) -> None:
+    stack = deployed(engine, {"orders": ORDERS, "returns": RETURNS})
+    existing = dict(engine.backend.resources)
+
+    outcome = edited(stack, {"returns": RETURNS})
+    assert not outcome.succeeded
+    assert named(outcome.errors)
+    assert engine.backend.resources == existing
+
+    # Without a preview, as the Automation API updates, other resources are deleted.
+    assert not stack.up().succeeded
+    kept = {type_ for type_, id_ in engine.backend.resources if "orders" in id_}
+    assert kept >= DATA
+
+
+def test_replacing_a_protected_resource_fails_the_preview(engine: Engine) -> None:
+    stack = deployed(engine, {"orders": ORDERS})
+    edits: list[tuple[dict[str, Any], str]] = [
+        ({"source": {"hash_key": "pk"}}, "orders-source-table"),
+        ({"table_name": "orders-2"}, "orders-source-table"),
+        ({"lake": {"bucket_name": "shared"}}, "orders-lake-bucket"),
+        ({"database_name": "shared"}, "orders-catalog-database"),
+    ]
+    for settings, resource in edits:
+        outcome = edited(stack, {"orders": {**ORDERS, **settings}})
+        assert not outcome.succeeded
+        assert resource in named(outcome.errors)
+
+
+def test_an_update_without_protect_allows_the_removal(engine: Engine) -> None:
+    tables = {"orders": ORDERS}
+    stack = deployed(engine, tables)
+    stack.configure(config_of(tables, {"protect": False}))
+    unprotected = stack.up()
+    assert unprotected.succeeded, unprotected.errors
+    assert unprotected.changed == dict.fromkeys(
+        ["orders-source-table", "orders-lake-bucket", "orders-query-workgroup"], "update"
+    )
+
+    outcome = edited(stack, {"returns": RETURNS}, defaults={"protect": False})
+    assert outcome.succeeded, outcome.errors
+    assert set(PROTECTED) <= outcome.of("delete")
+
+
+def test_a_retained_pipeline_leaves_data_and_queries(engine: Engine) -> None:
+    stack = deployed(engine, {"orders": ORDERS})
+    existing = dict(engine.backend.resources)
+    stack.configure(config_of({"orders": {**ORDERS, "retain": True}}))
+    retained = stack.up()
+    assert retained.succeeded, retained.errors
+    assert retained.changed == {}
+    assert engine.backend.resources == existing
+
+    outcome = edited(stack, {"returns": RETURNS})
+    assert outcome.succeeded, outcome.errors
+    removed = stack.up()
+    assert removed.succeeded, removed.errors
+    kept = existing.keys() & engine.backend.resources.keys()
+    assert {type_ for type_, _ in kept} == KEPT
+    assert {type_ for type_, _ in existing.keys() - kept}.isdisjoint(KEPT)
+    assert [state["deletionProtectionEnabled"] for state in engine.of("Table").values()] == [
+        True,
+        True,
+    ]
+
+
+def test_a_retained_table_is_handed_over_without_a_replacement(engine: Engine) -> None:
+    stack = deployed(engine, {"orders": {**ORDERS, "retain": True}})
+    [(id_, table)] = engine.of("Table").items()
+    engine.backend.tables["orders"] = {**table, "streamViewType": "NEW_AND_OLD_IMAGES"}
+    existing = {**ORDERS, "source": {"use_existing": True}}
+    assert edited(stack, {"orders": existing}).of("delete", "replace") == {"orders-source-table"}
+
+    assert stack.up().succeeded
+    assert engine.of("Table") == {id_: table}
