@@ -273,8 +273,10 @@ def renamed_settings(cls: type, values: Mapping[str, object]) -> Iterator[Proble
 def no_effect(args: Settings, names: Collection[str], *because: Related) -> Iterator[Problem]:
     """Problems of named settings that have no effect and no default value."""
     for item in fields(args):  # type: ignore[arg-type]
-        value = getattr(args, item.name)
-        if item.name in names and value != default_of(item):
+        value, default = getattr(args, item.name), default_of(item)
+        # A stack's config and outputs have the default () as [].
+        is_default = value == default or (isinstance(default, tuple) and value == [*default])
+        if item.name in names and not is_default:
             yield invalid(item.name, value, "no-effect", *because)
 
 

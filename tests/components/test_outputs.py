@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pulumi.provider.experimental.util import camel_case
 
-from streaming_etl import LakeArgs, PartitionArgs, QueryArgs
+from streaming_etl import LakeArgs, MonitoringArgs, PartitionArgs, QueryArgs
 from streaming_etl.components.pipeline import plain_data
 from streaming_etl.components.settings.stack_config import args_from_config
 from streaming_etl.stack.recorder import Graph
@@ -44,6 +44,7 @@ def test_settings_that_are_not_defaults_can_be_rebuilt(pipelines: Pipelines) -> 
         "format": "parquet",
         "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"], "store": []}),
         "lake": LakeArgs(bucket_name="shared"),
+        "monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:us-east-1:123456789012:alarms"),
         "tags": {"team": "sales"},
     }
     output = pipelines.build(**settings).exports["pipeline"]["settings"]
