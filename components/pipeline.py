@@ -64,8 +64,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     """S3 location of failed batches, complete."""
     errors_location: pulumi.Output[str]
     """S3 location of error records of the transform and of Firehose, complete."""
-    alarm_topic_arn: pulumi.Output[str]
-    """SNS topic of the alarms."""
+    alarm_topic_arn: Optional[pulumi.Output[str]]
+    """SNS topic of the alarms; none with `monitoring.alarms: none`."""
     failure_events_topic_arn: pulumi.Output[str]
     """SNS topic with a message for each dead-lettered object and each failed crawl; it has no
     subscription."""

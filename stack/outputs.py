@@ -44,8 +44,8 @@ class DeployedPipeline:
     source_stream_arn: str
     failed_batches_location: str
     errors_location: str
-    alarm_topic_arn: str
     failure_events_topic_arn: str
+    alarm_topic_arn: Optional[str] = None
     view: Optional[str] = None
     current_state_query_id: Optional[str] = None
     dashboard: Optional[str] = None

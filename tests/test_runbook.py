@@ -7,6 +7,7 @@ import pytest
 
 from streaming_etl import (
     BackfillArgs,
+    MonitoringArgs,
     PartitionArgs,
     StreamingEtlPipeline,
     StreamingEtlPipelineArgs,
@@ -24,6 +25,7 @@ EVERY_ALARM = StreamingEtlPipelineArgs(
     catalog="crawler",
     partitions=PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
     backfill=BackfillArgs(enabled=True),
+    monitoring=MonitoringArgs(alarms="all"),
 )
 
 

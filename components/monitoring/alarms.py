@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from streaming_etl.components.settings.monitoring import iterator_age_threshold
+from streaming_etl.components.settings.monitoring import MAX_AGE_SECONDS, iterator_age_threshold
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 PERIOD_SECONDS = 300
@@ -51,6 +51,8 @@ class Alarm:
     """Ends the resource's name, and is the heading of the section in docs/runbook.md."""
     description: str
     """The failure, and the time left to act; part of the alarm's description."""
+    level: Literal["essential", "all"] = "all"
+    """The least value of `monitoring.alarms` with which the alarm exists."""
     metric_source: MetricSource
     metric: str
     statistic: str = "Sum"
@@ -69,8 +71,9 @@ repeated_failure = partial(Alarm, datapoints_to_alarm=2, evaluation_periods=3)
 
 
 def alarms(args: StreamingEtlPipelineArgs) -> list[Alarm]:
-    """Return every alarm, in the order of the data flow."""
-    return [
+    """Return the alarms of the settings' level, in flow order."""
+    level = args.monitoring.alarms
+    every = (
         *_forwarder_alarms(args),
         *_transform_alarms(args),
         *_delivery_alarms(args),
@@ -79,7 +82,8 @@ def alarms(args: StreamingEtlPipelineArgs) -> list[Alarm]:
         ),
         *_catalog_alarms(args),
         *_backfill_alarms(args),
-    ]
+    )
+    return [alarm for alarm in every if level == "all" or alarm.level == level]
 
 
 def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
@@ -90,6 +94,7 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     yield Alarm(
         name="not-polling",
         description="Lambda does not read the stream, which keeps a change for 24 hours.",
+        level="essential",
         metric_source="mapping",
         metric="PolledEventCount",
         # An empty poll counts 0. Only a disabled or unauthorized mapping reports nothing.
@@ -101,6 +106,7 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     yield Alarm(
         name="iterator-age",
         description="The forwarder is behind the stream, which keeps a change for 24 hours.",
+        level="essential",
         metric_source="forwarder",
         metric="IteratorAge",
         statistic="Maximum",
@@ -115,6 +121,10 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     yield repeated_failure(
         name="forwarder-throttles",
         description="The forwarder is throttled: the account's concurrency limit is reached.",
+        # A forwarder that is always throttled reports no iterator age. The alarm dead-lettered
+        # fires at the record age, which must leave time for a reaction.
+        # https://docs.aws.amazon.com/lambda/latest/dg/events-dynamodb-metrics.html
+        level="essential" if args.forwarder.maximum_record_age_seconds > MAX_AGE_SECONDS else "all",
         metric_source="forwarder",
         metric="Throttles",
     )
@@ -130,6 +140,7 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         name="changes-lost",
         description="Changes were dropped without being dead-lettered. They are only in the stream,"
         " for 24 hours.",
+        level="essential",
         metric_source="mapping",
         metric="DroppedEventCount",
         notify_on_ok=False,
@@ -179,6 +190,7 @@ def _transform_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     yield Alarm(
         name="requeued",
         description="The transform requeues many changes; Firehose bills each of them again.",
+        level="essential",
         metric_source="transform_counts",
         metric="ChangesRequeued",
         threshold=args.monitoring.max_requeued_changes,
@@ -200,6 +212,7 @@ def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     yield Alarm(
         name="data-freshness",
         description="Firehose is late in writing to the bucket. It keeps a record for 24 hours.",
+        level="essential",
         metric_source="delivery_stream",
         metric="DeliveryToS3.DataFreshness",
         statistic="Maximum",
@@ -251,6 +264,7 @@ def _backfill_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         yield Alarm(
             name="backfill-failed",
             description="A backfill failed. Items from before the stream are missing in the lake.",
+            level="essential",
             metric_source="state_machine",
             metric="ExecutionsFailed",
             notify_on_ok=False,
@@ -258,7 +272,7 @@ def _backfill_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
 
 
 def _event_alarm(name: str, description: str) -> Alarm:
-    """Return an alarm on the rule of the same name.
+    """Return an essential alarm on the rule of the same name.
 
     failure_events.py creates the rules.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
@@ -266,6 +280,7 @@ def _event_alarm(name: str, description: str) -> Alarm:
     return Alarm(
         name=name,
         description=description,
+        level="essential",
         metric_source="event_rule",
         metric="TriggeredRules",
         notify_on_ok=False,

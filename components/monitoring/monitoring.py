@@ -57,7 +57,7 @@ class MonitoredResources:
 class Monitoring:
     """Alarm topic, alarms, failure events and dashboard."""
 
-    alarm_topic_arn: pulumi.Output[str]
+    alarm_topic_arn: Optional[pulumi.Output[str]] = None
     failure_events_topic_arn: pulumi.Output[str]
     dashboard_name: Optional[pulumi.Output[str]] = None
 
@@ -71,10 +71,10 @@ class Monitoring:
         self.tags, self.parent = pipeline.tags, parent
         if args.monitoring.alarm_topic_arn is not None:
             self.alarm_topic_arn = pulumi.Output.from_input(args.monitoring.alarm_topic_arn)
-        else:
+        elif args.monitoring.alarms != "none":
             self.alarm_topic_arn = self.create_topic(f"{name}-topic", pipeline.account)
             for email in args.monitoring.alarm_emails:
-                self.create_subscription(f"{name}-email", email)
+                self.create_subscription(f"{name}-email", email, self.alarm_topic_arn)
         events = failure_events(
             resources.bucket.name,
             resources.failed_batches_path,
@@ -131,7 +131,7 @@ class Monitoring:
         )
         return topic.arn
 
-    def create_subscription(self, name: str, email: str) -> None:
+    def create_subscription(self, name: str, email: str, topic: pulumi.Output[str]) -> None:
         """Subscribe an e-mail address, which its owner must confirm.
 
         The resource's name contains a hash of the address, so that removing one address does not
@@ -140,7 +140,7 @@ class Monitoring:
         digest = hashlib.sha256(email.encode()).hexdigest()[:8]
         aws.sns.TopicSubscription(
             f"{name}-{digest}",
-            topic=self.alarm_topic_arn,
+            topic=topic,
             protocol="email",
             endpoint=email,
             opts=pulumi.ResourceOptions(parent=self.parent),
@@ -156,6 +156,8 @@ class Monitoring:
             warm_up_period_duration_in_minutes=WARM_UP_MINUTES
         )
         breaching = alarm.treat_missing_as_breaching
+        assert self.alarm_topic_arn is not None, "every level with an alarm has a topic"
+        actions = [self.alarm_topic_arn]
         return aws.cloudwatch.MetricAlarm(
             name,
             alarm_description=alarm_description(dimensions.pipeline, alarm),
@@ -170,8 +172,8 @@ class Monitoring:
             threshold=alarm.threshold,
             treat_missing_data="breaching" if breaching else "notBreaching",
             warm_up_configuration=warm_up if breaching else None,
-            alarm_actions=[self.alarm_topic_arn],
-            ok_actions=[self.alarm_topic_arn] if alarm.notify_on_ok else None,
+            alarm_actions=actions,
+            ok_actions=actions if alarm.notify_on_ok else None,
             tags=dict(self.tags),
             opts=pulumi.ResourceOptions(parent=self.parent),
         )

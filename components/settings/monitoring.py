@@ -16,6 +16,7 @@ from streaming_etl.components.settings.validation import (
     invalid,
     limited,
     no_effect,
+    one_of,
     texts,
 )
 
@@ -26,6 +27,13 @@ DEFAULT_MAX_AGE_SECONDS = 900
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
 # https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html
 MAX_AGE_SECONDS = 43_200
+# The alarms of the others exist with `all` only.
+ESSENTIAL_THRESHOLDS = {
+    "max_iterator_age_seconds",
+    "max_data_freshness_seconds",
+    "max_requeued_changes",
+}
+OTHER_THRESHOLDS = {"max_transform_duration_percent"}
 HALF_A_DAY = "A stream keeps a change for 24 h; half of that time remains for a reaction"
 
 
@@ -33,6 +41,10 @@ HALF_A_DAY = "A stream keeps a change for 24 h; half of that time remains for a 
 class MonitoringArgs(Settings):
     """Alarms with their thresholds and receivers, and the dashboard."""
 
+    alarms: str = one_of("essential", "all", "none")
+    """Alarms that exist: `essential`, those that together fire for every failure mode of the
+    runbook; `all`, also those that name the cause or fire earlier; `none`, and no alarm topic. AWS
+    bills each alarm monthly."""
     alarm_topic_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=TOPIC_ARN)
     """ARN of an existing SNS topic for the alarms in the stack's region, not a FIFO topic; by
     default one is created. Its policy must let cloudwatch.amazonaws.com publish."""
@@ -58,9 +70,17 @@ class MonitoringArgs(Settings):
     max_transform_duration_percent: int = limited(
         80, 10, 99, "At 100 percent Lambda has stopped the call"
     )
-    """Share of the transform's `timeout_seconds` that raises an alarm, 10 to 99 percent."""
+    """Share of the transform's `timeout_seconds` that raises an alarm with `alarms: all`, 10 to 99
+    percent."""
 
     def further_problems(self) -> Iterator[Problem]:
+        level = Related("alarms", self.alarms)
+        if self.alarms == "none":
+            receivers = {"alarm_topic_arn", "alarm_emails"}
+            yield from no_effect(self, receivers | ESSENTIAL_THRESHOLDS | OTHER_THRESHOLDS, level)
+            return
+        if self.alarms == "essential":
+            yield from no_effect(self, OTHER_THRESHOLDS, level)
         if self.alarm_topic_arn is not None:
             topic = Related("alarm_topic_arn", self.alarm_topic_arn)
             yield from no_effect(self, {"alarm_emails"}, topic)

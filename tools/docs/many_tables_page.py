@@ -50,7 +50,7 @@ QUOTAS = (
         ("MetricAlarm",),
         5000,
         "[CloudWatch](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html)",
-        "billed each: see [cost](cost.md)",
+        "`monitoring.alarms`; billed each: see [cost](cost.md)",
     ),
     Quota(
         "Firehose streams",
@@ -112,7 +112,7 @@ def least_and_most() -> tuple[Graph, Graph]:
         table_name=table,
         transform_module=module,
         partitions=PartitionArgs(),
-        monitoring=MonitoringArgs(dashboard=False),
+        monitoring=MonitoringArgs(alarms="none", dashboard=False),
     )
     all_ = Args(
         table_name=table,
@@ -121,6 +121,7 @@ def least_and_most() -> tuple[Graph, Graph]:
         format="parquet",
         catalog="crawler",
         backfill=BackfillArgs(enabled=True),
+        monitoring=MonitoringArgs(alarms="all"),
     )
     return graph_of(little), graph_of(all_)
 

@@ -2,7 +2,7 @@
 
 import json
 
-from streaming_etl import BackfillArgs, PartitionArgs, StreamingEtlPipeline
+from streaming_etl import BackfillArgs, MonitoringArgs, PartitionArgs, StreamingEtlPipeline
 from streaming_etl import StreamingEtlPipelineArgs as Args
 from streaming_etl.stack.recorder import build
 
@@ -14,12 +14,14 @@ SETTINGS = {
         format="csv",
         catalog="crawler",
         backfill=BackfillArgs(enabled=True),
+        monitoring=MonitoringArgs(alarms="all"),
     ),
     "shipments": Args(
         table_name="shipments",
         transform_module="transforms/shipments.py",
         partitions=PartitionArgs(dynamic_partition_keys={"carrier": ["air", "sea"]}),
         format="parquet",
+        monitoring=MonitoringArgs(alarms="all"),
     ),
 }
 """Two pipelines that together have every alarm."""

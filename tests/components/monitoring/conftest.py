@@ -1,8 +1,8 @@
-"""A pipeline with every alarm."""
+"""Pipelines with every alarm and with none."""
 
 import pytest
 
-from streaming_etl import BackfillArgs, PartitionArgs
+from streaming_etl import BackfillArgs, MonitoringArgs, PartitionArgs
 from streaming_etl.stack.recorder import Graph
 from tests.support.pipelines import Pipelines
 
@@ -14,4 +14,10 @@ def every_alarm(pipelines: Pipelines) -> Graph:
         catalog="crawler",
         partitions=PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
         backfill=BackfillArgs(enabled=True),
+        monitoring=MonitoringArgs(alarms="all"),
     )
+
+
+@pytest.fixture(scope="package")
+def no_alarm(pipelines: Pipelines) -> Graph:
+    return pipelines.build(monitoring=MonitoringArgs(alarms="none"))

@@ -2,22 +2,86 @@
 
 import pytest
 
-from streaming_etl import ForwarderArgs, MonitoringArgs, TransformArgs
+from streaming_etl import (
+    BackfillArgs,
+    ForwarderArgs,
+    MonitoringArgs,
+    PartitionArgs,
+    TransformArgs,
+)
 from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.stack.recorder import Graph
 from tests.components.monitoring.aws_metrics import METRICS
 from tests.support.pipeline_settings import pipeline_args
 from tests.support.pipelines import Pipelines
 
-OPTIONAL = {"failed-conversions", "partition-limit", "crawler-failed", "backfill-failed"}
+ESSENTIAL = {
+    "not-polling",
+    "iterator-age",
+    "changes-lost",
+    "requeued",
+    "data-freshness",
+    "dead-lettered",
+}
+# Exist with a crawler or with a backfill.
+OPTIONAL = {"crawler-failed", "backfill-failed"}
 
 
 def alarm_names(graph: Graph) -> set[str]:
-    return {node.name.removeprefix("shop-monitoring-") for node in graph.of("MetricAlarm")}
+    return {
+        node.name.removeprefix("shop-monitoring-")
+        for node in graph.nodes
+        if node.type.endswith(":MetricAlarm")
+    }
 
 
-def test_alarms_exist_where_their_stage_does(minimal: Graph, every_alarm: Graph) -> None:
-    assert alarm_names(every_alarm) - alarm_names(minimal) == OPTIONAL
+def test_a_pipeline_has_essential_alarms_by_default(minimal: Graph) -> None:
+    assert alarm_names(minimal) == ESSENTIAL
+
+
+def test_every_level_has_the_alarms_of_the_level_below(every_alarm: Graph, no_alarm: Graph) -> None:
+    assert alarm_names(no_alarm) == set()
+    assert alarm_names(every_alarm) - ESSENTIAL - OPTIONAL == {
+        "forwarder-errors",
+        "forwarder-throttles",
+        "retries-exhausted",
+        "transform-errors",
+        "transform-throttles",
+        "transform-duration",
+        "transform-failed",
+        "throttled-records",
+        "delivery-failed",
+        "failed-conversions",
+        "partition-limit",
+    }
+
+
+def test_at_most_eight_alarms_are_essential() -> None:
+    args = pipeline_args(
+        format="parquet",
+        catalog="crawler",
+        partitions=PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
+        backfill=BackfillArgs(enabled=True),
+    )
+    assert {alarm.name for alarm in alarms(args)} == ESSENTIAL | OPTIONAL
+    assert len(ESSENTIAL | OPTIONAL) <= 8
+
+
+def test_the_alarm_on_throttles_is_essential_with_a_long_record_age() -> None:
+    def names(seconds: int) -> set[str]:
+        forwarder = ForwarderArgs(maximum_record_age_seconds=seconds)
+        return {alarm.name for alarm in alarms(pipeline_args(forwarder=forwarder))}
+
+    # Half of the time that a stream keeps a change.
+    assert names(43_200) == ESSENTIAL
+    assert names(43_201) == ESSENTIAL | {"forwarder-throttles"}
+
+
+def test_without_alarms_failure_events_have_a_topic_and_alarms_have_none(no_alarm: Graph) -> None:
+    assert [node.name for node in no_alarm.of("Topic")] == ["shop-watch-topic"]
+    outputs = no_alarm.exports["pipeline"]
+    assert outputs["alarm_topic_arn"] is None
+    assert outputs["failure_events_topic_arn"].endswith(":shop-watch-topic-0000000")
 
 
 def test_every_alarm_is_on_a_metric_of_aws(every_alarm: Graph) -> None:
@@ -78,7 +142,7 @@ def test_transform_duration_fires_before_the_transform_requeues_for_time(
 ) -> None:
     args = pipeline_args(
         transform=TransformArgs(timeout_seconds=timeout),
-        monitoring=MonitoringArgs(max_transform_duration_percent=percent),
+        monitoring=MonitoringArgs(alarms="all", max_transform_duration_percent=percent),
     )
     [alarm] = [it for it in alarms(args) if it.name == "transform-duration"]
     assert alarm.threshold == seconds * 1000

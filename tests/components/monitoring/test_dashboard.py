@@ -16,7 +16,7 @@ from tests.support.pipelines import Pipelines
 NAME = "shop-monitoring-dashboard"
 
 
-@pytest.fixture(scope="module", params=["minimal", "every_alarm"])
+@pytest.fixture(scope="module", params=["minimal", "every_alarm", "no_alarm"])
 def graph(request: pytest.FixtureRequest) -> Graph:
     graph: Graph = request.getfixturevalue(request.param)
     return graph
@@ -60,8 +60,9 @@ def test_every_metric_is_one_of_aws_and_of_a_resource_of_the_pipeline(graph: Gra
 def test_the_metric_of_every_alarm_is_drawn(graph: Graph) -> None:
     undrawn = {
         node.name.removeprefix("shop-monitoring-")
-        for node in graph.of("MetricAlarm")
-        if (
+        for node in graph.custom
+        if node.type.endswith(":MetricAlarm")
+        and (
             node.inputs["namespace"],
             node.inputs["metricName"],
             *next(iter(node.inputs["dimensions"].items())),
@@ -72,10 +73,35 @@ def test_the_metric_of_every_alarm_is_drawn(graph: Graph) -> None:
     assert undrawn <= {"partition-limit", "backfill-failed"}
 
 
-def test_the_dashboard_lists_every_alarm(graph: Graph) -> None:
+@pytest.mark.parametrize("level", ["minimal", "every_alarm"])
+def test_the_dashboard_lists_every_alarm(level: str, request: pytest.FixtureRequest) -> None:
+    graph: Graph = request.getfixturevalue(level)
     [status] = [widget for widget in widgets(graph) if widget["type"] == "alarm"]
     names = [arn.rpartition(":")[2] for arn in status["properties"]["alarms"]]
     assert sorted(names) == sorted(f"{node.name}-0000000" for node in graph.of("MetricAlarm"))
+
+
+def test_the_dashboard_without_alarms_has_no_list_of_alarms(no_alarm: Graph) -> None:
+    assert [widget for widget in widgets(no_alarm) if widget["type"] == "alarm"] == []
+
+
+@pytest.mark.parametrize(
+    ("level", "thresholds"),
+    [
+        ("minimal", ["iterator-age", "data-freshness"]),
+        ("every_alarm", ["iterator-age", "transform-duration", "data-freshness"]),
+        ("no_alarm", []),
+    ],
+)
+def test_the_graphs_of_ages_have_the_thresholds_of_existing_alarms(
+    level: str, thresholds: list[str], request: pytest.FixtureRequest
+) -> None:
+    lines = [
+        line["label"]
+        for properties in graphs(request.getfixturevalue(level))
+        for line in properties.get("annotations", {}).get("horizontal", ())
+    ]
+    assert lines == thresholds
 
 
 def test_expressions_refer_to_metrics_of_their_graph(graph: Graph) -> None:

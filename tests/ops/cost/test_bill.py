@@ -100,8 +100,15 @@ def test_an_idle_table_costs_its_alarms_and_its_crawler() -> None:
     month = bill(traffic(0), catalog="crawler", crawler_schedule="cron(0 * * * ? *)")
 
     billed = {line.item: round(line.usd, 2) for line in month.lines if line.usd}
-    assert billed.pop("alarms") > 1
-    assert billed == {"crawler": 53.53}
+    assert billed == {"alarms": 0.7, "crawler": 53.53}
+
+
+@pytest.mark.parametrize(("level", "count"), [("none", 0), ("essential", 6), ("all", 15)])
+def test_alarms_are_billed_by_level(level: str, count: int) -> None:
+    month = bill(traffic(1), monitoring={"alarms": level, "dashboard": False})
+    [line] = [line for line in month.lines if line.item == "alarms"]
+    assert line.quantity == count
+    assert line.usd == pytest.approx(count * 0.1)
 
 
 def test_x86_64_has_its_own_price_of_time() -> None:
