@@ -22,9 +22,7 @@ class Inputs:
     def __init__(self, type_: str, logical_name: str, values: Mapping[str, Any]) -> None:
         self.type = type_
         self.logical_name = logical_name
-        self._unused = {
-            key: with_integers(value) for key, value in values.items() if value is not None
-        }
+        self._unused: dict[str, Any] = plain_value(values)
 
     def take(self, key: str, default: Any = None) -> Any:
         """Return one input and mark it as used."""
@@ -96,12 +94,15 @@ def camel_case(value: Any, **renamed: str) -> Any:
     return result
 
 
-def with_integers(value: Any) -> Any:
-    """Convert 30.0 to 30 in nested data: Pulumi's protocol has no integers."""
+def plain_value(value: Any) -> Any:
+    """Convert 30.0 to 30 and omit None in maps, in nested data.
+
+    Pulumi's protocol has no integers, and sends None for an absent nested input.
+    """
     if isinstance(value, list):
-        return [with_integers(item) for item in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: with_integers(item) for key, item in value.items()}
+        return {key: plain_value(item) for key, item in value.items() if item is not None}
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.deploy.inputs import FREE_KEYS, Inputs, Outputs, with_integers
+from local.deploy.inputs import FREE_KEYS, Inputs, Outputs, plain_value
 from local.deploy.resources import (
     athena,
     cloudwatch,
@@ -197,7 +197,7 @@ def at(path: str, values: Any) -> Any:
     """Return the value at a path such as `a.b`, None without one."""
     for key in path.split("."):
         values = values.get(key) if isinstance(values, Mapping) else None
-    return with_integers(values)
+    return plain_value(values)
 
 
 def with_id(state: Mapping[str, Any], id_: str) -> dict[str, Any]:
@@ -210,7 +210,12 @@ def aligned(actual: Any, known: Any, key: str) -> Any:
     What AWS adds to maps is omitted. Equal JSON documents have the known text.
     """
     if isinstance(actual, Mapping) and isinstance(known, Mapping) and key not in FREE_KEYS:
-        return {name: aligned(actual[name], known[name], name) for name in known if name in actual}
+        # None is an absent input.
+        return {
+            name: aligned(actual.get(name), known[name], name)
+            for name in known
+            if name in actual or known[name] is None
+        }
     if isinstance(actual, list) and isinstance(known, list) and len(actual) == len(known):
         return [aligned(one, other, key) for one, other in zip(actual, known, strict=True)]
     if isinstance(actual, str) and isinstance(known, str) and same_json(actual, known):

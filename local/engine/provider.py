@@ -102,8 +102,10 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
             state = self.backend.read(type_, name, request.id, plain(request.properties))
         if state is None:
             return messages.ReadResponse()
+        # The next preview compares these with the program.
+        inputs = {key: state.get(key) for key in plain(request.inputs)}
         return messages.ReadResponse(
-            id=request.id, properties=struct_of(state), inputs=request.inputs
+            id=request.id, properties=struct_of(state), inputs=struct_of(inputs)
         )
 
     def Update(self, request: Any, context: Any) -> Any:
