@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+from google.protobuf.json_format import MessageToDict
 from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc, set_all_config, set_mocks, settings
 from pulumi.runtime import test as run_to_the_end
@@ -146,7 +147,7 @@ def provider_outputs(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, 
 
 
 def options_of(request: Any) -> dict[str, Any]:
-    """Return the OPTIONS that a registration sets."""
+    """Return the OPTIONS that a registration sets, and `replacementTrigger`."""
     options = {name: value for name in OPTIONS if (value := getattr(request, name))}
     for name, value in options.items():
         if isinstance(value, str):
@@ -154,6 +155,8 @@ def options_of(request: Any) -> dict[str, Any]:
             options[name] = value.split("::")[-1]
         elif not isinstance(value, bool):
             options[name] = list(value)
+    if request.HasField("replacement_trigger"):
+        options["replacementTrigger"] = MessageToDict(request.replacement_trigger)
     return options
 
 

@@ -83,7 +83,8 @@ class StreamingEtlPipelineArgs(Settings):
     )
     """Name of the DynamoDB table. Changing it replaces the table and the lake table."""
     transform_module: str = field(metadata={"pattern": NOT_EMPTY, "kind": "the path of a file"})
-    """Path of the Python file with `transform(change)`, COLUMNS, or both."""
+    """Path of the Python file with `transform(change)`, COLUMNS, or both. With a crawler, a module
+    without COLUMNS deletes the lake table, which the crawler creates again."""
     partitions: PartitionArgs
     """Partition keys of the lake table."""
     format: str = one_of("json", "csv", "parquet")
@@ -98,9 +99,11 @@ class StreamingEtlPipelineArgs(Settings):
     """When the crawler runs, UTC, at most every 5 minutes. Each run costs at least ten minutes of a
     DPU."""
     glue_table_name: Optional[str] = text(None, GLUE_NAME, GLUE_TEXT)
-    """Name of the lake table; by default the table's name in Glue's characters."""
+    """Name of the lake table; by default the table's name in Glue's characters. Changing it
+    replaces the lake table."""
     database_name: Optional[pulumi.Input[str]] = text(None, GLUE_NAME, GLUE_TEXT)
-    """Existing Glue database, shared by many pipelines; by default one is created."""
+    """Existing Glue database, shared by many pipelines; by default one is created. Changing it
+    replaces the lake table; setting it deletes the created database."""
     runtime: str = field(
         default="python3.13", metadata={"choices": RUNTIMES, "unavailable": NO_WHEEL}
     )

@@ -50,7 +50,8 @@ class SourceArgs(Settings):
     """DynamoDB table with its stream, created or only read."""
 
     use_existing: bool = False
-    """Read the stream of an existing table. The stream must include new images."""
+    """Read the stream of an existing table. The stream must include new images. Turning it on
+    deletes the created table."""
     hash_key: str = field(default="id", metadata=ATTRIBUTE_NAME)
     """Partition key attribute of the new table, at most 255 bytes. Changing it replaces the
     table."""
@@ -189,7 +190,8 @@ class LakeArgs(Settings):
 
     bucket_name: Optional[pulumi.Input[str]] = field(default=None, metadata=BUCKET_NAME)
     """Existing bucket, shared by many pipelines and configured by its owner. The alarms on
-    dead-lettered objects need its EventBridge notifications enabled."""
+    dead-lettered objects need its EventBridge notifications enabled. Setting it deletes the created
+    bucket."""
     kms_key_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=KEY_ARN)
     """ARN of the customer key for SSE-KMS in the stack's region, not of an alias; by default
     SSE-S3. The key of an existing bucket goes here, too."""

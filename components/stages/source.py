@@ -94,5 +94,10 @@ def create_table(
         deletion_protection_enabled=pipeline.protection.deletion_protection,
         ttl=aws.dynamodb.TableTtlArgs(attribute_name=ttl, enabled=True) if ttl else None,
         tags=dict(pipeline.tags),
-        opts=pulumi.ResourceOptions(parent=parent),
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            # The provider ignores a new type of a key, which DynamoDB cannot change.
+            replacement_trigger=[args.hash_key_type, args.range_key_type],
+            delete_before_replace=True,
+        ),
     )

@@ -1,6 +1,7 @@
 """The AWS provider's gRPC service, as the Pulumi engine calls it."""
 
 import contextlib
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -63,10 +64,10 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         return messages.CheckResponse(inputs=struct_of(inputs), failures=failures)
 
     def Diff(self, request: Any, _context: Any) -> Any:
-        type_, _ = type_and_name(request.urn)
+        type_, name = type_and_name(request.urn)
         olds, news = plain(request.old_inputs), plain(request.news)
         changed = sorted(changed_paths(olds, news))
-        ignored = set(request.ignoreChanges)
+        ignored = {*request.ignoreChanges, *resource_type(type_).ignored}
         changed = [path for path in changed if path.partition(".")[0] not in ignored]
         replaces = [path for path in changed if replaced_by(type_, path)]
         details = {
@@ -82,6 +83,7 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         return messages.DiffResponse(
             changes=kinds.DIFF_SOME if changed else kinds.DIFF_NONE,
             replaces=replaces,
+            deleteBeforeReplace=bool(replaces) and has_fixed_name(type_, name, news),
             diffs=sorted({path.partition(".")[0] for path in changed}),
             detailedDiff=details,
             hasDetailedDiff=True,
@@ -164,6 +166,12 @@ def struct_of(values: Mapping[str, Any]) -> struct_pb2.Struct:
 def automatic_name(name: str) -> str:
     """Return a physical name as Pulumi generates it."""
     return f"{name}-{secrets.token_hex(4)[:7]}"
+
+
+def has_fixed_name(type_: str, name: str, inputs: State) -> bool:
+    """Whether the program chose the physical name, which is unique."""
+    key = resource_type(type_).auto_name
+    return key is not None and not re.fullmatch(f"{re.escape(name)}-[0-9a-f]{{7}}", inputs[key])
 
 
 def previewed(type_: str, inputs: State, state: State) -> State:

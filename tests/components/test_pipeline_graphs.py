@@ -50,8 +50,10 @@ def test_every_setting_changes_the_graph(files: Mapping[str, str]) -> None:
     assert [case for case, changed in changes.items() if not changed] == []
 
 
-def test_only_the_mapping_is_deleted_before_it_is_replaced(files: Mapping[str, str]) -> None:
-    # AWS rejects a second mapping of the same stream and function.
+def test_only_the_table_and_the_mapping_are_deleted_before_they_are_replaced(
+    files: Mapping[str, str],
+) -> None:
+    # AWS rejects a second table of this name, and a second mapping of this stream and function.
     resources = json.loads(files["minimal_graph.json"])["resources"]
     deleted_first = [name for name, node in resources.items() if "delete_before_replace" in node]
-    assert deleted_first == ["shop-forwarder-mapping"]
+    assert deleted_first == ["shop-forwarder-mapping", "shop-source-table"]

@@ -18,6 +18,8 @@ from streaming_etl.stack.clients import Clients
 class Table(ResourceType):
     token = "aws:dynamodb/table:Table"
     replace = ("name", "hashKey", "rangeKey")
+    # Unless an index changes, too.
+    ignored = ("attributes",)
     max_name = 255
     computed = ("arn", "streamArn")
     removable = None

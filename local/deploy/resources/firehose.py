@@ -43,7 +43,6 @@ class DeliveryStream(ResourceType):
         "name",
         "destination",
         "extendedS3Configuration.dynamicPartitioningConfiguration.enabled",
-        "extendedS3Configuration.s3BackupMode",
         "kinesisSourceConfiguration",
     )
     removable = ("serverSideEncryption", "tags")

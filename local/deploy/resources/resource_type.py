@@ -20,14 +20,17 @@ Properties = dict[str, Any]
 class ResourceType(ABC):
     """Creates, updates, reads and deletes the resources of one Pulumi type."""
 
-    # The documentation of each resource marks inputs that force a new resource.
-    # https://www.pulumi.com/registry/packages/aws/api-docs/
+    # `ForceNew` in the schemas of the Terraform provider, which pulumi-aws wraps.
+    # https://github.com/hashicorp/terraform-provider-aws/tree/main/internal/service
 
     token: ClassVar[str]
     """The Pulumi type, such as `aws:s3/bucket:Bucket`."""
 
     replace: ClassVar[tuple[str, ...]] = ("name",)
     """Inputs whose change replaces the resource; `a.b` is a nested one."""
+
+    ignored: ClassVar[tuple[str, ...]] = ()
+    """Inputs whose change the provider ignores."""
 
     auto_name: ClassVar[str | None] = "name"
     """Input that the provider fills with the logical name and 7 random characters."""
