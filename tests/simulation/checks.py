@@ -1,4 +1,4 @@
-"""Eight checks of a finished run; each yields a sentence per violation."""
+"""Nine checks of a finished run; each yields a sentence per violation."""
 
 import itertools
 from base64 import b64encode
@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from streaming_etl.components.monitoring import alarms
+from streaming_etl.components.monitoring.alarms import PERIOD_SECONDS
 from tests.simulation.current_state import current_state, expected_state
 from tests.simulation.delivery import INVALID_SCHEMA
 from tests.simulation.finished import Run
@@ -167,12 +169,26 @@ def an_alarm_precedes_every_loss(run: Run) -> Iterator[str]:
     if not run.mapping.trimmed:
         return
     expires = min(change.at for change in run.mapping.trimmed.values()) + RETENTION_SECONDS
-    alarm = run.mapping.metrics.first_alarm(run.scenario.args, expires)
-    if alarm is None:
+    run.mapping.count_polls(expires)
+    about_reading = [
+        alarm
+        for alarm in alarms.alarms(run.scenario.args)
+        if alarm.metric in ("PolledEventCount", "Throttles", "IteratorAge")
+        and alarm.metric_source in ("mapping", "forwarder")
+    ]
+    if not run.world.metrics.firing(about_reading, expires):
         yield f"{len(run.mapping.trimmed)} changes are lost without an alarm"
     age = run.scenario.args.forwarder.maximum_record_age_seconds
     if not run.scenario.outage.is_disabled and age < RETENTION_SECONDS:
         yield "changes expire while the forwarder is throttled"
+
+
+def an_alarm_reports_every_failure(run: Run) -> Iterator[str]:
+    """An alarm fires after changes are dead-lettered."""
+    dead_lettered = [it for it in alarms.alarms(run.scenario.args) if it.name == "dead-lettered"]
+    until = run.world.now + 2 * PERIOD_SECONDS
+    if (run.errors or run.failed) and not run.world.metrics.firing(dead_lettered, until):
+        yield "changes are dead-lettered without an alarm"
 
 
 def everything_ended(run: Run) -> Iterator[str]:
@@ -200,6 +216,7 @@ CHECKS: tuple[Check, ...] = (
     the_backfill_is_complete,
     the_replay_is_complete,
     an_alarm_precedes_every_loss,
+    an_alarm_reports_every_failure,
     everything_ended,
     logs_have_no_content,
 )

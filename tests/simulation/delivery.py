@@ -83,6 +83,9 @@ class Delivery:
                 return
         body = b"".join([record.data for record, _ in buffered])
         oldest = min(record.arrived for record, _ in buffered)
+        age = self.world.now - oldest / 1000
+        self.world.metrics.put("delivery_stream", "DeliveryToS3.DataFreshness", self.world.now, age)
+        self.world.metrics.put("delivery_stream", "DeliveryToS3.Success", self.world.now, 1)
         prefix = self.evaluate(self.table.prefix_expression, oldest, buffered[0][1])
         if self.table.compression == "GZIP":
             body = compress(body, 1, mtime=0)
@@ -127,6 +130,9 @@ class Delivery:
             return
         self.world.events[f"error records, {code}"] += len(records)
         is_conversion = code.startswith("DataFormatConversion")
+        if is_conversion:
+            metric = "FailedConversion.Records"
+            self.world.metrics.put("delivery_stream", metric, self.world.now, len(records))
         names = ("lastErrorCode", "lastErrorMessage") if is_conversion else ERROR_NAMES
         lines = [
             json.dumps(

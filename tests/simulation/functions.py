@@ -11,7 +11,7 @@ from functools import cache, partial
 from io import StringIO
 from traceback import format_tb
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
@@ -48,7 +48,13 @@ class InvocationResult(NamedTuple):
 class Function:
     """One Lambda function."""
 
-    def __init__(self, world: World, name: str, module: Any, timeout_seconds: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: Literal["forwarder", "transform"],
+        module: Any,
+        timeout_seconds: int,
+    ) -> None:
         self.world, self.name, self.module = world, name, module
         self.timeout_seconds = timeout_seconds
         self.invocations = 0
@@ -86,10 +92,22 @@ class Function:
                     f"{self.name} fails without a fault: {type(error).__name__}"
                 )
         world.logs.append(printed.getvalue())
+        self.report(ok, world.now - start, printed.getvalue())
         seconds = world.now - start
         world.now = start
         world.trace(self.name, "ok" if ok else "fails", len(event), f"{seconds:.6f}")
         return InvocationResult(ok, response, seconds, world.faults.total() > faults)
+
+    def report(self, ok: bool, seconds: float, printed: str) -> None:
+        """Add the metrics of an invocation, also those that it printed."""
+        metrics, now = self.world.metrics, self.world.now
+        metrics.put(self.name, "Errors", now, not ok)
+        metrics.put(self.name, "Duration", now, seconds * 1000)
+        for line in printed.splitlines():
+            if '"_aws"' in line:
+                values = json.loads(line)
+                for metric in values["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
+                    metrics.put(f"{self.name}_counts", metric["Name"], now, values[metric["Name"]])
 
     def call(self, event: str) -> Any:
         world = self.world

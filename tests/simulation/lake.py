@@ -11,6 +11,7 @@ from gzip import decompress
 from typing import Any
 from zlib import crc32
 
+from streaming_etl.components.monitoring.failure_events import failure_events
 from streaming_etl.components.stages.catalog import SERDES
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import (
@@ -23,6 +24,7 @@ from streaming_etl.ops.replay.objects import NOTE_SUFFIX
 from tests.simulation.deploy import EXTRA
 from tests.simulation.names import has_readable_names, lower_names
 from tests.simulation.scenario import DATABASE
+from tests.simulation.world import World
 
 # Line breaks of Hadoop's TextInputFormat, quoted or not.
 LINE_END = re.compile(r"\r\n|\n|\r")
@@ -62,17 +64,24 @@ class UnreadableError(Exception):
 class Lake:
     """Objects by their keys."""
 
-    def __init__(self, table: LakeTable) -> None:
-        self.table = table
+    def __init__(self, world: World, table: LakeTable) -> None:
+        self.world, self.table = world, table
         self.objects: dict[str, bytes] = {}
         self._rows: dict[str, list[Row]] = {}
         self.data_path = f"{DATA_PREFIX}{DATABASE}/{table.name}/"
         self.errors_path = f"{ERRORS_PREFIX}{DATABASE}/{table.name}/"
+        # The bucket and the mapping of the run are the only ones.
+        events = failure_events("", FAILED_BATCHES_PREFIX, self.errors_path, None)
+        keys = events["dead-lettered"].pattern["detail"]["object"]["key"]
+        self.monitored = tuple(key["prefix"] for key in keys)
+        """Prefixes of the event rule."""
 
     def put(self, key: str, body: bytes) -> None:
         if key in self.objects:
             raise ValueError(f"{key} would be overwritten")
         self.objects[key] = body
+        if key.startswith(self.monitored):
+            self.world.metrics.put("event_rule", "dead-lettered", self.world.now)
 
     def rows(self) -> Iterator[Row]:
         """Read every row below the table's location like its SerDe."""

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 from zlib import crc32
 
+from streaming_etl.components.monitoring.alarms import PERIOD_SECONDS
 from streaming_etl.components.stages import forwarder as forwarder_stage
 from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
 from tests.simulation import filters
 from tests.simulation.functions import MAX_PAYLOAD_BYTES, Function, InvocationResult
 from tests.simulation.lake import Lake
-from tests.simulation.outage import RETENTION_SECONDS, Metrics
+from tests.simulation.outage import RETENTION_SECONDS
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import Change
 from tests.simulation.world import EndlessError, World
@@ -63,7 +64,6 @@ class Mapping:
         self.trimmed: dict[str, Change] = {}
         """Changes that expired in the stream before they were read."""
         self.outage = scenario.outage
-        self.metrics = Metrics(world.now, scenario.outage)
         if self.outage.is_disabled and self.outage.end > world.now:
             world.after(self.outage.end - world.now, self.enable)
 
@@ -134,6 +134,14 @@ class Mapping:
             poller.waiting.appendleft((change.at, change))
             poller.size += change.size + len(", ")
 
+    def count_polls(self, until: float) -> None:
+        """Add the metric of polls, which also counts empty ones."""
+        world = self.world
+        for period in range(world.metrics.period(until)):
+            time = world.metrics.start + (period + 0.5) * PERIOD_SECONDS
+            if not self.outage.disables(time):
+                world.metrics.put("mapping", "PolledEventCount", time, 0)
+
     def enable(self) -> None:
         """Continue after the mapping was disabled."""
         for pollers in list(self.pollers.values()):
@@ -189,8 +197,6 @@ class Mapping:
             # A throttle does not count as a retry.
             self.world.after(0.1, self.finish, poller)
             return
-        # AWS documents no age of batches that are not sent to the function.
-        self.metrics.note_age(self.world.now, self.world.now - young[-1].at)
         # Every invocation ends a change, bisects a batch, or is a retry or a repeat.
         most = self.read * (3 + self.settings.maximum_retry_attempts) + self.repeats
         if self.forwarder.invocations >= most:
@@ -203,7 +209,7 @@ class Mapping:
     def is_throttled(self) -> bool:
         throttled = self.outage.throttles(self.world.now)
         if throttled or self.world.occurs("forwarder is throttled"):
-            self.metrics.throttles[self.metrics.period(self.world.now)] += 1
+            self.world.metrics.put("forwarder", "Throttles", self.world.now)
             return True
         return False
 
@@ -214,6 +220,10 @@ class Mapping:
     def settle(self, poller: ShardPoller, result: InvocationResult) -> None:
         """Continue, bisect, retry or dead-letter the batch."""
         batch = poller.batches.popleft()
+        # A batch that the function does not process has no age.
+        # https://docs.aws.amazon.com/lambda/latest/dg/events-dynamodb-metrics.html
+        age = self.world.now - batch.changes[-1].at
+        self.world.metrics.put("forwarder", "IteratorAge", self.world.now, age * 1000)
         first = first_failure(batch.changes, result.response) if result.ok else 0
         self.check(batch, result, first)
         if first is None and self.world.occurs("mapping repeats a batch"):
@@ -254,6 +264,8 @@ class Mapping:
         """
         self.world.events[f"failed batches, {condition}"] += 1
         self.world.trace("dead-lettered", condition, *(change.event_id for change in changes))
+        metric = "OnFailureDestinationDeliveredEventCount"
+        self.world.metrics.put("mapping", metric, self.world.now, len(changes))
         now = datetime.fromtimestamp(self.world.now, UTC)
         number = len(self.lake.objects)
         shard = f"shardId-{changes[0].shard}"

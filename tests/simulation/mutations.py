@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from streaming_etl.components.monitoring import failure_events
 from streaming_etl.components.stages import catalog, delivery
 from streaming_etl.components.stages import forwarder as forwarder_stage
 from streaming_etl.components.table.queries import POSITION
@@ -373,6 +374,16 @@ _alarms(
     "a throttled forwarder raises no alarm",
     breaking.without_alarms("iterator-age", "forwarder-throttles"),
     when.loses_changes,
+)
+
+_failures = detected_by("an_alarm_reports_every_failure")
+_failures(
+    "failed batches raise no alarm",
+    around(failure_events, "object_created", lambda pattern, *paths: pattern(*paths[::2])),
+)
+_failures(
+    "error records raise no alarm",
+    around(failure_events, "object_created", lambda pattern, *paths: pattern(*paths[:2])),
 )
 
 _logs = detected_by("logs_have_no_content")

@@ -98,6 +98,7 @@ class Processing:
     def attempt(self, batch: list[Record], number: int) -> None:
         """Invoke the transform; an error is retried, any response is final."""
         if self.world.occurs("transform is throttled"):
+            self.world.metrics.put("transform", "Throttles", self.world.now)
             result = InvocationResult(False, None, 0.1, True)
         else:
             self.requeued = []

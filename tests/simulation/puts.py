@@ -58,6 +58,7 @@ class Client:
             # The same records every time, so that retries of some calls are exhausted in part.
             share = chance.choice((10, 50, 90))
             failed = {i for i, content in enumerate(data) if crc32(content) % 100 < share}
+        self.count_throttled(len(failed))
         accepted = [content for index, content in enumerate(data) if index not in failed]
         self.accept(accepted, not timed_out)
         if world.occurs(f"{who} is killed after a put"):
@@ -86,7 +87,11 @@ class Client:
         if self.world.occurs(f"{who} put is rejected"):
             raise client_error("AccessDeniedException")
         if self.world.occurs(f"{who} put is throttled"):
+            self.count_throttled(len(data))
             raise client_error("ServiceUnavailableException")
+
+    def count_throttled(self, records: int) -> None:
+        self.world.metrics.put("delivery_stream", "ThrottledRecords", self.world.now, records)
 
     def reject(self, who: str, code: str) -> None:
         self.world.violations.append(f"{who} makes a call that AWS rejects: {code}")

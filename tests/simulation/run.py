@@ -75,7 +75,7 @@ class Parts:
     def __init__(self, world: World, scenario: Scenario) -> None:
         settings = scenario.args
         self.world, self.scenario = world, scenario
-        self.lake = Lake(scenario.table)
+        self.lake = Lake(world, scenario.table)
         self.forwarder = Function(
             world, "forwarder", forwarder_handler, settings.forwarder.timeout_seconds
         )

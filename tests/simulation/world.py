@@ -8,6 +8,8 @@ from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
+from tests.support.cloudwatch import Metrics
+
 START = 1_795_426_200.0
 """When every run begins: 2026-11-23 09:30:00 UTC, in epoch seconds."""
 
@@ -75,6 +77,7 @@ class World:
         self.now = START
         self.faults: Counter[str] = Counter()
         self.events: Counter[str] = Counter()
+        self.metrics = Metrics(START)
         self.logs: list[str] = []
         """Output of each invocation."""
         self.has_extra = False

@@ -1,0 +1,72 @@
+"""CloudWatch: data points of metrics, and the evaluation of alarms on them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
+
+from streaming_etl.components.monitoring.alarms import PERIOD_SECONDS, Alarm, MetricSource
+
+STATISTICS: dict[str, Callable[[list[float]], float]] = {
+    "Sum": sum,
+    "Maximum": max,
+    "Average": fmean,
+}
+# CloudWatch retrieves more data points than it evaluates: 5 where it evaluates 3.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+FURTHER_PERIODS = 2
+
+
+class Metrics:
+    """Data points by metric and period."""
+
+    def __init__(self, start: float) -> None:
+        self.start = start
+        self.values: dict[tuple[MetricSource, str], dict[int, list[float]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+
+    def period(self, time: float) -> int:
+        return int((time - self.start) // PERIOD_SECONDS)
+
+    def put(self, source: MetricSource, metric: str, time: float, value: float = 1) -> None:
+        """Add a value; the metric of an event rule is its name."""
+        self.values[source, metric][self.period(time)].append(value)
+
+    def data_points(self, alarm: Alarm, periods: Iterable[int]) -> list[float | None]:
+        """Return the statistic of each period; None where the data is missing."""
+        metric = alarm.name if alarm.metric_source == "event_rule" else alarm.metric
+        by_period = self.values[alarm.metric_source, metric]
+        statistic = STATISTICS[alarm.statistic]
+        return [statistic(by_period[it]) if by_period.get(it) else None for it in periods]
+
+    def firing(self, alarms: Iterable[Alarm], until: float) -> dict[str, float]:
+        """Return when each alarm that fires is first in ALARM."""
+        times = {}
+        for alarm in alarms:
+            most = alarm.evaluation_periods + FURTHER_PERIODS
+            # Nothing is known of the time before the start.
+            first = most - 1 if alarm.treat_missing_as_breaching else 0
+            for period in range(first, self.period(until)):
+                points = self.data_points(alarm, range(max(0, period + 1 - most), period + 1))
+                if is_in_alarm(alarm, points):
+                    times[alarm.name] = self.start + (period + 1) * PERIOD_SECONDS
+                    break
+        return times
+
+
+def is_in_alarm(alarm: Alarm, points: Sequence[float | None]) -> bool:
+    """Return whether data points, the newest last, put the alarm into ALARM.
+
+    Missing data is filled in only where there are too few data points.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+    """
+    known = [is_breaching(alarm, point) for point in points if point is not None]
+    filled = [alarm.treat_missing_as_breaching] * max(0, alarm.evaluation_periods - len(known))
+    evaluated = (known + filled)[-alarm.evaluation_periods :]
+    return sum(evaluated) >= alarm.datapoints_to_alarm
+
+
+def is_breaching(alarm: Alarm, value: float) -> bool:
+    if alarm.comparison == "LessThanThreshold":
+        return value < alarm.threshold
+    return value > alarm.threshold
