@@ -45,17 +45,13 @@ class Backfill:
         parent: pulumi.Resource,
     ) -> None:
         self.parent = parent
-        name = f"{pipeline.name}-backfill"
         path = pulumi.Output.concat(BACKFILL_PREFIX, database_name, f"/{pipeline.table.name}/")
         self.location = bucket.location(path)
         # Below the path of error records, so that the same alarm covers both.
         errors_path = pulumi.Output.concat(errors_path, "backfill-failed/")
-        function = self.create_function(pipeline, stream_arn, key_names, delivery, errors_path)
-        function_policy = iam.role_policy(
-            f"{name}-policy",
-            function.role,
-            function_statements(pipeline, bucket, delivery, path, errors_path),
-            parent,
+        statements = function_statements(pipeline, bucket, delivery, path, errors_path)
+        function = self.create_function(
+            pipeline, stream_arn, key_names, delivery, errors_path, statements
         )
         machine = self.create_machine(
             pipeline,
@@ -72,7 +68,7 @@ class Backfill:
             ),
             bucket,
             path,
-            [function_policy, *delivery.depends_on],
+            delivery.depends_on,
         )
         self.state_machine_arn = machine.arn
 
@@ -83,6 +79,7 @@ class Backfill:
         key_names: Sequence[str],
         delivery: DeliveryStream,
         errors_path: pulumi.Output[str],
+        statements: Sequence[iam.Statement],
     ) -> Function:
         """Create the function that forwards one file; it aggregates like the forwarder."""
         args, limits = pipeline.args.backfill, pipeline.args.forwarder
@@ -94,6 +91,7 @@ class Backfill:
             timeout_seconds=args.timeout_seconds,
             memory_mib=args.memory_mib,
             parent=self.parent,
+            statements=statements,
             environment={
                 "DELIVERY_STREAM": delivery.name,
                 "MAX_CHANGES_PER_RECORD": str(limits.max_changes_per_record),

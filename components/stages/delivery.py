@@ -8,7 +8,7 @@ from streaming_etl.components.packaging.archive import transform_archive
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stages import TransformArgs
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.lambda_function import create_function
+from streaming_etl.components.stages.lambda_function import create_function, function_policy
 from streaming_etl.components.stages.references import (
     CatalogEntry,
     DeliveryStream,
@@ -77,6 +77,8 @@ class Delivery:
             timeout_seconds=pipeline.args.transform.timeout_seconds,
             memory_mib=pipeline.args.transform.memory_mib,
             parent=parent,
+            # The function may send to the delivery stream, which depends on the function.
+            statements=None,
             # Firehose writes no column to Parquet that the Glue table does not have yet.
             depends_on=entry.depends_on,
         )
@@ -85,15 +87,15 @@ class Delivery:
         )
         self.errors_location = bucket.location(self.errors_path)
         stream = self.create_stream(name, pipeline, bucket, entry, self.errors_path)
-        # A separate policy, because the stream depends on the function.
-        requeue_policy = iam.role_policy(
-            f"{pipeline.name}-transform-requeue-policy",
+        policy = function_policy(
+            f"{pipeline.name}-transform",
             self.transform.role,
+            self.transform.log_group,
             [iam.allow(["firehose:PutRecordBatch"], [stream.arn])],
             parent,
         )
         self.stream = DeliveryStream(
-            name=stream.name, arn=stream.arn, depends_on=(requeue_policy, *bucket.depends_on)
+            name=stream.name, arn=stream.arn, depends_on=(policy, *bucket.depends_on)
         )
 
     def create_stream(

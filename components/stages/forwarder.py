@@ -1,6 +1,7 @@
 """Stage 1: the forwarder, its event source mapping and its failure destination."""
 
 import json
+from collections.abc import Sequence
 from typing import Optional
 
 import pulumi
@@ -38,6 +39,10 @@ class Forwarder:
     ) -> None:
         self.parent = parent
         name, args = f"{pipeline.name}-forwarder", pipeline.args.forwarder
+        statements = [
+            *self.statements(pipeline, stream_arn, bucket, delivery),
+            *iam.allow_table_key(table_key_arn),
+        ]
         self.function = create_function(
             name,
             pipeline,
@@ -46,6 +51,7 @@ class Forwarder:
             timeout_seconds=args.timeout_seconds,
             memory_mib=args.memory_mib,
             parent=parent,
+            statements=statements,
             environment={
                 "DELIVERY_STREAM": delivery.name,
                 "EVENT_NAMES": ",".join(args.event_names),
@@ -54,13 +60,8 @@ class Forwarder:
                 "MAX_RECORD_KIB": str(args.max_record_kib),
             },
         )
-        statements = [
-            *self.statements(pipeline, stream_arn, bucket, delivery),
-            *iam.allow_table_key(table_key_arn),
-        ]
-        policy = iam.role_policy(f"{name}-policy", self.function.role, statements, parent)
         mapping = self.create_mapping(
-            f"{name}-mapping", pipeline, stream_arn, bucket, [policy, *delivery.depends_on]
+            f"{name}-mapping", pipeline, stream_arn, bucket, delivery.depends_on
         )
         self.mapping_id = mapping.uuid
         self.failed_batches_path = pulumi.Output.concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
@@ -94,7 +95,7 @@ class Forwarder:
         pipeline: PipelineContext,
         stream_arn: pulumi.Output[str],
         bucket: LakeBucket,
-        depends_on: list[pulumi.Resource],
+        depends_on: Sequence[pulumi.Resource],
     ) -> aws.lambda_.EventSourceMapping:
         """Create the event source mapping; its failure destination is the bucket."""
         args = pipeline.args.forwarder

@@ -99,22 +99,10 @@ def configure_retention(
     rules: list[s3.BucketLifecycleConfigurationRuleArgsDict],
     parent: pulumi.Resource,
 ) -> list[pulumi.Resource]:
-    """Configure encryption, versioning and lifecycle rules."""
+    """Configure the customer key, versioning and lifecycle rules."""
     opts = pulumi.ResourceOptions(parent=parent)
-    algorithm: s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
-        "apply_server_side_encryption_by_default": {
-            "sse_algorithm": "AES256" if args.kms_key_arn is None else "aws:kms",
-            "kms_master_key_id": args.kms_key_arn,
-        },
-        # A bucket key reduces KMS calls, which are billed.
-        "bucket_key_enabled": args.kms_key_arn is not None,
-    }
-    encryption = aws.s3.BucketServerSideEncryptionConfiguration(
-        f"{name}-encryption",
-        bucket=bucket.bucket,
-        rules=[algorithm],
-        opts=opts,
-    )
+    key = args.kms_key_arn
+    encryption = [encrypt(f"{name}-encryption", bucket, key, opts)] if key is not None else []
     versioning = aws.s3.BucketVersioning(
         f"{name}-versioning",
         bucket=bucket.bucket,
@@ -130,7 +118,29 @@ def configure_retention(
         # S3 rejects rules for noncurrent versions of a bucket without versioning.
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[versioning]),
     )
-    return [encryption, versioning, lifecycle]
+    return [*encryption, versioning, lifecycle]
+
+
+def encrypt(
+    name: str, bucket: aws.s3.Bucket, kms_key_arn: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> pulumi.Resource:
+    """Encrypt new objects with a customer key.
+
+    Without one, S3 encrypts them with its own keys (SSE-S3), also after this resource is deleted.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketEncryption.html
+    """
+    rule: s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
+        "apply_server_side_encryption_by_default": {
+            "sse_algorithm": "aws:kms",
+            "kms_master_key_id": kms_key_arn,
+        },
+        # A bucket key reduces KMS calls, which are billed.
+        "bucket_key_enabled": True,
+    }
+    return aws.s3.BucketServerSideEncryptionConfiguration(
+        name, bucket=bucket.bucket, rules=[rule], opts=opts
+    )
 
 
 def lifecycle_rules(

@@ -1,4 +1,4 @@
-"""Lambda functions with role and log group."""
+"""Lambda functions with role, policy and log group."""
 
 from collections.abc import Mapping, Sequence
 from typing import Optional
@@ -19,17 +19,25 @@ def create_function(
     timeout_seconds: int,
     memory_mib: int,
     parent: pulumi.Resource,
+    statements: Optional[Sequence[iam.Statement]],
     environment: Optional[Mapping[str, pulumi.Input[str]]] = None,
     depends_on: Sequence[pulumi.Resource] = (),
 ) -> Function:
-    """Create `{name}-role`, `-logs`, `-log-policy` and `-function` below `parent`."""
+    """Create `{name}-role`, `-logs`, `-policy` and `-function` below `parent`.
+
+    statements: what the function may do besides writing its logs. None if they need a resource
+    that depends on the function: then `function_policy` creates the policy later, and nothing may
+    call the function before.
+    """
     args, tags = pipeline.args, pipeline.tags
     opts = pulumi.ResourceOptions(parent=parent)
     role = iam.service_role(f"{name}-role", "lambda.amazonaws.com", pipeline.account, tags, parent)
     log_group = aws.cloudwatch.LogGroup(
         f"{name}-logs", retention_in_days=args.log_retention_days, tags=dict(tags), opts=opts
     )
-    log_policy = iam.role_policy(f"{name}-log-policy", role, [iam.allow_logs(log_group)], parent)
+    if statements is not None:
+        # IAM is eventually consistent: create the role's policy before the function.
+        depends_on = [*depends_on, function_policy(name, role, log_group, statements, parent)]
     variables = aws.lambda_.FunctionEnvironmentArgs(variables=dict(environment or {}))
     resource = aws.lambda_.Function(
         f"{name}-function",
@@ -46,7 +54,18 @@ def create_function(
             log_format="Text", log_group=log_group.name
         ),
         tags=dict(tags),
-        # IAM is eventually consistent: create the role's policy before the function.
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[log_policy, *depends_on]),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=depends_on),
     )
     return Function(resource=resource, role=role, log_group=log_group)
+
+
+def function_policy(
+    name: str,
+    role: aws.iam.Role,
+    log_group: aws.cloudwatch.LogGroup,
+    statements: Sequence[iam.Statement],
+    parent: pulumi.Resource,
+) -> aws.iam.RolePolicy:
+    """Create the policy of a function's role: its logs and the statements."""
+    logs = iam.allow_logs(log_group)
+    return iam.role_policy(f"{name}-policy", role, [logs, *statements], parent)

@@ -143,7 +143,7 @@ def test_aliases_do_not_collide_between_pipelines(pipelines: Pipelines) -> None:
         for alias in {*node.aliases}
         if "V2::" not in alias
     ]
-    assert len(aliases) == len({*aliases}) > 50 * len(NAMES)
+    assert len(aliases) == len({*aliases}) > 30 * len(NAMES)
 
 
 def test_a_pipeline_below_another_component_has_aliases_below_it(pipelines: Pipelines) -> None:

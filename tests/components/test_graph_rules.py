@@ -29,7 +29,7 @@ SERVICES = {
     "glue.amazonaws.com",
     "states.amazonaws.com",
 }
-LATER_POLICIES = ("-transform-requeue-policy", "-backfill-policy", "-backfill-children-policy")
+LATER_POLICIES = ("-transform-policy", "-backfill-children-policy")
 """Policies with the ARN of a resource that depends on the role's user."""
 
 ALL_STAGES = {
@@ -64,6 +64,18 @@ def statements(graph: Graph) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def ancestors(node: Node, graph: Graph) -> set[str]:
+    """Return the names of all resources that must exist before this one."""
+    found: set[str] = set()
+    names = [*node.depends_on]
+    while names:
+        name = names.pop()
+        if name not in found:
+            found.add(name)
+            names += graph[name].depends_on
+    return found
 
 
 def test_resources_are_children_of_their_pipeline_or_of_its_lake_table(graph: Graph) -> None:
@@ -101,7 +113,7 @@ def test_every_resource_that_supports_tags_has_the_tag_of_its_pipeline(graph: Gr
     assert "tags" in input_names("aws:lambda/eventSourceMapping:EventSourceMapping")
 
 
-def test_every_bucket_is_private_and_encrypted(graph: Graph) -> None:
+def test_every_bucket_is_private(graph: Graph) -> None:
     public_access = {
         "blockPublicAcls": True,
         "blockPublicPolicy": True,
@@ -117,10 +129,6 @@ def test_every_bucket_is_private_and_encrypted(graph: Graph) -> None:
         assert of_bucket("BucketPublicAccessBlock") == [{"bucket": name, **public_access}]
         [ownership] = of_bucket("BucketOwnershipControls")
         assert ownership["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
-        [encryption] = of_bucket("BucketServerSideEncryptionConfiguration")
-        [rule] = encryption["rules"]
-        algorithm = rule["applyServerSideEncryptionByDefault"]["sseAlgorithm"]
-        assert algorithm in ("AES256", "aws:kms")
         [policy] = of_bucket("BucketPolicy")
         assert json.loads(policy["policy"])["Statement"] == [
             {
@@ -131,6 +139,23 @@ def test_every_bucket_is_private_and_encrypted(graph: Graph) -> None:
                 "Condition": {"Bool": {"aws:SecureTransport": "false"}},
             }
         ]
+
+
+def test_a_customer_key_encrypts_the_bucket(pipelines: Pipelines, minimal: Graph) -> None:
+    key = "arn:aws:kms:ap-northeast-1:123456789012:key/k"
+    encryption = pipelines.build(lake=LakeArgs(kms_key_arn=key))["shop-lake-encryption"].inputs
+    assert encryption["bucket"] == "shop-lake-bucket-0000000"
+    assert encryption["rules"] == [
+        {
+            "applyServerSideEncryptionByDefault": {
+                "sseAlgorithm": "aws:kms",
+                "kmsMasterKeyId": key,
+            },
+            "bucketKeyEnabled": True,
+        }
+    ]
+    # S3 encrypts with its own keys by default.
+    assert "shop-lake-encryption" not in {node.name for node in minimal.nodes}
 
 
 def test_views_have_no_description(minimal: Graph) -> None:
@@ -209,20 +234,21 @@ def test_the_first_change_waits_for_all_permissions_and_bucket_restrictions(grap
         function = "backfill" if "backfill" in node.name else "forwarder"
         required = {
             f"{name}-{function}-policy",
-            f"{name}-transform-requeue-policy",
+            f"{name}-transform-policy",
             *(
                 f"{name}-lake-{part}"
                 for part in (
                     "public-access",
                     "ownership",
                     "policy",
-                    "encryption",
                     "versioning",
                     "lifecycle",
                 )
             ),
         }
-        offenders += [f"{node.name}: {other}" for other in required - set(node.depends_on)]
+        if f"{name}-lake-encryption" in {other.name for other in graph.nodes}:
+            required.add(f"{name}-lake-encryption")
+        offenders += [f"{node.name}: {other}" for other in required - ancestors(node, graph)]
     assert offenders == []
 
 
