@@ -115,6 +115,7 @@ def merged(base: dict[str, Any], edit: dict[str, Any]) -> dict[str, Any]:
 def copy_pipeline(stack: EngineStack, names: Iterable[str]) -> None:
     """Copy the original pipeline's resources in the stack's state."""
     exported = stack.automation.export_stack()
+    assert exported.deployment is not None
     resources = exported.deployment["resources"]
     original = json.dumps([part for part in resources if ORIGINAL in part["urn"]])
     for name in names:
