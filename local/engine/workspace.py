@@ -47,6 +47,8 @@ class Outcome:
     """Operation of each resource, by its URN; replacements are `replace`."""
     errors: list[str] = field(default_factory=list)
     """Diagnostics of severity error."""
+    violations: set[tuple[str, str]] = field(default_factory=set)
+    """Policy and logical name of each resource that breaks a mandatory policy."""
     outputs: dict[str, Any] = field(default_factory=dict)
 
     def of(self, *operations: str) -> set[str]:
@@ -70,6 +72,9 @@ class Outcome:
                 self.steps[step.urn] = "replace" if "replace" in operation else operation
         if event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
             self.errors.append(event.diagnostic_event.message)
+        if event.policy_event is not None and event.policy_event.enforcement_level == "mandatory":
+            urn = event.policy_event.resource_urn or ""
+            self.violations.add((event.policy_event.policy_name, urn.split("::")[-1]))
 
 
 class Stack(automation.Stack):
