@@ -9,6 +9,7 @@ from tools.docs import (
     cost_page,
     many_tables_page,
     policies_page,
+    runbook_page,
     settings_tables,
     transforms_page,
 )
@@ -18,6 +19,7 @@ GENERATORS: tuple[ModuleType, ...] = (
     cost_page,
     many_tables_page,
     policies_page,
+    runbook_page,
     settings_tables,
     transforms_page,
 )

@@ -1,0 +1,40 @@
+"""Generator of the table of failure modes in docs/runbook.md."""
+
+from streaming_etl import (
+    BackfillArgs,
+    MonitoringArgs,
+    PartitionArgs,
+    StreamingEtlPipelineArgs,
+)
+from streaming_etl.components.monitoring.alarms import Alarm, alarms
+from streaming_etl.components.monitoring.failure_modes import FAILURE_MODES
+from tools.docs.settings_tables import table
+from tools.project import ROOT
+
+PAGE = ROOT / "docs" / "runbook.md"
+
+
+def every_alarm() -> list[Alarm]:
+    """Return the alarms of a pipeline with every part."""
+    args = StreamingEtlPipelineArgs(
+        table_name="orders",
+        transform_module="transforms/orders.py",
+        format="parquet",
+        catalog="crawler",
+        partitions=PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
+        backfill=BackfillArgs(enabled=True),
+        monitoring=MonitoringArgs(alarms="all"),
+    )
+    return alarms(args)
+
+
+def failure_modes() -> str:
+    descriptions = {alarm.name: alarm.description for alarm in every_alarm()}
+    rows = [
+        [f"[{mode}](#{mode})", descriptions[mode], " or ".join(f"`{name}`" for name in names)]
+        for mode, names in FAILURE_MODES.items()
+    ]
+    return table(["failure mode", "failure", "essential alarm"], rows)
+
+
+BLOCKS = {"failure modes": failure_modes}
