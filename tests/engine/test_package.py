@@ -1,0 +1,122 @@
+"""The Pulumi package, started by the real Pulumi CLI for another program.
+
+The program is that of examples/yaml; it runs in Python, without Pulumi's language host of YAML.
+"""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from local.engine.workspace import ENVIRONMENT, EngineStack
+from package.host import PipelineProvider
+from tests.engine.harness import REGION, Engine
+from tests.package.engine import PIPELINE
+from tests.package.test_examples import EXAMPLES, YAML, Program, yaml_program
+from tools.project import ROOT
+
+PLUGIN = "pulumi-resource-streaming-etl"
+EXAMPLE = yaml_program(YAML)
+
+pytestmark = pytest.mark.usefixtures("plugin")
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An executable on the PATH, which needs no language host of Pulumi."""
+    executable = tmp_path / "bin" / PLUGIN
+    executable.parent.mkdir()
+    executable.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "package"}" "$@"\n')
+    executable.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{executable.parent}{os.pathsep}{os.environ['PATH']}")
+    return executable
+
+
+class Remote(pulumi.ComponentResource):
+    """A component of the plugin, as a generated SDK registers it."""
+
+    def __init__(self, name: str, inputs: dict[str, Any], outputs: list[str]) -> None:
+        super().__init__(PIPELINE, name, {**inputs, **dict.fromkeys(outputs)}, remote=True)
+
+
+def remote(program: Program) -> None:
+    """Run a program of one remote pipeline and its exports."""
+    name, inputs, exports = program
+    pipeline = Remote(name, inputs, list(exports.values()))
+    for exported, output in exports.items():
+        pulumi.export(exported, getattr(pipeline, output))
+
+
+def changed(**inputs: Any) -> Program:
+    """The example with other inputs."""
+    name, existing, exports = EXAMPLE
+    return name, {**existing, **inputs}, exports
+
+
+@pytest.fixture
+def stack(engine: Engine) -> EngineStack:
+    """The stack of a program in another directory, with its transform."""
+    stack = engine.stack(program=functools.partial(remote, EXAMPLE))
+    stack.configure({"aws:region": REGION})
+    shutil.copytree(EXAMPLES / "yaml" / "transforms", engine.folder / "work" / "transforms")
+    return stack
+
+
+def test_a_program_creates_and_edits_a_remote_pipeline(engine: Engine, stack: EngineStack) -> None:
+    previewed, created = stack.preview(), stack.up()
+
+    assert previewed.succeeded, previewed.errors
+    assert created.succeeded, created.errors
+    assert created.of("create") == previewed.of("create") >= {"orders", "orders-source-table"}
+    topics = [topic["arn"] for topic in engine.of("Topic").values()]
+    assert created.outputs["alarmTopicArn"] in topics
+    assert created.outputs["view"] == "orders_current"
+
+    stack.program = functools.partial(remote, changed(logRetentionDays=90))
+    edited = stack.preview()
+    assert edited.changed == {
+        "orders-delivery-logs": "update",
+        "orders-forwarder-logs": "update",
+        "orders-transform-logs": "update",
+    }
+
+
+def test_the_plugin_rejects_invalid_settings_and_creates_nothing(
+    engine: Engine, stack: EngineStack
+) -> None:
+    stack.program = functools.partial(remote, changed(format="xml", logRetention=90))
+    outcome = stack.up()
+    assert not outcome.succeeded
+    assert {
+        name for name in ("`format`", "`logRetention`") if name not in outcome.errors[0]
+    } == set()
+    assert not engine.backend.resources
+
+
+def test_the_cli_prints_the_schema(plugin: Path, engine: Engine) -> None:
+    process = subprocess.run(
+        ["pulumi", "package", "get-schema", str(plugin)],
+        env={**os.environ, **ENVIRONMENT, "PULUMI_HOME": str(engine.folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    printed, expected = json.loads(process.stdout), json.loads(PipelineProvider().schema or "")
+    assert printed["version"] == expected["version"]
+    assert property_names(printed) == property_names(expected)
+
+
+def property_names(schema: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """Sorted properties of all types; the CLI changes their order and details."""
+    lists = ("properties", "required", "inputProperties", "requiredInputs")
+    return {
+        name: {key: sorted(type_.get(key, ())) for key in lists}
+        for name, type_ in {**schema["types"], **schema["resources"]}.items()
+    }
