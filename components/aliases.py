@@ -1,9 +1,11 @@
-"""Aliases of resources that earlier versions created below other parents.
+"""Aliases of resources that had another name or another parent.
 
 Pulumi identifies a resource by its name, its type and the types of its parents. Without an alias,
-a resource that has another parent would be created again and the former one deleted.
+a resource of a renamed pipeline, or below another parent, would be created again and the former
+one deleted.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import pulumi
@@ -26,10 +28,13 @@ Until version 0.1 a pipeline had these components. Resources that are new since 
 """
 
 
-def former_resources(pipeline: pulumi.Resource, name: str) -> pulumi.ResourceTransformation:
-    """Return a transformation that adds the aliases of a pipeline's resources.
+def former_resources(
+    pipeline: pulumi.Resource, name: str, former_names: Sequence[str]
+) -> pulumi.ResourceTransformation:
+    """Return a transformation that adds aliases to a pipeline and its resources.
 
-    pipeline: the component, whose children are transformed. name: its name.
+    pipeline: the component. name: its name, with which all names of its resources begin.
+    former_names: other names that it had.
     """
 
     @cache
@@ -40,13 +45,18 @@ def former_resources(pipeline: pulumi.Resource, name: str) -> pulumi.ResourceTra
     def transform(
         args: pulumi.ResourceTransformationArgs,
     ) -> pulumi.ResourceTransformationResult | None:
-        if not isinstance(args.resource, pulumi.CustomResource):
+        if args.name != name and not args.name.startswith(f"{name}-"):
+            # A resource that the program adds to the pipeline.
             return None
-        first_word = args.name.removeprefix(f"{name}-").partition("-")[0]
-        component = FORMER_PARENTS.get(first_word)
-        if component is None:
+        part = args.name.removeprefix(name)
+        names = [f"{former}{part}" for former in former_names if former != name]
+        aliases = [pulumi.Alias(name=former) for former in names]
+        component = FORMER_PARENTS.get(part.split("-")[1]) if part else None
+        if component is not None and isinstance(args.resource, pulumi.CustomResource):
+            parent = former_parent(component)
+            aliases += [pulumi.Alias(name=each, parent=parent) for each in [args.name, *names]]
+        if not aliases:
             return None
-        aliases = [pulumi.Alias(parent=former_parent(component))]
         opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(aliases=aliases))
         return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
 

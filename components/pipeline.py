@@ -99,7 +99,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         packages = ensure_dependencies(target, args.transform.requirements)
         require_imports(args.transform_module, packages.transform.files)
         of_children = [
-            former_resources(self, name),
+            former_resources(self, name, args.former_names),
             deletion_options(resolve_protection(args)),
         ]
         opts = pulumi.ResourceOptions.merge(

@@ -14,6 +14,7 @@ from streaming_etl.components.packaging.dependencies import (
 )
 from streaming_etl.components.settings.pipeline import (
     StreamingEtlPipelineArgs,
+    former_name_problems,
     pipeline_name_problems,
 )
 from streaming_etl.components.settings.stack_config import PipelineConfig, merged, read_stack
@@ -36,7 +37,13 @@ from streaming_etl.components.table.module_imports import require_imports
 from streaming_etl.components.table.transform_module import read_transform_module
 
 PACKAGE_SETTINGS = ("runtime", "architecture", "transform.requirements")
-PREFIX_SETTINGS = ("table_name", "glue_table_name", "database_name", "partitions")
+PREFIX_SETTINGS = (
+    "table_name",
+    "glue_table_name",
+    "database_name",
+    "renamed_from",
+    "partitions",
+)
 KEY_SETTINGS = ("layout", "granularity", "dynamic_partition_keys")
 # Of each shard. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
 MAX_READERS = 2
@@ -84,7 +91,9 @@ def pipeline_problems(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem
         args = config.args
         problems = list(pipeline_name_problems(name))
         if not problems:
-            problems += workgroup_problems(name)
+            if config.usable("renamed_from"):
+                problems += former_name_problems(name, args)
+                problems += workgroup_problems(name, args)
             if config.usable(*PREFIX_SETTINGS):
                 problems += prefix_problems(name, args)
         packages = None
@@ -115,6 +124,7 @@ def module_problems(config: PipelineConfig, packages: Packages | None) -> Iterat
 
 def conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
     """Problems of pipelines that need the same table, stream or name."""
+    yield from name_conflicts(configs)
     yield from glue_conflicts(configs)
     creators: dict[str, str] = {}
     for config in configs.values():
@@ -131,6 +141,24 @@ def conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
             yield config.located(
                 invalid("table_name", table, "too-many-readers", most=MAX_READERS, others=others)
             )
+
+
+def name_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
+    """Problems of former names that another pipeline has or had.
+
+    Two pipelines with one name would be the same resources, and so would their physical names.
+    """
+    owners = {name: name for name in configs}
+    for name, config in configs.items():
+        if not config.usable("renamed_from"):
+            continue
+        for former in config.args.former_names:
+            owner = owners.setdefault(former, name)
+            if owner != name:
+                other = configs[owner].path
+                yield config.located(
+                    invalid("renamed_from", former, "former-name-in-use", other=other)
+                )
 
 
 def readers_by_table(configs: Mapping[str, PipelineConfig]) -> dict[str, list[PipelineConfig]]:
@@ -162,7 +190,7 @@ def glue_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
     usable = {
         name: config
         for name, config in configs.items()
-        if config.usable("database_name", "glue_table_name", "table_name")
+        if config.usable("database_name", "glue_table_name", "table_name", "renamed_from")
         and (config.args.database_name is not None or not any(pipeline_name_problems(name)))
     }
     names = {name: glue_names(name, config.args) for name, config in usable.items()}
@@ -190,7 +218,8 @@ def glue_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
 
 def glue_names(name: str, args: StreamingEtlPipelineArgs) -> tuple[Any, str]:
     """Names of the database and the lake table of the pipeline `name`."""
-    return args.database_name or default_database_name(name), lake_table_name(args)
+    database = args.database_name or default_database_name(args.physical_name(name))
+    return database, lake_table_name(args)
 
 
 def derived_tables(name: str, args: StreamingEtlPipelineArgs) -> tuple[Optional[str], ...]:

@@ -80,6 +80,13 @@ class DeployedPipeline:
         return values
 
     @property
+    def oldest_name(self) -> str:
+        """The name of the pipeline before all renames."""
+        # Earlier versions have no such setting.
+        former = self.settings.get("renamed_from") or [self.name]
+        return str(former) if isinstance(former, str) else str(former[0])
+
+    @property
     def args(self) -> "StreamingEtlPipelineArgs":
         """The settings as arguments; raises CommandError when they are invalid."""
         # Imports Pulumi, which `--help` does not need.

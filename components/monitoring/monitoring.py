@@ -102,7 +102,7 @@ class Monitoring:
             ).apply(lambda known: json.dumps(dashboard_body(args, pipeline.name, **known)))
             self.dashboard_name = aws.cloudwatch.Dashboard(
                 f"{name}-dashboard",
-                dashboard_name=default_dashboard_name(pipeline.name),
+                dashboard_name=default_dashboard_name(pipeline.physical_name),
                 dashboard_body=body,
                 opts=pulumi.ResourceOptions(parent=self.parent),
             ).dashboard_name

@@ -109,6 +109,10 @@ MESSAGES: Mapping[str, str] = {
         "{name} must have at most {most} characters (got {value}). AWS limits the names derived"
         " from it: shorten it."
     ),
+    "own-name": (
+        "{name} must be former names (got {value}, the name of the pipeline). Remove it: only the"
+        " oldest of several names may be in use again."
+    ),
     # Rules across settings.
     "no-effect": (
         "{name} must be left out with {related} (got {value}). It has no effect there: remove it."
@@ -153,6 +157,10 @@ MESSAGES: Mapping[str, str] = {
     "lake-table-is-derived": (
         "{name} must differ from the {kind} of {other} in the same database (got {value}). Set"
         " another glue_table_name or database_name."
+    ),
+    "former-name-in-use": (
+        "{name} must be names that no other pipeline has or had (got {value}, of {other}). Rename"
+        " the other pipeline: the oldest name is part of names in AWS."
     ),
     "too-many-readers": (
         "{name} must be the table of at most {most} pipelines (got {value}, also of {others})."

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
@@ -32,6 +32,7 @@ from streaming_etl.components.settings.validation import (
     no_effect,
     one_of,
     text,
+    texts,
 )
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
@@ -52,7 +53,7 @@ LOG_RETENTION_DAYS = (
 TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 # https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
 GLUE_NAME = re.compile(r"[a-z0-9_]{1,240}")
-PIPELINE_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+PIPELINE_NAME = re.compile(r"[a-z](-?[a-z0-9])*")
 # Longest names derived from a pipeline's, with AWS's limits; Pulumi adds 8 characters.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 DERIVED_NAMES = {
@@ -67,6 +68,9 @@ PULUMI_SUFFIX = 8
 MAX_PIPELINE_NAME = min(
     limit - len(suffix) - PULUMI_SUFFIX for suffix, limit in DERIVED_NAMES.items()
 )
+
+MAX_FORMER_NAMES = 10
+"""Each of them adds two aliases to each resource."""
 
 GLUE_TEXT = "at most 240 of a-z 0-9 _"
 # Firehose's minimum buffer for Parquet and for dynamic partitioning.
@@ -123,6 +127,17 @@ class StreamingEtlPipelineArgs(Settings):
     """Keep source table, bucket, database, Glue tables and workgroup in AWS when the pipeline is
     removed from the stack. Set it in an update before the one that removes the pipeline. It turns
     off only the part of `protect` that fails previews."""
+    renamed_from: Sequence[str] = texts(
+        (),
+        MAX_FORMER_NAMES,
+        or_text=True,
+        pattern=PIPELINE_NAME,
+        kind="former names of the pipeline, a-z 0-9 and single - between them, a letter first",
+        most_bytes=MAX_PIPELINE_NAME,
+    )
+    """Former names of the pipeline, the oldest first, at most 10; one name may be written as text.
+    The renamed pipeline keeps every resource. Database, workgroup, dashboard and saved queries keep
+    the names that derive from the oldest one, so never remove it."""
     source: SourceArgs = field(default_factory=SourceArgs)
     """The DynamoDB table."""
     forwarder: ForwarderArgs = field(default_factory=ForwarderArgs)
@@ -139,6 +154,19 @@ class StreamingEtlPipelineArgs(Settings):
     """Alarms and dashboard."""
     backfill: BackfillArgs = field(default_factory=BackfillArgs)
     """Load of a large table's existing items."""
+
+    @property
+    def former_names(self) -> tuple[str, ...]:
+        """Former names of the pipeline, the oldest first."""
+        names = self.renamed_from
+        return (names,) if isinstance(names, str) else tuple(names)
+
+    def physical_name(self, name: str) -> str:
+        """Return the name that physical names of the pipeline `name` derive from.
+
+        It is the oldest one, because AWS cannot rename a database, a workgroup or a dashboard.
+        """
+        return next(iter(self.former_names), name)
 
     def further_problems(self) -> Iterator[Problem]:
         yield from tag_problems(self.tags)
@@ -253,7 +281,17 @@ class StreamingEtlPipelineArgs(Settings):
 
 def pipeline_name_problems(name: object) -> Iterator[Problem]:
     """Problems of a name from which AWS names cannot be derived."""
-    if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name) or "--" in name:
+    if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name):
         yield invalid("name", name, "pipeline-name")
     elif len(name) > MAX_PIPELINE_NAME:
         yield invalid("name", name, "pipeline-name-length", most=MAX_PIPELINE_NAME)
+
+
+def former_name_problems(name: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
+    """Problem of the pipeline's own name among its former ones.
+
+    Only the oldest of several may be in use again.
+    """
+    oldest, *later = args.former_names or ("",)
+    if name in later or (name == oldest and not later):
+        yield invalid("renamed_from", name, "own-name")

@@ -24,7 +24,7 @@ Values = dict[Key, Any]
 DEFAULTS = "defaults"
 TAGS = "tags"
 # Settings that no two tables can share.
-PER_TABLE_SETTINGS = ("table_name", "glue_table_name")
+PER_TABLE_SETTINGS = ("table_name", "glue_table_name", "renamed_from")
 # Problems of a file; the same file may be set for many tables.
 FILE_SETTINGS = ("transform_module", "requirements")
 

@@ -125,9 +125,14 @@ def text(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def texts(default: Sequence[str], most: int, least: int = 0, **entry: object) -> Any:
-    """Declare a list of different texts; `entry` is the metadata of each."""
-    metadata = {"most": most, "least": least, "entry": entry}
+def texts(
+    default: Sequence[str], most: int, least: int = 0, *, or_text: bool = False, **entry: object
+) -> Any:
+    """Declare a list of different texts; `entry` is the metadata of each.
+
+    or_text: a text is accepted as a list of one.
+    """
+    metadata = {"most": most, "least": least, "or_text": or_text, "entry": entry}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -237,6 +242,8 @@ def value_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterat
 
 def list_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterator[Problem]:
     """Problems of a list and of its entries."""
+    if rules.get("or_text") and isinstance(value, str):
+        value = (value,)
     # str is a Sequence, too.
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         yield invalid(name, value, "type", kind="a list")

@@ -64,7 +64,7 @@ def create_database(pipeline: PipelineContext, parent: pulumi.Resource) -> pulum
         return pulumi.Output.from_input(pipeline.args.database_name)
     return aws.glue.CatalogDatabase(
         f"{pipeline.name}-catalog-database",
-        name=default_database_name(pipeline.name),
+        name=default_database_name(pipeline.physical_name),
         tags=dict(pipeline.tags),
         opts=pulumi.ResourceOptions(parent=parent),
     ).name

@@ -34,7 +34,7 @@ class Query:
         sql = entry.database_name.apply(lambda database: current_state_sql(database, table))
         if table.current_state:
             self.current_state_query_id = self.save(
-                pipeline.name,
+                pipeline,
                 "current-state",
                 "Current state of each item",
                 sql,
@@ -42,14 +42,14 @@ class Query:
             )
         for kind, (description, text) in SAVED_QUERIES.items():
             sql_of_table = entry.database_name.apply(partial(text, table=table))
-            self.save(pipeline.name, kind, description, sql_of_table, entry.database_name)
+            self.save(pipeline, kind, description, sql_of_table, entry.database_name)
 
     def create_workgroup(
         self, name: str, pipeline: PipelineContext, bucket: LakeBucket
     ) -> pulumi.Output[str]:
         """Create a workgroup whose result configuration users cannot override."""
         args, key = pipeline.args.query, pipeline.args.lake.kms_key_arn
-        physical = default_workgroup_name(pipeline.name)
+        physical = default_workgroup_name(pipeline.physical_name)
         return aws.athena.Workgroup(
             name,
             name=physical,
@@ -72,7 +72,7 @@ class Query:
 
     def save(
         self,
-        pipeline: str,
+        pipeline: PipelineContext,
         kind: str,
         description: str,
         sql: pulumi.Input[str],
@@ -80,8 +80,8 @@ class Query:
     ) -> pulumi.Output[str]:
         """Create a saved query of the workgroup; return its id."""
         return aws.athena.NamedQuery(
-            f"{pipeline}-query-{kind}",
-            name=f"{pipeline}-{kind}",
+            f"{pipeline.name}-query-{kind}",
+            name=f"{pipeline.physical_name}-{kind}",
             description=description,
             database=database_name,
             workgroup=self.workgroup_name,

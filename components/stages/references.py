@@ -27,6 +27,11 @@ class PipelineContext:
     tags: Mapping[str, str]
 
     @property
+    def physical_name(self) -> str:
+        """The name that names in AWS derive from, where people type them."""
+        return self.args.physical_name(self.name)
+
+    @property
     def protection(self) -> Protection:
         """How the resources with data are protected."""
         return resolve_protection(self.args)

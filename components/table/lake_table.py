@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 from streaming_etl.components.settings.pipeline import (
     StreamingEtlPipelineArgs,
+    former_name_problems,
     pipeline_name_problems,
 )
 from streaming_etl.components.settings.validation import (
@@ -100,6 +101,7 @@ def resolve(name: str, args: StreamingEtlPipelineArgs) -> tuple[TransformModule,
     """
     problems = list(pipeline_name_problems(name))
     if not problems:
+        problems += former_name_problems(name, args)
         problems += name_problems(name, args)
     try:
         module = read_transform_module(args.transform_module)

@@ -71,13 +71,13 @@ def default_workgroup_name(pipeline: str) -> str:
 
 def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
     """Problems of derived names and prefixes that are too long for AWS."""
-    yield from workgroup_problems(pipeline)
+    yield from workgroup_problems(pipeline, args)
     yield from prefix_problems(pipeline, args)
 
 
-def workgroup_problems(pipeline: str) -> Iterator[Problem]:
+def workgroup_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
     """Problem of a workgroup name that is too long for Athena."""
-    workgroup = default_workgroup_name(pipeline)
+    workgroup = default_workgroup_name(args.physical_name(pipeline))
     if len(workgroup) > MAX_WORKGROUP_NAME:
         most = MAX_WORKGROUP_NAME
         yield invalid("name", pipeline, "workgroup-name-length", workgroup=workgroup, most=most)
@@ -94,7 +94,7 @@ def prefix_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[P
 
 def prefix_length(pipeline: str, args: StreamingEtlPipelineArgs) -> int:
     """Length of the longest prefix, without parts that only an update knows."""
-    name = args.database_name or default_database_name(pipeline)
+    name = args.database_name or default_database_name(args.physical_name(pipeline))
     database = name if isinstance(name, str) else ""
     values = args.partitions.dynamic_partition_keys
     parts = [

@@ -53,7 +53,7 @@ class Lake:
 
     def rows_per_partition(self) -> dict[str, int]:
         """Return the rows in each partition prefix, as Athena counts them."""
-        result = self.query(self._saved_query(f"{self.pipeline.name}-rows-per-partition"))
+        result = self.query(self._saved_query(f"{self.pipeline.oldest_name}-rows-per-partition"))
         *keys, rows = result.columns
         return {
             "/".join(f"{key}={row[key]}" for key in keys): int(row[rows] or 0)

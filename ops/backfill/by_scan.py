@@ -217,9 +217,11 @@ def backfill_by_scan(
     require_stream_reader(clients, pipeline)
     table = source_table(clients, pipeline)
     suffix = "" if getattr(clients, "endpoint", None) is None else "-embedded"
-    default = Path(".build", "backfill", f"{stack}-{pipeline.name}{suffix}.json")
+    # A renamed pipeline continues its scan.
+    name = pipeline.oldest_name
+    default = Path(".build", "backfill", f"{stack}-{name}{suffix}.json")
     path = options.checkpoint or default
-    identity = CheckpointIdentity(stack, pipeline.name, table.arn, table.created, table.stream_arn)
+    identity = CheckpointIdentity(stack, name, table.arn, table.created, table.stream_arn)
     checkpoint = open_checkpoint(
         path, identity, options.segments, DEFAULT_SEGMENTS, restart=options.restart
     )

@@ -3,12 +3,15 @@
 import pulumi
 import pytest
 
-from streaming_etl import StreamingEtlPipeline
+from streaming_etl import BackfillArgs, StreamingEtlPipeline
 from streaming_etl.stack.recorder import Graph, build
 from tests.components.test_sharing import NAMES, build_all
 from tests.support.pipelines import Pipelines
 from tools.pipeline_graphs.__main__ import case_graph, modules_directory
 from tools.pipeline_graphs.cases import CASES
+
+PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
+LAKE_TABLE = "streaming-etl:index:LakeTable"
 
 FORMER_CHILDREN = {
     "Backfill": [
@@ -111,8 +114,7 @@ FORMER_CHILDREN = {
 
 
 def former_urn(parent: str, kind: str, name: str) -> str:
-    pipeline = "urn:pulumi:test::streaming-etl::streaming-etl:index:StreamingEtlPipeline"
-    return f"{pipeline}$streaming-etl:index:{parent}${kind}::{name}"
+    return f"urn:pulumi:test::streaming-etl::{PIPELINE}$streaming-etl:index:{parent}${kind}::{name}"
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +134,48 @@ def test_every_resource_of_the_earlier_version_has_its_former_parent(graphs: lis
         and former_urn(parents[name], node.type, node.name) not in node.aliases
     }
     assert offenders == set()
+
+
+@pytest.fixture(scope="module")
+def renamed(pipelines: Pipelines) -> Graph:
+    return pipelines.build(
+        catalog="crawler", backfill=BackfillArgs(enabled=True), renamed_from=["store", "sales"]
+    )
+
+
+def test_every_resource_of_a_renamed_pipeline_has_all_former_names(renamed: Graph) -> None:
+    parents = {name: parent for parent, names in FORMER_CHILDREN.items() for name in names}
+    missing = {}
+    for node in renamed.nodes:
+        part = node.name.removeprefix("shop")
+        below = f"{PIPELINE}${LAKE_TABLE}" if node.parent_type == LAKE_TABLE else PIPELINE
+        kind = node.type if node.type == PIPELINE else f"{below}${node.type}"
+        names = [f"store{part}", f"sales{part}"]
+        expected = {f"urn:pulumi:test::streaming-etl::{kind}::{name}" for name in names}
+        if (parent := parents.get(part.removeprefix("-"))) is not None:
+            expected |= {former_urn(parent, node.type, name) for name in [node.name, *names]}
+        missing[node.name] = expected - {*node.aliases}
+    assert {name: urns for name, urns in missing.items() if urns} == {}
+    assert len(missing) > 50
+
+
+def test_the_oldest_name_may_be_in_use_again(pipelines: Pipelines) -> None:
+    node = pipelines.build(renamed_from=["shop", "sales"])["shop-query-workgroup"]
+    assert node.inputs["name"] == "shop-test"
+    assert {urn.rpartition("::")[2] for urn in node.aliases if "Query" not in urn} == {
+        "sales-query-workgroup"
+    }
+
+
+def test_resources_that_a_program_adds_to_the_pipeline_have_no_alias(pipelines: Pipelines) -> None:
+    def program() -> None:
+        pipeline = StreamingEtlPipeline("shop", pipelines.args(renamed_from="sales"))
+        opts = pulumi.ResourceOptions(parent=pipeline)
+        for name in ("shopping", "lake-bucket"):
+            pulumi.ComponentResource("program:index:Report", name, None, opts)
+
+    graph = build(program)
+    assert [graph[name].aliases for name in ("shopping", "lake-bucket")] == [[], []]
 
 
 def test_aliases_do_not_collide_between_pipelines(pipelines: Pipelines) -> None:

@@ -112,6 +112,51 @@ def test_rejects_lake_tables_with_the_name_of_a_view_in_their_database(
     assert {problem.rule for problem in found} == {"lake-table-is-derived"}
 
 
+def test_rejects_former_names_that_another_pipeline_has_or_had(pipelines: Pipelines) -> None:
+    module = {"transform_module": pipelines.module(), "partitions": {}}
+    former = {
+        "a": [],
+        "b": ["a"],
+        "c": ["old", "older"],
+        "d": ["older"],
+        # Renamed back.
+        "e": ["e", "e2"],
+        "f": ["f0", "f"],
+        "g": "g",
+        # An invalid name is not compared.
+        "h": ["A", "a"],
+    }
+    tables = {
+        name: {**module, "table_name": f"table-{name}", "renamed_from": names}
+        for name, names in former.items()
+    }
+    found = problems_of(pipelines_from_config, tables)
+    assert [(problem.path, problem.rule, problem.value) for problem in found] == [
+        ("tables.h", "pattern", "A"),
+        ("tables.f", "own-name", "f"),
+        ("tables.g", "own-name", "g"),
+        ("tables.b", "former-name-in-use", "a"),
+        ("tables.d", "former-name-in-use", "older"),
+    ]
+    assert {problem.field for problem in found} == {"renamed_from"}
+    assert [problem.details for problem in found[3:]] == [
+        {"other": "tables.a"},
+        {"other": "tables.c"},
+    ]
+
+
+def test_compares_lake_tables_in_the_database_of_the_oldest_name(pipelines: Pipelines) -> None:
+    module = {"transform_module": pipelines.module(), "partitions": {}, "glue_table_name": "t"}
+    tables = {
+        "a": {**module, "table_name": "a-table", "renamed_from": ["oldest", "old"]},
+        "b": {**module, "table_name": "b-table", "database_name": default_database_name("oldest")},
+        "c": {**module, "table_name": "c-table", "database_name": default_database_name("a")},
+    }
+    assert places(problems_of(pipelines_from_config, tables)) == [
+        ("tables.b", "glue_table_name", "lake-table-shared")
+    ]
+
+
 def test_rejects_equal_lake_tables_by_default_and_given_names(pipelines: Pipelines) -> None:
     module = {"transform_module": pipelines.module(), "partitions": {}}
     tables: dict[str, dict[str, Any]] = {

@@ -55,6 +55,14 @@ def test_reads_the_outputs_of_programs_in_other_languages() -> None:
     assert pipelines_of(exports) == [deployed_pipeline()]
 
 
+def test_a_pipeline_has_the_name_before_all_renames() -> None:
+    names: list[Any] = [[], "sales", ["store", "sales"]]
+    pipelines = [deployed_pipeline({"renamed_from": former}) for former in names]
+    assert [pipeline.oldest_name for pipeline in pipelines] == ["orders", "sales", "store"]
+    # The settings of an earlier version.
+    assert deployed_pipeline().oldest_name == "orders"
+
+
 def test_rebuilds_the_settings_of_a_pipeline() -> None:
     args = deployed_pipeline({"forwarder": {"old_image": "never"}}).args
     assert isinstance(args, StreamingEtlPipelineArgs)

@@ -17,10 +17,13 @@ from streaming_etl import (
     StreamingEtlPipelineArgs,
 )
 from streaming_etl.components.packaging.dependencies import Lock, Target, read_lock
-from streaming_etl.components.settings.pipeline import pipeline_name_problems
+from streaming_etl.components.settings.pipeline import (
+    former_name_problems,
+    pipeline_name_problems,
+)
 from streaming_etl.components.settings.stack_config import read_stack, settings_from_config
 from streaming_etl.components.settings.validation import invalid, known_value, raise_if_any
-from streaming_etl.components.stack_pipelines import conflicts
+from streaming_etl.components.stack_pipelines import conflicts, name_conflicts
 from streaming_etl.components.stages.source import find_stream
 from streaming_etl.components.table.column_types import Column, ColumnTypeError, parse_type
 from streaming_etl.components.table.lake_table import plan_lake_table
@@ -103,6 +106,8 @@ def config_errors() -> Iterator[Callable[[], object]]:
     tables = {"orders": {**ORDERS, "database_name": "lake"}}
     configs, _ = read_stack({**tables, "shop": tables["orders"]}, None)
     yield lambda configs=configs: raise_if_any(conflicts(configs))
+    renamed = {"orders": ORDERS, "shop": {**ORDERS, "renamed_from": "orders"}}
+    yield lambda: raise_if_any(name_conflicts(read_stack(renamed, None)[0]))
     reader = {**ORDERS, "source": {"use_existing": True}}
     configs, _ = read_stack({"a": reader, "b": reader, "c": reader}, None)
     yield lambda configs=configs: raise_if_any(conflicts(configs))
@@ -132,6 +137,8 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
     yield lambda: ForwarderArgs(event_names=["INSERT", "INSERT"])
     yield lambda: raise_if_any(pipeline_name_problems("My_Orders"))
     yield lambda: raise_if_any(pipeline_name_problems("a" * 36))
+    renamed = args(partitions=day, renamed_from="shop")
+    yield lambda: raise_if_any(former_name_problems("shop", renamed))
     yield lambda: raise_if_any(name_problems("a" * 30, args(partitions=keys)))
     for columns, settings in (
         (None, {"format": "csv"}),

@@ -85,6 +85,7 @@ CASES: dict[str, Case] = {
     "tags": Case({"tags": {"team": "sales"}}),
     "protect=False": Case({"protect": False}),
     "retain": Case({"retain": True}),
+    "renamed_from": Case({"renamed_from": ["store", "sales"]}),
     **_single("partitions", granularity="hour", layout="date", time_zone="Asia/Tokyo"),
     **_single("partitions", partition_time="event", projection_start_year=2020),
     "partitions.partition_time in a time zone": Case(

@@ -70,16 +70,22 @@ def test_rejects_other_types_than_text(cls: type, item: Any) -> None:
 
 
 @declared("entry")
-@pytest.mark.parametrize("value", ["INSERT", None, 5, {"a": 1}])
+@pytest.mark.parametrize("value", [None, 5, {"a": 1}])
 def test_rejects_other_types_than_lists(cls: type, item: Any, value: object) -> None:
     assert rules(cls, item, value) == ["type"]
 
 
-SWITCHES = [(cls, item) for cls, item in FIELDS if item.type is bool]
+@declared("entry")
+def test_checks_a_text_as_a_list_of_one_where_it_is_accepted(cls: type, item: Any) -> None:
+    as_list = rules(cls, item, ["--"]) if item.metadata["or_text"] else ["type"]
+    assert rules(cls, item, "--") == as_list != []
+
+
+SWITCHES = [(cls, item) for cls, item in FIELDS if item.type in (bool, Optional[bool])]
 
 
 @pytest.mark.parametrize(("cls", "item"), SWITCHES)
-@pytest.mark.parametrize("value", ["yes", 1, None])
+@pytest.mark.parametrize("value", ["yes", 1])
 def test_rejects_other_types_than_true_and_false(cls: type, item: Any, value: object) -> None:
     assert rules(cls, item, value) == ["type"]
 

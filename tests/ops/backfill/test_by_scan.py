@@ -108,6 +108,18 @@ def test_sends_every_item_once_and_reports_it(backfill: Bench) -> None:
     assert backfill.checkpoint.exists()
 
 
+def test_a_renamed_pipeline_continues_its_backfill(
+    backfill: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert backfill().code == 0
+    settings = {**backfill.outputs["settings"], "renamed_from": ["orders", "sales"]}
+    renamed = {"shop": {**backfill.outputs, "settings": settings}}
+    monkeypatch.setattr(command, "open_stack", lambda *_: DeployedStack("dev", renamed))
+    sent = backfill.ids()
+    assert main(["backfill", "shop", "--stack", "dev", "--json"]) == 0
+    assert backfill.ids() == sent == IDS
+
+
 MARKER = (STREAM_ARN[-23:], f"backfill-{STREAM_ARN[-23:]}")
 
 
