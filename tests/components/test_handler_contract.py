@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming_etl import BackfillArgs
+from streaming_etl import BackfillArgs, MonitoringArgs
 from streaming_etl.components.monitoring import alarms
 from streaming_etl.components.settings.stages import OLD_IMAGES
 from streaming_etl.components.table.column_types import METADATA
@@ -51,7 +51,7 @@ def test_the_transform_reports_the_metrics_of_its_alarms() -> None:
     }
     monitored = {
         alarm.metric
-        for alarm in alarms.alarms(pipeline_args())
+        for alarm in alarms.alarms(pipeline_args(monitoring=MonitoringArgs(alarms="all")))
         if alarm.metric_source == "transform_counts"
     }
     assert monitored == {"ChangesFailed", "ChangesRequeued"}
