@@ -14,8 +14,8 @@ help: ## This list
 demo: $(INSTALLED) ## Run the example stack on the embedded AWS with sample data, and query it
 	@$(BIN)/python -m local demo
 
-local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until Ctrl-C
-	@$(BIN)/python -m local serve
+local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until Ctrl-C; ENGINE=pulumi: update it in place
+	@$(BIN)/python -m local serve $(if $(ENGINE),--engine $(ENGINE))
 
 test-transform: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=transforms/orders.py CHANGES=file ARGS=--raw
 	@test -n "$(TRANSFORM)" || { echo "make: TRANSFORM must be the path of a transform or a pipeline of the dev stack, such as make test-transform TRANSFORM=transforms/orders.py" >&2; exit 2; }

@@ -1,7 +1,8 @@
-"""`python -m local demo | serve | put | delete | query`."""
+"""`python -m local demo | serve | preview | up | put | delete | query`."""
 
 import signal
 import sys
+from pathlib import Path
 from typing import Optional
 
 import click
@@ -26,11 +27,40 @@ def demo() -> int:
 
 @commands.command()
 @click.option("--port", type=int, help="Port on 127.0.0.1; any free port by default.")
-def serve(port: Optional[int]) -> None:
+@click.option(
+    "--engine",
+    type=click.Choice(["mocks", "pulumi"]),
+    default="mocks",
+    help="Deploy with Pulumi's mocks (default), or with the Pulumi CLI, so that `up` updates the "
+    "stack.",
+)
+@click.option(
+    "--directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Directory of the Pulumi program; this repository by default.",
+)
+def serve(port: Optional[int], engine: str, directory: Optional[Path]) -> None:
     """Keep the stack running until Ctrl-C."""
     from local.commands.serve import serve
+    from local.emulator.process import ROOT
 
-    serve(port)
+    serve(port, directory or ROOT, engine=engine == "pulumi")
+
+
+@commands.command()
+def preview() -> None:
+    """Show what `up` would change in the running stack."""
+    from local.commands.update import preview
+
+    preview()
+
+
+@commands.command()
+def up() -> None:
+    """Update the running stack after an edit."""
+    from local.commands.update import up
+
+    up()
 
 
 @commands.command()

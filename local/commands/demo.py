@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
+from pathlib import Path
 
 from local import console
 from local.deploy.deploy import deploy
@@ -47,14 +48,14 @@ def started(region: str, port: int | None = None) -> Iterator[Emulator]:
         yield emulator
 
 
-def deploy_stack(emulator: Emulator) -> DeployedStack:
+def deploy_stack(emulator: Emulator, directory: Path = ROOT) -> DeployedStack:
     """Run the stack's program on the embedded AWS."""
-    config = read_config(ROOT)
+    config = read_config(directory)
     created: Counter[str] = Counter()
     with console.step("Deploying the stack", "Deployed") as step:
         try:
             exports = deploy(
-                ROOT, config, emulator.clients, lambda type_, _: created.update([type_])
+                directory, config, emulator.clients, lambda type_, _: created.update([type_])
             )
         except SettingsError as error:
             raise CommandError(

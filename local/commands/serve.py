@@ -1,42 +1,111 @@
 """`make local`: keep the stack running on the embedded AWS until Ctrl-C."""
 
+import contextlib
 import json
+import os
 import shlex
+import shutil
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from botocore.exceptions import ClientError
 
 from local import console
 from local.commands.demo import deploy_stack, started
 from local.commands.items import python_path
 from local.commands.keys import example_key, key_text, key_types
 from local.emulator.process import ROOT, Emulator
-from local.emulator.state import ensure_none_running, state_file
+from local.emulator.state import RunningProvider, ensure_none_running, load_running, state_file
+from local.engine.embedded import EmbeddedBackend
+from local.engine.provider import serving
+from local.engine.workspace import require_pulumi
 from local.sample.run import crawl_all
 from local.sample.writes import Item, samples
 from streaming_etl.stack.clients import DUMMY_KEY
 from streaming_etl.stack.config import read_config
-from streaming_etl.stack.outputs import DeployedPipeline
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
 
 CRAWL_SECONDS = 5.0
 
 
-def serve(port: int | None) -> None:
-    """Deploy the stack, print commands to try, and run every crawler repeatedly."""
+def serve(port: int | None, directory: Path = ROOT, *, engine: bool = False) -> None:
+    """Deploy the stack, print commands to try, and run every crawler repeatedly.
+
+    engine: deploy with the Pulumi engine, so that `up` updates the running stack.
+    """
     ensure_none_running()
-    with started(read_config(ROOT).region, port) as emulator:
-        stack = deploy_stack(emulator)
-        pipelines = stack.pipelines
-        with state_file(stack):
-            print_commands(emulator, pipelines)
-            while True:
-                emulator.check()
-                for name, added in crawl_all(emulator.clients, pipelines).items():
-                    if added:
-                        partitions = "1 partition" if added == 1 else f"{added} partitions"
-                        console.print_line(f"The crawler added {partitions} to {name}.", "dim")
-                time.sleep(CRAWL_SECONDS)
+    if engine:
+        require_pulumi()
+    deployed = deployed_by_engine if engine else deployed_by_mocks
+    with (
+        started(read_config(directory).region, port) as emulator,
+        deployed(emulator, directory.absolute()),
+    ):
+        print_commands(emulator, load_running().pipelines, engine=engine)
+        while True:
+            emulator.check()
+            # An update deletes a crawler or its table before it reports other outputs.
+            with contextlib.suppress(ClientError) if engine else contextlib.nullcontext():
+                crawl(emulator)
+            time.sleep(CRAWL_SECONDS)
 
 
-def print_commands(emulator: Emulator, pipelines: list[DeployedPipeline]) -> None:
+@contextlib.contextmanager
+def deployed_by_mocks(emulator: Emulator, directory: Path) -> Iterator[None]:
+    """Deploy the stack without the Pulumi CLI."""
+    with state_file(deploy_stack(emulator, directory)):
+        yield
+
+
+@contextlib.contextmanager
+def deployed_by_engine(emulator: Emulator, directory: Path) -> Iterator[None]:
+    """Deploy the stack with the Pulumi CLI; keep the provider for updates."""
+    stack = DeployedStack(read_config(directory).stack, {}, emulator.endpoint)
+    with serving(EmbeddedBackend(emulator.clients, directory)) as port:
+        provider = RunningProvider(port, directory)
+        # A killed process leaves the state of an embedded AWS that no longer exists.
+        shutil.rmtree(provider.folder, ignore_errors=True)
+        try:
+            with state_file(stack, provider):
+                run_group([sys.executable, "-m", "local", "up"])
+                yield
+        finally:
+            shutil.rmtree(provider.folder, ignore_errors=True)
+
+
+def run_group(command: list[str]) -> None:
+    """Run a command in a process group that ends with the call.
+
+    An exception would otherwise leave the Pulumi CLI running. Raises click's Exit if the command
+    fails, which prints the reason itself.
+    """
+    process = subprocess.Popen(command, start_new_session=True)
+    try:
+        code = process.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def crawl(emulator: Emulator) -> None:
+    """Run every crawler of the stack, as it is now."""
+    for name, added in crawl_all(emulator.clients, load_running().pipelines).items():
+        if added:
+            partitions = "1 partition" if added == 1 else f"{added} partitions"
+            console.print_line(f"The crawler added {partitions} to {name}.", "dim")
+
+
+def print_commands(
+    emulator: Emulator, pipelines: list[DeployedPipeline], *, engine: bool = False
+) -> None:
     """Print commands that work when copied."""
     for pipeline in pipelines:
         types = key_types(emulator.clients("dynamodb"), pipeline.source_table)
@@ -54,6 +123,11 @@ def print_commands(emulator: Emulator, pipelines: list[DeployedPipeline]) -> Non
         for title, arguments in commands.items():
             console.print_line(title)
             console.print_line(f"  {shlex.join([python_path(), '-m', 'local', *arguments])}")
+    if engine:
+        console.print_heading("Commands after an edit of transforms or settings")
+        for title, command in (("Show what changes", "preview"), ("Update the stack", "up")):
+            console.print_line(title)
+            console.print_line(f"  {shlex.join([python_path(), '-m', 'local', command])}")
     console.print_heading("Other AWS tools")
     table = pipelines[0].source_table if pipelines else "TABLE"
     console.print_line(

@@ -2,19 +2,39 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from local.emulator.process import is_ready
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import STATE_FILE, DeployedStack
 
 
+@dataclass(frozen=True)
+class RunningProvider:
+    """The stand-in provider of a stack that the Pulumi engine deploys."""
+
+    port: int
+    directory: Path
+    """Of the Pulumi program."""
+
+    @property
+    def folder(self) -> Path:
+        """For the files of the Pulumi CLI."""
+        return STATE_FILE.parent.absolute() / "local-pulumi"
+
+
 @contextlib.contextmanager
-def state_file(stack: DeployedStack) -> Iterator[None]:
+def state_file(stack: DeployedStack, provider: RunningProvider | None = None) -> Iterator[None]:
     """Write the state file, and remove it at the end."""
     state = {"stack": stack.name, "endpoint": stack.endpoint, "outputs": stack.exports}
+    if provider is not None:
+        state["provider"] = {"port": provider.port, "directory": str(provider.directory)}
     STATE_FILE.parent.mkdir(parents=True, exist_ok=True)
-    STATE_FILE.write_text(json.dumps(state, indent=1) + "\n")
+    _write(state)
     try:
         yield
     finally:
@@ -23,12 +43,43 @@ def state_file(stack: DeployedStack) -> Iterator[None]:
 
 def load_running() -> DeployedStack:
     """Return the stack of the running emulator; raises CommandError without one."""
-    state = json.loads(STATE_FILE.read_text()) if STATE_FILE.exists() else None
+    state = _running_state()
+    return DeployedStack(state["stack"], state["outputs"], state["endpoint"])
+
+
+def load_provider() -> RunningProvider:
+    """Return the running provider; raises CommandError without one."""
+    state = _running_state()
+    if "provider" not in state:
+        raise CommandError(
+            "The running stack was deployed without the Pulumi engine. Restart it with "
+            "`make local ENGINE=pulumi`.",
+            code="no-engine",
+        )
+    return RunningProvider(state["provider"]["port"], Path(state["provider"]["directory"]))
+
+
+def save_outputs(outputs: Mapping[str, Any]) -> None:
+    """Replace the stack's outputs in the state file."""
+    _write({**_running_state(), "outputs": outputs})
+
+
+def _running_state() -> dict[str, Any]:
+    state: dict[str, Any] | None = None
+    if STATE_FILE.exists():
+        state = json.loads(STATE_FILE.read_text())
     if state is None or not is_ready(state["endpoint"]):
         raise CommandError(
             "No embedded AWS is running. Start one with `make local`.", code="not-running"
         )
-    return DeployedStack(state["stack"], state["outputs"], state["endpoint"])
+    return state
+
+
+def _write(state: Mapping[str, Any]) -> None:
+    # Other commands read the file at any time.
+    incomplete = STATE_FILE.with_suffix(".incomplete")
+    incomplete.write_text(json.dumps(state, indent=1) + "\n")
+    os.replace(incomplete, STATE_FILE)
 
 
 def ensure_none_running() -> None:

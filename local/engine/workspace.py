@@ -45,6 +45,8 @@ class Outcome:
     succeeded: bool = True
     steps: dict[str, str] = field(default_factory=dict)
     """Operation of each resource, by its URN; replacements are `replace`."""
+    inputs: dict[str, list[str]] = field(default_factory=dict)
+    """Changed inputs of each updated or replaced resource, by its URN."""
     errors: list[str] = field(default_factory=list)
     """Diagnostics of severity error."""
     violations: set[tuple[str, str]] = field(default_factory=set)
@@ -70,6 +72,8 @@ class Outcome:
             # A replacement is several steps: creation, deletion and `replace`.
             if self.steps.get(step.urn) != "replace":
                 self.steps[step.urn] = "replace" if "replace" in operation else operation
+            if step.diffs:
+                self.inputs[step.urn] = list(step.diffs)
         if event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
             self.errors.append(event.diagnostic_event.message)
         if event.policy_event is not None and event.policy_event.enforcement_level == "mandatory":
@@ -119,9 +123,6 @@ class EngineStack:
         work, state, home = folder / "work", folder / "state", folder / "home"
         for path in (work, state, home):
             path.mkdir(parents=True, exist_ok=True)
-        # The engine reads archives relative to its own directory.
-        if not (work / ".build").exists():
-            (work / ".build").symlink_to(directory.absolute() / ".build", True)
         providers = {PACKAGE: port, **(plugins or {})}
         variables = {
             **ENVIRONMENT,
@@ -135,7 +136,10 @@ class EngineStack:
             env_vars=variables,
             pulumi_home=str(home.absolute()),
             project_settings=automation.ProjectSettings(
-                name=project, runtime=automation.ProjectRuntimeInfo("python")
+                name=project,
+                runtime=automation.ProjectRuntimeInfo("python"),
+                # Paths of archives are relative to it.
+                main=str(directory.absolute()),
             ),
         )
         self.automation = Stack.create_or_select(stack, workspace)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pulumi.runtime.mocks import MockMonitor
 from rich.console import Console
 
 from local import console
-from local.commands import demo, items, serve
+from local.commands import demo, items, serve, update
 from local.commands.keys import parse_key
 from local.deploy import inputs, operations
 from local.deploy.deploy import Monitor, Provider
@@ -25,6 +26,7 @@ from local.deploy.look_ups import look_up
 from local.deploy.resources import athena as workgroups
 from local.deploy.resources import cloudwatch, events, firehose, s3
 from local.emulator import athena, process, state
+from local.engine import workspace
 from local.ministack_patches.compat import IncompatibleMinistackError
 from local.sample import run
 from local.sample.lake import FailedChange
@@ -142,13 +144,21 @@ def _emulator_errors() -> dict[str, str]:
         second = _error(state.ensure_none_running)
     with patch.object(state, "STATE_FILE", Mock(exists=lambda: False)):
         none = _error(state.load_running)
+    with patch.object(state, "_running_state", return_value={}):
+        no_engine = _error(state.load_provider)
+    with patch.object(shutil, "which", return_value=None):
+        no_pulumi = _error(workspace.require_pulumi)
+    failed = workspace.Outcome(succeeded=False, errors=["name is too long\n", "update failed\n"])
     return {
         "already-running": second,
         "emulator-exited": exited,
         "emulator-timeout": slow,
+        "engine-failed": _error(update.succeeded, failed),
         "incompatible-ministack": str(IncompatibleMinistackError(["ministack.services.s3._put"])),
+        "no-engine": no_engine,
         "not-running": none,
         "port-in-use": in_use.replace(str(port), "4566"),
+        "pulumi-not-installed": no_pulumi,
         "query-failed": query("FAILED"),
         "query-timeout": timeout,
     }
@@ -208,8 +218,16 @@ def _output() -> dict[str, str]:
     with patch.object(serve, "python_path", return_value="python"):
         commands = _printed(serve.print_commands, emulator, [PIPELINE])
         stateless = _printed(serve.print_commands, emulator, [STATELESS])
+        engine = _printed(lambda: serve.print_commands(emulator, [], engine=True))
+    urn = "urn:pulumi:dev::streaming-etl::aws:dynamodb/table:Table::orders-source-table"
+    outcome = workspace.Outcome(
+        steps={urn: "update", f"{urn}-2": "create", f"{urn}-3": "same"}, inputs={urn: ["tags"]}
+    )
     return {
+        "changes": _printed(update.print_changes, outcome),
+        "changes-summary": update.summary(outcome),
         "commands": commands,
+        "commands-of-the-engine": engine,
         "commands-without-current-state": stateless,
         "crawl-result": demo.crawl_result(["orders", "shipments"], {"orders": 2}),
         "no-sample": _error(demo.run_sample, emulator, []),

@@ -1,76 +1,28 @@
 """A running `make local`, and the commands that use it."""
 
 import json
-import os
-import re
-import shlex
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from local.emulator.process import ROOT
+from local.commands.serve import serve
+from local.commands.update import preview, up
+from local.emulator import state
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import CommandError
+from tests.local.server import Server
 from tests.support.processes import end, members, wait_until
 
 pytestmark = pytest.mark.e2e
 
 
-def run(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with this state file."""
-    return subprocess.run(
-        [sys.executable, "-m", "local", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200", "STREAMING_ETL_LOCAL_STATE": str(state)},
-        capture_output=True,
-        text=True,
-    )
-
-
-class Server:
-    """A `python -m local serve` with a directory for all its files."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.state = directory / "local.json"
-        with (directory / "output").open("w") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "local", "serve"],
-                cwd=ROOT,
-                env={
-                    **os.environ,
-                    "TMPDIR": str(directory),
-                    "STREAMING_ETL_LOCAL_STATE": str(self.state),
-                },
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        # The first import of Pulumi is slow where no .pyc files exist.
-        if not wait_until(lambda: len(self.commands()) == 8, 60):
-            end(self.process)
-            raise AssertionError(self.output)
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run(self.state, *arguments)
-
-    @property
-    def output(self) -> str:
-        return (self.directory / "output").read_text()
-
-    def commands(self) -> list[list[str]]:
-        """Return the arguments of the printed commands, as a shell splits them."""
-        lines = re.findall(r"^  \S*python\S* -m local (.*)$", self.output, re.MULTILINE)
-        return [shlex.split(line) for line in lines]
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("serve"))
+    started = Server(tmp_path_factory.mktemp("serve")).started()
     try:
         yield started
     finally:
@@ -79,6 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize("pipeline", ["orders", "shipments"])
 def test_every_printed_command_works(server: Server, pipeline: str) -> None:
+    assert len(server.commands()) == 8
     commands = [one for one in server.commands() if pipeline in " ".join(one)]
     put, current_state, changes, delete = commands
     assert [put[:2], current_state, changes[0], delete[:2]] == [
@@ -132,6 +85,8 @@ def test_nested_values_and_numbers_are_unchanged(server: Server) -> None:
         ["put", "orders", '{"id": 5}'],
         ["query", "SELECT * FROM unknown"],
         ["serve"],
+        ["preview"],
+        ["up"],
     ],
 )
 def test_a_failure_is_one_message_without_a_traceback(server: Server, arguments: list[str]) -> None:
@@ -149,9 +104,8 @@ def test_a_failure_is_one_message_without_a_traceback(server: Server, arguments:
 def test_a_stopped_server_leaves_no_process_and_no_file(
     tmp_path: Path, signal_: signal.Signals
 ) -> None:
-    server = Server(tmp_path)
-    pid = server.process.pid
-    [group] = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    server = Server(tmp_path).started()
+    [group] = server.children()
     assert members(group)
     assert {path.name[:20] for path in tmp_path.iterdir()} == {
         "output",
@@ -167,3 +121,29 @@ def test_a_stopped_server_leaves_no_process_and_no_file(
     assert wait_until(lambda: not members(group))
     assert [path.name for path in tmp_path.iterdir()] == ["output"]
     assert "Traceback" not in server.output
+
+
+def test_the_engine_requires_the_pulumi_cli(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(CommandError) as raised:
+        serve(None, engine=True)
+
+    assert raised.value.code == "pulumi-not-installed"
+
+
+@pytest.mark.parametrize("command", [preview, up])
+def test_an_update_requires_a_stack_of_the_engine(
+    server: Server, monkeypatch: pytest.MonkeyPatch, command: Callable[[], None]
+) -> None:
+    monkeypatch.setattr(state, "STATE_FILE", server.state)
+    with pytest.raises(CommandError) as raised:
+        command()
+    assert raised.value.code == "no-engine"
+
+    monkeypatch.setattr(state, "STATE_FILE", server.directory / "other.json")
+    with pytest.raises(CommandError) as raised:
+        command()
+    assert raised.value.code == "not-running"
