@@ -44,7 +44,7 @@ class LakeTableComponent(pulumi.ComponentResource):
         catalog = Catalog(pipeline, database_name, bucket, self)
         delivery = Delivery(pipeline, bucket, catalog.entry, self)
         if pipeline.table.view_name is not None:
-            self.view_name = create_view(pipeline, database_name, self)
+            self.view_name = create_view(pipeline, catalog.entry, self)
         self.entry, self.crawler_name = catalog.entry, catalog.crawler_name
         self.stream, self.transform = delivery.stream, delivery.transform
         self.errors_path, self.errors_location = delivery.errors_path, delivery.errors_location

@@ -105,7 +105,8 @@ def create_rules(
         aws.cloudwatch.EventTarget(
             f"{name}-{event_name}-target",
             rule=rules[event_name].name,
-            arn=topic.arn,
+            # The policy's ARN, so that the target waits for the policy.
+            arn=policy.arn,
             input_transformer=aws.cloudwatch.EventTargetInputTransformerArgs(
                 input_paths=dict(event.input_paths),
                 # EventBridge requires quotes around a text.
@@ -114,6 +115,6 @@ def create_rules(
             retry_policy=aws.cloudwatch.EventTargetRetryPolicyArgs(
                 maximum_event_age_in_seconds=RETRY_SECONDS, maximum_retry_attempts=10
             ),
-            opts=pulumi.ResourceOptions(parent=parent, depends_on=[policy]),
+            opts=opts,
         )
     return topic.arn, rules

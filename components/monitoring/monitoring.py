@@ -123,13 +123,13 @@ class Monitoring:
             "Resource": topic.arn,
             "Condition": {"StringEquals": {"aws:SourceAccount": account.account_id}},
         }
-        aws.sns.TopicPolicy(
+        # The policy's ARN, so that alarms wait for the policy.
+        return aws.sns.TopicPolicy(
             f"{name}-policy",
             arn=topic.arn,
             policy=iam.policy([publish]),
             opts=pulumi.ResourceOptions(parent=self.parent),
-        )
-        return topic.arn
+        ).arn
 
     def create_subscription(self, name: str, email: str, topic: pulumi.Output[str]) -> None:
         """Subscribe an e-mail address, which its owner must confirm.

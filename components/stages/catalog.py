@@ -94,7 +94,9 @@ class Catalog:
             table_name, depends_on = resource.name, (resource,)
             if table.objects_name is not None:
                 objects = f"{name}-objects"
-                glue_table(objects, table, table.objects_name, database_name, location, parent)
+                depends_on += (
+                    glue_table(objects, table, table.objects_name, database_name, location, parent),
+                )
         self.entry = CatalogEntry(
             database_name=database_name,
             table_name=table_name,

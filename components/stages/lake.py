@@ -40,16 +40,17 @@ class Lake:
                 opts=pulumi.ResourceOptions(parent=parent),
             )
             rules = lifecycle_rules(args, pipeline.args.backfill)
-            depends_on = (
-                *restrict_access(name, bucket, parent),
-                *configure_retention(name, bucket, args, rules, parent),
-            )
             # failure_events.py creates rules for events of dead-lettered objects.
-            aws.s3.BucketNotification(
+            events = aws.s3.BucketNotification(
                 f"{name}-events",
                 bucket=bucket.bucket,
                 eventbridge=True,
                 opts=pulumi.ResourceOptions(parent=parent),
+            )
+            depends_on = (
+                *restrict_access(name, bucket, parent),
+                *configure_retention(name, bucket, args, rules, parent),
+                events,
             )
             self.bucket = LakeBucket(name=bucket.bucket, arn=bucket.arn, depends_on=depends_on)
 

@@ -53,7 +53,7 @@ class LakeBucket:
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
     depends_on: tuple[pulumi.Resource, ...]
-    """Resources that must exist before data is written: encryption and restricted access."""
+    """Resources that must exist before data is written: encryption, restrictions and events."""
 
     def location(self, *path: pulumi.Input[str]) -> pulumi.Output[str]:
         """Return `s3://<bucket>/<path>`."""
@@ -73,7 +73,7 @@ class CatalogEntry:
     data_path: pulumi.Output[str]
     """Key prefix of the table's objects; ends with a slash."""
     depends_on: tuple[pulumi.Resource, ...]
-    """The Glue table, if the columns are declared: update it before what writes the columns."""
+    """Glue tables with declared columns: update them before what writes or selects columns."""
     arns: tuple[pulumi.Output[str], ...]
     """ARNs of catalog, database and table, which Glue permissions on a table must name."""
 

@@ -3,13 +3,13 @@
 import pulumi
 import pulumi_aws as aws
 
-from streaming_etl.components.stages.references import PipelineContext
+from streaming_etl.components.stages.references import CatalogEntry, PipelineContext
 from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.queries import current_state_sql, view_columns, view_text
 
 
 def create_view(
-    pipeline: PipelineContext, database_name: pulumi.Output[str], parent: pulumi.Resource
+    pipeline: PipelineContext, entry: CatalogEntry, parent: pulumi.Resource
 ) -> pulumi.Output[str]:
     """Create the view, a Glue table of type VIRTUAL_VIEW; return its name.
 
@@ -17,13 +17,13 @@ def create_view(
     """
     table = pipeline.table
     columns = view_columns(table)
-    text = database_name.apply(
+    text = entry.database_name.apply(
         lambda database: view_text(current_state_sql(database, table), database, columns)
     )
     return aws.glue.CatalogTable(
         f"{pipeline.name}-query-view",
         name=table.view_name,
-        database_name=database_name,
+        database_name=entry.database_name,
         table_type="VIRTUAL_VIEW",
         parameters={"presto_view": "true", "comment": "Presto View"},
         view_original_text=text,
@@ -41,5 +41,6 @@ def create_view(
                 name="-", serialization_library="-"
             ),
         ),
-        opts=pulumi.ResourceOptions(parent=parent),
+        # A query of the view fails while a table has no column that the view selects.
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=entry.depends_on),
     ).name

@@ -29,8 +29,6 @@ SERVICES = {
     "glue.amazonaws.com",
     "states.amazonaws.com",
 }
-LATER_POLICIES = ("-transform-policy", "-backfill-children-policy")
-"""Policies with the ARN of a resource that depends on the role's user."""
 
 ALL_STAGES = {
     "format": "parquet",
@@ -64,18 +62,6 @@ def statements(graph: Graph) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def ancestors(node: Node, graph: Graph) -> set[str]:
-    """Return the names of all resources that must exist before this one."""
-    found: set[str] = set()
-    names = [*node.depends_on]
-    while names:
-        name = names.pop()
-        if name not in found:
-            found.add(name)
-            names += graph[name].depends_on
-    return found
 
 
 def test_resources_are_children_of_their_pipeline_or_of_its_lake_table(graph: Graph) -> None:
@@ -204,51 +190,6 @@ def test_every_role_has_separate_policies_with_its_parent(graph: Graph) -> None:
         for role in graph.of("Role")
         if {node.parent for node in policies_of(role, graph)} != {role.parent}
     ]
-    assert offenders == []
-
-
-def test_the_users_of_a_role_wait_for_its_policies(graph: Graph) -> None:
-    # IAM is eventually consistent: a missing permission fails the first call.
-    offenders = []
-    for role in graph.of("Role"):
-        arn = f"arn:aws:iam::123456789012:role/{role.name}-0000000"
-        users = [node for node in graph.custom if arn in json.dumps(node.inputs)]
-        first, *_ = [node for node in users if node.type != "aws:iam/rolePolicy:RolePolicy"]
-        # The mapping and the state machine start a function, and wait for its other policies.
-        dependents = [node for node in graph.custom if first.name in node.depends_on]
-        waiting = {name for node in [first, *dependents] for name in node.depends_on}
-        offenders += [
-            f"{first.name}: {policy.name}"
-            for policy in policies_of(role, graph)
-            if policy.name not in waiting and not policy.name.endswith(LATER_POLICIES)
-        ]
-    assert offenders == []
-
-
-def test_the_first_change_waits_for_all_permissions_and_bucket_restrictions(graph: Graph) -> None:
-    offenders = []
-    starts = [*graph.of("EventSourceMapping")]
-    starts += [node for node in graph.custom if node.type.endswith(":StateMachine")]
-    for node in starts:
-        name = pipeline_of(node)
-        function = "backfill" if "backfill" in node.name else "forwarder"
-        required = {
-            f"{name}-{function}-policy",
-            f"{name}-transform-policy",
-            *(
-                f"{name}-lake-{part}"
-                for part in (
-                    "public-access",
-                    "ownership",
-                    "policy",
-                    "versioning",
-                    "lifecycle",
-                )
-            ),
-        }
-        if f"{name}-lake-encryption" in {other.name for other in graph.nodes}:
-            required.add(f"{name}-lake-encryption")
-        offenders += [f"{node.name}: {other}" for other in required - ancestors(node, graph)]
     assert offenders == []
 
 
