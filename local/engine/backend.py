@@ -25,6 +25,14 @@ class DeletionProtectedError(Exception):
     """A table with deletion protection cannot be deleted."""
 
 
+class NotReadyError(Exception):
+    """A new resource exists, but AWS did not report it as ready."""
+
+    def __init__(self, reason: str, id_: str, state: State) -> None:
+        super().__init__(reason)
+        self.id, self.state = id_, state
+
+
 # AWS overwrites these instead of rejecting a second one.
 SETTINGS_OF_OTHERS = frozenset(
     type_ for type_ in RESOURCE_TYPES if ":bucket" in type_.lower() or ":topicPolicy" in type_

@@ -10,12 +10,12 @@ from typing import Any
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import rpc
-from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as messages
 
 from local.deploy.operations import RESOURCE_TYPES
 from local.deploy.resources.resource_type import ResourceType
-from local.engine.backend import Backend, State
+from local.engine.backend import Backend, NotReadyError, State
 
 PACKAGE = "aws"
 PARALLEL_CALLS = 64
@@ -136,6 +136,15 @@ def reported(context: Any) -> Iterator[None]:
     """Return an error of the backend to the engine."""
     try:
         yield
+    except NotReadyError as error:
+        # The engine keeps the resource in the stack's state and updates it the next time.
+        details = messages.ErrorResourceInitFailed(
+            id=error.id, properties=struct_of(error.state), reasons=[str(error)]
+        )
+        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
+        status.details.add().Pack(details)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.UNKNOWN, str(error))
     except Exception as error:
         context.abort(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
 

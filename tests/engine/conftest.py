@@ -1,5 +1,7 @@
 """The real Pulumi CLI with a provider of each test's own."""
 
+import gc
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings(IGNORED))
             if shutil.which("pulumi") is None:
                 item.add_marker(pytest.mark.skip(reason=REASON))
+
+
+@pytest.fixture(scope="package", autouse=True)
+def garbage() -> Iterator[None]:
+    """Collect what is not closed while the last test ignores the warnings."""
+    logger = logging.getLogger("grpc._server")
+    # A logged traceback would keep it until the end of the session.
+    logger.disabled = True
+    yield
+    logger.disabled = False
+    gc.collect()
 
 
 @pytest.fixture
