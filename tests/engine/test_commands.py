@@ -25,7 +25,7 @@ from tests.support.changes import line
 from tests.support.failure_objects import error_line
 from tools.project import ROOT
 
-pytestmark = [pytest.mark.xdist_group("commands"), pytest.mark.usefixtures("created")]
+pytestmark = pytest.mark.usefixtures("created")
 
 SETTINGS = {**ORDERS, "forwarder": {"batching_window_seconds": 300}, "protect": False}
 STACK = ("--stack", "dev")

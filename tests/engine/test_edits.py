@@ -19,8 +19,6 @@ from local.engine.workspace import EngineStack
 from streaming_etl import StreamingEtlPipelineArgs
 from tests.engine.harness import ORDERS, Engine, deployed, edited
 
-pytestmark = pytest.mark.xdist_group("edits")
-
 ORIGINAL = "prototype"
 VIEW = re.compile(r"(?<=Presto View: )[\w+/=]+")
 

@@ -10,8 +10,6 @@ from local.engine.provider import serving
 from local.engine.workspace import EngineStack
 from tests.engine.harness import ORDERS, Engine, config_of
 
-pytestmark = pytest.mark.xdist_group("rejections")
-
 READER = {**ORDERS, "source": {"use_existing": True}}
 STREAM = "arn:aws:dynamodb:ap-northeast-1:000000000000:table/orders/stream/2026-11-23T00:00:00.000"
 WITHOUT_STREAM = {
