@@ -809,3 +809,28 @@ def test_a_read_returns_what_someone_changed(aws: Clients) -> None:
     found = read(aws, type_, "drift", id_, state)
 
     assert found == {**state, "retentionInDays": 7, "tags": {"team": "sales"}}
+
+
+def test_an_input_that_a_delivery_stream_no_longer_has_is_reset(aws: Clients) -> None:
+    type_ = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
+    options = {
+        "fileExtension": ".csv",
+        "customTimeZone": "Asia/Tokyo",
+        "errorOutputPrefix": "errors/",
+        "processingConfiguration": processors({"type": "Lambda", "LambdaArn": "arn"}),
+    }
+    inputs = {"destination": "extended_s3", "extendedS3Configuration": S3_DESTINATION}
+    with_options = {**inputs, "extendedS3Configuration": {**S3_DESTINATION, **options}}
+    id_, state = create(aws, type_, "reset", with_options)
+
+    update(aws, type_, "reset", id_, state, inputs)
+
+    described = aws("firehose").describe_delivery_stream(DeliveryStreamName=state["name"])
+    [destination] = described["DeliveryStreamDescription"]["Destinations"]
+    s3 = destination["ExtendedS3DestinationDescription"]
+    assert [s3[key] for key in ("FileExtension", "CustomTimeZone", "ErrorOutputPrefix")] == [
+        "",
+        "UTC",
+        "",
+    ]
+    assert s3["ProcessingConfiguration"] == {"Enabled": False}
