@@ -66,14 +66,35 @@ class MetricDimensions:
             "properties": {
                 "title": title,
                 "region": self.region,
-                "view": "timeSeries",
                 "stat": "Sum",
                 "period": PERIOD_SECONDS,
-                "metrics": list(metrics),
+                "metrics": shortened(metrics),
                 "yAxis": {"left": {"min": 0, "showUnits": False}},
                 **properties,
             },
         }
+
+
+def shortened(metrics: Sequence[Metric]) -> list[Metric]:
+    """Return lines in the shorthand of CloudWatch.
+
+    `.` stands for what the line immediately before has in the same place.
+
+    The body is in Pulumi's state twice, as input and as output.
+    """
+    lines: list[Metric] = []
+    previous: Metric = []
+    for metric in metrics:
+        same = [new == old for new, old in zip(metric, previous, strict=False)]
+        options = len(metric) - 1
+        lines.append(
+            [
+                "." if index < options and index < len(same) and same[index] else part
+                for index, part in enumerate(metric)
+            ]
+        )
+        previous = metric if options else []
+    return lines
 
 
 def default_dashboard_name(pipeline: str) -> str:

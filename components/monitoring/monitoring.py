@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 import pulumi
 import pulumi_aws as aws
@@ -99,7 +99,7 @@ class Monitoring:
                 values=dict(dimensions.values),
                 rules=dict(dimensions.rules),
                 alarm_arns=alarm_arns,
-            ).apply(lambda known: json.dumps(dashboard_body(args, pipeline.name, **known)))
+            ).apply(lambda known: compact_json(dashboard_body(args, pipeline.name, **known)))
             self.dashboard_name = aws.cloudwatch.Dashboard(
                 f"{name}-dashboard",
                 dashboard_name=default_dashboard_name(pipeline.physical_name),
@@ -182,3 +182,8 @@ class Monitoring:
 def alarm_description(pipeline: str, alarm: Alarm) -> str:
     """Return the alarm's description with its section of the runbook."""
     return f"{pipeline}: {alarm.description} See docs/runbook.md#{alarm.name}."
+
+
+def compact_json(body: Any) -> str:
+    """Return JSON without spaces, because Pulumi's state has it twice."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

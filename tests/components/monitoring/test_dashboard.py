@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streaming_etl import MonitoringArgs, StreamingEtlPipeline
-from streaming_etl.components.monitoring.dashboard import COLUMNS
+from streaming_etl.components.monitoring.dashboard import COLUMNS, shortened
 from streaming_etl.stack.recorder import Graph, build
 from tests.components.monitoring.aws_metrics import METRICS
 from tests.support.pipelines import Pipelines
@@ -28,7 +28,18 @@ def widgets(graph: Graph) -> list[dict[str, Any]]:
 
 
 def graphs(graph: Graph) -> list[dict[str, Any]]:
-    return [widget["properties"] for widget in widgets(graph) if widget["type"] == "metric"]
+    found = [widget["properties"] for widget in widgets(graph) if widget["type"] == "metric"]
+    return [{**properties, "metrics": expanded(properties["metrics"])} for properties in found]
+
+
+def expanded(lines: list[list[Any]]) -> list[list[Any]]:
+    """Lines without the shorthand of CloudWatch."""
+    previous: list[Any] = []
+    result = []
+    for line in lines:
+        previous = [previous[index] if part == "." else part for index, part in enumerate(line)]
+        result.append(previous)
+    return result
 
 
 def metrics(graph: Graph) -> set[tuple[str, ...]]:
@@ -142,3 +153,19 @@ def test_without_a_dashboard_its_output_is_none(pipelines: Pipelines) -> None:
     graph = pipelines.build(monitoring=MonitoringArgs(dashboard=False))
     assert NAME not in {node.name for node in graph.nodes}
     assert graph.exports["pipeline"]["dashboard"] is None
+
+
+def test_a_line_repeats_nothing_of_the_line_before() -> None:
+    lines = [
+        ["AWS/Lambda", "Errors", "FunctionName", "f", {"label": "errors"}],
+        ["AWS/Lambda", "Throttles", "FunctionName", "f", {"label": "throttles"}],
+        [{"expression": "a + b"}],
+        ["AWS/Lambda", "Throttles", "FunctionName", "f", {"label": "errors"}],
+    ]
+    assert shortened(lines) == [
+        lines[0],
+        [".", "Throttles", ".", ".", {"label": "throttles"}],
+        [{"expression": "a + b"}],
+        lines[3],
+    ]
+    assert expanded(shortened(lines)) == lines
