@@ -51,7 +51,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     workgroup: pulumi.Output[str]
     """Athena workgroup to query in."""
     current_state_query_id: Optional[pulumi.Output[str]]
-    """Saved query of the current state; none with `query.current_state: false`."""
+    """Saved query of the current state; none with `query.current_state: false`, nor with a view
+    unless `query.saved_queries`."""
     delivery_stream: pulumi.Output[str]
     """Name of the Firehose delivery stream."""
     source_table: pulumi.Output[str]

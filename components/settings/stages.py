@@ -224,14 +224,17 @@ class QueryArgs(Settings):
     """Stage 5: the Athena workgroup, and the current state."""
 
     current_state: bool = True
-    """Create the current-state view and its saved query. They need all changes, for as long as the
-    item exists: false allows `lake.data_retention_days`."""
+    """Create the current-state view, or a saved query where there can be no view. They need all
+    changes, for as long as the item exists: false allows `lake.data_retention_days`."""
     bytes_scanned_cutoff_mib: int = limited(102_400, 10, 10**9, "Athena's minimum is 10 MiB")
     """Athena cancels a query that scans more, 10 to 1,000,000,000 MiB."""
     current_state_source: str = one_of(*CURRENT_STATE_SOURCES)
     """`objects`: the current state reads a second Glue table without partition keys, so that a
     query lists the objects; `partitions`: it reads the lake table, and a query lists every
     projected prefix. Changing it updates the view in place."""
+    saved_queries: bool = False
+    """Save queries in the workgroup: the current state, the rows per partition and the latest
+    changes. By default only the current state of a table without a view is saved."""
     force_destroy: Optional[bool] = None
     """Delete the workgroup with the queries that it still contains; by default true without
     `protect` and `retain`."""

@@ -27,12 +27,13 @@ class Query:
         parent: pulumi.Resource,
     ) -> None:
         self.parent = parent
-        table = pipeline.table
+        table, saved_queries = pipeline.table, pipeline.args.query.saved_queries
         self.workgroup_name = self.create_workgroup(
             f"{pipeline.name}-query-workgroup", pipeline, bucket
         )
-        sql = entry.database_name.apply(lambda database: current_state_sql(database, table))
-        if table.current_state:
+        # The view has the same SQL.
+        if table.current_state and (saved_queries or table.view_name is None):
+            sql = entry.database_name.apply(lambda database: current_state_sql(database, table))
             self.current_state_query_id = self.save(
                 pipeline,
                 "current-state",
@@ -40,7 +41,7 @@ class Query:
                 sql,
                 entry.database_name,
             )
-        for kind, (description, text) in SAVED_QUERIES.items():
+        for kind, (description, text) in SAVED_QUERIES.items() if saved_queries else ():
             sql_of_table = entry.database_name.apply(partial(text, table=table))
             self.save(pipeline, kind, description, sql_of_table, entry.database_name)
 

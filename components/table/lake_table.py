@@ -51,7 +51,7 @@ class LakeTable:
     transform_config: dict[str, Any]
     """Content of the transform's transform.json."""
     current_state: bool
-    """Whether the table has a current-state view and saved query."""
+    """Whether the table has a current-state view or saved query."""
     transform_time_zone: Optional[str]
     """Time zone that the transform itself needs, if any."""
 

@@ -24,6 +24,7 @@ from local.emulator.state import RunningProvider, ensure_none_running, load_runn
 from local.engine.embedded import EmbeddedBackend
 from local.engine.provider import serving
 from local.engine.workspace import require_pulumi
+from local.sample.lake import has_current_state
 from local.sample.run import crawl_all
 from local.sample.writes import Item, samples
 from streaming_etl.stack.clients import DUMMY_KEY
@@ -118,7 +119,7 @@ def print_commands(
             "Query all changes": ["query", f"SELECT * FROM {table}"],
             "Delete the item": ["delete", pipeline.name, key_text(item, types)],
         }
-        if pipeline.current_state_query_id is None:
+        if not has_current_state(pipeline):
             del commands["Query the current state"]
         for title, arguments in commands.items():
             console.print_line(title)

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +39,7 @@ class Lake:
         return self.query(current_state_sql(self._clients, self.pipeline))
 
     def location(self) -> str:
-        table = self._clients("glue").get_table(
-            DatabaseName=self.pipeline.database, Name=self.pipeline.table
-        )["Table"]
-        return str(table["StorageDescriptor"]["Location"])
+        return str(self._glue_table()["StorageDescriptor"]["Location"])
 
     def object_sizes(self) -> dict[str, list[int]]:
         """Return the sizes of the objects in each partition prefix."""
@@ -53,17 +51,17 @@ class Lake:
 
     def rows_per_partition(self) -> dict[str, int]:
         """Return the rows in each partition prefix, as Athena counts them."""
-        result = self.query(self._saved_query(f"{self.pipeline.oldest_name}-rows-per-partition"))
-        *keys, rows = result.columns
+        keys = [key["Name"] for key in self._glue_table()["PartitionKeys"]]
+        grouped = ", ".join(f'"{key}"' for key in keys)
+        sql = f'SELECT {grouped}, count(*) AS "_rows" FROM {self._table} GROUP BY {grouped}'
         return {
-            "/".join(f"{key}={row[key]}" for key in keys): int(row[rows] or 0)
-            for row in result.rows
+            "/".join(f"{key}={row[key]}" for key in keys): int(row["_rows"] or 0)
+            for row in self.query(sql).rows
         }
 
     def event_ids(self) -> set[str]:
         """Return the event ids of all rows."""
-        table = f'"{self.pipeline.database}"."{self.pipeline.table}"'
-        rows = self.query(f'SELECT DISTINCT "_event_id" FROM {table}').rows
+        rows = self.query(f'SELECT DISTINCT "_event_id" FROM {self._table}').rows
         return {row["_event_id"] or "" for row in rows}
 
     def failed_changes(self) -> list[FailedChange]:
@@ -88,18 +86,29 @@ class Lake:
                     return str(event["message"])
         return None
 
-    def _saved_query(self, name: str) -> str:
-        athena = self._clients("athena")
-        ids = athena.list_named_queries(WorkGroup=self.pipeline.workgroup)["NamedQueryIds"]
-        queries = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
-        return str(next(saved["QueryString"] for saved in queries if saved["Name"] == name))
+    @property
+    def _table(self) -> str:
+        return f'"{self.pipeline.database}"."{self.pipeline.table}"'
+
+    def _glue_table(self) -> Mapping[str, Any]:
+        response = self._clients("glue").get_table(
+            DatabaseName=self.pipeline.database, Name=self.pipeline.table
+        )
+        return dict(response["Table"])
+
+
+def has_current_state(pipeline: DeployedPipeline) -> bool:
+    """Whether the pipeline has a view, or a saved query instead."""
+    return pipeline.view is not None or pipeline.current_state_query_id is not None
 
 
 def current_state_sql(clients: Clients, pipeline: DeployedPipeline) -> str:
-    """Return the saved query of the current state.
+    """Return SQL that reads the view, or the saved query.
 
-    Raises CommandError when there is none.
+    Raises CommandError when there is neither.
     """
+    if pipeline.view is not None:
+        return f'SELECT * FROM "{pipeline.database}"."{pipeline.view}"'
     if pipeline.current_state_query_id is None:
         raise CommandError(
             f"The pipeline {pipeline.name} has no current state. "

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.emulator.athena import Row
 from local.emulator.crawl import crawl
-from local.sample.lake import FailedChange, Lake
+from local.sample.lake import FailedChange, Lake, has_current_state
 from local.sample.writes import Item, Sample, Write, differences, from_dynamodb, to_dynamodb
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -147,7 +147,7 @@ def report(
 ) -> TableReport:
     """Compare the lake of one table with the table."""
     rows = lake.rows_per_partition()
-    has_state = lake.pipeline.current_state_query_id is not None
+    has_state = has_current_state(lake.pipeline)
     current_state = lake.current_state().rows if has_state else None
     items, failed_changes = table_items(clients, lake.pipeline), lake.failed_changes()
     by_id: dict[str, Any] = {str(row["id"]): row for row in current_state or ()}

@@ -60,12 +60,47 @@ def test_a_pipeline_without_current_state_has_neither_view_nor_saved_query(
     )
     outputs = graph.exports["pipeline"]
     assert (outputs["view"], outputs["current_state_query_id"]) == (None, None)
-    # The rows can still be queried. Threads register the queries in any order.
-    assert sorted(node.inputs["name"] for node in graph.of("NamedQuery")) == [
-        "shop-latest-changes",
-        "shop-rows-per-partition",
-    ]
+    assert saved_queries(graph) == []
     assert [node.name for node in graph.of("CatalogTable")] == ["shop-catalog-table"]
+
+
+def saved_queries(graph: Graph) -> list[str]:
+    nodes = [node for node in graph.nodes if node.type.endswith(":NamedQuery")]
+    return sorted(node.inputs["name"] for node in nodes)
+
+
+def test_queries_are_saved_on_request_and_instead_of_a_view(
+    pipelines: Pipelines, minimal: Graph
+) -> None:
+    everything = ["shop-current-state", "shop-latest-changes", "shop-rows-per-partition"]
+    requested = QueryArgs(saved_queries=True)
+    crawled = {"module": TRANSFORM, "catalog": "crawler"}
+    injected = {
+        "partitions": PartitionArgs(dynamic_partition_keys={"store": []}),
+        "query": QueryArgs(current_state_source="partitions"),
+    }
+    stateless = QueryArgs(current_state=False, saved_queries=True)
+    graphs = {
+        "by default": minimal,
+        "requested": pipelines.build(query=requested),
+        "without columns": pipelines.build(**crawled),
+        "with an injected key": pipelines.build(**injected),
+        "without current state": pipelines.build(query=stateless),
+    }
+    assert {name: saved_queries(graph) for name, graph in graphs.items()} == {
+        "by default": [],
+        "requested": everything,
+        "without columns": ["shop-current-state"],
+        "with an injected key": ["shop-current-state"],
+        "without current state": everything[1:],
+    }
+    ids = {
+        name: graph.exports["pipeline"]["current_state_query_id"] for name, graph in graphs.items()
+    }
+    assert [name for name, id_ in ids.items() if id_ is None] == [
+        "by default",
+        "without current state",
+    ]
 
 
 def test_a_pipeline_without_columns_has_neither_view_nor_glue_table(pipelines: Pipelines) -> None:

@@ -47,6 +47,7 @@ def test_values_from_aws_are_unknown_in_a_preview(preview: Graph) -> None:
         "table": "orders",
         "view": "orders_current",
         "workgroup": "orders-test",
+        "current_state_query_id": None,
         "source_table": "orders",
         "dashboard": "orders-test",
         "backfill_state_machine_arn": None,

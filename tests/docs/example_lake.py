@@ -8,6 +8,7 @@ from streaming_etl.components.table.column_types import ColumnType, athena_type,
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import Graph
 from tests.support.pipelines import dev_config
+from tools.pipeline_graphs.state import parsed
 
 # The table of the hand-made pipeline in docs/migrate.md, and the schema of the readers' views.
 BY_HAND = """
@@ -27,8 +28,7 @@ def lake() -> duckdb.DuckDBPyConnection:
     for node in stack().of("CatalogTable"):
         schema, name = node.inputs["databaseName"], node.inputs["name"]
         if node.inputs["tableType"] == "VIRTUAL_VIEW":
-            pipeline = node.name.removesuffix("-query-view")
-            query = stack()[f"{pipeline}-query-current-state"].inputs["query"]
+            query = parsed(node.inputs["viewOriginalText"])["originalSql"]
             database.execute(f'CREATE VIEW "{schema}"."{name}" AS {query}')
             continue
         if "partitionKeys" not in node.inputs:

@@ -76,9 +76,10 @@ def test_an_update_without_protect_allows_the_removal(engine: Engine) -> None:
 
 
 def test_a_retained_pipeline_leaves_data_and_queries(engine: Engine) -> None:
-    stack = deployed(engine, {"orders": ORDERS})
+    orders = {**ORDERS, "query": {"saved_queries": True}}
+    stack = deployed(engine, {"orders": orders})
     existing = dict(engine.backend.resources)
-    stack.configure(config_of({"orders": {**ORDERS, "retain": True}}))
+    stack.configure(config_of({"orders": {**orders, "retain": True}}))
     retained = stack.up()
     assert retained.succeeded, retained.errors
     assert retained.changed == {}

@@ -123,7 +123,6 @@ def test_creates_the_resources_of_a_python_program(
     module = (program / "transforms" / "x.py").read_bytes()
     assert archive_files(code)["transform_module.py"] == module
     assert {camel_case(name) for name, value in exports.items() if value is not None} == set(state)
-    assert state["currentStateQueryId"] == "shop-query-current-state-id"
     assert state["view"] == "orders_current"
 
 

@@ -50,7 +50,7 @@ REPORT = run.TableReport(
     expected_failures=1,
     failure_logs={"event-1": '{"message": "change failed", "event_id": "event-1"}'},
 )
-STATELESS = dataclasses.replace(PIPELINE, current_state_query_id=None)
+STATELESS = dataclasses.replace(PIPELINE, current_state_query_id=None, view=None)
 DEVIATING = dataclasses.replace(
     REPORT,
     missing=1,

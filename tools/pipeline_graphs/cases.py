@@ -137,7 +137,7 @@ CASES: dict[str, Case] = {
     **_single("lake", failures_retention_days=2),
     **_single("lake", query_results_retention_days=3),
     "lake.kms_key_arn with a crawler": Case({"lake": {"kms_key_arn": KEY}}, "catalog=crawler"),
-    **_single("query", current_state_source="partitions"),
+    **_single("query", current_state_source="partitions", saved_queries=True),
     **_single("query", current_state=False, bytes_scanned_cutoff_mib=10, force_destroy=True),
     **_single("monitoring", alarm_topic_arn=TOPIC, alarm_emails=["a@example.com", "b@example.com"]),
     **_single("monitoring", dashboard=False, max_iterator_age_seconds=7200),

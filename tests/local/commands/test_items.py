@@ -54,7 +54,7 @@ def test_a_pipeline_must_be_in_the_stack(aws: Clients) -> None:
 @pytest.mark.e2e
 def test_a_pipeline_without_current_state_is_queried_by_sql_only(aws: Clients) -> None:
     stack = DeployedStack(
-        "dev", {"orders": {**OUTPUTS, "current_state_query_id": None}}, aws.endpoint
+        "dev", {"orders": {**OUTPUTS, "current_state_query_id": None, "view": None}}, aws.endpoint
     )
     with state.state_file(stack):
         assert code_of(run_query, "orders") == "no-current-state"

@@ -81,7 +81,7 @@ class Deployed:
         self.aws("dynamodb").delete_item(TableName=table, Key={"id": {"S": id_}})
 
     def state(self, name: str) -> dict[str, Any]:
-        """Id to total, from the saved query of the current state."""
+        """Id to total, in the current state."""
         rows = Lake(self.aws, self.pipelines[name]).current_state().rows
         assert len(rows) == len({row["id"] for row in rows})
         return {str(row["id"]): int(str(row["total"])) for row in rows}
