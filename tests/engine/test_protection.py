@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from tests.engine.harness import ORDERS, Engine, config_of, deployed, edited
+from tests.engine.harness import ORDERS, REGION, Engine, config_of, deployed, edited
 
 RETURNS: dict[str, Any] = {**ORDERS, "table_name": "returns"}
+KEY = f"arn:aws:kms:{REGION}:123456789012:key/k"
 PROTECTED = ("orders-source-table", "orders-lake-bucket", "orders-catalog-database")
 DATA = {
     "aws:dynamodb/table:Table",
@@ -20,6 +21,7 @@ KEPT = {
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
     "aws:s3/bucketPolicy:BucketPolicy",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
 }
 
@@ -76,7 +78,7 @@ def test_an_update_without_protect_allows_the_removal(engine: Engine) -> None:
 
 
 def test_a_retained_pipeline_leaves_data_and_queries(engine: Engine) -> None:
-    orders = {**ORDERS, "query": {"saved_queries": True}}
+    orders = {**ORDERS, "lake": {"kms_key_arn": KEY}, "query": {"saved_queries": True}}
     stack = deployed(engine, {"orders": orders})
     existing = dict(engine.backend.resources)
     stack.configure(config_of({"orders": {**orders, "retain": True}}))

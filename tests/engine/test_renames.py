@@ -1,18 +1,40 @@
 """Renamed pipelines, and stacks of the earlier version, keep every resource."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pulumi import automation
 
-from tests.components.test_aliases import FORMER_CHILDREN
-from tests.engine.harness import ORDERS, Engine, config_of, deployed, edited
+from tests.engine.harness import ORDERS, REGION, Engine, config_of, deployed, edited
 
-SETTINGS: dict[str, Any] = {**ORDERS, "catalog": "crawler", "backfill": {"enabled": True}}
+SETTINGS: dict[str, Any] = {
+    **ORDERS,
+    "catalog": "crawler",
+    "backfill": {"enabled": True},
+    "monitoring": {"alarms": "all"},
+}
 URN = "urn:pulumi:dev::streaming-etl::"
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
-LAKE_TABLE = "streaming-etl:index:LakeTable"
+
+EARLIER = json.loads(Path(__file__).with_name("state_0_1.json").read_text())
+"""Resources of version 0.1 with SETTINGS, as the engine deployed them."""
+STAGES = {resource["parent"] for resource in EARLIER}
+DATA = {
+    "catalog-database",
+    "catalog-objects",
+    "catalog-table",
+    "delivery-stream",
+    "forwarder-mapping",
+    "lake-bucket",
+    "lake-policy",
+    "lake-public-access",
+    "query-view",
+    "query-workgroup",
+    "source-table",
+}
+"""Resources whose deletion loses data, changes or access."""
 
 
 def test_a_chain_of_renames_updates_resources_in_place(engine: Engine) -> None:
@@ -41,46 +63,67 @@ def test_a_rename_without_the_former_name_fails_the_preview(engine: Engine) -> N
     assert any("orders-source-table" in error for error in outcome.errors)
 
 
-def as_of_earlier_version(state: dict[str, Any]) -> dict[str, Any]:
-    """Give each resource of the pipeline `orders` its parent of version 0.1."""
+def state_of_earlier_version() -> list[dict[str, Any]]:
+    """Return the state of the pipeline `orders` as version 0.1 deployed it."""
+    stack = f"{URN}pulumi:pulumi:Stack::streaming-etl-dev"
+    provider = f"{URN}pulumi:providers:aws::default_7_51_1"
     pipeline = f"{URN}{PIPELINE}::orders"
-    parents = {
-        f"orders-{name}": parent for parent, names in FORMER_CHILDREN.items() for name in names
-    }
-    urns, resources, moved = {}, [], 0
-    for resource in state["resources"]:
-        _, _, kind, name = resource["urn"].split("::")
-        if resource["type"] == LAKE_TABLE:
-            continue
-        if (parent := parents.get(name)) is not None:
-            below = f"{PIPELINE}$streaming-etl:index:{parent}"
-            urns[resource["urn"]] = f"{URN}{below}${resource['type']}::{name}"
-            resource["parent"] = f"{URN}{below}::orders-{parent.lower()}"
-            moved += 1
-        resources.append(resource)
-        if resource["urn"] == pipeline:
-            for parent in FORMER_CHILDREN:
-                kind = f"streaming-etl:index:{parent}"
-                urn = f"{URN}{PIPELINE}${kind}::orders-{parent.lower()}"
-                resources.append({"urn": urn, "custom": False, "type": kind, "parent": pipeline})
-    assert moved > 50
-    text = json.dumps({**state, "resources": resources})
-    for new, old in urns.items():
-        text = text.replace(f'"{new}"', f'"{old}"')
-    return dict(json.loads(text))
+    resources: list[dict[str, Any]] = [
+        {"urn": stack, "type": "pulumi:pulumi:Stack"},
+        {
+            "urn": provider,
+            "type": "pulumi:providers:aws",
+            "id": "provider",
+            "inputs": {"region": REGION, "version": "7.51.1"},
+            "outputs": {"region": REGION, "version": "7.51.1"},
+        },
+        {"urn": pipeline, "type": PIPELINE, "parent": stack},
+    ]
+    stages = {}
+    for stage in STAGES:
+        kind = f"streaming-etl:index:{stage}"
+        stages[stage] = f"{URN}{PIPELINE}${kind}::orders-{stage.lower()}"
+        resources.append({"urn": stages[stage], "type": kind, "parent": pipeline})
+    urns = {}
+    for resource in EARLIER:
+        name, kind, stage = resource["name"], resource["type"], resource["parent"]
+        urns[name] = f"{URN}{PIPELINE}$streaming-etl:index:{stage}${kind}::{name}"
+        resources.append(
+            {
+                "urn": urns[name],
+                "type": kind,
+                "id": resource["id"],
+                "inputs": resource["inputs"],
+                "outputs": {**resource["inputs"], **resource["computed"]},
+                "parent": stages[stage],
+                "provider": f"{provider}::provider",
+                "dependencies": [urns[other] for other in resource["dependencies"]],
+            }
+        )
+    return [{**resource, "custom": "id" in resource} for resource in resources]
 
 
 @pytest.mark.parametrize("name", ["orders", "sales"])
 def test_a_stack_of_the_earlier_version_keeps_its_resources(engine: Engine, name: str) -> None:
-    stack = deployed(engine, {"orders": SETTINGS})
-    earlier = automation.Deployment(version=3, deployment=as_of_earlier_version(stack.state()))
-    stack.automation.import_stack(earlier)
-
+    state = state_of_earlier_version()
+    existing = {
+        (resource["type"], resource["id"]): resource["outputs"]
+        for resource in state
+        if resource["custom"] and not resource["type"].startswith("pulumi:")
+    }
+    engine.backend.resources.update(existing)
     renamed = {} if name == "orders" else {"renamed_from": "orders"}
-    outcome = edited(stack, {name: {**SETTINGS, **renamed}})
+    stack = engine.stack({name: {**SETTINGS, **renamed}})
+    deployment = {"manifest": {"time": "2026-11-23T00:00:00Z"}, "resources": state}
+    stack.automation.import_stack(automation.Deployment(version=3, deployment=deployment))
+
+    outcome = stack.up()
     assert outcome.succeeded, outcome.errors
     assert outcome.of("replace") == set()
-    # Only components, which are nothing in AWS.
-    components = {f"orders-{parent.lower()}" for parent in FORMER_CHILDREN}
-    assert outcome.of("delete") == components
-    assert outcome.of("create") == {f"{name}-lake-table"}
+    # Without its alias a resource would be created again.
+    created = {part.removeprefix(f"{name}-") for part in outcome.of("create")}
+    deleted = {part.removeprefix("orders-") for part in outcome.of("delete")}
+    assert created & deleted == set()
+    assert deleted & DATA == set()
+    assert len(existing.keys() & engine.backend.resources.keys()) > 40
+    assert stack.preview().changed == {}
