@@ -14,6 +14,7 @@ SETTINGS: dict[str, Any] = {
     "catalog": "crawler",
     "backfill": {"enabled": True},
     "monitoring": {"alarms": "all"},
+    "query": {"saved_queries": True},
 }
 URN = "urn:pulumi:dev::streaming-etl::"
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"

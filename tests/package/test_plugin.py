@@ -97,6 +97,8 @@ def test_creates_the_resources_of_a_python_program(
                 "maxRecordKib": 128,
             },
             "transform": {"bufferMib": 0.5},
+            "retain": True,
+            "renamedFrom": ["store", "sales"],
             # Left out, but sent as null by some languages.
             "format": None,
             "lake": {"versioning": None},
@@ -114,6 +116,8 @@ def test_creates_the_resources_of_a_python_program(
             batch_size=100, event_names=["MODIFY", "REMOVE"], max_record_kib=128
         ),
         transform=TransformArgs(buffer_mib=0.5),
+        retain=True,
+        renamed_from=["store", "sales"],
     )
     exports: dict[str, Any] = {}
     with contextlib.chdir(program):
