@@ -1,10 +1,10 @@
 """The component of a lake table and its resources."""
 
-from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Optional
 
 import pulumi
 
+from streaming_etl.components.layout_hook import layout_hook
 from streaming_etl.components.stages.catalog import Catalog
 from streaming_etl.components.stages.delivery import Delivery
 from streaming_etl.components.stages.references import (
@@ -15,12 +15,14 @@ from streaming_etl.components.stages.references import (
     PipelineContext,
 )
 from streaming_etl.components.stages.view import create_view
+from streaming_etl.components.table.layout_guard import layout_of
 
 
 class LakeTableComponent(pulumi.ComponentResource):
     """Glue table, view, delivery stream and transform function.
 
-    layout: how the objects are stored, as plain data. Pulumi keeps it in the stack's state.
+    Its inputs are the layout, which Pulumi keeps in the stack's state. Its resources are updated
+    after the hook has accepted the layout.
     """
 
     entry: CatalogEntry
@@ -36,11 +38,14 @@ class LakeTableComponent(pulumi.ComponentResource):
         pipeline: PipelineContext,
         database_name: pulumi.Output[str],
         bucket: LakeBucket,
-        layout: Mapping[str, Any],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        name = f"{pipeline.name}-lake-table"
-        super().__init__("streaming-etl:index:LakeTable", name, dict(layout), opts)
+        name, args = f"{pipeline.name}-lake-table", pipeline.args
+        layout = layout_of(pipeline.table, args, database=database_name, bucket=bucket.name)
+        hook = layout_hook(pipeline.name, name, allow_change=args.allow_layout_change)
+        hooks = pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(before_update=[hook]))
+        opts = pulumi.ResourceOptions.merge(opts, hooks)
+        super().__init__("streaming-etl:index:LakeTable", name, layout, opts)
         catalog = Catalog(pipeline, database_name, bucket, self)
         delivery = Delivery(pipeline, bucket, catalog.entry, self)
         if pipeline.table.view_name is not None:

@@ -124,7 +124,6 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             pipeline,
             create_database(pipeline, self),
             lake.bucket,
-            {},
             pulumi.ResourceOptions(parent=self),
         )
         forwarder = Forwarder(

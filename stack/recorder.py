@@ -46,7 +46,7 @@ class Node:
     custom: bool
     provider: str
     options: dict[str, Any] = field(default_factory=dict)
-    """The OPTIONS that are set."""
+    """The OPTIONS that are set, and the names of hooks."""
     aliases: list[str] = field(default_factory=list)
     """URNs that the resource had in earlier versions of the program."""
     outputs: dict[str, Any] | None = None
@@ -147,7 +147,7 @@ def provider_outputs(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, 
 
 
 def options_of(request: Any) -> dict[str, Any]:
-    """Return the OPTIONS that a registration sets, and `replacementTrigger`."""
+    """Return the OPTIONS that a registration sets, `replacementTrigger` and hooks."""
     options = {name: value for name in OPTIONS if (value := getattr(request, name))}
     for name, value in options.items():
         if isinstance(value, str):
@@ -157,7 +157,8 @@ def options_of(request: Any) -> dict[str, Any]:
             options[name] = list(value)
     if request.HasField("replacement_trigger"):
         options["replacementTrigger"] = MessageToDict(request.replacement_trigger)
-    return options
+    hooks = {descriptor.name: list(names) for descriptor, names in request.hooks.ListFields()}
+    return {**options, "hooks": hooks} if hooks else options
 
 
 class Recorder(mocks.Mocks):

@@ -299,7 +299,7 @@ def render(problem: "Problem") -> str:
     details = {key: _detail(value) for key, value in problem.details.items()}
     sentence = MESSAGES[problem.rule].format(
         name=f"`{name}`",
-        value=_value(problem.value),
+        value=value_text(problem.value),
         plain=problem.value,
         item=repr(problem.item),
         related=" and ".join(related),
@@ -320,7 +320,8 @@ def _place(problem: "Problem") -> str:
     return f"{problem.path}{also}: " if problem.path else ""
 
 
-def _value(value: object) -> str:
+def value_text(value: object) -> str:
+    """A value as Python writes it, at most 200 characters of it."""
     text = repr(value)
     return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}..."
 

@@ -46,23 +46,24 @@ class PartitionArgs(Settings):
     """Partition keys of the lake table, of time and of the rows."""
 
     granularity: str = one_of(*GRANULARITIES, default="day")
-    """Finest time partition: year, month, day or hour. After a change the table no longer reads
-    the existing objects: move them."""
+    """Finest time partition: year, month, day or hour. A change needs a new `glue_table_name`."""
     layout: str = one_of("year_month_day", "date")
-    """`year_month_day`: year=2026/month=11/day=23/; `date`: dt=2026-11-23/. After a change the
-    table no longer reads the existing objects: move them."""
+    """`year_month_day`: year=2026/month=11/day=23/; `date`: dt=2026-11-23/. A change needs a new
+    `glue_table_name`."""
     time_zone: str = text("UTC")
-    """IANA name of the time zone of the time partitions."""
+    """IANA name of the time zone of the time partitions. A change needs a new
+    `glue_table_name`."""
     partition_time: str = one_of("ingestion", "event")
     """`ingestion`: when Firehose receives the change; `event`: when the change was made, by dynamic
-    partitioning. A change of this setting replaces the delivery stream."""
+    partitioning. A change needs a new `glue_table_name`, and replaces the delivery stream."""
     dynamic_partition_keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Partition keys that each row contains, with their possible values. An empty list allows any
-    value; with projection every query must then contain `key = ...`. A change between none and
-    some replaces the delivery stream."""
+    value; with projection every query must then contain `key = ...`. Other keys, another order and
+    fewer values need a new `glue_table_name`. A change between none and some replaces the delivery
+    stream."""
     projection_start_year: int = limited(2026, 2000, 2100, "The lake's first year is in this range")
     """First year of partition projection, 2000 to 2100. Each year costs a query one listing per
-    partition."""
+    partition. A later year needs a new `glue_table_name`, because rows before it are not read."""
 
     def further_problems(self) -> Iterator[Problem]:
         if self.layout == "date" and self.granularity not in ("day", "hour"):

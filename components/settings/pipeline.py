@@ -92,8 +92,8 @@ class StreamingEtlPipelineArgs(Settings):
     partitions: PartitionArgs
     """Partition keys of the lake table."""
     format: str = one_of("json", "csv", "parquet")
-    """Objects in the lake: json (one object per line), csv or parquet; the last two need COLUMNS.
-    After a change the table cannot read the existing objects: move them."""
+    """Objects in the lake: json (one object per line), csv or parquet; the last two need COLUMNS. A
+    change needs a new `glue_table_name`."""
     catalog: str = one_of("projection", "crawler")
     """`projection`: an object is queryable when it arrives, needs COLUMNS; `crawler`: after the
     next run of a crawler."""
@@ -104,10 +104,15 @@ class StreamingEtlPipelineArgs(Settings):
     DPU."""
     glue_table_name: Optional[str] = text(None, GLUE_NAME, GLUE_TEXT)
     """Name of the lake table; by default the table's name in Glue's characters. Changing it
-    replaces the lake table."""
+    replaces the lake table: the existing rows stay below the former location, without a table; run
+    a backfill."""
     database_name: Optional[pulumi.Input[str]] = text(None, GLUE_NAME, GLUE_TEXT)
     """Existing Glue database, shared by many pipelines; by default one is created. Changing it
-    replaces the lake table; setting it deletes the created database."""
+    replaces the lake table and needs a new `glue_table_name`; setting it deletes the created
+    database."""
+    allow_layout_change: bool = False
+    """Permit a change of the layout that puts existing rows at risk, with a warning. For a table
+    without rows, and for one update."""
     runtime: str = field(
         default="python3.13", metadata={"choices": RUNTIMES, "unavailable": NO_WHEEL}
     )

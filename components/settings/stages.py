@@ -110,10 +110,11 @@ class ForwarderArgs(Settings):
     """Age at which a change is dead-lettered, 60 to 86,400 s. It expires in the stream at 24 h."""
     event_names: Sequence[str] = texts(EVENT_NAMES, len(EVENT_NAMES), 1, choices=EVENT_NAMES)
     """Event types to forward: INSERT, MODIFY, REMOVE. Other changes never reach the lake. A current
-    state needs MODIFY and REMOVE."""
+    state needs MODIFY and REMOVE, and a change then a new `glue_table_name`."""
     filter_patterns: Sequence[str] = texts((), 5, pattern=re.compile(r"(?s).*"), kind="text")
     """Lambda event filter patterns (JSON), at most 5 of 4,096 characters. A change that matches one
-    is forwarded. Numbers are text: {"N": ["5"]}. A REMOVE has no NewImage."""
+    is forwarded. Numbers are text: {"N": ["5"]}. A REMOVE has no NewImage. With a current state a
+    change needs a new `glue_table_name`."""
     old_image: str = one_of(*OLD_IMAGES, default="on_remove")
     """Changes that include the item before the write: `always`, `on_remove` (only a REMOVE) or
     `never`. For others `change.old` is None; a REMOVE without it has only `change.keys`."""
@@ -190,8 +191,8 @@ class LakeArgs(Settings):
 
     bucket_name: Optional[pulumi.Input[str]] = field(default=None, metadata=BUCKET_NAME)
     """Existing bucket, shared by many pipelines and configured by its owner. The alarms on
-    dead-lettered objects need its EventBridge notifications enabled. Setting it deletes the created
-    bucket."""
+    dead-lettered objects need its EventBridge notifications enabled. A change needs a new
+    `glue_table_name`; setting it deletes the created bucket."""
     kms_key_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=KEY_ARN)
     """ARN of the customer key for SSE-KMS in the stack's region, not of an alias; by default
     SSE-S3. The key of an existing bucket goes here, too."""

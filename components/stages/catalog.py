@@ -12,42 +12,11 @@ from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import (
     DATA_PREFIX,
+    PARTITION_KEY_TYPE,
     default_database_name,
     projection_parameters,
 )
-
-TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
-TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
-PARQUET_INPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
-PARQUET_OUTPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
-
-# format: input format, output format, SerDe, its parameters.
-# https://docs.aws.amazon.com/athena/latest/ug/supported-serdes.html
-SERDES: dict[str, tuple[str, str, str, dict[str, str]]] = {
-    "csv": (
-        TEXT_INPUT,
-        TEXT_OUTPUT,
-        "org.apache.hadoop.hive.serde2.OpenCSVSerde",
-        # A quote is doubled, not escaped. The SerDe's default escape character, the backslash,
-        # would remove backslashes from the data; the transform never writes U+0001.
-        {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\u0001"},
-    ),
-    "json": (
-        TEXT_INPUT,
-        TEXT_OUTPUT,
-        "org.openx.data.jsonserde.JsonSerDe",
-        # By default the SerDe lower-cases the keys of maps, and keys that are equal but for case
-        # make every query fail. Column and field names are lower case, as the transform writes.
-        # https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
-        {"ignore.malformed.json": "false", "case.insensitive": "false"},
-    ),
-    "parquet": (
-        PARQUET_INPUT,
-        PARQUET_OUTPUT,
-        "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
-        {"serialization.format": "1"},
-    ),
-}
+from streaming_etl.components.table.serdes import SERDES
 
 # Partitions inherit the columns of the table; for CSV the crawler would add col0, col1, ...
 # https://docs.aws.amazon.com/glue/latest/dg/crawler-configuration.html
@@ -213,7 +182,7 @@ def glue_table(
     objects instead of every prefix of a projection, and needs no value of an injected key.
     https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html
     """
-    input_format, output_format, serde, serde_parameters = SERDES[table.format]
+    serde = SERDES[table.format]
     return aws.glue.CatalogTable(
         name,
         name=table_name,
@@ -221,13 +190,14 @@ def glue_table(
         table_type="EXTERNAL_TABLE",
         parameters={"EXTERNAL": "TRUE", "classification": table.format, **(parameters or {})},
         partition_keys=[
-            aws.glue.CatalogTablePartitionKeyArgs(name=key, type="string") for key in partition_keys
+            aws.glue.CatalogTablePartitionKeyArgs(name=key, type=PARTITION_KEY_TYPE)
+            for key in partition_keys
         ]
         or None,
         storage_descriptor=aws.glue.CatalogTableStorageDescriptorArgs(
             location=location,
-            input_format=input_format,
-            output_format=output_format,
+            input_format=serde.input_format,
+            output_format=serde.output_format,
             columns=[
                 aws.glue.CatalogTableStorageDescriptorColumnArgs(
                     name=column.name, type=glue_type(column.type)
@@ -235,7 +205,7 @@ def glue_table(
                 for column in table.all_columns
             ],
             ser_de_info=aws.glue.CatalogTableStorageDescriptorSerDeInfoArgs(
-                serialization_library=serde, parameters=serde_parameters
+                serialization_library=serde.library, parameters=serde.parameters
             ),
         ),
         opts=pulumi.ResourceOptions(parent=parent),

@@ -81,17 +81,24 @@ class LakeTable:
         return EXTENSIONS.get((self.format, self.compression))
 
     @property
+    def declared(self) -> tuple[Column, ...]:
+        """COLUMNS and metadata in a row's order; empty without COLUMNS."""
+        if self.columns is None:
+            return ()
+        # Athena reads CSV by position: this is the order in which the transform writes.
+        by_position = self.format == "csv"
+        return (*METADATA, *self.columns) if by_position else (*self.columns, *METADATA)
+
+    @property
     def all_columns(self) -> tuple[Column, ...]:
-        """The user's columns and the metadata, with the types of the objects."""
+        """The declared columns with the types of the objects."""
         if self.columns is None:
             raise ValueError("a lake table without COLUMNS has no known columns")
         if self.format == "csv":
-            # Athena reads CSV by position: this is the order in which the transform writes.
-            columns = (*METADATA, *self.columns)
             # OpenCSVSerDe reads text only (a date as a day number, no empty numbers); the view
             # casts the columns. https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
-            return tuple(Column(column.name, "string") for column in columns)
-        return (*self.columns, *METADATA)
+            return tuple(Column(column.name, "string") for column in self.declared)
+        return self.declared
 
 
 def resolve(name: str, args: StreamingEtlPipelineArgs) -> tuple[TransformModule, LakeTable]:

@@ -10,6 +10,7 @@ from streaming_etl.components.settings.partitions import PartitionArgs
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.validation import Problem, invalid
 
+PARTITION_KEY_TYPE = "string"
 DATA_PREFIX = "data/"
 # Outside the data, because Athena reads all objects below a table's location.
 ERRORS_PREFIX = "errors/"

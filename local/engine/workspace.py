@@ -49,6 +49,7 @@ class Outcome:
     """Changed inputs of each updated or replaced resource, by its URN."""
     errors: list[str] = field(default_factory=list)
     """Diagnostics of severity error."""
+    warnings: list[str] = field(default_factory=list)
     violations: set[tuple[str, str]] = field(default_factory=set)
     """Policy and logical name of each resource that breaks a mandatory policy."""
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -74,8 +75,11 @@ class Outcome:
                 self.steps[step.urn] = "replace" if "replace" in operation else operation
             if step.diffs:
                 self.inputs[step.urn] = list(step.diffs)
-        if event.diagnostic_event is not None and event.diagnostic_event.severity == "error":
-            self.errors.append(event.diagnostic_event.message)
+        diagnostic = event.diagnostic_event
+        if diagnostic is not None and diagnostic.severity == "error":
+            self.errors.append(diagnostic.message)
+        if diagnostic is not None and diagnostic.severity == "warning":
+            self.warnings.append(diagnostic.message)
         if event.policy_event is not None and event.policy_event.enforcement_level == "mandatory":
             urn = event.policy_event.resource_urn or ""
             self.violations.add((event.policy_event.policy_name, urn.split("::")[-1]))

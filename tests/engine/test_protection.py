@@ -6,6 +6,7 @@ from tests.engine.harness import ORDERS, REGION, Engine, config_of, deployed, ed
 
 RETURNS: dict[str, Any] = {**ORDERS, "table_name": "returns"}
 KEY = f"arn:aws:kms:{REGION}:123456789012:key/k"
+OVERRIDE = {"allow_layout_change": True}
 PROTECTED = ("orders-source-table", "orders-lake-bucket", "orders-catalog-database")
 DATA = {
     "aws:dynamodb/table:Table",
@@ -53,8 +54,9 @@ def test_replacing_a_protected_resource_fails_the_preview(engine: Engine) -> Non
     edits: list[tuple[dict[str, Any], str]] = [
         ({"source": {"hash_key": "pk"}}, "orders-source-table"),
         ({"table_name": "orders-2"}, "orders-source-table"),
-        ({"lake": {"bucket_name": "shared"}}, "orders-lake-bucket"),
-        ({"database_name": "shared"}, "orders-catalog-database"),
+        # Guards reject these two unless they are overridden.
+        ({"lake": {"bucket_name": "shared"}, **OVERRIDE}, "orders-lake-bucket"),
+        ({"database_name": "shared", **OVERRIDE}, "orders-catalog-database"),
     ]
     for settings, resource in edits:
         outcome = edited(stack, {"orders": {**ORDERS, **settings}})

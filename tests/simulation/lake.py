@@ -12,7 +12,6 @@ from typing import Any
 from zlib import crc32
 
 from streaming_etl.components.monitoring.failure_events import failure_events
-from streaming_etl.components.stages.catalog import SERDES
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import (
     DATA_PREFIX,
@@ -20,6 +19,7 @@ from streaming_etl.components.table.layout import (
     FAILED_BATCHES_PREFIX,
     REPLAYED_PREFIX,
 )
+from streaming_etl.components.table.serdes import SERDES
 from streaming_etl.ops.replay.objects import NOTE_SUFFIX
 from tests.simulation.deploy import EXTRA
 from tests.simulation.names import has_readable_names, lower_names
@@ -123,7 +123,9 @@ class Lake:
             # A crawler's SerDe lower-cases names.
             if not has_readable_names(values):
                 raise UnreadableError("names that Athena cannot read")
-        elif self.table.format == "json" and SERDES["json"][3]["case.insensitive"] != "false":
+        elif (
+            self.table.format == "json" and SERDES["json"].parameters["case.insensitive"] != "false"
+        ):
             values = lower_names(values)
         return {name: shortened(value) for name, value in values.items()}
 

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from streaming_etl.components.monitoring import failure_events
-from streaming_etl.components.stages import catalog, delivery
+from streaming_etl.components.stages import delivery
 from streaming_etl.components.stages import forwarder as forwarder_stage
+from streaming_etl.components.table import serdes
 from streaming_etl.components.table.queries import POSITION
 from streaming_etl.handlers import forwarder, transform
 from streaming_etl.handlers.change import decode, lazy_item
@@ -185,7 +186,7 @@ _else(
 )
 _else(
     "the JSON SerDe lower-cases the keys of maps",
-    patch.dict(catalog.SERDES["json"][3], {"case.insensitive": "true"}),
+    patch.dict(serdes.SERDES["json"].parameters, {"case.insensitive": "true"}),
     lambda scenario: scenario.table.format == "json" and scenario.table.columns,
 )
 _else(

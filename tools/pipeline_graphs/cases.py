@@ -78,6 +78,7 @@ CASES: dict[str, Case] = {
     ),
     "crawler_schedule": Case({"crawler_schedule": "cron(0 3 * * ? *)"}, "catalog=crawler"),
     "glue_table_name": Case({"glue_table_name": "sales"}),
+    "allow_layout_change": Case({"allow_layout_change": True}),
     "database_name": Case({"database_name": "shared"}),
     "runtime": Case({"runtime": "python3.14"}),
     "architecture": Case({"architecture": "x86_64"}),

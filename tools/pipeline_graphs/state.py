@@ -10,7 +10,7 @@ from typing import Any
 from streaming_etl.stack.recorder import Graph, archive_files
 
 State = dict[str, Any]
-"""Parsed inputs, dependencies and options of every custom resource, by logical name."""
+"""Parsed inputs, dependencies and options of every resource with inputs, by logical name."""
 
 REMOVED = "<removed>"
 VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
@@ -68,7 +68,8 @@ def state(graph: Graph) -> State:
             "depends_on": node.depends_on,
             **({"options": node.options} if node.options else {}),
         }
-        for node in graph.custom
+        for node in graph.nodes
+        if node.custom or node.inputs
     }
 
 

@@ -1,0 +1,58 @@
+"""Hook that compares a lake table's layout with the deployed one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi.output import Unknown
+
+from streaming_etl.components.table.layout_guard import Finding, Layout, findings, is_new_table
+from streaming_etl.components.table.layout_messages import new_table, overridden, rejection
+
+
+class LayoutError(pulumi.RunError):
+    """A layout that puts existing rows at risk."""
+
+    def __init__(self, message: str, found: Sequence[Finding]) -> None:
+        super().__init__(message)
+        self.findings = list(found)
+
+
+def layout_hook(pipeline: str, component: str, *, allow_change: bool) -> pulumi.ResourceHook:
+    """Return the hook of the component whose inputs are a layout.
+
+    The engine calls it in previews too, after the layout has changed. A hook without a name
+    would not run in previews; names are unique in a stack.
+    """
+    stack = pulumi.get_stack()
+
+    def compare(args: pulumi.ResourceHookArgs) -> None:
+        old, new = known(args.old_inputs), known(args.new_inputs)
+        check_layout(pipeline, stack, old, new, allow_change=allow_change)
+
+    kind = "warning" if allow_change else "guard"
+    options = pulumi.ResourceHookOptions(on_dry_run=True)
+    return pulumi.ResourceHook(f"{component}-layout-{kind}", compare, options)
+
+
+def known(inputs: Mapping[str, Any] | None) -> Layout:
+    """Return a component's inputs without those that a preview does not know."""
+    return {
+        name: value
+        for name, value in (inputs or {}).items()
+        # Secrets are outputs; none is part of a layout, except in names that a program sets.
+        if not isinstance(value, (Unknown, pulumi.Output))
+    }
+
+
+def check_layout(
+    pipeline: str, stack: str, old: Layout, new: Layout, *, allow_change: bool
+) -> None:
+    """Raise LayoutError; warn of a permitted change and a new table."""
+    if is_new_table(old, new):
+        pulumi.log.warn(new_table(pipeline, stack, old, new))
+    found = findings(old, new)
+    if found and allow_change:
+        pulumi.log.warn(overridden(pipeline, old, found))
+    elif found:
+        raise LayoutError(rejection(pipeline, stack, old, found), found)

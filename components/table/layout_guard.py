@@ -1,0 +1,289 @@
+"""Layout of a lake table, and changes that put rows at risk.
+
+An update changes how Athena reads a table, and rewrites no object. A layout is plain data, which
+Pulumi keeps in the stack's state; a value that it does not contain is unknown and changes nothing.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.table.column_types import ColumnType, glue_type, parse_type
+from streaming_etl.components.table.lake_table import LakeTable
+from streaming_etl.components.table.layout import PARTITION_KEY_TYPE
+from streaming_etl.components.table.serdes import SERDES
+
+Layout = Mapping[str, Any]
+Columns = Mapping[str, str]
+"""Types by name, in the order of a row."""
+
+# Types that Athena reads from the text of a narrower one.
+# https://docs.aws.amazon.com/athena/latest/ug/updates-changing-column-type.html
+WIDER_TYPES: Mapping[str, tuple[str, ...]] = {
+    "tinyint": ("smallint", "int", "bigint"),
+    "smallint": ("int", "bigint"),
+    "int": ("bigint",),
+    "float": ("double",),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A change of a layout that puts existing rows at risk."""
+
+    rule: str
+    """Stable name of the rule, such as `format` or `column-moved`."""
+    subject: str
+    """The setting, partition key or column that changes."""
+    old: Any
+    new: Any
+    """None if it is removed."""
+    rows: str
+    """The rows at risk: a key of ROWS in layout_messages.py."""
+
+
+def layout_of(
+    table: LakeTable, args: StreamingEtlPipelineArgs, *, database: Any, bucket: Any
+) -> dict[str, Any]:
+    """Layout of a lake table.
+
+    database, bucket: names, which may be outputs.
+    """
+    partitions, forwarder = args.partitions, args.forwarder
+    layout: dict[str, Any] = {
+        "format": table.format,
+        "columns": [
+            {"name": column.name, "type": glue_type(column.type)} for column in table.declared
+        ],
+        "partition_keys": [
+            *(
+                _partition_key(name, "dynamic") | {"values": list(values)}
+                for name, values in partitions.dynamic_partition_keys.items()
+            ),
+            *(_partition_key(name, "time") for name in partitions.time_keys),
+        ],
+        "time_zone": partitions.time_zone,
+        "partition_time": partitions.partition_time,
+        "source_table": args.table_name,
+        "glue_table": table.name,
+        "database": database,
+        "bucket": bucket,
+        "current_state": table.current_state,
+        # Their order and the blanks of a pattern have no effect.
+        "event_names": sorted(forwarder.event_names),
+        "filter_patterns": sorted(
+            json.dumps(json.loads(pattern), sort_keys=True) for pattern in forwarder.filter_patterns
+        ),
+    }
+    if table.declared:
+        serde = SERDES[table.format]
+        layout["serde"] = {"library": serde.library, "parameters": dict(serde.parameters)}
+    if args.catalog == "projection":
+        layout["projection_start_year"] = partitions.projection_start_year
+    if args.lake.data_retention_days is not None:
+        layout["data_retention_days"] = args.lake.data_retention_days
+    return layout
+
+
+def _partition_key(name: str, source: str) -> dict[str, Any]:
+    return {"name": name, "type": PARTITION_KEY_TYPE, "source": source}
+
+
+def is_new_table(old: Layout, new: Layout) -> bool:
+    """Whether new rows go to another Glue table and location."""
+    return _differ(old, new, "glue_table")
+
+
+def findings(old: Layout, new: Layout) -> list[Finding]:
+    """All changes from `old` to `new` that put existing rows at risk."""
+    if is_new_table(old, new):
+        return []
+    return [
+        *format_findings(old, new),
+        *partition_findings(old, new),
+        *location_findings(old, new),
+        *current_state_findings(old, new),
+    ]
+
+
+def _differ(old: Layout, new: Layout, name: str) -> bool:
+    return name in old and name in new and old[name] != new[name]
+
+
+def format_findings(old: Layout, new: Layout) -> Iterator[Finding]:
+    """Changes with which Athena does not read the content of existing objects."""
+    if _differ(old, new, "format"):
+        # Columns and SerDe follow from the format.
+        yield Finding("format", "format", old["format"], new["format"], "all")
+        return
+    if _differ(old, new, "serde"):
+        yield Finding("serde", "SerDe", old["serde"], new["serde"], "all")
+    if not _differ(old, new, "columns"):
+        return
+    before, after = _types(old["columns"]), _types(new["columns"])
+    if bool(before) != bool(after):
+        states = {True: "declared", False: "crawled"}
+        yield Finding(
+            "columns-declared", "COLUMNS", states[bool(before)], states[bool(after)], "all"
+        )
+        return
+    by_position = new.get("format") == "csv"
+    yield from metadata_findings(_metadata(before), _metadata(after), by_position)
+    before, after = _without_metadata(before), _without_metadata(after)
+    if by_position:
+        yield from position_findings(list(before), list(after))
+    for name in before:
+        if name in after and not is_readable(new.get("format"), before[name], after[name]):
+            yield Finding("column-type", name, before[name], after[name], "with-column")
+
+
+def _types(columns: Sequence[Mapping[str, str]]) -> Columns:
+    return {column["name"]: column["type"] for column in columns}
+
+
+def _metadata(columns: Columns) -> Columns:
+    return {name: text for name, text in columns.items() if name.startswith("_")}
+
+
+def _without_metadata(columns: Columns) -> Columns:
+    return {name: text for name, text in columns.items() if not name.startswith("_")}
+
+
+def metadata_findings(old: Columns, new: Columns, by_position: bool) -> Iterator[Finding]:
+    """Changes of metadata columns, which precede all others in CSV.
+
+    In other formats a further column is NULL in existing rows.
+    """
+    lost = [name for name in old if new.get(name) != old[name]]
+    if lost or (by_position and list(old) != list(new)):
+        yield Finding(
+            "metadata-columns",
+            "metadata",
+            [f"{name} {text}" for name, text in old.items()],
+            [f"{name} {text}" for name, text in new.items()],
+            "all",
+        )
+
+
+def position_findings(old: Sequence[str], new: Sequence[str]) -> Iterator[Finding]:
+    """Changes with which existing CSV values move to other columns.
+
+    A finding has the positions of its column in COLUMNS, from 1.
+    """
+
+    def finding(rule: str, name: str) -> Finding:
+        places = [names.index(name) + 1 if name in names else None for names in (old, new)]
+        return Finding(rule, name, places[0], places[1], "all")
+
+    kept_before = [name for name in old if name in new]
+    kept_after = [name for name in new if name in old]
+    yield from (finding("column-removed", name) for name in old if name not in new)
+    yield from (finding("column-inserted", name) for name in new[: len(old)] if name not in old)
+    yield from (
+        finding("column-moved", name)
+        for name, other in zip(kept_before, kept_after, strict=True)
+        if name != other and old.index(name) != new.index(name)
+    )
+
+
+def is_readable(format_: object, old: str, new: str) -> bool:
+    """Whether Athena reads values of one Glue type as another."""
+    return old == new or (
+        # Each Parquet file contains its types.
+        format_ in ("csv", "json") and _text_is_readable(format_, parse_type(old), parse_type(new))
+    )
+
+
+def _text_is_readable(format_: object, old: ColumnType, new: ColumnType) -> bool:
+    if old == new or (format_ == "csv" and new == "string"):
+        return True
+    if isinstance(old, str) or isinstance(new, str):
+        return isinstance(old, str) and new in WIDER_TYPES.get(old, ())
+    [(kind, before)], [(other_kind, after)] = old.items(), new.items()
+    if kind != other_kind:
+        return False
+    match kind:
+        case "array":
+            return _text_is_readable(format_, before, after)
+        case "map":
+            return _text_is_readable(format_, before[1], after[1])
+        case "struct":
+            # By name; a further field is NULL in existing rows.
+            types = dict(after)
+            return all(
+                _text_is_readable(format_, item, types[name])
+                for name, item in before
+                if name in types
+            )
+    return False
+
+
+def partition_findings(old: Layout, new: Layout) -> Iterator[Finding]:
+    """Changes with which queries miss existing objects, by prefix or by time."""
+    if _differ(old, new, "partition_keys"):
+        before, after = old["partition_keys"], new["partition_keys"]
+        texts = [
+            [f"{key['name']} {key['type']} ({key['source']})" for key in keys]
+            for keys in (before, after)
+        ]
+        if texts[0] != texts[1]:
+            yield Finding("partition-keys", "partitions", texts[0], texts[1], "all")
+        if "projection_start_year" in new:
+            yield from value_findings(before, after)
+    for name in ("time_zone", "partition_time"):
+        if _differ(old, new, name):
+            yield Finding(name.replace("_", "-"), f"partitions.{name}", old[name], new[name], "all")
+    name = "projection_start_year"
+    if _differ(old, new, name) and old[name] < new[name]:
+        yield Finding(
+            "projection-start-year",
+            f"partitions.{name}",
+            int(old[name]),
+            int(new[name]),
+            "before-year",
+        )
+
+
+def value_findings(
+    old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """Partition keys of which projection no longer lists a value."""
+    before = {key["name"]: key["values"] for key in old if "values" in key}
+    for key in new:
+        name, values = key["name"], key.get("values")
+        if not values or name not in before:
+            continue
+        subject = f"partitions.dynamic_partition_keys.{name}"
+        removed = [value for value in before[name] if value not in values]
+        if not before[name]:
+            yield Finding("partition-any-value", subject, [], list(values), "other-values")
+        elif removed:
+            yield Finding("partition-values", subject, removed, list(values), "other-values")
+
+
+def location_findings(old: Layout, new: Layout) -> Iterator[Finding]:
+    """Changes with which the table reads another location."""
+    for name, setting in (("bucket", "lake.bucket_name"), ("database", "database_name")):
+        if _differ(old, new, name):
+            yield Finding("location", setting, old[name], new[name], "all")
+
+
+def current_state_findings(old: Layout, new: Layout) -> Iterator[Finding]:
+    """Changes after which the current state lacks changes of existing items."""
+    if not new.get("current_state"):
+        return
+    for name in ("event_names", "filter_patterns"):
+        if _differ(old, new, name):
+            yield Finding(
+                "filters", f"forwarder.{name}", list(old[name]), list(new[name]), "filtered-items"
+            )
+    if _differ(old, new, "source_table"):
+        yield Finding(
+            "source-table", "table_name", old["source_table"], new["source_table"], "former-items"
+        )
+    if old.get("data_retention_days") is not None:
+        yield Finding(
+            "expired-rows", "query.current_state", old.get("current_state"), True, "expired-items"
+        )

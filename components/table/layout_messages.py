@@ -1,0 +1,155 @@
+"""Sentences of changes that put rows at risk, one per rule."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from streaming_etl.components.settings.messages import value_text
+from streaming_etl.components.table.layout import DATA_PREFIX
+from streaming_etl.components.table.layout_guard import Finding, Layout
+
+# {name} is the setting or column, {old} and {new} are its values.
+MESSAGES: Mapping[str, str] = {
+    "format": (
+        "{name} must stay {old} (got {new}). Athena reads all objects of a table in one format."
+    ),
+    "serde": "{name} must stay {old} (got {new}). Athena would read existing objects differently.",
+    "columns-declared": (
+        "{name} must stay {old} (got {new}). A crawler derives other types from the objects than"
+        " those in COLUMNS."
+    ),
+    "metadata-columns": (
+        "{name} must keep the columns {old} (got {new}). This version of the program writes other"
+        " metadata than existing rows have."
+    ),
+    "column-removed": (
+        "{name} must keep position {old} in COLUMNS (got no such column). Athena reads CSV by"
+        " position: existing values of it and of later columns would be in other columns."
+    ),
+    "column-inserted": (
+        "{name} must follow the columns of existing rows in COLUMNS (got position {new}). Athena"
+        " reads CSV by position: existing values would be in other columns. Move it to the end."
+    ),
+    "column-moved": (
+        "{name} must keep position {old} in COLUMNS (got {new}). Athena reads CSV by position:"
+        " existing values would be in other columns."
+    ),
+    "column-type": (
+        "{name} must keep the type {old} in COLUMNS (got {new}). Existing values are stored as"
+        " {old}, and queries that read one may fail. Add a column with another name instead."
+    ),
+    "partition-keys": (
+        "{name} must keep the partition keys {old} (got {new}). Existing objects are below the"
+        " former prefixes, which queries no longer find."
+    ),
+    "partition-values": (
+        "{name} must keep the values {old} (got {new}). Projection lists only the prefixes of"
+        " these values: keep a value that existing rows have."
+    ),
+    "partition-any-value": (
+        "{name} must accept any value (got {new}). Projection would list only the prefixes of"
+        " these values."
+    ),
+    "projection-start-year": (
+        "{name} must be {old} or less (got {new}). Projection lists no prefixes of earlier years."
+    ),
+    "time-zone": (
+        "{name} must stay {old} (got {new}). Existing rows stay in the partitions of the former"
+        " zone: queries by time would miss some of them."
+    ),
+    "partition-time": (
+        "{name} must stay {old} (got {new}). Existing rows stay in the partitions of the former"
+        " time: queries by time would miss some of them."
+    ),
+    "location": (
+        "{name} must stay {old} (got {new}). The table would read another location, without the"
+        " existing objects."
+    ),
+    "filters": (
+        "{name} must stay {old} (got {new}). The current state would keep items as they were whose"
+        " changes are filtered from now on, and lack items whose changes were filtered before."
+    ),
+    "source-table": (
+        "{name} must stay {old} (got {new}). The current state would have items of both tables."
+    ),
+    "expired-rows": (
+        "{name} must stay false (got true). Rows have expired, so the current state would lack"
+        " items that still exist."
+    ),
+}
+
+ROWS: Mapping[str, str] = {
+    "all": "all rows",
+    "with-column": "rows with a value of {name}",
+    "other-values": "rows with a value that is no longer listed",
+    "before-year": "rows before {new}",
+    "filtered-items": "rows of items whose changes are or were filtered",
+    "former-items": "rows of items of {old}",
+    "expired-items": "rows of items that have not changed recently",
+}
+"""Rows at risk."""
+
+HEAD = "{pipeline}: {count} of the layout would make existing rows of {table} unreadable or wrong:"
+WAY = (
+    "To change the layout, set another `glue_table_name`, one that no earlier table had, in the"
+    " same update, then run `{command}`. New rows and the current items go to the new table; the"
+    " existing rows stay below {location}. If the table has no rows, set `allow_layout_change:"
+    " true` for one update."
+)
+OVERRIDDEN = (
+    "The update continues, because `allow_layout_change` is true. Remove the setting afterwards."
+)
+NEW_TABLE = (
+    "{pipeline}: new rows go to {new_table} instead of {table}. The existing rows stay below"
+    " {location}, which no table of the stack reads after the update. Load the current items into"
+    " the new table after the update: `{command}`."
+)
+
+
+RULE = re.compile(r" \[([a-z-]+)\]$", re.MULTILINE)
+"""The rule of each finding in a message."""
+
+
+def describe(finding: Finding) -> str:
+    """The message of one finding."""
+    names = {
+        "name": f"`{finding.subject}`",
+        "old": value_text(finding.old),
+        "new": value_text(finding.new),
+    }
+    sentence = MESSAGES[finding.rule].format(**names)
+    return f"{sentence} At risk: {ROWS[finding.rows].format(**names)}. [{finding.rule}]"
+
+
+def rejection(pipeline: str, stack: str, old: Layout, found: Sequence[Finding]) -> str:
+    """The message of a rejected update: all findings, and what to do."""
+    return "\n".join([*_summary(pipeline, old, found), WAY.format(**_names(pipeline, stack, old))])
+
+
+def overridden(pipeline: str, old: Layout, found: Sequence[Finding]) -> str:
+    """The warning of an update that `allow_layout_change` permits."""
+    return "\n".join([*_summary(pipeline, old, found), OVERRIDDEN])
+
+
+def new_table(pipeline: str, stack: str, old: Layout, new: Layout) -> str:
+    """The warning of a new Glue table, without the existing rows."""
+    return NEW_TABLE.format(**_names(pipeline, stack, old), new_table=_table(new))
+
+
+def _summary(pipeline: str, old: Layout, found: Sequence[Finding]) -> list[str]:
+    count = "1 change" if len(found) == 1 else f"{len(found)} changes"
+    head = HEAD.format(pipeline=pipeline, count=count, table=_table(old))
+    return [head, *(f"- {describe(finding)}" for finding in found)]
+
+
+def _names(pipeline: str, stack: str, old: Layout) -> dict[str, str]:
+    bucket, database, table = (old.get(name, "?") for name in ("bucket", "database", "glue_table"))
+    return {
+        "pipeline": pipeline,
+        "table": _table(old),
+        "location": f"s3://{bucket}/{DATA_PREFIX}{database}/{table}/",
+        "command": f"streaming-etl backfill {pipeline} --stack {stack} --restart",
+    }
+
+
+def _table(layout: Layout) -> str:
+    return f"{layout.get('database', '?')}.{layout.get('glue_table', '?')}"

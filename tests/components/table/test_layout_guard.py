@@ -1,0 +1,495 @@
+"""Layouts of settings, and changes that put existing rows at risk."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Optional
+
+import pytest
+
+from streaming_etl import ForwarderArgs, LakeArgs, PartitionArgs, QueryArgs
+from streaming_etl.components.table.layout_guard import (
+    Finding,
+    findings,
+    is_new_table,
+    is_readable,
+    layout_of,
+)
+from streaming_etl.components.table.layout_messages import MESSAGES, ROWS
+from tests.support.pipeline_settings import COLUMNS, lake_table, pipeline_args
+from tools.messages.layout import messages
+
+KEYS = {"store_id": [], "kind": ["a", "b"]}
+MODIFY = '{"eventName": ["MODIFY"]}'
+ALL = '{"eventName": ["INSERT", "MODIFY", "REMOVE"]}'
+
+
+def layout(
+    columns: Optional[Mapping[str, str]] = COLUMNS,
+    database: str = "orders_dev",
+    bucket: str = "lake",
+    **settings: Any,
+) -> dict[str, Any]:
+    """Layout of a pipeline, as the engine returns it from the state."""
+    table = lake_table(columns, **settings)
+    plain = layout_of(table, pipeline_args(**settings), database=database, bucket=bucket)
+    return dict(json.loads(json.dumps(plain), parse_int=float))
+
+
+def csv(columns: str) -> dict[str, Any]:
+    """Layout of a CSV table with these text columns."""
+    return layout(dict.fromkeys(columns.split(), "string"), format="csv")
+
+
+def partitioned(catalog: str = "projection", **partitions: Any) -> dict[str, Any]:
+    return layout(catalog=catalog, partitions=PartitionArgs(**partitions))
+
+
+def filtered(current_state: bool = True, **forwarder: Any) -> dict[str, Any]:
+    query = QueryArgs(current_state=current_state)
+    return layout(forwarder=ForwarderArgs(**forwarder), query=query)
+
+
+def rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(finding.rule, finding.subject) for finding in findings(old, new)]
+
+
+def test_a_layout_is_plain_data_of_settings_and_columns() -> None:
+    settings: dict[str, Any] = {
+        "format": "csv",
+        "partitions": PartitionArgs(dynamic_partition_keys=KEYS, time_zone="Asia/Tokyo"),
+        "forwarder": ForwarderArgs(
+            event_names=["REMOVE", "MODIFY"],
+            filter_patterns=[
+                '{"eventName":["REMOVE"],"dynamodb":{"Keys":{"id":{"S":["a"]}}}}',
+                MODIFY,
+            ],
+        ),
+        "query": QueryArgs(current_state=False),
+        "lake": LakeArgs(data_retention_days=30),
+    }
+    table = lake_table({"id": "string", "total": "decimal(10,2)"}, **settings)
+    made = layout_of(table, pipeline_args(**settings), database="orders_dev", bucket="lake")
+    assert json.loads(json.dumps(made)) == made
+    assert made == {
+        "format": "csv",
+        "columns": [
+            {"name": "_op", "type": "string"},
+            {"name": "_key", "type": "string"},
+            {"name": "_row", "type": "int"},
+            {"name": "_event_id", "type": "string"},
+            {"name": "_stream_epoch", "type": "string"},
+            {"name": "_sequence_number", "type": "string"},
+            {"name": "_changed_at", "type": "timestamp"},
+            {"name": "id", "type": "string"},
+            {"name": "total", "type": "decimal(10,2)"},
+        ],
+        "partition_keys": [
+            {"name": "store_id", "type": "string", "source": "dynamic", "values": []},
+            {"name": "kind", "type": "string", "source": "dynamic", "values": ["a", "b"]},
+            {"name": "year", "type": "string", "source": "time"},
+            {"name": "month", "type": "string", "source": "time"},
+            {"name": "day", "type": "string", "source": "time"},
+        ],
+        "time_zone": "Asia/Tokyo",
+        "partition_time": "ingestion",
+        "source_table": "orders",
+        "glue_table": "orders",
+        "database": "orders_dev",
+        "bucket": "lake",
+        "current_state": False,
+        "event_names": ["MODIFY", "REMOVE"],
+        "filter_patterns": [
+            '{"dynamodb": {"Keys": {"id": {"S": ["a"]}}}, "eventName": ["REMOVE"]}',
+            MODIFY,
+        ],
+        "serde": {
+            "library": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+            "parameters": {"separatorChar": ",", "quoteChar": '"', "escapeChar": "\u0001"},
+        },
+        "projection_start_year": 2026,
+        "data_retention_days": 30,
+    }
+
+
+def test_metadata_follow_the_columns_except_in_csv() -> None:
+    names = [column["name"] for column in layout({"id": "string"}, format="parquet")["columns"]]
+    assert names[:2] == ["id", "_op"]
+
+
+def test_a_crawled_table_has_no_declared_columns() -> None:
+    crawled = layout(None, catalog="crawler")
+    assert crawled["columns"] == []
+    assert {"serde", "projection_start_year"}.isdisjoint(crawled)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            layout(format="csv"),
+            layout(format="parquet"),
+            Finding("format", "format", "csv", "parquet", "all"),
+        ),
+        (
+            layout(),
+            layout(None, catalog="crawler"),
+            Finding("columns-declared", "COLUMNS", "declared", "crawled", "all"),
+        ),
+        (
+            layout(None, catalog="crawler"),
+            layout(),
+            Finding("columns-declared", "COLUMNS", "crawled", "declared", "all"),
+        ),
+        (
+            layout({"a": "int"}),
+            layout({"a": "string"}),
+            Finding("column-type", "a", "int", "string", "with-column"),
+        ),
+        (
+            layout({"a": "int"}, format="parquet"),
+            layout({"a": "bigint"}, format="parquet"),
+            Finding("column-type", "a", "int", "bigint", "with-column"),
+        ),
+        (
+            layout({"a": "string"}, format="csv"),
+            layout({"a": "int"}, format="csv"),
+            Finding("column-type", "a", "string", "int", "with-column"),
+        ),
+        (
+            partitioned(),
+            partitioned(granularity="hour"),
+            Finding(
+                "partition-keys",
+                "partitions",
+                ["year string (time)", "month string (time)", "day string (time)"],
+                [f"{name} string (time)" for name in ("year", "month", "day", "hour")],
+                "all",
+            ),
+        ),
+        (
+            partitioned(dynamic_partition_keys={"b": [], "a": []}, granularity="year"),
+            partitioned(dynamic_partition_keys={"a": [], "b": []}, granularity="year"),
+            Finding(
+                "partition-keys",
+                "partitions",
+                ["b string (dynamic)", "a string (dynamic)", "year string (time)"],
+                ["a string (dynamic)", "b string (dynamic)", "year string (time)"],
+                "all",
+            ),
+        ),
+        (
+            partitioned(dynamic_partition_keys={"kind": ["a", "b", "c"]}),
+            partitioned(dynamic_partition_keys={"kind": ["d", "b"]}),
+            Finding(
+                "partition-values",
+                "partitions.dynamic_partition_keys.kind",
+                ["a", "c"],
+                ["d", "b"],
+                "other-values",
+            ),
+        ),
+        (
+            partitioned(dynamic_partition_keys={"kind": []}),
+            partitioned(dynamic_partition_keys={"kind": ["a"]}),
+            Finding(
+                "partition-any-value",
+                "partitions.dynamic_partition_keys.kind",
+                [],
+                ["a"],
+                "other-values",
+            ),
+        ),
+        (
+            partitioned(projection_start_year=2025),
+            partitioned(projection_start_year=2026),
+            Finding(
+                "projection-start-year",
+                "partitions.projection_start_year",
+                2025,
+                2026,
+                "before-year",
+            ),
+        ),
+        (
+            partitioned(time_zone="Asia/Tokyo"),
+            partitioned(),
+            Finding("time-zone", "partitions.time_zone", "Asia/Tokyo", "UTC", "all"),
+        ),
+        (
+            partitioned(),
+            partitioned(partition_time="event"),
+            Finding("partition-time", "partitions.partition_time", "ingestion", "event", "all"),
+        ),
+        (
+            layout(bucket="lake-1"),
+            layout(bucket="lake-2"),
+            Finding("location", "lake.bucket_name", "lake-1", "lake-2", "all"),
+        ),
+        (
+            layout(database="shop"),
+            layout(database="lake"),
+            Finding("location", "database_name", "shop", "lake", "all"),
+        ),
+        (
+            filtered(),
+            filtered(event_names=["MODIFY", "REMOVE"]),
+            Finding(
+                "filters",
+                "forwarder.event_names",
+                ["INSERT", "MODIFY", "REMOVE"],
+                ["MODIFY", "REMOVE"],
+                "filtered-items",
+            ),
+        ),
+        (
+            filtered(filter_patterns=[ALL]),
+            filtered(),
+            Finding("filters", "forwarder.filter_patterns", [ALL], [], "filtered-items"),
+        ),
+        (
+            filtered(current_state=False, event_names=["MODIFY", "REMOVE"]),
+            filtered(),
+            Finding(
+                "filters",
+                "forwarder.event_names",
+                ["MODIFY", "REMOVE"],
+                ["INSERT", "MODIFY", "REMOVE"],
+                "filtered-items",
+            ),
+        ),
+        (
+            layout(table_name="orders", glue_table_name="sales"),
+            layout(table_name="orders-2", glue_table_name="sales"),
+            Finding("source-table", "table_name", "orders", "orders-2", "former-items"),
+        ),
+        (
+            layout(query=QueryArgs(current_state=False), lake=LakeArgs(data_retention_days=9)),
+            layout(),
+            Finding("expired-rows", "query.current_state", False, True, "expired-items"),
+        ),
+    ],
+)
+def test_a_change_that_puts_rows_at_risk_is_found(
+    old: dict[str, Any], new: dict[str, Any], expected: Finding
+) -> None:
+    assert findings(old, new) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("a b c", "a b", [("column-removed", "c")]),
+        ("a b c", "b c", [("column-removed", "a")]),
+        ("a b", "a x b", [("column-inserted", "x")]),
+        ("a b", "x a b", [("column-inserted", "x")]),
+        ("a b c", "a c b", [("column-moved", "b"), ("column-moved", "c")]),
+        # Another name at one place may be another column.
+        ("a b", "a x", [("column-removed", "b"), ("column-inserted", "x")]),
+        ("a b", "b x", [("column-removed", "a"), ("column-inserted", "x")]),
+    ],
+)
+def test_csv_columns_keep_their_positions(
+    old: str, new: str, expected: list[tuple[str, str]]
+) -> None:
+    assert rules(csv(old), csv(new)) == expected
+    # Other formats are read by name.
+    for format_ in ("json", "parquet"):
+        before, after = (
+            layout(dict.fromkeys(text.split(), "string"), format=format_) for text in (old, new)
+        )
+        assert findings(before, after) == []
+
+
+def test_a_csv_column_is_reported_with_its_positions() -> None:
+    assert findings(csv("a b c"), csv("a x c b")) == [
+        Finding("column-inserted", "x", None, 2, "all"),
+        Finding("column-moved", "b", 2, 4, "all"),
+    ]
+
+
+def test_an_appended_column_passes_in_every_format() -> None:
+    for format_ in ("csv", "json", "parquet"):
+        assert (
+            findings(layout(format=format_), layout({**COLUMNS, "x": "int"}, format=format_)) == []
+        )
+
+
+@pytest.mark.parametrize("format_", ["csv", "json", "parquet"])
+def test_metadata_columns_stay(format_: str) -> None:
+    old = layout(format=format_)
+    for changed in (
+        [column for column in old["columns"] if column["name"] != "_row"],
+        [{**column, "type": "string"} for column in old["columns"]],
+    ):
+        found = rules(old, {**old, "columns": changed})
+        assert ("metadata-columns", "metadata") in found
+
+
+def test_a_further_metadata_column_shifts_csv_rows_only() -> None:
+    further = {"name": "_shard", "type": "string"}
+    for format_, expected in (("csv", ["metadata-columns"]), ("json", []), ("parquet", [])):
+        old = layout(format=format_)
+        new = {**old, "columns": [further, *old["columns"]]}
+        assert [finding.rule for finding in findings(old, new)] == expected
+
+
+def test_the_serde_and_its_parameters_stay() -> None:
+    old = layout()
+    serde = old["serde"]
+    for changed in ({**serde, "library": "other"}, {**serde, "parameters": {}}):
+        assert findings(old, {**old, "serde": changed}) == [
+            Finding("serde", "SerDe", serde, changed, "all")
+        ]
+
+
+def test_the_type_and_the_source_of_a_partition_key_stay() -> None:
+    old = partitioned(granularity="year")
+    for change, text in (
+        ({"type": "int"}, "year int (time)"),
+        ({"source": "x"}, "year string (x)"),
+    ):
+        new = {**old, "partition_keys": [{**old["partition_keys"][0], **change}]}
+        [finding] = findings(old, new)
+        assert (finding.rule, finding.new) == ("partition-keys", [text])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "formats"),
+    [
+        ("smallint", "bigint", "csv json"),
+        ("float", "double", "csv json"),
+        ("bigint", "int", ""),
+        ("int", "double", ""),
+        ("int", "string", "csv"),
+        ("decimal(10,2)", "string", "csv"),
+        ("decimal(10,2)", "decimal(12,2)", ""),
+        ("array<int>", "array<bigint>", "csv json"),
+        ("array<int>", "map<string,int>", ""),
+        ("array<int>", "string", "csv"),
+        ("map<string,int>", "map<string,bigint>", "csv json"),
+        ("map<string,int>", "map<string,string>", "csv"),
+        ("struct<a:int,b:int>", "struct<c:date,a:bigint>", "csv json"),
+        ("struct<a:int>", "struct<a:date>", ""),
+        ("struct<a:int>", "map<string,int>", ""),
+    ],
+)
+def test_a_wider_type_is_readable_in_text(old: str, new: str, formats: str) -> None:
+    readable = [format_ for format_ in ("csv", "json", "parquet") if is_readable(format_, old, new)]
+    assert readable == formats.split()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (partitioned(projection_start_year=2026), partitioned(projection_start_year=2020)),
+        (
+            partitioned(dynamic_partition_keys={"kind": ["a", "b"]}),
+            partitioned(dynamic_partition_keys={"kind": ["c", "b", "a"]}),
+        ),
+        (
+            partitioned(dynamic_partition_keys={"kind": ["a"]}),
+            partitioned(dynamic_partition_keys={"kind": []}),
+        ),
+        # A crawler finds the prefixes of former values.
+        (
+            partitioned("crawler", dynamic_partition_keys={"kind": ["a", "b"]}),
+            partitioned("crawler", dynamic_partition_keys={"kind": ["a"]}),
+        ),
+        (partitioned(), partitioned("crawler")),
+        (partitioned("crawler"), partitioned(projection_start_year=2030)),
+        (
+            filtered(event_names=["MODIFY", "REMOVE", "INSERT"], filter_patterns=[ALL, MODIFY]),
+            filtered(filter_patterns=[MODIFY, ALL.replace(" ", "")]),
+        ),
+        # Without a current state, no row depends on other rows.
+        (filtered(False), filtered(False, event_names=["INSERT"])),
+        (filtered(), filtered(False, event_names=["INSERT"])),
+        (
+            layout(query=QueryArgs(current_state=False), glue_table_name="a"),
+            layout(query=QueryArgs(current_state=False), glue_table_name="a", table_name="other"),
+        ),
+        (layout(), layout(query=QueryArgs(current_state_source="partitions"))),
+        (
+            layout(query=QueryArgs(current_state=False)),
+            layout(query=QueryArgs(current_state=False), lake=LakeArgs(data_retention_days=9)),
+        ),
+        # The same bucket, which the pipeline no longer creates.
+        (layout(), layout(lake=LakeArgs(bucket_name="lake"))),
+    ],
+)
+def test_a_change_that_keeps_existing_rows_passes(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert findings(old, new) == []
+
+
+def test_every_change_passes_with_a_new_glue_table() -> None:
+    old = layout(format="csv", glue_table_name="orders")
+    new = layout(
+        format="parquet",
+        glue_table_name="orders_2",
+        database="other",
+        bucket="other",
+        partitions=PartitionArgs(granularity="hour", time_zone="Asia/Tokyo"),
+    )
+    assert is_new_table(old, new)
+    assert findings(old, new) == []
+    assert not is_new_table(old, old)
+
+
+def test_an_unknown_value_passes() -> None:
+    old = layout(format="csv")
+    new = layout(
+        {"total": "string"},
+        format="csv",
+        bucket="other",
+        database="other",
+        partitions=PartitionArgs(granularity="hour", time_zone="Asia/Tokyo"),
+        forwarder=ForwarderArgs(event_names=["MODIFY", "REMOVE"]),
+    )
+    assert findings({}, new) == []
+    changed = [name for name in new if name in old and new[name] != old[name]]
+    assert len(changed) == 6
+    for name in changed:
+        assert findings(old, {**old, name: new[name]})
+        assert (
+            findings({key: old[key] for key in old if key != name}, {**old, name: new[name]}) == []
+        )
+        assert findings(old, {key: old[key] for key in old if key != name}) == []
+
+
+def test_all_findings_are_reported_together() -> None:
+    old = layout({"a": "int", "b": "int"}, format="csv")
+    new = layout(
+        {"b": "string", "a": "date"},
+        format="csv",
+        bucket="other",
+        partitions=PartitionArgs(layout="date", time_zone="Asia/Tokyo"),
+    )
+    assert rules(old, new) == [
+        ("column-moved", "a"),
+        ("column-moved", "b"),
+        ("column-type", "a"),
+        ("partition-keys", "partitions"),
+        ("time-zone", "partitions.time_zone"),
+        ("location", "lake.bucket_name"),
+    ]
+
+
+def test_another_format_hides_what_follows_from_it() -> None:
+    assert rules(layout(format="csv"), layout({"x": "int"}, format="json")) == [
+        ("format", "format")
+    ]
+
+
+def test_the_golden_file_has_an_example_of_every_rule() -> None:
+    assert set(MESSAGES) - set(messages()) == set()
+
+
+def test_every_kind_of_rows_has_a_text() -> None:
+    kinds = {finding.rows for finding in _all_findings()}
+    assert kinds == set(ROWS)
+
+
+def _all_findings() -> list[Finding]:
+    from tools.messages.layout import CHANGES, OLD, changed
+
+    return [finding for change in CHANGES for finding in findings(OLD, changed(**change))]

@@ -1,0 +1,275 @@
+"""Guards fail previews and updates that put existing rows at risk."""
+
+import hashlib
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pulumi
+import pulumi_aws as aws
+from pulumi.provider.experimental.util import camel_case
+
+from local.engine.workspace import EngineStack, Outcome
+from streaming_etl import LakeArgs, PartitionArgs, StreamingEtlPipeline, StreamingEtlPipelineArgs
+from streaming_etl.components import lake_table as component
+from streaming_etl.components.table import lake_table
+from streaming_etl.components.table.column_types import METADATA, Column
+from streaming_etl.components.table.layout_messages import RULE
+from streaming_etl.components.table.serdes import SERDES
+from tests.engine.harness import Engine, deployed, edited
+from tests.support.pipelines import existing_table
+from tools.project import ROOT
+
+Settings = dict[str, Any]
+
+TRANSFORM = "def transform(change):\n    return change.new\n"
+
+
+def module(folder: Path, columns: str) -> str:
+    """A transform module with columns such as `id string, total int`."""
+    pairs = dict(column.split() for column in columns.split(", ") if column)
+    name = hashlib.sha256(columns.encode()).hexdigest()[:8]
+    path = folder / f"transform_{name}.py"
+    path.write_text(f"COLUMNS = {pairs}\n{TRANSFORM}" if pairs else TRANSFORM)
+    return str(path)
+
+
+def orders(folder: Path, columns: str = "id string, total int", **settings: Any) -> Settings:
+    """Settings of a pipeline that only guards protect."""
+    required = {"table_name": "orders", "transform_module": module(folder, columns)}
+    return {**required, "partitions": {}, "protect": False, **settings}
+
+
+def rules(outcome: Outcome) -> set[str]:
+    """The rules in the errors of a rejected run."""
+    assert not outcome.succeeded
+    return {rule for error in outcome.errors for rule in RULE.findall(error)}
+
+
+def warnings(outcome: Outcome) -> set[str]:
+    """The rules in the warnings of a run that was not rejected."""
+    assert outcome.succeeded, outcome.errors
+    return {rule for text in outcome.warnings for rule in RULE.findall(text)}
+
+
+def layout(stack: EngineStack) -> Settings:
+    """The deployed layout of the only pipeline."""
+    [resource] = [
+        resource
+        for resource in stack.state()["resources"]
+        if resource["type"] == "streaming-etl:index:LakeTable"
+    ]
+    return dict(resource.get("inputs", {}))
+
+
+def shared(folder: Path) -> Settings:
+    """Settings with an existing table, bucket and database, and all partition settings."""
+    return orders(
+        folder,
+        "id string, store string, total int, note string",
+        format="csv",
+        glue_table_name="orders",
+        database_name="shop",
+        source={"use_existing": True},
+        lake={"bucket_name": "lake-1"},
+        partitions={
+            "time_zone": "Asia/Tokyo",
+            "dynamic_partition_keys": {"kind": ["a", "b"], "area": []},
+            "projection_start_year": 2025,
+        },
+    )
+
+
+def test_every_setting_that_existing_rows_depend_on_is_guarded(engine: Engine) -> None:
+    folder = engine.folder
+    engine.backend.tables |= {**existing_table(), **existing_table(name="orders-2")}
+    stack = deployed(engine, {"orders": shared(folder)})
+    before = layout(stack)
+    created = dict(engine.backend.resources)
+
+    other = orders(
+        folder,
+        # `x` is inserted, `store` and `id` are moved, `note` is removed, `total` is retyped.
+        "store string, x string, id string, total date",
+        table_name="orders-2",
+        format="csv",
+        glue_table_name="orders",
+        database_name="shop_2",
+        source={"use_existing": True},
+        lake={"bucket_name": "lake-2"},
+        forwarder={"event_names": ["MODIFY", "REMOVE"]},
+        partitions={
+            "partition_time": "event",
+            "dynamic_partition_keys": {"area": ["x"], "kind": ["a"]},
+            "projection_start_year": 2026,
+        },
+    )
+    expected = {
+        "column-inserted",
+        "column-moved",
+        "column-removed",
+        "column-type",
+        "filters",
+        "location",
+        "partition-any-value",
+        "partition-keys",
+        "partition-time",
+        "partition-values",
+        "projection-start-year",
+        "source-table",
+        "time-zone",
+    }
+    assert rules(edited(stack, {"orders": other})) == expected
+    assert rules(stack.up()) == expected
+    assert layout(stack) == before
+    # Nothing that reads or writes rows is updated before the guard.
+    lake = ("CatalogTable", "EventSourceMapping", "FirehoseDeliveryStream", "Function")
+    for key, state in created.items():
+        if key[0].rpartition(":")[2] in lake:
+            assert engine.backend.resources[key] == state, key
+
+    # The documented way: all of it passes with a new Glue table.
+    outcome = edited(stack, {"orders": {**other, "glue_table_name": "orders_2"}})
+    assert warnings(outcome) == set()
+    assert any("s3://lake-1/data/shop/orders/" in text for text in outcome.warnings)
+    assert any("streaming-etl backfill orders" in text for text in outcome.warnings)
+
+    # The override: the same findings, as warnings.
+    outcome = edited(stack, {"orders": {**other, "allow_layout_change": True}})
+    assert warnings(outcome) == expected
+    assert warnings(stack.up()) == expected
+    assert layout(stack) != before
+    outcome = edited(stack, {"orders": other})
+    assert (outcome.succeeded, outcome.changed, outcome.warnings) == (True, {}, [])
+
+
+def test_changes_that_keep_existing_rows_pass(engine: Engine) -> None:
+    folder = engine.folder
+    engine.backend.tables |= existing_table()
+    before = shared(folder)
+    stack = deployed(engine, {"orders": before})
+    after = {
+        **before,
+        "transform_module": module(
+            folder, "id string, store string, total bigint, note string, x date"
+        ),
+        "partitions": {
+            **before["partitions"],
+            "dynamic_partition_keys": {"kind": ["c", "b", "a"], "area": []},
+            "projection_start_year": 2020,
+        },
+        "forwarder": {
+            "event_names": ["REMOVE", "MODIFY", "INSERT"],
+            "old_image": "never",
+            "max_changes_per_record": 1,
+        },
+        "delivery": {"compression": "UNCOMPRESSED", "buffer_mib": 128},
+        "query": {"current_state_source": "partitions"},
+        "log_retention_days": 90,
+        "architecture": "x86_64",
+    }
+    outcome = edited(stack, {"orders": after})
+    assert (outcome.succeeded, outcome.warnings) == (True, []), outcome.errors
+    assert outcome.steps[_urn(outcome, "orders-lake-table")] == "update"
+    after["catalog"] = "crawler"
+    del after["partitions"]["projection_start_year"]
+    outcome = edited(stack, {"orders": after})
+    assert (outcome.succeeded, outcome.warnings) == (True, []), outcome.errors
+    assert outcome.steps[_urn(outcome, "orders-lake-table")] == "update"
+
+
+def _urn(outcome: Outcome, name: str) -> str:
+    [urn] = [urn for urn in outcome.steps if urn.endswith(f"::{name}")]
+    return urn
+
+
+def test_each_pipeline_of_a_stack_has_its_guard(engine: Engine) -> None:
+    folder = engine.folder
+    expiring = {"query": {"current_state": False}, "lake": {"data_retention_days": 9}}
+    tables = {
+        "orders": orders(folder, **expiring),
+        "crawled": orders(folder, "", table_name="crawled", catalog="crawler"),
+    }
+    stack = deployed(engine, tables)
+    declared = {"transform_module": module(folder, "id string"), "catalog": "projection"}
+    for name, changes, expected in (
+        ("orders", {"format": "parquet"}, "format"),
+        ("orders", {"query": {}, "lake": {}}, "expired-rows"),
+        ("crawled", declared, "columns-declared"),
+    ):
+        outcome = edited(stack, {**tables, name: {**tables[name], **changes}})
+        assert rules(outcome) == {expected}
+
+
+def test_what_another_version_of_the_program_writes_is_guarded(engine: Engine) -> None:
+    tables = {"orders": orders(engine.folder, format="csv")}
+    stack = deployed(engine, tables)
+    further = (*METADATA, Column("_shard", "string"))
+    with mock.patch.object(lake_table, "METADATA", further):
+        assert rules(stack.preview()) == {"metadata-columns"}
+    with mock.patch.dict(SERDES["csv"].parameters, {"escapeChar": "\\"}):
+        assert rules(stack.preview()) == {"serde"}
+
+
+def test_a_state_without_a_layout_passes(engine: Engine) -> None:
+    folder = engine.folder
+    with mock.patch.object(component, "layout_of", return_value={}):
+        stack = deployed(engine, {"orders": orders(folder)})
+    assert layout(stack) == {}
+    outcome = edited(stack, {"orders": orders(folder, format="parquet")})
+    assert (outcome.succeeded, outcome.warnings) == (True, []), outcome.errors
+
+
+def test_a_name_that_only_the_update_knows_passes_the_preview(engine: Engine) -> None:
+    path = module(engine.folder, "id string")
+    owner = "first"
+
+    def program() -> None:
+        # Only AWS knows the ARN of a new topic.
+        name = aws.sns.Topic(f"{owner}-topic").arn.apply(lambda arn: arn.rpartition(":")[2])
+        args = StreamingEtlPipelineArgs(
+            table_name="orders",
+            transform_module=path,
+            partitions=PartitionArgs(),
+            protect=False,
+            lake=LakeArgs(bucket_name=name),
+        )
+        StreamingEtlPipeline("orders", args)
+
+    stack = deployed(engine, {}, program=program)
+    owner = "second"
+    assert stack.preview().succeeded
+    assert rules(stack.up()) == {"location"}
+
+
+class RemotePipeline(pulumi.ComponentResource):
+    """The package's pipeline, as another language's SDK registers it."""
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        inputs = {camel_case(key): value for key, value in settings.items()}
+        super().__init__("streaming-etl:index:StreamingEtlPipeline", name, inputs, remote=True)
+
+
+def test_the_package_guards_programs_in_other_languages(engine: Engine) -> None:
+    # The engine starts a plugin of this name for a component of the package.
+    plugin = engine.folder / "home" / "plugins" / "resource-streaming-etl-v0.1.0"
+    plugin.mkdir(parents=True)
+    executable = plugin / "pulumi-resource-streaming-etl"
+    executable.write_text(
+        f'#!/bin/sh\nexec {shlex.join([sys.executable, str(ROOT / "package")])} "$@"\n'
+    )
+    executable.chmod(0o755)
+    settings = orders(engine.folder)
+
+    def program() -> None:
+        RemotePipeline("orders", settings)
+
+    stack = deployed(engine, {}, program=program)
+    settings["format"] = "parquet"
+    assert rules(stack.preview()) == {"format"}
+    assert rules(stack.up()) == {"format"}
+    settings["allow_layout_change"] = True
+    assert warnings(stack.preview()) == {"format"}

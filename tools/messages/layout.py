@@ -1,0 +1,85 @@
+"""Messages about changes of a layout, one for each rule."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from streaming_etl.components.table.layout_guard import findings
+from streaming_etl.components.table.layout_messages import (
+    describe,
+    new_table,
+    overridden,
+    rejection,
+)
+
+KEYS = [
+    {"name": "store_id", "type": "string", "source": "dynamic", "values": []},
+    {"name": "kind", "type": "string", "source": "dynamic", "values": ["a", "b"]},
+    {"name": "day", "type": "string", "source": "time"},
+]
+OLD: dict[str, Any] = {
+    "format": "csv",
+    "columns": [
+        {"name": "_op", "type": "string"},
+        {"name": "id", "type": "string"},
+        {"name": "store", "type": "string"},
+        {"name": "total", "type": "string"},
+    ],
+    "serde": {"library": "OpenCSVSerde"},
+    "partition_keys": KEYS,
+    "time_zone": "Asia/Tokyo",
+    "partition_time": "ingestion",
+    "projection_start_year": 2026,
+    "source_table": "orders",
+    "glue_table": "orders",
+    "database": "orders_prod",
+    "bucket": "lake-1",
+    "current_state": False,
+    "event_names": ["INSERT", "MODIFY", "REMOVE"],
+    "filter_patterns": [],
+    "data_retention_days": 30,
+}
+
+
+def changed(**values: Any) -> dict[str, Any]:
+    """The layout with other values."""
+    return {**OLD, **values}
+
+
+def columns(*names: str, **types: str) -> list[dict[str, str]]:
+    """Columns of type string, except for those with another type."""
+    return [{"name": name, "type": types.get(name, "string")} for name in names]
+
+
+CHANGES: list[Mapping[str, Any]] = [
+    {"format": "parquet"},
+    {"serde": {"library": "LazySimpleSerDe"}},
+    {"columns": []},
+    {"columns": columns("_op", "_time", "id", "store", "total")},
+    {"columns": columns("_op", "id", "total")},
+    {"columns": columns("_op", "id", "country", "store", "total")},
+    {"columns": columns("_op", "id", "store", "total", total="int")},
+    {"partition_keys": KEYS[2:]},
+    {"partition_keys": [KEYS[0], {**KEYS[1], "values": ["a"]}, KEYS[2]]},
+    {"partition_keys": [{**KEYS[0], "values": ["x"]}, *KEYS[1:]]},
+    {"projection_start_year": 2027},
+    {"time_zone": "UTC"},
+    {"partition_time": "event"},
+    {"bucket": "lake-2"},
+    {"current_state": True, "event_names": ["MODIFY", "REMOVE"], "source_table": "orders-2"},
+    {"columns": columns("_op", "store", "id", "total"), "database": "shared"},
+]
+
+
+def messages() -> dict[str, str]:
+    """The first message of every rule, and those of entire updates."""
+    texts: dict[str, str] = {}
+    for change in CHANGES:
+        for finding in findings(OLD, changed(**change)):
+            texts.setdefault(finding.rule, describe(finding))
+    several = findings(OLD, changed(time_zone="UTC", bucket="lake-2"))
+    return {
+        **texts,
+        "all-findings": rejection("orders", "prod", OLD, several),
+        "allowed": overridden("orders", OLD, several),
+        "new-table": new_table("orders", "prod", OLD, changed(glue_table="orders_2")),
+    }
