@@ -12,6 +12,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,22 +23,20 @@ import pulumi
 import pytest
 
 from local.engine.provider import serving
-from local.engine.workspace import Outcome
+from local.engine.workspace import Outcome, Program
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import ACCOUNT_ID, REGION, build
 from tests.engine.harness import ORDERS, Engine, config_of, deployed, run_main
 from tests.engine.slow_backend import Failure, Kind, SlowBackend, random_delays
-from tests.support.deployment_order import GLUE_TABLE, TABLE, unordered
+from tests.support.deployment_order import GLUE_TABLE, TABLE, earlier, unordered
 from tests.support.pipelines import existing_table
 from tools.project import ROOT
-
-# One process, because the tests share the deployments.
-pytestmark = pytest.mark.xdist_group("deployment order")
 
 SEEDS = range(int(os.environ.get("DEPLOYMENTS", "7")))
 PARALLEL_STACKS = 7
 PARALLEL_OPERATIONS = 64
 MAX_WAIT_SECONDS = 60
+IDLE_SECONDS = 0.4
 
 DEFAULTS = {"protect": False}
 SHIPMENTS: dict[str, Any] = {
@@ -75,6 +74,7 @@ STACKS: tuple[dict[str, Any], ...] = (
     {"orders": EXISTING},
     {"orders": CRAWLED, "shipments": SHIPMENTS},
 )
+TWO: dict[str, Any] = {"orders": CRAWLED, "shipments": ENCRYPTED}
 
 program_lock = threading.Lock()
 
@@ -196,6 +196,13 @@ def run_main_without_dependencies() -> None:
     run_main_alone()
 
 
+@pytest.fixture(scope="module")
+def only_by_dependencies() -> set[tuple[str, str]]:
+    """Names of resources and of what they need without a reference."""
+    graph = build(run_main_without_dependencies, config=config_of(TWO, DEFAULTS))
+    return {(pair.resource.name, pair.needed.name) for pair in unordered(graph)}
+
+
 class UnfavorableBackend(SlowBackend):
     """Delays a creation until the resources that need it are being created.
 
@@ -213,23 +220,64 @@ class UnfavorableBackend(SlowBackend):
             time.sleep(0.02)
 
 
-def test_the_rules_find_each_missing_dependency(tmp_path: Path) -> None:
-    tables = {"orders": CRAWLED, "shipments": ENCRYPTED}
-    graph = build(run_main_without_dependencies, config=config_of(tables, DEFAULTS))
-    expected = {(pair.resource.name, pair.needed.name) for pair in unordered(graph)}
+class LateBackend(SlowBackend):
+    """Completes one creation at a time, when nothing else begins any more.
+
+    dependents: their number by the name of a resource; the one with the fewest is the last.
+    """
+
+    def __init__(self, dependents: Mapping[str, int]) -> None:
+        super().__init__(lambda _kind, _type, _name: 0)
+        self.dependents, self.last_start = dependents, time.monotonic()
+        self.waiting: list[int] = []
+        self.lock = threading.Lock()
+
+    def wait(self, _kind: Kind, _type: str, name: str) -> None:
+        self.last_start = time.monotonic()
+        if name not in self.dependents:
+            return
+        number = self.dependents[name]
+        self.waiting.append(number)
+        while not self.is_next(number):
+            time.sleep(0.02)
+
+    def is_next(self, number: int) -> bool:
+        with self.lock:
+            idle = time.monotonic() - self.last_start > IDLE_SECONDS
+            if not idle or number < max(self.waiting):
+                return False
+            self.waiting.remove(number)
+            self.last_start = time.monotonic()
+            return True
+
+
+def up(folder: Path, backend: SlowBackend, program: Program) -> set[tuple[str, str]]:
+    """Create the stack; return pairs in a wrong order."""
+    with serving(backend) as port:
+        stack = Engine(folder, port, backend).stack(TWO, DEFAULTS, program=program)
+        outcome = stack.up(parallel=PARALLEL_OPERATIONS)
+    assert outcome.succeeded, outcome.errors
+    return {(pair.resource.name, pair.needed.name) for pair in backend.misordered()}
+
+
+def test_dependencies_order_what_references_do_not(
+    tmp_path: Path, only_by_dependencies: set[tuple[str, str]]
+) -> None:
+    graph = build(run_main_alone, config=config_of(TWO, DEFAULTS))
+    before = Counter(name for names in earlier(graph).values() for name in names)
+    backend = LateBackend({needed: before[needed] for _, needed in only_by_dependencies})
+    assert up(tmp_path, backend, run_main_alone) == set()
+
+
+def test_the_rules_find_each_missing_dependency(
+    tmp_path: Path, only_by_dependencies: set[tuple[str, str]]
+) -> None:
     needed_by: dict[str, set[str]] = {}
-    for resource, needed in expected:
+    for resource, needed in only_by_dependencies:
         needed_by.setdefault(needed, set()).add(resource)
     backend = UnfavorableBackend(needed_by)
-
-    with serving(backend) as port:
-        engine = Engine(tmp_path, port, backend)
-        stack = engine.stack(tables, DEFAULTS, program=run_main_without_dependencies)
-        outcome = stack.up(parallel=PARALLEL_OPERATIONS)
-
-    assert outcome.succeeded, outcome.errors
-    assert len(expected) > 20
-    assert {(pair.resource.name, pair.needed.name) for pair in backend.misordered()} == expected
+    assert up(tmp_path, backend, run_main_without_dependencies) == only_by_dependencies
+    assert len(only_by_dependencies) > 20
 
 
 def test_glue_tables_have_a_new_column_before_function_and_view(tmp_path: Path) -> None:

@@ -427,20 +427,25 @@ def graph_resources(graph: Graph) -> list[Resource]:
     ]
 
 
+def earlier(graph: Graph) -> dict[str, set[str]]:
+    """Return the names of all resources that Pulumi creates before each one."""
+    direct = {node.name: node.depends_on for node in graph.custom}
+    found: dict[str, set[str]] = {}
+
+    def before(name: str) -> set[str]:
+        if name not in found:
+            others = direct.get(name, [])
+            found[name] = {*others, *(inner for other in others for inner in before(other))}
+        return found[name]
+
+    return {name: before(name) for name in direct}
+
+
 def unordered(graph: Graph) -> list[Pair]:
     """Return the pairs that Pulumi may create at the same time."""
-    direct = {node.name: node.depends_on for node in graph.custom}
-    closures: dict[str, set[str]] = {}
-
-    def closure(name: str) -> set[str]:
-        if name not in closures:
-            closures[name] = set()
-            for other in direct.get(name, []):
-                closures[name] |= {other, *closure(other)}
-        return closures[name]
-
+    before = earlier(graph)
     return [
         pair
         for pair in pairs(graph_resources(graph))
-        if pair.needed.name not in closure(pair.resource.name)
+        if pair.needed.name not in before[pair.resource.name]
     ]
