@@ -19,7 +19,7 @@ from streaming_etl.components.table import lake_table
 from streaming_etl.components.table.column_types import METADATA, Column
 from streaming_etl.components.table.layout_messages import RULE
 from streaming_etl.components.table.serdes import SERDES
-from tests.engine.harness import Engine, deployed, edited
+from tests.engine.harness import Engine, config_of, deployed, edited
 from tests.support.pipelines import existing_table
 from tools.project import ROOT
 
@@ -74,6 +74,7 @@ def shared(folder: Path) -> Settings:
         glue_table_name="orders",
         database_name="shop",
         source={"use_existing": True},
+        retain=True,
         lake={"bucket_name": "lake-1"},
         partitions={
             "time_zone": "Asia/Tokyo",
@@ -131,18 +132,23 @@ def test_every_setting_that_existing_rows_depend_on_is_guarded(engine: Engine) -
         if key[0].rpartition(":")[2] in lake:
             assert engine.backend.resources[key] == state, key
 
-    # The documented way: all of it passes with a new Glue table.
-    outcome = edited(stack, {"orders": {**other, "glue_table_name": "orders_2"}})
+    # The override: the same findings, as warnings.
+    assert warnings(edited(stack, {"orders": {**other, "allow_layout_change": True}})) == expected
+
+    # The documented way: all of it passes with a new Glue table, and the former table stays.
+    moved = {"orders": {**other, "glue_table_name": "orders_2"}}
+    stack.configure(config_of(moved))
+    outcome = stack.up()
     assert warnings(outcome) == set()
     assert any("s3://lake-1/data/shop/orders/" in text for text in outcome.warnings)
     assert any("streaming-etl backfill orders" in text for text in outcome.warnings)
-
-    # The override: the same findings, as warnings.
-    outcome = edited(stack, {"orders": {**other, "allow_layout_change": True}})
-    assert warnings(outcome) == expected
-    assert warnings(stack.up()) == expected
-    assert layout(stack) != before
-    outcome = edited(stack, {"orders": other})
+    tables = {id_.partition(":")[0] for id_ in engine.of("CatalogTable")}
+    assert tables == {
+        f"{name}{suffix}"
+        for name in ("orders", "orders_2")
+        for suffix in ("", "_objects", "_current")
+    }
+    outcome = edited(stack, moved)
     assert (outcome.succeeded, outcome.changed, outcome.warnings) == (True, {}, [])
 
 
@@ -214,6 +220,14 @@ def test_what_another_version_of_the_program_writes_is_guarded(engine: Engine) -
         assert rules(stack.preview()) == {"serde"}
 
 
+def test_a_renamed_pipeline_keeps_its_guard(engine: Engine) -> None:
+    settings = orders(engine.folder)
+    stack = deployed(engine, {"orders": settings})
+    renamed = {**settings, "renamed_from": "orders"}
+    assert edited(stack, {"sales": renamed}).succeeded
+    assert rules(edited(stack, {"sales": {**renamed, "format": "csv"}})) == {"format"}
+
+
 def test_a_state_without_a_layout_passes(engine: Engine) -> None:
     folder = engine.folder
     with mock.patch.object(component, "layout_of", return_value={}):
@@ -272,4 +286,4 @@ def test_the_package_guards_programs_in_other_languages(engine: Engine) -> None:
     assert rules(stack.preview()) == {"format"}
     assert rules(stack.up()) == {"format"}
     settings["allow_layout_change"] = True
-    assert warnings(stack.preview()) == {"format"}
+    assert warnings(stack.up()) == {"format"}
