@@ -63,10 +63,15 @@ def changed(**inputs: Any) -> Program:
 @pytest.fixture
 def stack(engine: Engine) -> EngineStack:
     """The stack of a program in another directory, with its transform."""
-    stack = engine.stack(program=functools.partial(remote, EXAMPLE))
-    stack.configure({"aws:region": REGION})
-    shutil.copytree(EXAMPLES / "yaml" / "transforms", engine.folder / "work" / "transforms")
-    return stack
+    directory = engine.folder / "program"
+    shutil.copytree(EXAMPLES / "yaml" / "transforms", directory / "transforms")
+    return EngineStack(
+        functools.partial(remote, EXAMPLE),
+        folder=engine.folder,
+        directory=directory,
+        port=engine.port,
+        config={"aws:region": REGION},
+    )
 
 
 def test_a_program_creates_and_edits_a_remote_pipeline(engine: Engine, stack: EngineStack) -> None:
