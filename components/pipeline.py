@@ -98,7 +98,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         # Last, because missing packages are downloaded.
         target = Target.lambda_(args.runtime, args.architecture)
         packages = ensure_dependencies(target, args.transform.requirements)
-        require_imports(args.transform_module, packages.transform.files)
+        if module.runs:
+            require_imports(args.transform_module, packages.transform.files)
         of_children = [
             former_resources(self, name, args.former_names),
             deletion_options(resolve_protection(args)),

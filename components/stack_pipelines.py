@@ -53,6 +53,8 @@ COLUMN_RULES: Mapping[str, tuple[str, ...]] = {
     "catalog-needs-columns": ("format", "catalog"),
     "nested-column": ("format",),
     "column-is-partition-key": tuple(f"partitions.{name}" for name in KEY_SETTINGS),
+    "partition-key-type": ("partitions.dynamic_partition_keys",),
+    "requirements-without-transform": ("transform.requirements",),
 }
 """Settings that a rule about columns depends on."""
 
@@ -109,14 +111,17 @@ def pipeline_problems(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem
 
 
 def module_problems(config: PipelineConfig, packages: Packages | None) -> Iterator[Problem]:
-    """Problems of a transform module; without packages, imports are not checked."""
+    """Problems of a transform module; without packages, imports are not checked.
+
+    Nor are those of a module that the function does not import.
+    """
     args = config.args
     try:
         module = read_transform_module(args.transform_module)
         for problem in column_problems(args, module):
             if config.usable(*COLUMN_RULES[problem.rule]):
                 yield problem
-        if packages is not None:
+        if packages is not None and module.runs:
             require_imports(args.transform_module, packages.transform.files)
     except SettingsError as error:
         yield from error.problems

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from traceback import walk_tb
 from types import ModuleType
-from typing import Any
+from typing import Any, Optional
 from zoneinfo import ZoneInfo
 
 from pybase64 import b64decode
@@ -20,6 +20,7 @@ from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.change.decode import Chunk, RecordReader
 from streaming_etl.handlers.firehose.deadline import TRANSFORM_MARGIN_SECONDS, deadline_of
 from streaming_etl.handlers.firehose.response import MAX_RESPONSE_BYTES, Outcome, Response
+from streaming_etl.handlers.rows.attribute_row import attribute_row
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.rows.row_error import RowError
@@ -37,7 +38,7 @@ class TransformRuntime:
 
     transform: Callable[[Change], Any]
     module_file: str
-    """The file of `transform`, to find the line that failed."""
+    """The file of `transform`, to find the line that failed; '' without a module."""
     encoder: RowEncoder
     reader: RecordReader = field(default_factory=RecordReader)
 
@@ -159,20 +160,31 @@ def load_runtime() -> TransformRuntime:
     """Load transform.json and the user's module from the archive, once per container."""
     root = Path(__file__).parents[2]
     config = json.loads((root / "transform.json").read_bytes())
+    module = None if config["sources"] is not None else _import_module()
+    return make_runtime(config, module, _zone(root, config))
+
+
+def _import_module() -> ModuleType:
     try:
-        module = importlib.import_module("transform_module")
+        return importlib.import_module("transform_module")
     except Exception:
         raise
     except BaseException as error:
         # SystemExit would end the process, and Lambda would not log where.
         raise ImportError(f"transform_module raises {type(error).__name__}") from error
-    return make_runtime(config, module, _zone(root, config))
 
 
-def make_runtime(config: dict[str, Any], module: ModuleType, zone: tzinfo) -> TransformRuntime:
-    """Build the runtime of a user's module; config: transform.json."""
+def make_runtime(
+    config: dict[str, Any], module: Optional[ModuleType], zone: tzinfo
+) -> TransformRuntime:
+    """Build the runtime of a user's module.
+
+    config: transform.json. module: None if it has no `transform`.
+    """
     reader = RecordReader(lazy=config["lazy_items"])
     encoder = RowEncoder(config, zone)
+    if module is None:
+        return TransformRuntime(attribute_row(config["sources"]), "", encoder, reader)
     return TransformRuntime(module.transform, str(module.__file__), encoder, reader)
 
 

@@ -41,19 +41,19 @@ def forwarder_archive(dependencies: Dependencies) -> pulumi.FileArchive:
 
 def transform_archive(
     dependencies: Dependencies,
-    transform_module: Path,
+    transform_module: Optional[Path],
     config: Mapping[str, Any],
     time_zone: Optional[str],
 ) -> pulumi.FileArchive:
     """Return the transform's code, with the user's module and its config.
 
+    transform_module: None when the function does not import it.
     `config` becomes transform.json. `time_zone` is an IANA name when the transform computes local
     time itself, because Lambda's image has no time zones; otherwise None.
     """
-    own = {
-        "transform_module.py": transform_module.read_bytes(),
-        "transform.json": (json.dumps(config, indent=1) + "\n").encode(),
-    }
+    own = {"transform.json": (json.dumps(config, indent=1) + "\n").encode()}
+    if transform_module is not None:
+        own["transform_module.py"] = transform_module.read_bytes()
     if time_zone is not None:
         zone = resources.files("tzdata").joinpath("zoneinfo", *time_zone.split("/"))
         own[f"zoneinfo/{time_zone}"] = zone.read_bytes()

@@ -188,14 +188,15 @@ MESSAGES: Mapping[str, str] = {
     ),
     # Rules of the transform module.
     "module-missing": (
-        "{name} must be a Python file with `def transform(change)` (got {value}, which does not"
+        "{name} must be a Python file with `transform` or COLUMNS (got {value}, which does not"
         " exist below {directory})."
     ),
     "module-syntax": (
         "{name} must be valid Python (got {value}: {reason} in line {line}). Correct the module."
     ),
     "module-without-transform": (
-        "{name} must define `transform` (got {value}). Add `def transform(change)`."
+        "{name} must define `transform` at its top level, or COLUMNS and no name like `transform`"
+        " (got {value}). Add `def transform(change)` or COLUMNS."
     ),
     "module-async": (
         "{name} must define `transform` as a plain function (got {value}, where it is async)."
@@ -219,7 +220,7 @@ MESSAGES: Mapping[str, str] = {
         " into the module."
     ),
     "columns-not-literal": (
-        "{name} must define COLUMNS as a literal dict of text (got {value}). COLUMNS is read"
+        "{name} must define COLUMNS as a literal dict (got {value}). COLUMNS is read"
         ' without running the module: write for example {{"id": "string"}}.'
     ),
     "columns-empty": "{name} must name columns in COLUMNS (got {value}). Remove COLUMNS otherwise.",
@@ -238,6 +239,27 @@ MESSAGES: Mapping[str, str] = {
         "{name} must give column {column} an Athena type (got {type} in {value}: {reason}). Use"
         " {allowed}."
     ),
+    "column-keys": (
+        "{name} must describe column {column} by {allowed} only (got {keys} in {value}). Write for"
+        ' example {{"type": "string", "path": "address.city"}}.'
+    ),
+    "column-source": (
+        "{name} must leave out {keys} of column {column} with a `transform` (got {value}), which"
+        " returns the values. Remove them, or remove `transform`."
+    ),
+    "column-path": (
+        "{name} must give column {column} a path of names and indexes (got {got} in {value})."
+        ' Write for example "lines[0].sku", or a list such as ["lines", 0, "sku"] for names that'
+        " contain . or brackets."
+    ),
+    "column-unit": (
+        "{name} must give column {column} one of the units {choices} (got {unit} in {value}). Use"
+        " the one in which the attribute counts from 1970."
+    ),
+    "column-unit-type": (
+        "{name} must leave out the unit of column {column} unless its type is one of {choices} (got"
+        " {type} in {value}). Remove the unit."
+    ),
     # Rules of settings and transform module together.
     "needs-columns": (
         "{name} must be json with `catalog: crawler` without COLUMNS (got {value}). Add COLUMNS to"
@@ -250,6 +272,14 @@ MESSAGES: Mapping[str, str] = {
     "column-is-partition-key": (
         "{name} must not name column {column} (got {value}), which is also a partition key. Remove"
         " it from COLUMNS, or rename it; the row that `transform` returns keeps it."
+    ),
+    "partition-key-type": (
+        '{name} must give column {column} the type "string" (got {type} in {value}), because it is'
+        " a partition key. Change the type."
+    ),
+    "requirements-without-transform": (
+        "{name} must be left out without `transform` (got {value}). {module} does not run: remove"
+        " the setting."
     ),
     "nested-column": (
         "{name} must not give column {column} a nested type with `format: csv` (got {value}). Use"

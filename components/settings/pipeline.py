@@ -87,8 +87,9 @@ class StreamingEtlPipelineArgs(Settings):
     )
     """Name of the DynamoDB table. Changing it replaces the table and the lake table."""
     transform_module: str = field(metadata={"pattern": NOT_EMPTY, "kind": "the path of a file"})
-    """Path of the Python file with `transform(change)`, COLUMNS, or both. With a crawler, a module
-    without COLUMNS deletes the lake table, which the crawler creates again."""
+    """Path of the Python file with COLUMNS, `transform(change)`, or both. Without `transform` each
+    column is an attribute of the item. With a crawler, a module without COLUMNS deletes the lake
+    table, which the crawler creates again."""
     partitions: PartitionArgs
     """Partition keys of the lake table."""
     format: str = one_of("json", "csv", "parquet")

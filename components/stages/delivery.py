@@ -69,7 +69,7 @@ class Delivery:
             pipeline,
             archive=transform_archive(
                 pipeline.packages.transform,
-                pipeline.module.path,
+                pipeline.module.path if pipeline.module.runs else None,
                 table.transform_config,
                 table.transform_time_zone,
             ),

@@ -15,7 +15,14 @@ from streaming_etl.components.settings.validation import (
     invalid,
     raise_if_any,
 )
-from streaming_etl.components.table.column_types import METADATA, Column, is_nested
+from streaming_etl.components.table.column_types import (
+    METADATA,
+    Column,
+    ColumnType,
+    glue_type,
+    is_nested,
+)
+from streaming_etl.components.table.declared_columns import PathStep
 from streaming_etl.components.table.layout import (
     current_view_name,
     firehose_prefix,
@@ -137,7 +144,7 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
         name=lake_table_name(args),
         format=args.format,
         compression=compression or "GZIP",
-        columns=module.columns,
+        columns=table_columns(args, module),
         partition_keys=partitions.keys,
         prefix_expression=firehose_prefix(partitions),
         injected_keys=any_value if args.catalog == "projection" else (),
@@ -148,22 +155,54 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
     )
 
 
+def table_columns(
+    args: StreamingEtlPipelineArgs, module: TransformModule
+) -> Optional[tuple[Column, ...]]:
+    """Columns of the lake table: COLUMNS, which may also hold partition keys."""
+    if module.columns is None:
+        return None
+    keys = args.partitions.dynamic_partition_keys
+    return tuple(column for column in module.columns if column.name not in keys)
+
+
 def transform_config(args: StreamingEtlPipelineArgs, module: TransformModule) -> dict[str, Any]:
     """Content of transform.json, from which the transform function reads its table."""
-    columns, partitions = module.columns, args.partitions
+    columns, partitions = table_columns(args, module), args.partitions
     return {
         "format": "json" if args.format == "parquet" else args.format,
         "columns": None
         if columns is None
-        else [{"name": column.name, "type": column.type} for column in columns],
+        else [{"name": column.name, "type": encoded_type(column, module)} for column in columns],
+        "sources": attribute_paths(args, module),
         "dynamic_partition_keys": {
             key: list(values) or None for key, values in partitions.dynamic_partition_keys.items()
         },
         "partition_keys": list(partitions.keys),
         "time_keys": list(partitions.time_keys) if partitions.partition_time == "event" else [],
         "time_zone": partitions.time_zone,
-        "lazy_items": module.pure,
+        "lazy_items": module.pure or not module.runs,
     }
+
+
+def encoded_type(column: Column, module: TransformModule) -> ColumnType:
+    """A column's type, with the unit of its numbers, if any."""
+    unit = module.sources[column.name].unit if module.sources else None
+    return column.type if unit is None else {str(column.type): unit}
+
+
+def attribute_paths(
+    args: StreamingEtlPipelineArgs, module: TransformModule
+) -> Optional[dict[str, list[PathStep]]]:
+    """The attribute of each column and dynamic partition key, without `transform`.
+
+    A partition key that is not in COLUMNS is the attribute of that name.
+    """
+    if module.sources is None:
+        return None
+    paths: dict[str, list[PathStep]] = {
+        name: [name] for name in args.partitions.dynamic_partition_keys
+    }
+    return paths | {name: [*source.path] for name, source in module.sources.items()}
 
 
 def column_problems(args: StreamingEtlPipelineArgs, module: TransformModule) -> Iterator[Problem]:
@@ -175,9 +214,19 @@ def column_problems(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
             yield invalid("format", args.format, "needs-columns", module=path)
         elif args.catalog == "projection":
             yield invalid("catalog", args.catalog, "catalog-needs-columns", module=path)
+    requirements = args.transform.requirements
+    if requirements is not None and not module.runs:
+        rule = "requirements-without-transform"
+        yield invalid("requirements", requirements, rule, path="transform", module=path)
     for column in module.columns or ():
+        name = column.name
+        if not module.runs and name in args.partitions.dynamic_partition_keys:
+            if column.type != "string":
+                details = {"column": name, "type": repr(glue_type(column.type))}
+                yield invalid("transform_module", path, "partition-key-type", **details)
+            continue
         # Athena accepts a name once.
-        if column.name in args.partitions.keys:
-            yield invalid("transform_module", path, "column-is-partition-key", column=column.name)
+        if name in args.partitions.keys:
+            yield invalid("transform_module", path, "column-is-partition-key", column=name)
         if args.format == "csv" and is_nested(column.type):
-            yield invalid("transform_module", path, "nested-column", column=column.name)
+            yield invalid("transform_module", path, "nested-column", column=name)

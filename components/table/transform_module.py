@@ -1,28 +1,23 @@
 """Reader of the user's transform module, which does not run it."""
 
 import ast
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
-from streaming_etl.components.settings.validation import (
-    Problem,
-    SettingsError,
-    invalid,
-    raise_if_any,
+from streaming_etl.components.settings.validation import Problem, SettingsError, raise_if_any
+from streaming_etl.components.table.column_types import Column
+from streaming_etl.components.table.declared_columns import (
+    AttributeSource,
+    columns_of,
+    columns_problems,
+    literal_entries,
+    module_problem,
+    sources_of,
 )
-from streaming_etl.components.table.column_types import (
-    ALLOWED_TYPES,
-    Column,
-    ColumnTypeError,
-    parse_type,
-)
-
-# https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
-COLUMN_NAME = re.compile(r"[a-z_][a-z0-9_]{0,254}")
 
 # These read a dict by its methods only; an extension such as orjson may not.
 PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
@@ -37,14 +32,20 @@ class TransformModule:
     """COLUMNS in order; None when the module has none."""
     pure: bool
     """Whether it imports only the standard library, the handlers and boto3."""
+    sources: Optional[Mapping[str, AttributeSource]] = None
+    """The attribute of each column; None when the module has a `transform`."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether the transform function imports the module."""
+        return self.sources is None
 
 
 def read_transform_module(path: str) -> TransformModule:
     """Read and check the module at `path`, relative to the working directory.
 
-    Raises SettingsError with all problems: a missing file, invalid Python, no
-    `transform(change)` that returns rows, or COLUMNS that are not a literal dict of column name to
-    Athena type.
+    Raises SettingsError with all problems: a missing file, invalid Python, neither COLUMNS nor a
+    `transform(change)` that returns rows, or COLUMNS that are not a literal dict of valid columns.
     """
     file = Path(path)
     if not file.is_file():
@@ -56,18 +57,40 @@ def read_transform_module(path: str) -> TransformModule:
         problem = module_problem(path, "module-syntax", reason=reason, line=line)
         raise SettingsError(problem) from None
     value = assigned_value(tree, "COLUMNS")
-    pairs = None if value is None else literal_pairs(value)
-    problems = list(transform_problems(path, tree))
+    runs = value is None or has_function(tree)
+    entries = None if value is None else literal_entries(value)
+    problems = list(transform_problems(path, tree)) if runs else []
     if value is not None:
-        problems += columns_problems(path, pairs)
+        problems += columns_problems(path, entries, has_transform=runs)
     raise_if_any(problems)
-    columns = None if pairs is None else tuple(Column(name, parse_type(it)) for name, it in pairs)
-    return TransformModule(file, columns, imported_names(tree) <= PURE)
+    return TransformModule(
+        file,
+        None if entries is None else columns_of(entries),
+        imported_names(tree) <= PURE,
+        None if runs or entries is None else sources_of(entries),
+    )
 
 
-def module_problem(path: str, rule: str, **details: Any) -> Problem:
-    """Build the problem of a transform module."""
-    return invalid("transform_module", path, rule, **details)
+def has_function(tree: ast.Module) -> bool:
+    """Whether the module has a `transform`, or seems to be intended to.
+
+    A misspelled name must not turn a module into one that reads attributes.
+    """
+    names = {name.lower() for name in defined_names(tree)}
+    return bool(get_close_matches("transform", names, 1, cutoff=0.8))
+
+
+def defined_names(tree: ast.Module) -> set[str]:
+    """Names of functions, classes, imports and variables, anywhere in the module."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
 
 
 def imported_names(tree: ast.Module) -> set[str]:
@@ -142,53 +165,3 @@ def assigned_value(tree: ast.Module, name: str) -> Optional[ast.expr]:
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
             value = node.value
     return value
-
-
-def literal_pairs(value: ast.expr) -> Optional[list[tuple[Any, Any]]]:
-    """Keys and values of a literal dict; None for another expression.
-
-    Key by key, because ast.literal_eval would drop a repeated column.
-    """
-    try:
-        if not isinstance(value, ast.Dict) or None in value.keys:
-            return None
-        return [
-            (ast.literal_eval(key), ast.literal_eval(item))
-            for key, item in zip(value.keys, value.values, strict=True)
-            if key is not None
-        ]
-    except ValueError:
-        return None
-
-
-def columns_problems(path: str, pairs: Optional[list[tuple[Any, Any]]]) -> Iterator[Problem]:
-    """Problems of COLUMNS."""
-    if pairs is None:
-        yield module_problem(path, "columns-not-literal")
-    elif not pairs:
-        yield module_problem(path, "columns-empty")
-    names: list[object] = []
-    for name, text in pairs or ():
-        if name in names:
-            yield module_problem(path, "column-twice", column=name)
-        names.append(name)
-        if not isinstance(name, str) or not COLUMN_NAME.fullmatch(name):
-            yield module_problem(path, "column-name", column=name)
-        elif name.startswith("_"):
-            # Metadata columns, and those of the current-state view's query.
-            yield module_problem(path, "column-reserved", column=name)
-        reason = type_error(text)
-        if reason is not None:
-            details = {"type": repr(text), "reason": reason, "allowed": ALLOWED_TYPES}
-            yield module_problem(path, "column-type", column=name, **details)
-
-
-def type_error(text: object) -> Optional[str]:
-    """Reason why text is not an Athena type; else None."""
-    try:
-        if not isinstance(text, str):
-            return "it is not text"
-        parse_type(text)
-    except ColumnTypeError as error:
-        return str(error)
-    return None

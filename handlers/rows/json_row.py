@@ -49,7 +49,7 @@ def _json_encoder(kind: Any, path: str) -> Encode:
         case "string":
             text_of = scalar_encoder(kind, path)
             return lambda value: quote(value if type(value) is str else text_of(value))
-        case "date" | "timestamp":
+        case "date" | "timestamp" | {"date": _} | {"timestamp": _}:
             time_text = scalar_encoder(kind, path)
             return lambda value: f'"{time_text(value)}"'
         case {"array": item}:

@@ -34,6 +34,9 @@ SENTENCES = {
     "timestamp": "{column} must be an ISO 8601 time such as 2026-11-23T09:30:00Z.",
     "timestamp-range": "{column} must be a time in the years 1 to 9999 in UTC. "
     "Return None instead.",
+    # Without transform.
+    "path": "{column} must have a path through a {expected} (got {got}). "
+    "Correct the path in COLUMNS or write a transform.",
     "map-keys": "{column} must not have two map keys with the same text. Rename one.",
     "struct-fields": "{column} must have only its declared fields: {expected}. "
     "Declare the other fields or leave them out.",

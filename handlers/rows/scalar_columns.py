@@ -8,8 +8,8 @@ import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import date, datetime
-from decimal import Context, Decimal
+from datetime import date, datetime, timedelta
+from decimal import ROUND_FLOOR, Context, Decimal
 from functools import partial
 from typing import Any
 
@@ -29,12 +29,17 @@ _LARGEST_FLOAT = {"float": (2 - 2**-23) * 2.0**127, "double": sys.float_info.max
 _SINGLE = struct.Struct("<f")
 _SMALLEST_NORMAL = 2.0**-126
 
+_EPOCH = datetime(1970, 1, 1)
+_MILLISECONDS = {"seconds": 1000, "milliseconds": 1}
+# A number of DynamoDB has 38 digits.
+_EXACT = Context(prec=42)
+
 
 def scalar_encoder(kind: Any, path: str) -> Encode:
     """Build the encoder of a scalar type.
 
-    kind: the type as in transform.json, `string` or `{"decimal": [10, 2]}`; a nested type is
-    encoded as a string.
+    kind: the type as in transform.json, such as `string`, `{"decimal": [10, 2]}` or, for numbers in
+    epoch time, `{"timestamp": "seconds"}`; a nested type is encoded as a string.
     path: the name of the column, field or item in errors.
     """
     match kind:
@@ -50,6 +55,10 @@ def scalar_encoder(kind: Any, path: str) -> Encode:
             return partial(_boolean, f"{path} {kind}")
         case "date":
             return partial(_date, f"{path} {kind}")
+        case {"timestamp": unit}:
+            return _epoch_time(f"{path} timestamp", unit, column_time)
+        case {"date": unit}:
+            return _epoch_time(f"{path} date", unit, lambda time: time.date().isoformat())
     return lambda value: text_of(value, f"{path} {kind}")
 
 
@@ -98,6 +107,25 @@ def _timestamp(column: str) -> Encode:
             raise type_error(column, "a datetime or a string in ISO 8601", value)
         try:
             return column_time(time)
+        except OverflowError:
+            raise RowError("timestamp-range", column) from None
+
+    return encode
+
+
+def _epoch_time(column: str, unit: str, text: Callable[[datetime], str]) -> Encode:
+    """Encode a number of seconds or milliseconds since 1970, in UTC."""
+    factor = _MILLISECONDS[unit]
+
+    def encode(value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+            raise type_error(column, f"a number of {unit} since 1970", value)
+        if isinstance(value, Decimal):
+            value = _EXACT.multiply(value, factor).to_integral_value(ROUND_FLOOR)
+        else:
+            value *= factor
+        try:
+            return text(_EPOCH + timedelta(milliseconds=int(value)))
         except OverflowError:
             raise RowError("timestamp-range", column) from None
 

@@ -6,7 +6,7 @@ import re
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
@@ -68,7 +68,8 @@ class TransformRunner:
         try:
             module = read_transform_module(str(self.file))
             self.table = plan_lake_table(self.args, module)
-            _require_imports(self.args, self.file)
+            if module.runs:
+                _require_imports(self.args, self.file)
         except SettingsError as error:
             raise CommandError(
                 f"`pulumi preview` rejects the module or its settings: {error}",
@@ -76,13 +77,13 @@ class TransformRunner:
                 source=str(self.file),
                 problems=error.problems,
             ) from None
-        self._module = load_module(self.file)
+        self._module = load_module(self.file) if module.runs else None
         # Through JSON, as in the archive.
         config = json.loads(json.dumps(self.table.transform_config))
         zone = self.table.transform_time_zone
         runtime = make_runtime(config, self._module, ZoneInfo(zone) if zone else UTC)
         self._transform = runtime.transform
-        self._runtime = replace(runtime, transform=self._observed)
+        self._runtime = replace(runtime, transform=self._observed) if module.runs else runtime
         self._error: Optional[BaseException] = None
         self._returned: Any = None
 
@@ -97,7 +98,8 @@ class TransformRunner:
             return replace(result, filtered=True)
         self._error, self._returned, log = None, None, io.StringIO()
         firehose_record = {"recordId": "sample", "data": b64encode(line).decode()}
-        with interruptible(), redirect_stdout(log), in_sys_modules(self._module):
+        loaded = in_sys_modules(self._module) if self._module else nullcontext()
+        with interruptible(), redirect_stdout(log), loaded:
             response = transform_records([firehose_record], self._runtime, _never_requeue)
         [output] = response["records"]
         if output["result"] == "ProcessingFailed":

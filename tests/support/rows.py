@@ -10,7 +10,7 @@ from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.rows.row_error import RowError
-from streaming_etl.handlers.transform import TransformRuntime
+from streaming_etl.handlers.transform import TransformRuntime, make_runtime
 from tests.support.changes import line, read_change
 
 METADATA = metadata_of(read_change(line(1))._record)
@@ -46,6 +46,28 @@ def runtime(
     """Runtime of JSON rows with this user's function."""
     encoder = row_encoder("json", columns, dynamic_partition_keys, time_keys)
     return TransformRuntime(transform, transform.__code__.co_filename, encoder)
+
+
+def columns_only(
+    columns: dict[str, Any],
+    paths: dict[str, list[str | int]] | None = None,
+    file_format: str = "json",
+    dynamic_partition_keys: dict[str, list[str] | None] | None = None,
+    time_keys: Iterable[str] = (),
+) -> TransformRuntime:
+    """Runtime of a module without `transform`; paths: of columns with another attribute."""
+    keys = dynamic_partition_keys or {}
+    config = {
+        "format": file_format,
+        "columns": [{"name": name, "type": kind} for name, kind in columns.items()],
+        "sources": {name: [name] for name in (*columns, *keys)} | (paths or {}),
+        "dynamic_partition_keys": keys,
+        "partition_keys": [*keys, *(time_keys or ["year", "month", "day"])],
+        "time_keys": list(time_keys),
+        "time_zone": "UTC",
+        "lazy_items": True,
+    }
+    return make_runtime(config, None, UTC)
 
 
 def cell(file_format: str, declared: Any, value: Any) -> str:

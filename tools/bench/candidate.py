@@ -60,6 +60,7 @@ def pipeline_settings(kind: str) -> dict[str, Any]:
     return {
         "format": kind,
         "columns": columns if kind == "csv" else None,
+        "sources": None,
         "dynamic_partition_keys": {},
         "partition_keys": ["year", "month", "day"],
         "time_keys": [],

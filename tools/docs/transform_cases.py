@@ -121,7 +121,11 @@ FAILURES = [
     Failure("return {'share': float('inf')}", "Athena cannot read it in any format."),
     Failure("return {'due': datetime(2026, 11, 23, 9, 30)}", "Use the date: `at.date()`."),
     Failure("return {'due': '23.11.2026'}", "Athena reads no other form."),
-    Failure("return {'at': 1795426200}", "Use `datetime.fromtimestamp(seconds, UTC)`."),
+    Failure(
+        "return {'at': 1795426200}",
+        "Use `datetime.fromtimestamp(seconds, UTC)`, or without `transform` give the column a"
+        " `unit`.",
+    ),
     Failure("return {'at': '2026-11-23'}", "A date is not a time."),
     Failure("return {'at': '9999-12-31T23:00:00-09:00'}", "In UTC this is in the year 10000."),
     Failure("return {'sizes': '1,2'}", "Text is not split."),

@@ -8,6 +8,7 @@ from pybase64 import b64encode_as_string
 
 from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.firehose.response import Response
+from streaming_etl.handlers.rows.attribute_row import attribute_row
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.transform import TransformRuntime, _outcomes
 from streaming_etl.handlers.wire.change_line import change_line
@@ -81,6 +82,7 @@ def messages() -> dict[str, str]:
     return {
         **{name: _reason(lambda _, row=row: row, name) for name, row in ROWS.items()},
         "base64": str(_outcomes("not base64", _runtime(_user_function(), "base64"))[1][0]),
+        "path": _reason(attribute_row({"text": ["id", "city"]}), "path"),
         "change-format": _reason(_user_function(), "change-format", b"junk"),
         "exception": _reason(_user_function(), "exception"),
         "response-size": _response_size(),

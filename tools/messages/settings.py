@@ -15,6 +15,7 @@ from streaming_etl import (
     PartitionArgs,
     SettingsError,
     StreamingEtlPipelineArgs,
+    TransformArgs,
 )
 from streaming_etl.components.packaging.dependencies import Lock, Target, read_lock
 from streaming_etl.components.settings.pipeline import (
@@ -26,6 +27,7 @@ from streaming_etl.components.settings.validation import invalid, known_value, r
 from streaming_etl.components.stack_pipelines import conflicts, name_conflicts
 from streaming_etl.components.stages.source import find_stream
 from streaming_etl.components.table.column_types import Column, ColumnTypeError, parse_type
+from streaming_etl.components.table.declared_columns import AttributeSource
 from streaming_etl.components.table.lake_table import plan_lake_table
 from streaming_etl.components.table.layout import name_problems
 from streaming_etl.components.table.module_imports import require_imports
@@ -74,6 +76,10 @@ MODULES = [
     f"COLUMNS = dict(id='string')\n{TRANSFORM}",
     f"COLUMNS = {{}}\n{TRANSFORM}",
     "COLUMNS = {'ID': 'string', '_op': 'string', 'id': 'string', 'id': 'text'}\n",
+    "",
+    "COLUMNS = {'id': {'type': 'string', 'from': 'a'}}\n",
+    "COLUMNS = {'id': {'type': 'string', 'path': 'a..b', 'unit': 'days'}}\n",
+    f"COLUMNS = {{'id': {{'type': 'string', 'path': 'a'}}}}\n{TRANSFORM}",
 ]
 TYPES = [
     "",
@@ -148,6 +154,11 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
         module = TransformModule(Path("orders.py"), columns, pure=True)
         pipeline = args(partitions=day, **settings)
         yield lambda module=module, pipeline=pipeline: plan_lake_table(pipeline, module)
+    columns = (Column("store", "int"),)
+    module = TransformModule(Path("orders.py"), columns, True, {"store": AttributeSource(("s",))})
+    stores = PartitionArgs(dynamic_partition_keys={"store": []})
+    only = args(partitions=stores, transform=TransformArgs(requirements="lock.txt"))
+    yield lambda: plan_lake_table(only, module)
     lake = LakeArgs(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/a-1")
     other = args(partitions=day, lake=lake)
     yield lambda: raise_if_any(other.region_problems("eu-west-1"))

@@ -20,6 +20,10 @@ MODULES = {
     "modules/other.py": TYPED + "\n# Another module.\n",
     "modules/without_columns.py": TRANSFORM,
     "modules/nested.py": NESTED,
+    "modules/columns_only.py": (
+        'COLUMNS = {"id": "string", "city": {"type": "string", "path": "address.city"},\n'
+        '    "created": {"type": "timestamp", "unit": "seconds"}}\n'
+    ),
 }
 REQUIREMENTS = {
     "modules/requirements.txt": (
@@ -69,6 +73,7 @@ CASES: dict[str, Case] = {
     ),
     "table_name": Case({"table_name": "Sales.2026-v1"}),
     "transform_module": Case({"transform_module": "modules/other.py"}),
+    "transform_module without transform": Case({"transform_module": "modules/columns_only.py"}),
     "nested columns": Case({"transform_module": "modules/nested.py"}),
     "format=csv": Case({"format": "csv"}),
     "format=parquet": Case({"format": "parquet"}),

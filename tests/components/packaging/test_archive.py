@@ -307,6 +307,23 @@ def test_a_transform_imports_its_packages_and_fails_for_one_change_alone(
     assert "private" not in json.dumps(logged)
 
 
+def test_an_archive_without_transform_has_no_code_of_the_user(
+    local_build: Any, tmp_path: Path
+) -> None:
+    columns = "{'id': 'string', 'price': {'type': 'int', 'path': 'lines[0].price'}}"
+    graph = local_build(
+        module=f"import not_installed\n\nCOLUMNS = {columns}\n",
+        partitions=PartitionArgs(dynamic_partition_keys={"kind": ["x"]}),
+    )
+    function = graph["shop-transform-function"]
+    assert "transform_module.py" not in archive_files(function.inputs["code"])
+    image = {"lines": {"L": [{"M": {"price": {"N": "7"}}}]}, "kind": {"S": "x"}}
+    [record], _ = run_transform(function, tmp_path, change(image))
+    row = json.loads(rows_of(record))
+    assert [row["id"], row["price"], "kind" in row] == ["a", 7, False]
+    assert record["metadata"]["partitionKeys"] == {"kind": "x"}
+
+
 def test_the_handlers_import_without_transform_module_and_config(tmp_path: Path) -> None:
     for path, data in archive.handler_files().items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)

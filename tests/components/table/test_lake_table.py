@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from streaming_etl import PartitionArgs, QueryArgs
-from streaming_etl.components.table.lake_table import resolve
+from streaming_etl import PartitionArgs, QueryArgs, TransformArgs
+from streaming_etl.components.table.column_types import Column
+from streaming_etl.components.table.declared_columns import AttributeSource
+from streaming_etl.components.table.lake_table import plan_lake_table, resolve
+from streaming_etl.components.table.transform_module import TransformModule
 from tests.support.pipeline_settings import lake_table, pipeline_args
 from tests.support.problems import places, problems_of
 
@@ -98,6 +101,65 @@ def test_reports_problems_of_the_name_with_those_of_the_module(tmp_path: Path) -
     args = pipeline_args(transform_module=str(module))
     assert places(problems_of(resolve, "Orders", args)) == [
         ("", "name", "pipeline-name"),
-        ("", "transform_module", "module-without-transform"),
         ("", "transform_module", "columns-empty"),
     ]
+
+
+def columns_only(types: dict[str, Any], **sources: AttributeSource) -> TransformModule:
+    """A module without `transform`."""
+    columns = tuple(Column(name, kind) for name, kind in types.items())
+    read = {name: sources.get(name, AttributeSource((name,))) for name in types}
+    return TransformModule(Path("m.py"), columns, False, read)
+
+
+def test_without_transform_the_function_reads_paths_and_units() -> None:
+    module = columns_only(
+        {"id": "string", "city": "string", "created": "timestamp"},
+        city=AttributeSource(("shop.address", 0, "city")),
+        created=AttributeSource(("created",), "seconds"),
+    )
+    config = plan_lake_table(pipeline_args(), module).transform_config
+    assert config["columns"] == [
+        {"name": "id", "type": "string"},
+        {"name": "city", "type": "string"},
+        {"name": "created", "type": {"timestamp": "seconds"}},
+    ]
+    assert config["sources"] == {
+        "id": ["id"],
+        "city": ["shop.address", 0, "city"],
+        "created": ["created"],
+    }
+    # Only a module of the user may read an item in another way than by its methods.
+    assert config["lazy_items"] is True
+    assert lake_table().transform_config["sources"] is None
+
+
+def test_without_transform_a_partition_key_is_read_as_in_columns_or_by_its_name() -> None:
+    module = columns_only(
+        {"id": "string", "store_id": "string"}, store_id=AttributeSource(("storeId",))
+    )
+    partitions = PartitionArgs(dynamic_partition_keys={"store_id": [], "kind": ["a"]})
+    table = plan_lake_table(pipeline_args(partitions=partitions), module)
+    assert table.columns == (Column("id", "string"),)
+    assert table.transform_config["columns"] == [{"name": "id", "type": "string"}]
+    assert table.transform_config["sources"] == {
+        "id": ["id"],
+        "store_id": ["storeId"],
+        "kind": ["kind"],
+    }
+
+
+def test_without_transform_a_partition_key_in_columns_is_a_string() -> None:
+    partitions = PartitionArgs(dynamic_partition_keys={"store": []})
+    module = columns_only({"store": "int", "day": "string"})
+    problems = problems_of(plan_lake_table, pipeline_args(partitions=partitions), module)
+    assert [(problem.rule, problem.details["column"]) for problem in problems] == [
+        ("partition-key-type", "store"),
+        ("column-is-partition-key", "day"),
+    ]
+
+
+def test_without_transform_packages_have_no_effect() -> None:
+    args = pipeline_args(transform=TransformArgs(requirements="lock.txt"))
+    problems = problems_of(plan_lake_table, args, columns_only({"id": "string"}))
+    assert places(problems) == [("transform", "requirements", "requirements-without-transform")]

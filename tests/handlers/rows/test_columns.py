@@ -26,6 +26,7 @@ class Level(IntEnum):
 TOKYO_NOON = datetime(2026, 11, 23, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
 DIGITS = "12345678901234567890.123456789012345678"
 [LARGEST_SINGLE] = struct.unpack(">f", b"\x7f\x7f\xff\xff")
+SECONDS, MILLISECONDS = {"timestamp": "seconds"}, {"timestamp": "milliseconds"}
 
 SCALARS = [
     ("string", "plain", '"plain"', '"plain"'),
@@ -98,6 +99,19 @@ SCALARS = [
     ("timestamp", "2026-W48-1T12:00:00Z", "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
     ("timestamp", TOKYO_NOON, "2026-11-23 03:00:00", '"2026-11-23 03:00:00"'),
     ("timestamp", datetime(2026, 11, 23, 12), "2026-11-23 12:00:00", '"2026-11-23 12:00:00"'),
+    (SECONDS, 1795426200, "2026-11-23 09:30:00", '"2026-11-23 09:30:00"'),
+    (SECONDS, Decimal("1795426200.0019"), "2026-11-23 09:30:00.001",
+     '"2026-11-23 09:30:00.001"'),
+    (SECONDS, Decimal("-0.0001"), "1969-12-31 23:59:59.999", '"1969-12-31 23:59:59.999"'),
+    (SECONDS, Decimal("1795426199.99999999999999999999999999999"), "2026-11-23 09:29:59.999",
+     '"2026-11-23 09:29:59.999"'),
+    (SECONDS, -62135596800, "0001-01-01 00:00:00", '"0001-01-01 00:00:00"'),
+    (MILLISECONDS, 1795426200250, "2026-11-23 09:30:00.250", '"2026-11-23 09:30:00.250"'),
+    (MILLISECONDS, Decimal("1795426200250.9"), "2026-11-23 09:30:00.250",
+     '"2026-11-23 09:30:00.250"'),
+    ({"date": "seconds"}, 1795478399, "2026-11-23", '"2026-11-23"'),
+    ({"date": "seconds"}, -1, "1969-12-31", '"1969-12-31"'),
+    ({"date": "milliseconds"}, Decimal(1795478399999), "2026-11-23", '"2026-11-23"'),
 ]  # fmt: skip
 
 
@@ -179,6 +193,15 @@ INVALID = [
     ("timestamp", datetime(1, 1, 1, tzinfo=ZoneInfo("Asia/Tokyo")), "timestamp-range",
      "c timestamp", {}),
     ("timestamp", 1795426200, "type", "c timestamp", "int"),
+    (SECONDS, "2026-11-23T09:30:00Z", "type", "c timestamp", "str"),
+    (SECONDS, 1795426200.5, "type", "c timestamp", "float"),
+    (SECONDS, True, "type", "c timestamp", "bool"),
+    # Milliseconds as seconds.
+    (SECONDS, 1795426200250, "timestamp-range", "c timestamp", {}),
+    (SECONDS, -62135596801, "timestamp-range", "c timestamp", {}),
+    (MILLISECONDS, Decimal("9E+125"), "timestamp-range", "c timestamp", {}),
+    ({"date": "seconds"}, "2026-11-23", "type", "c date", "str"),
+    ({"date": "seconds"}, 10**20, "timestamp-range", "c date", {}),
     ({"array": "int"}, "text", "type", "c array", "str"),
     ({"array": "int"}, ["1"], "type", "c[] int", "str"),
     ({"map": ["int", "int"]}, {"1": 1}, "type", "c key int", "str"),
@@ -211,7 +234,11 @@ def test_encodes_any_number_of_38_digits_exactly(digits, scale):
 
 
 def single(number):
-    return struct.unpack("<f", struct.pack("<f", number))[0]
+    try:
+        return struct.unpack("<f", struct.pack("<f", number))[0]
+    except OverflowError:
+        # Fewer digits of a number near the largest one are more than that.
+        return math.inf
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False) | st.floats(-1e38, 1e38))

@@ -71,6 +71,30 @@ def test_values_are_what_athena_returns(program: Program) -> None:
     ]
 
 
+def test_a_module_without_transform_is_not_loaded(program: Program) -> None:
+    path = program.module(
+        "import not_installed\n\n"
+        "COLUMNS = {'id': 'string',\n"
+        "    'at': {'type': 'timestamp', 'path': 'a.t', 'unit': 'seconds'}}\n"
+    )
+    assert rows_of(path, {"id": "a", "a": {"t": Decimal("0.5")}}) == [
+        {"id": "a", "at": datetime(1970, 1, 1, 0, 0, 0, 500_000)}
+    ]
+    assert rows_of(path, old={"id": "a"}) == [{"id": "a", "at": None}]
+    with pytest.raises(TransformError) as raised:
+        rows_of(path, {"id": "a", "a": "text"})
+    # The module has no line that failed.
+    assert (raised.value.__cause__, raised.value.unknown_columns) == (None, ())
+
+
+def test_partition_keys_are_read_without_transform(program: Program) -> None:
+    program.stack(partitions={"dynamic_partition_keys": {"store": [], "kind": ["x"]}})
+    program.module("COLUMNS = {'id': 'string', 'store': {'type': 'string', 'path': 'storeId'}}\n")
+    assert rows_of("shop", {"id": "a", "storeId": "tokyo", "kind": "x"}) == [
+        {"id": "a", "store": "tokyo", "kind": "x"}
+    ]
+
+
 @pytest.mark.parametrize("file_format", ["json", "parquet"])
 def test_map_keys_may_differ_in_case_only(program: Program, file_format: str) -> None:
     program.stack(format=file_format)
