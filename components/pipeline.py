@@ -139,7 +139,6 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 source.key_names,
                 source.kms_key_arn,
                 lake.bucket,
-                lake_table.entry.database_name,
                 lake_table.stream,
                 lake_table.errors_path,
                 self,
@@ -178,8 +177,10 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.backfill_location = backfill.location if backfill else None
         self.region = pulumi.Output.from_input(pipeline.account.region)
         self.settings = pulumi.Output.from_input(plain_data(args))
-        # The SDKs of other languages read camelCase names.
-        self.register_outputs({camel_case(key): value for key, value in self.outputs.items()})
+        # The SDKs of other languages read camelCase names. The settings, the largest output, are in
+        # the state once, if the program exports them.
+        shown = {key: value for key, value in self.outputs.items() if key != "settings"}
+        self.register_outputs({camel_case(key): value for key, value in shown.items()})
 
     @property
     def outputs(self) -> dict[str, Optional[pulumi.Output[Any]]]:

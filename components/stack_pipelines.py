@@ -27,7 +27,7 @@ from streaming_etl.components.settings.validation import (
 from streaming_etl.components.table.lake_table import column_problems, resolve
 from streaming_etl.components.table.layout import (
     current_view_name,
-    default_database_name,
+    database_name,
     lake_table_name,
     objects_table_name,
     prefix_problems,
@@ -223,8 +223,7 @@ def glue_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
 
 def glue_names(name: str, args: StreamingEtlPipelineArgs) -> tuple[Any, str]:
     """Names of the database and the lake table of the pipeline `name`."""
-    database = args.database_name or default_database_name(args.physical_name(name))
-    return database, lake_table_name(args)
+    return database_name(name, args), lake_table_name(args)
 
 
 def derived_tables(name: str, args: StreamingEtlPipelineArgs) -> tuple[Optional[str], ...]:

@@ -39,13 +39,14 @@ class Backfill:
         key_names: Sequence[str],
         table_key_arn: Optional[str],
         bucket: LakeBucket,
-        database_name: pulumi.Output[str],
         delivery: DeliveryStream,
         errors_path: pulumi.Output[str],
         parent: pulumi.Resource,
     ) -> None:
         self.parent = parent
-        path = pulumi.Output.concat(BACKFILL_PREFIX, database_name, f"/{pipeline.table.name}/")
+        path = pulumi.Output.concat(
+            BACKFILL_PREFIX, pipeline.database_name, f"/{pipeline.table.name}/"
+        )
         self.location = bucket.location(path)
         # Below the path of error records, so that the same alarm covers both.
         errors_path = pulumi.Output.concat(errors_path, "backfill-failed/")

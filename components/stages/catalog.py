@@ -13,7 +13,6 @@ from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import (
     DATA_PREFIX,
     PARTITION_KEY_TYPE,
-    default_database_name,
     projection_parameters,
 )
 from streaming_etl.components.table.serdes import SERDES
@@ -33,7 +32,7 @@ def create_database(pipeline: PipelineContext, parent: pulumi.Resource) -> pulum
         return pulumi.Output.from_input(pipeline.args.database_name)
     return aws.glue.CatalogDatabase(
         f"{pipeline.name}-catalog-database",
-        name=default_database_name(pipeline.physical_name),
+        name=pipeline.database_name,
         tags=dict(pipeline.tags),
         opts=pulumi.ResourceOptions(parent=parent),
     ).name
@@ -54,7 +53,7 @@ class Catalog:
     ) -> None:
         self.parent = parent
         name, args, table = f"{pipeline.name}-catalog", pipeline.args, pipeline.table
-        data_path = pulumi.Output.concat(DATA_PREFIX, database_name, "/", table.name, "/")
+        data_path = pulumi.Output.concat(DATA_PREFIX, pipeline.database_name, f"/{table.name}/")
         table_name = pulumi.Output.from_input(table.name)
         depends_on: tuple[pulumi.Resource, ...] = ()
         if table.columns is not None:
@@ -73,8 +72,8 @@ class Catalog:
             depends_on=depends_on,
             arns=(
                 pipeline.account.arn("glue", "catalog"),
-                pipeline.account.arn("glue", "database/", database_name),
-                pipeline.account.arn("glue", "table/", database_name, "/", table.name),
+                pipeline.account.arn("glue", "database/", pipeline.database_name),
+                pipeline.account.arn("glue", "table/", pipeline.database_name, f"/{table.name}"),
             ),
         )
         if args.catalog == "crawler":

@@ -83,7 +83,7 @@ class Delivery:
             depends_on=entry.depends_on,
         )
         self.errors_path = pulumi.Output.concat(
-            ERRORS_PREFIX, entry.database_name, f"/{table.name}/"
+            ERRORS_PREFIX, pipeline.database_name, f"/{table.name}/"
         )
         self.errors_location = bucket.location(self.errors_path)
         stream = self.create_stream(name, pipeline, bucket, entry, self.errors_path)

@@ -90,7 +90,8 @@ def restrict_access(
         # S3 returns 409 when a policy and the public access block are written concurrently.
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[public_access]),
     )
-    return [public_access, ownership, policy]
+    # The policy waits for the public access block.
+    return [ownership, policy]
 
 
 def configure_retention(
@@ -119,7 +120,8 @@ def configure_retention(
         # S3 rejects rules for noncurrent versions of a bucket without versioning.
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[versioning]),
     )
-    return [*encryption, versioning, lifecycle]
+    # The rules wait for versioning.
+    return [*encryption, lifecycle]
 
 
 def encrypt(

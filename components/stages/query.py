@@ -31,9 +31,10 @@ class Query:
         self.workgroup_name = self.create_workgroup(
             f"{pipeline.name}-query-workgroup", pipeline, bucket
         )
+        database = pulumi.Output.from_input(pipeline.database_name)
         # The view has the same SQL.
         if table.current_state and (saved_queries or table.view_name is None):
-            sql = entry.database_name.apply(lambda database: current_state_sql(database, table))
+            sql = database.apply(partial(current_state_sql, table=table))
             self.current_state_query_id = self.save(
                 pipeline,
                 "current-state",
@@ -42,7 +43,7 @@ class Query:
                 entry.database_name,
             )
         for kind, (description, text) in SAVED_QUERIES.items() if saved_queries else ():
-            sql_of_table = entry.database_name.apply(partial(text, table=table))
+            sql_of_table = database.apply(partial(text, table=table))
             self.save(pipeline, kind, description, sql_of_table, entry.database_name)
 
     def create_workgroup(

@@ -11,6 +11,7 @@ from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.protection import Protection, resolve_protection
 from streaming_etl.components.stages.iam import Account
 from streaming_etl.components.table.lake_table import LakeTable
+from streaming_etl.components.table.layout import database_name
 from streaming_etl.components.table.transform_module import TransformModule
 
 
@@ -30,6 +31,15 @@ class PipelineContext:
     def physical_name(self) -> str:
         """The name that names in AWS derive from, where people type them."""
         return self.args.physical_name(self.name)
+
+    @property
+    def database_name(self) -> pulumi.Input[str]:
+        """Name of the Glue database, for paths and texts.
+
+        Plain text unless the program passes an Output, so that what contains the name does not
+        depend on the database: Pulumi's state lists each dependency of a property twice.
+        """
+        return database_name(self.name, self.args)
 
     @property
     def protection(self) -> Protection:
@@ -69,6 +79,7 @@ class CatalogEntry:
     """The lake table in Glue."""
 
     database_name: pulumi.Output[str]
+    """Output of the database: what needs the database waits for it."""
     table_name: pulumi.Output[str]
     data_path: pulumi.Output[str]
     """Key prefix of the table's objects; ends with a slash."""

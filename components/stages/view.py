@@ -17,7 +17,7 @@ def create_view(
     """
     table = pipeline.table
     columns = view_columns(table)
-    text = entry.database_name.apply(
+    text = pulumi.Output.from_input(pipeline.database_name).apply(
         lambda database: view_text(current_state_sql(database, table), database, columns)
     )
     return aws.glue.CatalogTable(

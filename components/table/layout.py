@@ -65,6 +65,11 @@ def default_database_name(pipeline: str) -> str:
     return glue_name(f"{pipeline}_{pulumi.get_stack()}")
 
 
+def database_name(pipeline: str, args: StreamingEtlPipelineArgs) -> pulumi.Input[str]:
+    """Name of the pipeline's Glue database, which exists or is created."""
+    return args.database_name or default_database_name(args.physical_name(pipeline))
+
+
 def default_workgroup_name(pipeline: str) -> str:
     """Name of the workgroup of a pipeline in one stack."""
     return f"{pipeline}-{pulumi.get_stack()}"
@@ -95,7 +100,7 @@ def prefix_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[P
 
 def prefix_length(pipeline: str, args: StreamingEtlPipelineArgs) -> int:
     """Length of the longest prefix, without parts that only an update knows."""
-    name = args.database_name or default_database_name(args.physical_name(pipeline))
+    name = database_name(pipeline, args)
     database = name if isinstance(name, str) else ""
     values = args.partitions.dynamic_partition_keys
     parts = [
