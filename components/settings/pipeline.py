@@ -143,7 +143,8 @@ class StreamingEtlPipelineArgs(Settings):
     )
     """Former names of the pipeline, the oldest first, at most 10; one name may be written as text.
     The renamed pipeline keeps every resource. Database, workgroup, dashboard and saved queries keep
-    the names that derive from the oldest one, so never remove it."""
+    the names that derive from the oldest one, so never remove it: another oldest name replaces the
+    database and its tables."""
     source: SourceArgs = field(default_factory=SourceArgs)
     """The DynamoDB table."""
     forwarder: ForwarderArgs = field(default_factory=ForwarderArgs)

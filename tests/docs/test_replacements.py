@@ -32,6 +32,7 @@ LOST = {
     "lake.bucket_name": {"delete shop-lake-bucket"},
     "partitions.dynamic_partition_keys": {"replace shop-delivery-stream"},
     "partitions.partition_time": {"replace shop-delivery-stream"},
+    "renamed_from": {"replace shop-catalog-database", "replace shop-catalog-table"},
     "source.hash_key": {"replace shop-source-table"},
     "source.hash_key_type": {"replace shop-source-table"},
     "source.range_key": {"replace shop-source-table"},
