@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pulumi import automation
 
+from local.engine.workspace import EngineStack
 from tests.engine.harness import ORDERS, REGION, Engine, config_of, deployed, edited
 
 SETTINGS: dict[str, Any] = {
@@ -104,20 +105,79 @@ def state_of_earlier_version() -> list[dict[str, Any]]:
     return [{**resource, "custom": "id" in resource} for resource in resources]
 
 
-@pytest.mark.parametrize("name", ["orders", "sales"])
-def test_a_stack_of_the_earlier_version_keeps_its_resources(engine: Engine, name: str) -> None:
+def earlier_stack(engine: Engine, tables: dict[str, Any]) -> EngineStack:
+    """Return a stack with these pipelines, in which version 0.1 deployed `orders`."""
     state = state_of_earlier_version()
-    existing = {
-        (resource["type"], resource["id"]): resource["outputs"]
-        for resource in state
-        if resource["custom"] and not resource["type"].startswith("pulumi:")
-    }
-    engine.backend.resources.update(existing)
-    renamed = {} if name == "orders" else {"renamed_from": "orders"}
-    stack = engine.stack({name: {**SETTINGS, **renamed}})
+    for resource in state:
+        if resource["custom"] and not resource["type"].startswith("pulumi:"):
+            engine.backend.resources[resource["type"], resource["id"]] = resource["outputs"]
+    stack = engine.stack(tables)
     deployment = {"manifest": {"time": "2026-11-23T00:00:00Z"}, "resources": state}
     stack.automation.import_stack(automation.Deployment(version=3, deployment=deployment))
+    return stack
 
+
+def test_an_update_of_the_earlier_version_previews_as_migrate_md_says(engine: Engine) -> None:
+    settings = {**SETTINGS, "monitoring": {}, "query": {}}
+    outcome = earlier_stack(engine, {"orders": settings}).preview()
+    assert outcome.succeeded, outcome.errors
+    components = {f"orders-{stage.lower()}" for stage in STAGES}
+    by_step = {
+        step: {name.removeprefix("orders-") for name in outcome.of(step) - components}
+        for step in ("create", "update", "delete", "replace")
+    }
+    assert outcome.of("delete") > components
+    assert by_step == {
+        "create": {
+            "lake-table",
+            "monitoring-dead-lettered",
+            "transform-policy",
+            "watch-dead-lettered",
+            "watch-dead-lettered-target",
+        },
+        "update": {
+            "backfill-function",
+            "backfill-policy",
+            "forwarder-function",
+            "forwarder-policy",
+            "monitoring-dashboard",
+            "transform-function",
+        },
+        "delete": {
+            "backfill-log-policy",
+            "forwarder-log-policy",
+            "lake-encryption",
+            "monitoring-delivery-failed",
+            "monitoring-error-records",
+            "monitoring-failed-batches",
+            "monitoring-failed-changes-metric",
+            "monitoring-forwarder-errors",
+            "monitoring-forwarder-throttles",
+            "monitoring-retries-exhausted",
+            "monitoring-throttled-records",
+            "monitoring-transform-duration",
+            "monitoring-transform-errors",
+            "monitoring-transform-failed",
+            "monitoring-transform-throttles",
+            "query-current-state",
+            "query-latest-changes",
+            "query-rows-per-partition",
+            "transform-log-policy",
+            "transform-requeue-policy",
+            "watch-error-records",
+            "watch-error-records-target",
+            "watch-failed-batches",
+            "watch-failed-batches-target",
+        },
+        "replace": set(),
+    }
+
+
+@pytest.mark.parametrize("name", ["orders", "sales"])
+def test_a_stack_of_the_earlier_version_keeps_its_resources(engine: Engine, name: str) -> None:
+    renamed = {} if name == "orders" else {"renamed_from": "orders"}
+    stack = earlier_stack(engine, {name: {**SETTINGS, **renamed}})
+    existing = dict(engine.backend.resources)
     outcome = stack.up()
     assert outcome.succeeded, outcome.errors
     assert outcome.of("replace") == set()
