@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
 from local.engine.backend import RecordingBackend
 from local.engine.provider import serving
@@ -17,6 +18,11 @@ REASON = "pulumi is not on the PATH; `make test-engine` finds or builds it"
 
 # The Automation API does not close the event loop of a program that fails.
 IGNORED = "ignore::pytest.PytestUnraisableExceptionWarning"
+
+
+# The SDK does not close its channels either. By default they share the connection to a port, and a
+# later engine at the port of an earlier one fails with "Resource monitor has terminated".
+_GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
