@@ -27,7 +27,7 @@ test: $(INSTALLED) ## All tests, including those on the embedded AWS
 test-engine: $(INSTALLED) ## Tests with the real Pulumi CLI, built once with Go unless it is on the PATH
 	@folder=$$($(BIN)/python -m tools.pulumi_cli); code=$$?; \
 	if [ $$code -eq 3 ]; then echo "The engine tests are skipped."; exit 0; fi; \
-	[ $$code -eq 0 ] && PATH="$$folder:$$PATH" $(BIN)/pytest tests/engine --numprocesses auto --maxprocesses 4 --dist loadfile
+	[ $$code -eq 0 ] && PULUMI_REQUIRED=1 PATH="$$folder:$$PATH" $(BIN)/pytest tests/engine --numprocesses auto --maxprocesses 4 --dist loadfile
 
 quick: $(INSTALLED) ## Tests of the handlers and the settings only, in seconds
 	@$(BIN)/pytest tests/handlers tests/components/settings

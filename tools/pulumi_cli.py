@@ -25,7 +25,7 @@ def find() -> Path | None:
     """Return the folder of a CLI on the PATH or built earlier."""
     if installed := shutil.which("pulumi"):
         return Path(installed).parent
-    return cache_folder() if (cache_folder() / "pulumi").is_file() else None
+    return cache_folder() if os.access(cache_folder() / "pulumi", os.X_OK) else None
 
 
 def build(go: str) -> Path:

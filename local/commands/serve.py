@@ -51,8 +51,11 @@ def serve(port: int | None, directory: Path = ROOT, *, engine: bool = False) -> 
         while True:
             emulator.check()
             # An update deletes a crawler or its table before it reports other outputs.
-            with contextlib.suppress(ClientError) if engine else contextlib.nullcontext():
+            try:
                 crawl(emulator)
+            except ClientError as error:
+                if not engine or error.response["Error"]["Code"] != "EntityNotFoundException":
+                    raise
             time.sleep(CRAWL_SECONDS)
 
 

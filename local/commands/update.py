@@ -90,7 +90,9 @@ def summary(outcome: Outcome) -> str:
 
 
 def print_changes(outcome: Outcome) -> None:
-    """Print each changed resource with its changed inputs."""
+    """Print warnings, and each changed resource with its changed inputs."""
+    for warning in outcome.warnings:
+        console.print_line(f"warning: {warning.strip()}", "yellow")
     for urn, operation in outcome.steps.items():
         if operation not in UNCHANGED:
             inputs = ", ".join(outcome.inputs.get(urn, []))

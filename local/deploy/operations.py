@@ -111,7 +111,7 @@ def read(
 
 
 def delete(clients: Clients, type_: str, name: str, id_: str, state: Mapping[str, Any]) -> None:
-    """Delete one resource; a resource that does not exist is no error."""
+    """Delete one resource; accept one that does not exist."""
     resource_type = known_type(type_, name)
     with reported_failure("delete", type_, name):
         try:

@@ -1,4 +1,4 @@
-"""What stands behind the stand-in provider: nothing, or the embedded AWS."""
+"""Interface of what the provider creates resources with, and a backend in memory."""
 
 import threading
 import uuid

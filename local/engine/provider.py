@@ -22,7 +22,7 @@ PARALLEL_CALLS = 64
 
 
 class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """Checks, compares and creates resources; the backend does the last."""
+    """Checks and compares resources; the backend creates them."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend

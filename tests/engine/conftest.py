@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,9 @@ _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # `make test-engine` has found or built the CLI: a skipped test would hide that it failed.
+    if shutil.which("pulumi") is None and os.environ.get("PULUMI_REQUIRED"):
+        raise pytest.UsageError(REASON)
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings(IGNORED))
