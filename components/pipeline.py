@@ -17,6 +17,7 @@ from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.protection import resolve_protection
 from streaming_etl.components.settings.stack_config import args_from_config
 from streaming_etl.components.settings.validation import SettingsError, invalid, raise_if_any
+from streaming_etl.components.stack_traces import short_stack_traces
 from streaming_etl.components.stages.backfill import Backfill
 from streaming_etl.components.stages.catalog import create_database
 from streaming_etl.components.stages.forwarder import Forwarder
@@ -84,6 +85,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     """Every setting with its value, defaults included, nested as in the stack's config; the
     commands read it."""
 
+    @short_stack_traces()
     def __init__(
         self,
         name: str,

@@ -1,4 +1,4 @@
-"""Interface of what the provider creates resources with, and a backend in memory."""
+"""Backends of the provider: their interface, and one in memory."""
 
 import threading
 import uuid
