@@ -19,6 +19,7 @@ ACCESS = frozenset(
         "aws:athena/workgroup:Workgroup",
         "aws:glue/catalogTable:CatalogTable",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        "aws:s3/bucketNotification:BucketNotification",
         "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
         "aws:s3/bucketPolicy:BucketPolicy",
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
@@ -26,7 +27,10 @@ ACCESS = frozenset(
         "aws:s3/bucketVersioning:BucketVersioning",
     }
 )
-"""Resources without which kept data would be open, unencrypted, or not queryable."""
+"""Resources without which kept data would be open, unencrypted, without events or not queryable.
+
+The alarm `dead-lettered` of a pipeline that takes over the bucket needs its events.
+"""
 
 
 def deletion_options(protection: Protection) -> pulumi.ResourceTransformation:

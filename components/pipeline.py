@@ -17,6 +17,7 @@ from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.protection import resolve_protection
 from streaming_etl.components.settings.stack_config import args_from_config
 from streaming_etl.components.settings.validation import SettingsError, invalid, raise_if_any
+from streaming_etl.components.source_guard import source_guard, source_of
 from streaming_etl.components.stack_traces import short_stack_traces
 from streaming_etl.components.stages.backfill import Backfill
 from streaming_etl.components.stages.catalog import create_database
@@ -106,10 +107,15 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             former_resources(self, name, args.former_names),
             deletion_options(resolve_protection(args)),
         ]
-        opts = pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(transformations=of_children)
+        own = pulumi.ResourceOptions(
+            transformations=of_children,
+            hooks=pulumi.ResourceHookBinding(before_update=[source_guard(name)]),
         )
-        super().__init__("streaming-etl:index:StreamingEtlPipeline", name, None, opts)
+        opts = pulumi.ResourceOptions.merge(opts, own)
+        # An input, which Pulumi keeps in the stack's state, for the guard. All other resources are
+        # updated after it has passed.
+        inputs = {"source": source_of(args)}
+        super().__init__("streaming-etl:index:StreamingEtlPipeline", name, inputs, opts)
 
         raise_if_any(args.region_problems(configured_region(self)))
         pipeline = PipelineContext(

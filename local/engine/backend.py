@@ -46,15 +46,19 @@ WITHOUT_NAME = (
     "aws:sns/topicSubscription:TopicSubscription",
 )
 
+# Another key replaces a table, but two tables cannot have the same name.
+IDENTITY = {"aws:dynamodb/table:Table": ("name",)}
+
 
 def resource_id(type_: str, inputs: State, outputs: State) -> str:
     """Return the id of a new resource, unique by type.
 
-    The inputs whose change replaces a resource identify it.
+    By default the inputs whose change replaces a resource identify it.
     """
     if type_ in WITHOUT_NAME:
         return str(uuid.uuid4())
-    parts = [inputs[key] for key in RESOURCE_TYPES[type_].replace if key in inputs]
+    keys = IDENTITY.get(type_, RESOURCE_TYPES[type_].replace)
+    parts = [inputs[key] for key in keys if key in inputs]
     names = [part for part in parts if isinstance(part, str)]
     return ":".join([*names, outputs["name"]] if type_.endswith(":EventTarget") else names)
 

@@ -17,7 +17,6 @@ ALL_STAGES: dict[str, Any] = {
 DATA = ["shop-catalog-database", "shop-lake-bucket", "shop-source-table"]
 SERVICES_WITH_DATA = ("aws:athena/", "aws:dynamodb/", "aws:s3/")
 CATALOG = ("aws:glue/catalogDatabase:CatalogDatabase", "aws:glue/catalogTable:CatalogTable")
-WITHOUT_DATA = ["aws:s3/bucketNotification:BucketNotification"]
 
 
 def with_option(graph: Graph, option: str) -> list[str]:
@@ -50,8 +49,7 @@ def test_retains_everything_that_holds_shields_or_queries_data(
     expected = [
         node.name
         for node in graph.nodes
-        if (node.type.startswith(SERVICES_WITH_DATA) or node.type in CATALOG)
-        and node.type not in WITHOUT_DATA
+        if node.type.startswith(SERVICES_WITH_DATA) or node.type in CATALOG
     ]
     assert with_option(graph, "retainOnDelete") == sorted(expected)
     assert len(expected) > len(DATA)

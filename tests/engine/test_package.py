@@ -92,6 +92,11 @@ def test_a_program_creates_and_edits_a_remote_pipeline(engine: Engine, stack: En
         "orders-transform-logs": "update",
     }
 
+    stack.program = functools.partial(remote, changed(protect=False, source={"hashKey": "another"}))
+    rejected = stack.preview()
+    assert not rejected.succeeded
+    assert any("[protected-keys]" in error for error in rejected.errors)
+
 
 def test_the_plugin_rejects_invalid_settings_and_creates_nothing(
     engine: Engine, stack: EngineStack

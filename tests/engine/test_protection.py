@@ -1,8 +1,12 @@
 """Removal of pipelines with `protect`, without it, and with `retain`."""
 
+import re
 from typing import Any
 
+from local.engine.workspace import Outcome
+from streaming_etl.components.source_guard import MESSAGES
 from tests.engine.harness import ORDERS, REGION, Engine, config_of, deployed, edited
+from tests.support.pipelines import existing_table
 
 RETURNS: dict[str, Any] = {**ORDERS, "table_name": "returns"}
 KEY = f"arn:aws:kms:{REGION}:123456789012:key/k"
@@ -19,12 +23,22 @@ KEPT = {
     "aws:athena/workgroup:Workgroup",
     "aws:glue/catalogTable:CatalogTable",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketNotification:BucketNotification",
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
     "aws:s3/bucketPolicy:BucketPolicy",
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
 }
+
+
+RULE = re.compile(rf"\[({'|'.join(MESSAGES)})\]")
+
+
+def rules(outcome: Outcome) -> set[str]:
+    """The rules of the source table's guard in a rejected run."""
+    assert not outcome.succeeded
+    return {rule for error in outcome.errors for rule in RULE.findall(error)}
 
 
 def named(errors: list[str]) -> set[str]:
@@ -51,10 +65,8 @@ def test_removing_a_pipeline_fails_the_preview_and_names_a_protected_resource(
 
 def test_replacing_a_protected_resource_fails_the_preview(engine: Engine) -> None:
     stack = deployed(engine, {"orders": ORDERS})
+    # Guards reject these two unless they are overridden.
     edits: list[tuple[dict[str, Any], str]] = [
-        ({"source": {"hash_key": "pk"}}, "orders-source-table"),
-        ({"table_name": "orders-2"}, "orders-source-table"),
-        # Guards reject these two unless they are overridden.
         ({"lake": {"bucket_name": "shared"}, **OVERRIDE}, "orders-lake-bucket"),
         ({"database_name": "shared", **OVERRIDE}, "orders-catalog-database"),
     ]
@@ -62,6 +74,23 @@ def test_replacing_a_protected_resource_fails_the_preview(engine: Engine) -> Non
         outcome = edited(stack, {"orders": {**ORDERS, **settings}})
         assert not outcome.succeeded
         assert resource in named(outcome.errors)
+
+    # Pulumi alone would allow the replacements with `protect: false` or `retain: true`.
+    engine.backend.tables |= existing_table()
+    tables: list[tuple[dict[str, Any], str]] = [
+        ({"source": {"hash_key": "pk"}}, "protected-keys"),
+        ({"protect": False, "source": {"hash_key_type": "N"}}, "protected-keys"),
+        ({"retain": True, "source": {"range_key": "at"}}, "protected-keys"),
+        ({"protect": False, "table_name": "orders-2"}, "protected-table"),
+        ({"protect": False, "source": {"use_existing": True}}, "protected-table"),
+    ]
+    for settings, rule in tables:
+        assert rules(edited(stack, {"orders": {**ORDERS, **settings}})) == {rule}
+
+    # Without a preview, as the Automation API updates.
+    existing = dict(engine.backend.resources)
+    assert rules(stack.up()) == {"protected-table"}
+    assert engine.backend.resources == existing
 
 
 def test_an_update_without_protect_allows_the_removal(engine: Engine) -> None:
@@ -71,9 +100,12 @@ def test_an_update_without_protect_allows_the_removal(engine: Engine) -> None:
     unprotected = stack.up()
     assert unprotected.succeeded, unprotected.errors
     assert unprotected.changed == dict.fromkeys(
-        ["orders-source-table", "orders-lake-bucket", "orders-query-workgroup"], "update"
+        ["orders", "orders-source-table", "orders-lake-bucket", "orders-query-workgroup"], "update"
     )
 
+    open_ = {**ORDERS, "protect": False}
+    replaced = edited(stack, {"orders": {**open_, "source": {"hash_key": "pk"}}})
+    assert replaced.of("replace") >= {"orders-source-table"}
     outcome = edited(stack, {"returns": RETURNS}, defaults={"protect": False})
     assert outcome.succeeded, outcome.errors
     assert set(PROTECTED) <= outcome.of("delete")
@@ -86,7 +118,7 @@ def test_a_retained_pipeline_leaves_data_and_queries(engine: Engine) -> None:
     stack.configure(config_of({"orders": {**orders, "retain": True}}))
     retained = stack.up()
     assert retained.succeeded, retained.errors
-    assert retained.changed == {}
+    assert retained.changed == {"orders": "update"}
     assert engine.backend.resources == existing
 
     outcome = edited(stack, {"returns": RETURNS})
@@ -106,6 +138,9 @@ def test_a_retained_table_is_handed_over_without_a_replacement(engine: Engine) -
     stack = deployed(engine, {"orders": {**ORDERS, "retain": True}})
     [(id_, table)] = engine.of("Table").items()
     engine.backend.tables["orders"] = {**table, "streamViewType": "NEW_AND_OLD_IMAGES"}
+    other_key = {**ORDERS, "source": {"hash_key": "pk"}}
+    assert rules(edited(stack, {"orders": other_key})) == {"retained-keys"}
+
     existing = {**ORDERS, "source": {"use_existing": True}}
     assert edited(stack, {"orders": existing}).of("delete", "replace") == {"orders-source-table"}
 

@@ -141,6 +141,8 @@ def test_an_update_of_the_earlier_version_previews_as_migrate_md_says(engine: En
             "forwarder-function",
             "forwarder-policy",
             "monitoring-dashboard",
+            # The component itself, which has inputs for its guard.
+            "orders",
             "transform-function",
         },
         "delete": {
