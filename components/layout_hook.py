@@ -48,11 +48,15 @@ def known(inputs: Mapping[str, Any] | None) -> Layout:
 def check_layout(
     pipeline: str, stack: str, old: Layout, new: Layout, *, allow_change: bool
 ) -> None:
-    """Raise LayoutError; warn of a permitted change and a new table."""
+    """Raise LayoutError; warn of a permitted change and a new table.
+
+    allow_change: does not permit a deletion.
+    """
+    found = findings(old, new)
+    deletes = any(finding.deletes for finding in found)
+    if deletes or (found and not allow_change):
+        raise LayoutError(rejection(pipeline, stack, old, found), found)
+    if found:
+        pulumi.log.warn(overridden(pipeline, old, found))
     if is_new_table(old, new):
         pulumi.log.warn(new_table(pipeline, stack, old, new))
-    found = findings(old, new)
-    if found and allow_change:
-        pulumi.log.warn(overridden(pipeline, old, found))
-    elif found:
-        raise LayoutError(rejection(pipeline, stack, old, found), found)

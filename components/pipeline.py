@@ -28,6 +28,7 @@ from streaming_etl.components.stages.query import Query
 from streaming_etl.components.stages.references import PipelineContext
 from streaming_etl.components.stages.source import Source
 from streaming_etl.components.table.lake_table import resolve
+from streaming_etl.components.table.layout_messages import GUARD_OFF
 from streaming_etl.components.table.module_imports import require_imports
 
 
@@ -118,6 +119,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, inputs, opts)
 
         raise_if_any(args.region_problems(configured_region(self)))
+        if args.allow_layout_change:
+            pulumi.log.warn(GUARD_OFF.format(pipeline=name))
         pipeline = PipelineContext(
             name=name,
             args=args,

@@ -109,11 +109,11 @@ class StreamingEtlPipelineArgs(Settings):
     a backfill."""
     database_name: Optional[pulumi.Input[str]] = text(None, GLUE_NAME, GLUE_TEXT)
     """Existing Glue database, shared by many pipelines; by default one is created. Changing it
-    replaces the lake table and needs a new `glue_table_name`; setting it deletes the created
-    database."""
+    replaces the lake table and needs a new `glue_table_name`; setting it needs `retain: true` in an
+    update before, which keeps the created database."""
     allow_layout_change: bool = False
-    """Permit a change of the layout that puts existing rows at risk, with a warning. For a table
-    without rows, and for one update."""
+    """Permit a change of the layout that puts existing rows at risk, with a warning, but not one
+    that deletes the bucket or the database. For a table without rows, and for one update."""
     runtime: str = field(
         default="python3.13", metadata={"choices": RUNTIMES, "unavailable": NO_WHEEL}
     )

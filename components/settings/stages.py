@@ -192,7 +192,8 @@ class LakeArgs(Settings):
     bucket_name: Optional[pulumi.Input[str]] = field(default=None, metadata=BUCKET_NAME)
     """Existing bucket, shared by many pipelines and configured by its owner. The alarms on
     dead-lettered objects need its EventBridge notifications enabled. A change needs a new
-    `glue_table_name`; setting it deletes the created bucket."""
+    `glue_table_name`; setting it deletes the created bucket, and needs `retain: true` in an update
+    before, which keeps it."""
     kms_key_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=KEY_ARN)
     """ARN of the customer key for SSE-KMS in the stack's region, not of an alias; by default
     SSE-S3. The key of an existing bucket goes here, too."""

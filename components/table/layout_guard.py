@@ -42,6 +42,8 @@ class Finding:
     """None if it is removed."""
     rows: str
     """The rows at risk: a key of ROWS in layout_messages.py."""
+    deletes: bool = False
+    """Whether the update would delete a bucket or database that the pipeline created."""
 
 
 def layout_of(
@@ -69,7 +71,10 @@ def layout_of(
         "source_table": args.table_name,
         "glue_table": table.name,
         "database": database,
+        "database_created": args.database_name is None,
         "bucket": bucket,
+        "bucket_created": args.lake.bucket_name is None,
+        "retain": args.retain,
         "current_state": table.current_state,
         # Their order and the blanks of a pattern have no effect.
         "event_names": sorted(forwarder.event_names),
@@ -99,7 +104,7 @@ def is_new_table(old: Layout, new: Layout) -> bool:
 def findings(old: Layout, new: Layout) -> list[Finding]:
     """All changes from `old` to `new` that put existing rows at risk."""
     if is_new_table(old, new):
-        return []
+        return [finding for finding in location_findings(old, new) if finding.deletes]
     return [
         *format_findings(old, new),
         *partition_findings(old, new),
@@ -180,7 +185,11 @@ def position_findings(old: Sequence[str], new: Sequence[str]) -> Iterator[Findin
     kept_before = [name for name in old if name in new]
     kept_after = [name for name in new if name in old]
     yield from (finding("column-removed", name) for name in old if name not in new)
-    yield from (finding("column-inserted", name) for name in new[: len(old)] if name not in old)
+    yield from (
+        finding("column-inserted", name)
+        for index, name in enumerate(new)
+        if name not in old and any(other in old for other in new[index:])
+    )
     yield from (
         finding("column-moved", name)
         for name, other in zip(kept_before, kept_after, strict=True)
@@ -205,6 +214,9 @@ def _text_is_readable(format_: object, old: ColumnType, new: ColumnType) -> bool
     if kind != other_kind:
         return False
     match kind:
+        case "decimal":
+            [precision, scale], [new_precision, new_scale] = before, after
+            return bool(scale <= new_scale and precision - scale <= new_precision - new_scale)
         case "array":
             return _text_is_readable(format_, before, after)
         case "map":
@@ -264,10 +276,27 @@ def value_findings(
 
 
 def location_findings(old: Layout, new: Layout) -> Iterator[Finding]:
-    """Changes with which the table reads another location."""
+    """Changes that delete the location or make the table read another one."""
+    # The engine reads this option of a resource that it deletes from the state.
+    retained = bool(old.get("retain"))
     for name, setting in (("bucket", "lake.bucket_name"), ("database", "database_name")):
-        if _differ(old, new, name):
-            yield Finding("location", setting, old[name], new[name], "all")
+        created, creates = (layout.get(f"{name}_created") for layout in (old, new))
+        # A preview does not know the name of a bucket that the update creates.
+        other = _differ(old, new, name) or (created is False and creates and name not in new)
+        if created and creates is False and not retained:
+            yield Finding(f"{name}-deleted", setting, old.get(name), new.get(name), name, True)
+        elif other and created and creates and name == "database":
+            rows = "all" if retained else "database"
+            yield Finding(
+                "database-replaced", "renamed_from", old[name], new[name], rows, not retained
+            )
+        elif other and created and creates:
+            yield Finding("location", name, old[name], new[name], "all")
+        elif other:
+            values = [
+                None if layout.get(f"{name}_created") else layout.get(name) for layout in (old, new)
+            ]
+            yield Finding("location", setting, values[0], values[1], "all")
 
 
 def current_state_findings(old: Layout, new: Layout) -> Iterator[Finding]:

@@ -7,6 +7,8 @@ from streaming_etl.components.settings.messages import value_text
 from streaming_etl.components.table.layout import DATA_PREFIX
 from streaming_etl.components.table.layout_guard import Finding, Layout
 
+PAGE = "docs/safe-changes.md#change-a-layout"
+
 # {name} is the setting or column, {old} and {new} are its values.
 MESSAGES: Mapping[str, str] = {
     "format": (
@@ -23,7 +25,8 @@ MESSAGES: Mapping[str, str] = {
     ),
     "column-removed": (
         "{name} must keep position {old} in COLUMNS (got no such column). Athena reads CSV by"
-        " position: existing values of it and of later columns would be in other columns."
+        " position: existing values of it and of later columns would be in other columns. A renamed"
+        " column counts as another one."
     ),
     "column-inserted": (
         "{name} must follow the columns of existing rows in COLUMNS (got position {new}). Athena"
@@ -64,6 +67,18 @@ MESSAGES: Mapping[str, str] = {
         "{name} must stay {old} (got {new}). The table would read another location, without the"
         " existing objects."
     ),
+    "bucket-deleted": (
+        "{name} must stay unset (got {new}). The update would delete the bucket {old}, which the"
+        " pipeline created, with all objects in it."
+    ),
+    "database-deleted": (
+        "{name} must stay unset (got {new}). The update would delete the database {old}, which the"
+        " pipeline created, with all tables and views in it."
+    ),
+    "database-replaced": (
+        "{name} must keep the oldest name of the pipeline (got the database {new} instead of"
+        " {old}). The name of the database derives from this name and the stack's."
+    ),
     "filters": (
         "{name} must stay {old} (got {new}). The current state would keep items as they were whose"
         " changes are filtered from now on, and lack items whose changes were filtered before."
@@ -79,6 +94,8 @@ MESSAGES: Mapping[str, str] = {
 
 ROWS: Mapping[str, str] = {
     "all": "all rows",
+    "bucket": "all rows, also those of other pipelines",
+    "database": "no rows; all tables and views of the database",
     "with-column": "rows with a value of {name}",
     "other-values": "rows with a value that is no longer listed",
     "before-year": "rows before {new}",
@@ -88,41 +105,60 @@ ROWS: Mapping[str, str] = {
 }
 """Rows at risk."""
 
-HEAD = "{pipeline}: {count} of the layout would make existing rows of {table} unreadable or wrong:"
+HEAD = "{pipeline}: {count} of the layout would put existing rows of {table} at risk:"
 WAY = (
     "To change the layout, set another `glue_table_name`, one that no earlier table had, in the"
-    " same update, then run `{command}`. New rows and the current items go to the new table; the"
-    " existing rows stay below {location}. If the table has no rows, set `allow_layout_change:"
-    " true` for one update."
+    " same update. Before the update, stop the forwarder until the delivery stream is empty,"
+    " because its buffers have records of the former layout; after it, run `{command}`. See {page}."
+    " New rows and the current items go to the new table; the existing rows stay below {location}."
+    " If the table has no rows, set `allow_layout_change: true` for one update."
+)
+RETAIN = (
+    "To keep a bucket or database that the pipeline no longer creates, set `retain: true` in an"
+    " update before this one, without another change. Neither `glue_table_name` nor"
+    " `allow_layout_change` permits its deletion."
 )
 OVERRIDDEN = (
     "The update continues, because `allow_layout_change` is true. Remove the setting afterwards."
 )
+GUARD_OFF = (
+    "{pipeline}: `allow_layout_change` is true, so changes of the layout do not fail. Remove the"
+    " setting after the update that needs it."
+)
 NEW_TABLE = (
     "{pipeline}: new rows go to {new_table} instead of {table}. The existing rows stay below"
-    " {location}, which no table of the stack reads after the update. Load the current items into"
-    " the new table after the update: `{command}`."
+    " {location}, which no table of the stack reads after the update. {new_table} reads"
+    " {new_location}, which must be empty or contain objects of the new layout only. Stop the"
+    " forwarder until the delivery stream is empty before the update, and load the current items"
+    " into the new table after it: `{command}`. See {page}."
 )
 
 
-RULE = re.compile(r" \[([a-z-]+)\]$", re.MULTILINE)
-"""The rule of each finding in a message."""
+FINDING = re.compile(r"^- `([^`]+)` .* \[([a-z-]+)\]$", re.MULTILINE)
+"""The subject and the rule of each finding in a message."""
 
 
 def describe(finding: Finding) -> str:
     """The message of one finding."""
     names = {
         "name": f"`{finding.subject}`",
-        "old": value_text(finding.old),
-        "new": value_text(finding.new),
+        "old": _value(finding.old),
+        "new": _value(finding.new),
     }
     sentence = MESSAGES[finding.rule].format(**names)
     return f"{sentence} At risk: {ROWS[finding.rows].format(**names)}. [{finding.rule}]"
 
 
+def _value(value: object) -> str:
+    return "unset" if value is None else value_text(value)
+
+
 def rejection(pipeline: str, stack: str, old: Layout, found: Sequence[Finding]) -> str:
     """The message of a rejected update: all findings, and what to do."""
-    return "\n".join([*_summary(pipeline, old, found), WAY.format(**_names(pipeline, stack, old))])
+    ways = [RETAIN] if any(finding.deletes for finding in found) else []
+    if not all(finding.deletes for finding in found):
+        ways.append(WAY.format(**_names(pipeline, stack, old)))
+    return "\n".join([*_summary(pipeline, old, found), *ways])
 
 
 def overridden(pipeline: str, old: Layout, found: Sequence[Finding]) -> str:
@@ -132,7 +168,9 @@ def overridden(pipeline: str, old: Layout, found: Sequence[Finding]) -> str:
 
 def new_table(pipeline: str, stack: str, old: Layout, new: Layout) -> str:
     """The warning of a new Glue table, without the existing rows."""
-    return NEW_TABLE.format(**_names(pipeline, stack, old), new_table=_table(new))
+    return NEW_TABLE.format(
+        **_names(pipeline, stack, old), new_table=_table(new), new_location=_location(new)
+    )
 
 
 def _summary(pipeline: str, old: Layout, found: Sequence[Finding]) -> list[str]:
@@ -142,14 +180,20 @@ def _summary(pipeline: str, old: Layout, found: Sequence[Finding]) -> list[str]:
 
 
 def _names(pipeline: str, stack: str, old: Layout) -> dict[str, str]:
-    bucket, database, table = (old.get(name, "?") for name in ("bucket", "database", "glue_table"))
     return {
         "pipeline": pipeline,
         "table": _table(old),
-        "location": f"s3://{bucket}/{DATA_PREFIX}{database}/{table}/",
+        "location": _location(old),
+        "page": PAGE,
         "command": f"streaming-etl backfill {pipeline} --stack {stack} --restart",
     }
 
 
 def _table(layout: Layout) -> str:
     return f"{layout.get('database', '?')}.{layout.get('glue_table', '?')}"
+
+
+def _location(layout: Layout) -> str:
+    names = (layout.get(name, "?") for name in ("bucket", "database", "glue_table"))
+    bucket, database, table = names
+    return f"s3://{bucket}/{DATA_PREFIX}{database}/{table}/"

@@ -3,6 +3,7 @@
 That the engine calls it is tested in tests/engine/test_guards.py.
 """
 
+import functools
 from typing import Any
 from unittest import mock
 
@@ -16,7 +17,7 @@ from streaming_etl.components.table.layout_guard import Finding, layout_of
 from streaming_etl.components.table.layout_messages import new_table, overridden
 from streaming_etl.stack.recorder import UNKNOWN, build
 from tests.support.pipeline_settings import lake_table, pipeline_args
-from tests.support.pipelines import Pipelines
+from tests.support.pipelines import ROOT, Pipelines
 
 OLD = {"format": "json", "glue_table": "orders", "bucket": "lake", "database": "shop"}
 NEW = {**OLD, "format": "csv"}
@@ -67,6 +68,16 @@ def test_warns_of_a_permitted_change() -> None:
     assert checked(OLD, allow_change=True) == []
 
 
+def test_a_permitted_change_deletes_no_bucket() -> None:
+    created = {**OLD, "bucket_created": True}
+    new = {**NEW, "bucket": "other", "bucket_created": False}
+    for further in ({}, {"glue_table": "orders_2"}):
+        with mock.patch("pulumi.log.warn") as warn, pytest.raises(LayoutError) as error:
+            check_layout("shop", "dev", created, {**new, **further}, allow_change=True)
+        assert "bucket-deleted" in {finding.rule for finding in error.value.findings}
+        assert not warn.called
+
+
 def test_warns_of_a_new_table() -> None:
     new = {**NEW, "glue_table": "orders_2"}
     assert checked(new) == [new_table("shop", "dev", OLD, new)]
@@ -79,3 +90,13 @@ def test_a_value_that_a_preview_does_not_know_is_left_out() -> None:
         assert known(None) == {}
 
     build(program)
+
+
+def test_warns_in_every_run_while_the_guard_is_off() -> None:
+    for allowed in (False, True):
+        args = pipeline_args(
+            transform_module=str(ROOT / "transforms" / "orders.py"), allow_layout_change=allowed
+        )
+        with mock.patch("pulumi.log.warn") as warn:
+            build(functools.partial(StreamingEtlPipeline, "shop", args))
+        assert warn.called is allowed

@@ -17,7 +17,7 @@ from streaming_etl import LakeArgs, PartitionArgs, StreamingEtlPipeline, Streami
 from streaming_etl.components import lake_table as component
 from streaming_etl.components.table import lake_table
 from streaming_etl.components.table.column_types import METADATA, Column
-from streaming_etl.components.table.layout_messages import RULE
+from streaming_etl.components.table.layout_messages import FINDING
 from streaming_etl.components.table.serdes import SERDES
 from tests.engine.harness import Engine, config_of, deployed, edited
 from tests.support.pipelines import existing_table
@@ -25,6 +25,7 @@ from tools.project import ROOT
 
 Settings = dict[str, Any]
 
+PATTERN = '{"dynamodb": {"Keys": {"id": {"S": ["a"]}}}}'
 TRANSFORM = "def transform(change):\n    return change.new\n"
 
 
@@ -43,16 +44,20 @@ def orders(folder: Path, columns: str = "id string, total int", **settings: Any)
     return {**required, "partitions": {}, "protect": False, **settings}
 
 
-def rules(outcome: Outcome) -> set[str]:
-    """The rules in the errors of a rejected run."""
+def found(outcome: Outcome) -> set[tuple[str, str]]:
+    """Rule and subject of each finding of a rejected run."""
     assert not outcome.succeeded
-    return {rule for error in outcome.errors for rule in RULE.findall(error)}
+    return _findings(outcome.errors)
 
 
-def warnings(outcome: Outcome) -> set[str]:
-    """The rules in the warnings of a run that was not rejected."""
+def warned(outcome: Outcome) -> set[tuple[str, str]]:
+    """Rule and subject of each finding that is a warning."""
     assert outcome.succeeded, outcome.errors
-    return {rule for text in outcome.warnings for rule in RULE.findall(text)}
+    return _findings(outcome.warnings)
+
+
+def _findings(texts: list[str]) -> set[tuple[str, str]]:
+    return {(rule, subject) for text in texts for subject, rule in FINDING.findall(text)}
 
 
 def layout(stack: EngineStack) -> Settings:
@@ -101,7 +106,7 @@ def test_every_setting_that_existing_rows_depend_on_is_guarded(engine: Engine) -
         database_name="shop_2",
         source={"use_existing": True},
         lake={"bucket_name": "lake-2"},
-        forwarder={"event_names": ["MODIFY", "REMOVE"]},
+        forwarder={"event_names": ["MODIFY", "REMOVE"], "filter_patterns": [PATTERN]},
         partitions={
             "partition_time": "event",
             "dynamic_partition_keys": {"area": ["x"], "kind": ["a"]},
@@ -109,22 +114,25 @@ def test_every_setting_that_existing_rows_depend_on_is_guarded(engine: Engine) -
         },
     )
     expected = {
-        "column-inserted",
-        "column-moved",
-        "column-removed",
-        "column-type",
-        "filters",
-        "location",
-        "partition-any-value",
-        "partition-keys",
-        "partition-time",
-        "partition-values",
-        "projection-start-year",
-        "source-table",
-        "time-zone",
+        ("column-inserted", "x"),
+        ("column-moved", "id"),
+        ("column-moved", "store"),
+        ("column-removed", "note"),
+        ("column-type", "total"),
+        ("filters", "forwarder.event_names"),
+        ("filters", "forwarder.filter_patterns"),
+        ("location", "database_name"),
+        ("location", "lake.bucket_name"),
+        ("partition-any-value", "partitions.dynamic_partition_keys.area"),
+        ("partition-keys", "partitions"),
+        ("partition-time", "partitions.partition_time"),
+        ("partition-values", "partitions.dynamic_partition_keys.kind"),
+        ("projection-start-year", "partitions.projection_start_year"),
+        ("source-table", "table_name"),
+        ("time-zone", "partitions.time_zone"),
     }
-    assert rules(edited(stack, {"orders": other})) == expected
-    assert rules(stack.up()) == expected
+    assert found(edited(stack, {"orders": other})) == expected
+    assert found(stack.up()) == expected
     assert layout(stack) == before
     # Nothing that reads or writes rows is updated before the guard.
     lake = ("CatalogTable", "EventSourceMapping", "FirehoseDeliveryStream", "Function")
@@ -133,14 +141,15 @@ def test_every_setting_that_existing_rows_depend_on_is_guarded(engine: Engine) -
             assert engine.backend.resources[key] == state, key
 
     # The override: the same findings, as warnings.
-    assert warnings(edited(stack, {"orders": {**other, "allow_layout_change": True}})) == expected
+    assert warned(edited(stack, {"orders": {**other, "allow_layout_change": True}})) == expected
 
     # The documented way: all of it passes with a new Glue table, and the former table stays.
     moved = {"orders": {**other, "glue_table_name": "orders_2"}}
     stack.configure(config_of(moved))
     outcome = stack.up()
-    assert warnings(outcome) == set()
-    assert any("s3://lake-1/data/shop/orders/" in text for text in outcome.warnings)
+    assert warned(outcome) == set()
+    for location in ("s3://lake-1/data/shop/orders/", "s3://lake-2/data/shop_2/orders_2/"):
+        assert any(location in text for text in outcome.warnings)
     assert any("streaming-etl backfill orders" in text for text in outcome.warnings)
     tables = {id_.partition(":")[0] for id_ in engine.of("CatalogTable")}
     assert tables == {
@@ -198,16 +207,56 @@ def test_each_pipeline_of_a_stack_has_its_guard(engine: Engine) -> None:
     tables = {
         "orders": orders(folder, **expiring),
         "crawled": orders(folder, "", table_name="crawled", catalog="crawler"),
+        "stored": orders(folder, table_name="stored", format="parquet"),
     }
     stack = deployed(engine, tables)
     declared = {"transform_module": module(folder, "id string"), "catalog": "projection"}
+    wider = {"transform_module": module(folder, "id string, total bigint")}
+    text = {"transform_module": module(folder, "id string, total string")}
     for name, changes, expected in (
-        ("orders", {"format": "parquet"}, "format"),
-        ("orders", {"query": {}, "lake": {}}, "expired-rows"),
-        ("crawled", declared, "columns-declared"),
+        ("orders", {"format": "parquet"}, ("format", "format")),
+        ("orders", {"query": {}, "lake": {}}, ("expired-rows", "query.current_state")),
+        ("orders", text, ("column-type", "total")),
+        ("crawled", declared, ("columns-declared", "COLUMNS")),
+        ("stored", wider, ("column-type", "total")),
     ):
         outcome = edited(stack, {**tables, name: {**tables[name], **changes}})
-        assert rules(outcome) == {expected}
+        assert found(outcome) == {expected}
+    outcome = edited(stack, {**tables, "orders": {**tables["orders"], **wider}})
+    assert (outcome.succeeded, outcome.warnings) == (True, []), outcome.errors
+
+
+def test_a_created_lake_is_deleted_by_no_setting(engine: Engine) -> None:
+    settings = orders(engine.folder)
+    stack = deployed(engine, {"orders": settings})
+    [bucket], [database] = engine.of("Bucket"), engine.of("CatalogDatabase")
+    other = {**settings, "lake": {"bucket_name": "x-lake"}, "database_name": "shop"}
+    expected = {("bucket-deleted", "lake.bucket_name"), ("database-deleted", "database_name")}
+    for way in (
+        {},
+        {"glue_table_name": "orders_2"},
+        {"allow_layout_change": True},
+        # The engine deletes with the option of the last update.
+        {"glue_table_name": "orders_2", "retain": True},
+    ):
+        outcome = edited(stack, {"orders": {**other, **way}})
+        assert found(outcome) == expected
+        assert not any("existing rows stay" in text for text in outcome.warnings)
+    assert found(stack.up()) == expected
+    # The same bucket by its name.
+    named = {**settings, "lake": {"bucket_name": bucket}}
+    assert found(edited(stack, {"orders": named})) == {("bucket-deleted", "lake.bucket_name")}
+
+    # The documented way.
+    stack.configure(config_of({"orders": {**settings, "retain": True}}))
+    assert warned(stack.up()) == set()
+    assert found(edited(stack, {"orders": other})) == {
+        ("location", "database_name"),
+        ("location", "lake.bucket_name"),
+    }
+    stack.configure(config_of({"orders": {**other, "glue_table_name": "orders_2"}}))
+    assert warned(stack.up()) == set()
+    assert (set(engine.of("Bucket")), set(engine.of("CatalogDatabase"))) == ({bucket}, {database})
 
 
 def test_what_another_version_of_the_program_writes_is_guarded(engine: Engine) -> None:
@@ -215,17 +264,22 @@ def test_what_another_version_of_the_program_writes_is_guarded(engine: Engine) -
     stack = deployed(engine, tables)
     further = (*METADATA, Column("_shard", "string"))
     with mock.patch.object(lake_table, "METADATA", further):
-        assert rules(stack.preview()) == {"metadata-columns"}
+        assert found(stack.preview()) == {("metadata-columns", "metadata")}
     with mock.patch.dict(SERDES["csv"].parameters, {"escapeChar": "\\"}):
-        assert rules(stack.preview()) == {"serde"}
+        assert found(stack.preview()) == {("serde", "SerDe")}
 
 
 def test_a_renamed_pipeline_keeps_its_guard(engine: Engine) -> None:
     settings = orders(engine.folder)
     stack = deployed(engine, {"orders": settings})
     renamed = {**settings, "renamed_from": "orders"}
-    assert edited(stack, {"sales": renamed}).succeeded
-    assert rules(edited(stack, {"sales": {**renamed, "format": "csv"}})) == {"format"}
+    changed = {**renamed, "format": "csv"}
+    assert found(edited(stack, {"sales": changed})) == {("format", "format")}
+    stack.configure(config_of({"sales": renamed}))
+    assert stack.up().succeeded
+    without = {("database-replaced", "renamed_from")}
+    assert found(edited(stack, {"sales": settings})) == without
+    assert found(edited(stack, {"sales": {**settings, "glue_table_name": "sales"}})) == without
 
 
 def test_a_state_without_a_layout_passes(engine: Engine) -> None:
@@ -256,7 +310,7 @@ def test_a_name_that_only_the_update_knows_passes_the_preview(engine: Engine) ->
     stack = deployed(engine, {}, program=program)
     owner = "second"
     assert stack.preview().succeeded
-    assert rules(stack.up()) == {"location"}
+    assert found(stack.up()) == {("location", "lake.bucket_name")}
 
 
 class RemotePipeline(pulumi.ComponentResource):
@@ -283,7 +337,8 @@ def test_the_package_guards_programs_in_other_languages(engine: Engine) -> None:
 
     stack = deployed(engine, {}, program=program)
     settings["format"] = "parquet"
-    assert rules(stack.preview()) == {"format"}
-    assert rules(stack.up()) == {"format"}
+    expected = {("format", "format")}
+    assert found(stack.preview()) == expected
+    assert found(stack.up()) == expected
     settings["allow_layout_change"] = True
-    assert warnings(stack.up()) == {"format"}
+    assert warned(stack.up()) == expected

@@ -5,6 +5,7 @@ from typing import Any
 
 from local.engine.workspace import Outcome
 from streaming_etl.components.source_guard import MESSAGES
+from streaming_etl.components.table.layout_messages import FINDING
 from tests.engine.harness import ORDERS, REGION, Engine, config_of, deployed, edited
 from tests.support.pipelines import existing_table
 
@@ -65,15 +66,15 @@ def test_removing_a_pipeline_fails_the_preview_and_names_a_protected_resource(
 
 def test_replacing_a_protected_resource_fails_the_preview(engine: Engine) -> None:
     stack = deployed(engine, {"orders": ORDERS})
-    # Guards reject these two unless they are overridden.
+    # The guard of the layout fails before Pulumi reads the protection.
     edits: list[tuple[dict[str, Any], str]] = [
-        ({"lake": {"bucket_name": "shared"}, **OVERRIDE}, "orders-lake-bucket"),
-        ({"database_name": "shared", **OVERRIDE}, "orders-catalog-database"),
+        ({"lake": {"bucket_name": "shared"}, **OVERRIDE}, "bucket-deleted"),
+        ({"database_name": "shared", **OVERRIDE}, "database-deleted"),
     ]
-    for settings, resource in edits:
+    for settings, rule in edits:
         outcome = edited(stack, {"orders": {**ORDERS, **settings}})
         assert not outcome.succeeded
-        assert resource in named(outcome.errors)
+        assert rule in {found for text in outcome.errors for _, found in FINDING.findall(text)}
 
     # Pulumi alone would allow the replacements with `protect: false` or `retain: true`.
     engine.backend.tables |= existing_table()
@@ -118,7 +119,7 @@ def test_a_retained_pipeline_leaves_data_and_queries(engine: Engine) -> None:
     stack.configure(config_of({"orders": {**orders, "retain": True}}))
     retained = stack.up()
     assert retained.succeeded, retained.errors
-    assert retained.changed == {"orders": "update"}
+    assert retained.changed == dict.fromkeys(["orders", "orders-lake-table"], "update")
     assert engine.backend.resources == existing
 
     outcome = edited(stack, {"returns": RETURNS})

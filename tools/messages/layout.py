@@ -32,7 +32,10 @@ OLD: dict[str, Any] = {
     "source_table": "orders",
     "glue_table": "orders",
     "database": "orders_prod",
+    "database_created": True,
     "bucket": "lake-1",
+    "bucket_created": False,
+    "retain": False,
     "current_state": False,
     "event_names": ["INSERT", "MODIFY", "REMOVE"],
     "filter_patterns": [],
@@ -66,8 +69,11 @@ CHANGES: list[Mapping[str, Any]] = [
     {"partition_time": "event"},
     {"bucket": "lake-2"},
     {"current_state": True, "event_names": ["MODIFY", "REMOVE"], "source_table": "orders-2"},
-    {"columns": columns("_op", "store", "id", "total"), "database": "shared"},
+    {"columns": columns("_op", "store", "id", "total"), "database": "sales_prod"},
+    {"database": "shared", "database_created": False},
 ]
+CREATED = {**OLD, "bucket_created": True}
+DELETION = {**CREATED, "bucket": "lake-2", "bucket_created": False}
 
 
 def messages() -> dict[str, str]:
@@ -76,10 +82,13 @@ def messages() -> dict[str, str]:
     for change in CHANGES:
         for finding in findings(OLD, changed(**change)):
             texts.setdefault(finding.rule, describe(finding))
+    deletion = findings(CREATED, DELETION)
+    texts |= {finding.rule: describe(finding) for finding in deletion}
     several = findings(OLD, changed(time_zone="UTC", bucket="lake-2"))
     return {
         **texts,
         "all-findings": rejection("orders", "prod", OLD, several),
+        "deletion": rejection("orders", "prod", CREATED, deletion),
         "allowed": overridden("orders", OLD, several),
         "new-table": new_table("orders", "prod", OLD, changed(glue_table="orders_2")),
     }

@@ -49,6 +49,19 @@ def filtered(current_state: bool = True, **forwarder: Any) -> dict[str, Any]:
     return layout(forwarder=ForwarderArgs(**forwarder), query=query)
 
 
+def located(
+    bucket: Optional[str] = None, database: Optional[str] = None, **settings: Any
+) -> dict[str, Any]:
+    """Layout with an existing bucket and database, or created ones."""
+    return layout(
+        bucket=bucket or "orders-lake-1",
+        database=database or "orders_dev",
+        lake=LakeArgs(bucket_name=bucket),
+        database_name=database,
+        **settings,
+    )
+
+
 def rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(finding.rule, finding.subject) for finding in findings(old, new)]
 
@@ -95,7 +108,10 @@ def test_a_layout_is_plain_data_of_settings_and_columns() -> None:
         "source_table": "orders",
         "glue_table": "orders",
         "database": "orders_dev",
+        "database_created": True,
         "bucket": "lake",
+        "bucket_created": True,
+        "retain": False,
         "current_state": False,
         "event_names": ["MODIFY", "REMOVE"],
         "filter_patterns": [
@@ -221,14 +237,63 @@ def test_a_crawled_table_has_no_declared_columns() -> None:
             Finding("partition-time", "partitions.partition_time", "ingestion", "event", "all"),
         ),
         (
-            layout(bucket="lake-1"),
-            layout(bucket="lake-2"),
+            located(bucket="lake-1"),
+            located(bucket="lake-2"),
             Finding("location", "lake.bucket_name", "lake-1", "lake-2", "all"),
         ),
         (
-            layout(database="shop"),
-            layout(database="lake"),
+            located(database="shop"),
+            located(database="lake"),
             Finding("location", "database_name", "shop", "lake", "all"),
+        ),
+        # A created bucket or database: the setting was not set.
+        (
+            located(retain=True),
+            located(bucket="lake-2"),
+            Finding("location", "lake.bucket_name", None, "lake-2", "all"),
+        ),
+        (
+            located(database="shop"),
+            located(),
+            Finding("location", "database_name", "shop", None, "all"),
+        ),
+        (
+            located(),
+            located(bucket="lake-2", retain=True),
+            Finding(
+                "bucket-deleted", "lake.bucket_name", "orders-lake-1", "lake-2", "bucket", True
+            ),
+        ),
+        # The created bucket by its name, which the pipeline no longer creates.
+        (
+            located(),
+            located(bucket="orders-lake-1"),
+            Finding(
+                "bucket-deleted",
+                "lake.bucket_name",
+                "orders-lake-1",
+                "orders-lake-1",
+                "bucket",
+                True,
+            ),
+        ),
+        (
+            located(),
+            located(database="shop"),
+            Finding("database-deleted", "database_name", "orders_dev", "shop", "database", True),
+        ),
+        # Without `renamed_from`.
+        (
+            layout(database="orders_dev"),
+            layout(database="sales_dev"),
+            Finding(
+                "database-replaced", "renamed_from", "orders_dev", "sales_dev", "database", True
+            ),
+        ),
+        (
+            layout(database="orders_dev", retain=True),
+            layout(database="sales_dev", retain=True),
+            Finding("database-replaced", "renamed_from", "orders_dev", "sales_dev", "all"),
         ),
         (
             filtered(),
@@ -284,8 +349,9 @@ def test_a_change_that_puts_rows_at_risk_is_found(
         ("a b", "x a b", [("column-inserted", "x")]),
         ("a b c", "a c b", [("column-moved", "b"), ("column-moved", "c")]),
         # Another name at one place may be another column.
-        ("a b", "a x", [("column-removed", "b"), ("column-inserted", "x")]),
-        ("a b", "b x", [("column-removed", "a"), ("column-inserted", "x")]),
+        ("a b", "a x", [("column-removed", "b")]),
+        ("a b", "b x", [("column-removed", "a")]),
+        ("a b", "x b", [("column-removed", "a"), ("column-inserted", "x")]),
     ],
 )
 def test_csv_columns_keep_their_positions(
@@ -362,7 +428,10 @@ def test_the_type_and_the_source_of_a_partition_key_stay() -> None:
         ("int", "double", ""),
         ("int", "string", "csv"),
         ("decimal(10,2)", "string", "csv"),
-        ("decimal(10,2)", "decimal(12,2)", ""),
+        ("decimal(10,2)", "decimal(12,2)", "csv json"),
+        ("decimal(10,2)", "decimal(12,4)", "csv json"),
+        ("decimal(10,2)", "decimal(10,4)", ""),
+        ("decimal(10,2)", "decimal(9,1)", ""),
         ("array<int>", "array<bigint>", "csv json"),
         ("array<int>", "map<string,int>", ""),
         ("array<int>", "string", "csv"),
@@ -413,26 +482,53 @@ def test_a_wider_type_is_readable_in_text(old: str, new: str, formats: str) -> N
             layout(query=QueryArgs(current_state=False)),
             layout(query=QueryArgs(current_state=False), lake=LakeArgs(data_retention_days=9)),
         ),
-        # The same bucket, which the pipeline no longer creates.
-        (layout(), layout(lake=LakeArgs(bucket_name="lake"))),
+        # The same bucket and database, which the pipeline no longer creates.
+        (located(retain=True), located("orders-lake-1", "orders_dev")),
+        (located(), located(retain=True)),
     ],
 )
 def test_a_change_that_keeps_existing_rows_passes(old: dict[str, Any], new: dict[str, Any]) -> None:
     assert findings(old, new) == []
 
 
-def test_every_change_passes_with_a_new_glue_table() -> None:
-    old = layout(format="csv", glue_table_name="orders")
-    new = layout(
+def test_every_other_change_passes_with_a_new_glue_table() -> None:
+    old = located("lake-1", "shop", format="csv", glue_table_name="orders")
+    new = located(
+        "lake-2",
+        "other",
         format="parquet",
         glue_table_name="orders_2",
-        database="other",
-        bucket="other",
         partitions=PartitionArgs(granularity="hour", time_zone="Asia/Tokyo"),
     )
     assert is_new_table(old, new)
     assert findings(old, new) == []
     assert not is_new_table(old, old)
+
+
+def test_a_new_glue_table_permits_no_deletion() -> None:
+    deleted = [
+        ("bucket-deleted", "lake.bucket_name"),
+        ("database-deleted", "database_name"),
+    ]
+    new = located("lake-2", "shop", glue_table_name="orders_2", format="csv")
+    assert rules(located(), new) == deleted
+    assert rules(located(retain=True), new) == []
+    # A preview does not know a name that another resource returns.
+    assert rules(located(), {key: new[key] for key in new if key != "bucket"}) == deleted
+    # A state of a version that did not distinguish them.
+    keys = ("bucket_created", "database_created", "retain")
+    assert rules({key: value for key, value in located().items() if key not in keys}, new) == []
+    other = layout(database="sales_dev", glue_table_name="sales")
+    assert rules(layout(database="orders_dev"), other) == [("database-replaced", "renamed_from")]
+    assert rules(layout(database="orders_dev", retain=True), other) == []
+
+
+def test_a_preview_finds_a_bucket_that_the_update_creates() -> None:
+    new = {key: value for key, value in located().items() if key != "bucket"}
+    assert findings(located("lake-1"), new) == [
+        Finding("location", "lake.bucket_name", "lake-1", None, "all")
+    ]
+    assert findings(located(), new) == []
 
 
 def test_an_unknown_value_passes() -> None:
@@ -470,7 +566,7 @@ def test_all_findings_are_reported_together() -> None:
         ("column-type", "a"),
         ("partition-keys", "partitions"),
         ("time-zone", "partitions.time_zone"),
-        ("location", "lake.bucket_name"),
+        ("location", "bucket"),
     ]
 
 
@@ -490,6 +586,7 @@ def test_every_kind_of_rows_has_a_text() -> None:
 
 
 def _all_findings() -> list[Finding]:
-    from tools.messages.layout import CHANGES, OLD, changed
+    from tools.messages.layout import CHANGES, CREATED, DELETION, OLD, changed
 
-    return [finding for change in CHANGES for finding in findings(OLD, changed(**change))]
+    pairs = [(OLD, changed(**change)) for change in CHANGES]
+    return [finding for old, new in [*pairs, (CREATED, DELETION)] for finding in findings(old, new)]
