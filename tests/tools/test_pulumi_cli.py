@@ -31,7 +31,9 @@ def test_a_cli_is_built_once_outside_the_checkout(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # Stands in for Go: writes what `go build -o pulumi` would.
-    executable(tmp_path / "bin" / "go", f'echo "$1" >> {tmp_path}/calls; : > pulumi')
+    executable(
+        tmp_path / "bin" / "go", f'echo "$1" >> {tmp_path}/calls; : > pulumi; chmod +x pulumi'
+    )
     for _ in range(2):
         assert pulumi_cli.main() == 0
         assert capfd.readouterr().out == f"{pulumi_cli.cache_folder()}\n"
