@@ -113,7 +113,7 @@ def test_an_edit_updates_the_running_stack_in_place(server: Server, project: Pat
     write_config(project, table_name="other")
     rejected = server.run("up")
     assert rejected.returncode == 1
-    assert "orders-source-table" in rejected.stderr
+    assert "[protected-table]" in rejected.stderr
     assert "Traceback" not in rejected.stderr
     table = dynamodb.describe_table(TableName="orders")["Table"]
     assert table["CreationDateTime"] == created
