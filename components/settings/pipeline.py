@@ -131,8 +131,9 @@ class StreamingEtlPipelineArgs(Settings):
     `query.force_destroy`."""
     retain: bool = False
     """Keep source table, bucket, database, Glue tables and workgroup in AWS when the pipeline is
-    removed from the stack. Set it in an update before the one that removes the pipeline. It turns
-    off only the part of `protect` that fails previews."""
+    removed from the stack, when they are replaced, and when the pipeline stops creating them to
+    hand them over. Set it in an update before that one. It turns off only the part of `protect`
+    that fails previews. A retained table gets another key only with another `table_name`."""
     renamed_from: Sequence[str] = texts(
         (),
         MAX_FORMER_NAMES,
