@@ -30,6 +30,7 @@ from streaming_etl.components.stages.source import Source
 from streaming_etl.components.table.lake_table import resolve
 from streaming_etl.components.table.layout_messages import GUARD_OFF
 from streaming_etl.components.table.module_imports import require_imports
+from streaming_etl.components.table.routing import LAKE_TABLE
 
 
 class StreamingEtlPipeline(pulumi.ComponentResource):
@@ -139,7 +140,12 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self),
         )
         forwarder = Forwarder(
-            pipeline, source.stream_arn, source.kms_key_arn, lake.bucket, lake_table.stream, self
+            pipeline,
+            source.stream_arn,
+            source.kms_key_arn,
+            lake.bucket,
+            {LAKE_TABLE: lake_table.stream},
+            self,
         )
         backfill = None
         if args.backfill.enabled:

@@ -34,9 +34,9 @@ TIME = (1980, 1, 1, 0, 0, 0)
 MODE = 0o100644
 
 
-def forwarder_archive(dependencies: Dependencies) -> pulumi.FileArchive:
-    """Return the code of the forwarder, which the backfill shares."""
-    return _archive("forwarder", dependencies, {})
+def forwarder_archive(dependencies: Dependencies, config: Mapping[str, Any]) -> pulumi.FileArchive:
+    """Return the code of the forwarder, which the backfill shares; config: forwarder.json."""
+    return _archive("forwarder", dependencies, {"forwarder.json": _json(config)})
 
 
 def transform_archive(
@@ -51,13 +51,17 @@ def transform_archive(
     `config` becomes transform.json. `time_zone` is an IANA name when the transform computes local
     time itself, because Lambda's image has no time zones; otherwise None.
     """
-    own = {"transform.json": (json.dumps(config, indent=1) + "\n").encode()}
+    own = {"transform.json": _json(config)}
     if transform_module is not None:
         own["transform_module.py"] = transform_module.read_bytes()
     if time_zone is not None:
         zone = resources.files("tzdata").joinpath("zoneinfo", *time_zone.split("/"))
         own[f"zoneinfo/{time_zone}"] = zone.read_bytes()
     return _archive("transform", dependencies, own)
+
+
+def _json(config: Mapping[str, Any]) -> bytes:
+    return (json.dumps(config, indent=1) + "\n").encode()
 
 
 @cache

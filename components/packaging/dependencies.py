@@ -36,7 +36,9 @@ TOP_LEVEL_EXTRAS = {"bin", ".lock"}
 METADATA_EXTRAS = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
 
 # First path parts of an archive's other files.
-RESERVED = re.compile(r"(streaming_etl|transform_module)(\..*)?|transform\.json|zoneinfo")
+RESERVED = re.compile(
+    r"(streaming_etl|transform_module)(\..*)?|(forwarder|transform)\.json|zoneinfo"
+)
 
 # Of an archive, in bytes; unzipped, 1 MiB of Lambda's 262,144,000 is left to our own files.
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

@@ -87,7 +87,7 @@ class Backfill:
         return create_function(
             f"{pipeline.name}-backfill",
             pipeline,
-            archive=forwarder_archive(pipeline.packages.forwarder),
+            archive=forwarder_archive(pipeline.packages.forwarder, pipeline.forwarder_config),
             handler="streaming_etl.handlers.backfill.lambda_handler",
             timeout_seconds=args.timeout_seconds,
             memory_mib=args.memory_mib,

@@ -1,7 +1,7 @@
 """Stage 1: the forwarder, its event source mapping and its failure destination."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 import pulumi
@@ -21,7 +21,10 @@ from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
 
 
 class Forwarder:
-    """The forwarder function and its event source mapping."""
+    """The forwarder function and its event source mapping.
+
+    deliveries: the delivery streams by the names of `pipeline.forwarder_config`'s routes.
+    """
 
     function: Function
     mapping_id: pulumi.Output[str]
@@ -34,35 +37,33 @@ class Forwarder:
         stream_arn: pulumi.Output[str],
         table_key_arn: Optional[str],
         bucket: LakeBucket,
-        delivery: DeliveryStream,
+        deliveries: Mapping[str, DeliveryStream],
         parent: pulumi.Resource,
     ) -> None:
         self.parent = parent
         name, args = f"{pipeline.name}-forwarder", pipeline.args.forwarder
         statements = [
-            *self.statements(pipeline, stream_arn, bucket, delivery),
+            *self.statements(pipeline, stream_arn, bucket, deliveries),
             *iam.allow_table_key(table_key_arn),
         ]
         self.function = create_function(
             name,
             pipeline,
-            archive=forwarder_archive(pipeline.packages.forwarder),
+            archive=forwarder_archive(pipeline.packages.forwarder, pipeline.forwarder_config),
             handler="streaming_etl.handlers.forwarder.lambda_handler",
             timeout_seconds=args.timeout_seconds,
             memory_mib=args.memory_mib,
             parent=parent,
             statements=statements,
+            # Known to AWS only, so not in the archive.
             environment={
-                "DELIVERY_STREAM": delivery.name,
-                "EVENT_NAMES": ",".join(args.event_names),
-                "OLD_IMAGE": args.old_image,
-                "MAX_CHANGES_PER_RECORD": str(args.max_changes_per_record),
-                "MAX_RECORD_KIB": str(args.max_record_kib),
+                "DELIVERY_STREAMS": pulumi.Output.json_dumps(
+                    {route: delivery.name for route, delivery in deliveries.items()}
+                )
             },
         )
-        mapping = self.create_mapping(
-            f"{name}-mapping", pipeline, stream_arn, bucket, delivery.depends_on
-        )
+        depends_on = [each for delivery in deliveries.values() for each in delivery.depends_on]
+        mapping = self.create_mapping(f"{name}-mapping", pipeline, stream_arn, bucket, depends_on)
         self.mapping_id = mapping.uuid
         self.failed_batches_path = pulumi.Output.concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
         self.failed_batches_location = bucket.location(self.failed_batches_path)
@@ -72,7 +73,7 @@ class Forwarder:
         pipeline: PipelineContext,
         stream_arn: pulumi.Output[str],
         bucket: LakeBucket,
-        delivery: DeliveryStream,
+        deliveries: Mapping[str, DeliveryStream],
     ) -> list[iam.Statement]:
         """Allow to read the stream, to forward and to dead-letter."""
         key, account = pipeline.args.lake.kms_key_arn, pipeline.account
@@ -83,7 +84,7 @@ class Forwarder:
             iam.allow(read, [stream_arn]),
             # ListStreams does not support resources other than `*`.
             iam.allow(["dynamodb:ListStreams"], ["*"]),
-            iam.allow(["firehose:PutRecordBatch"], [delivery.arn]),
+            iam.allow(["firehose:PutRecordBatch"], [each.arn for each in deliveries.values()]),
             iam.allow(["s3:PutObject"], [bucket.objects(FAILED_BATCHES_PREFIX)], own_bucket),
             iam.allow(["s3:ListBucket"], [bucket.arn], own_bucket),
             *iam.allow_key(key, account, ["kms:GenerateDataKey"]),

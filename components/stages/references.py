@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -12,6 +13,7 @@ from streaming_etl.components.settings.protection import Protection, resolve_pro
 from streaming_etl.components.stages.iam import Account
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import database_name
+from streaming_etl.components.table.routing import LAKE_TABLE, forwarder_config, route
 from streaming_etl.components.table.transform_module import TransformModule
 
 
@@ -40,6 +42,11 @@ class PipelineContext:
         depend on the database: Pulumi's state lists each dependency of a property twice.
         """
         return database_name(self.name, self.args)
+
+    @property
+    def forwarder_config(self) -> dict[str, Any]:
+        """Content of the forwarder's forwarder.json."""
+        return forwarder_config(self.args.forwarder, [route(LAKE_TABLE, self.args.forwarder)])
 
     @property
     def protection(self) -> Protection:

@@ -62,6 +62,7 @@ def put_records(
     records: Sequence[bytes],
     deadline: float,
     *,
+    must_call: bool = True,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
@@ -72,9 +73,10 @@ def put_records(
     Rejected records are sent again, without the others, until `deadline`. After a record that
     Firehose does not accept, no later call follows: both handlers receive all later changes
     again, so they would be written twice.
+    must_call: make the first call even after the deadline, so that an invocation makes progress.
     report: called like `log`, with the number of records not accepted and the last error.
     """
-    called, error = False, None
+    called, error = not must_call, None
     for group in groups(records, MAX_CALL_RECORDS, MAX_CALL_BYTES):
         pending = list(group)
         for pause in chain([0.0], backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS, jitter)):

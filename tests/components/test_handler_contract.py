@@ -3,18 +3,21 @@
 import ast
 import importlib
 import inspect
+import json
 from pathlib import Path
 
 import pytest
 
-from streaming_etl import BackfillArgs, MonitoringArgs
+from streaming_etl import BackfillArgs, ForwarderArgs, MonitoringArgs, QueryArgs
 from streaming_etl.components.monitoring import alarms
 from streaming_etl.components.settings.stages import OLD_IMAGES
 from streaming_etl.components.table.column_types import METADATA
-from streaming_etl.handlers import structured_log, transform
+from streaming_etl.components.table.routing import LAKE_TABLE, forwarder_config
+from streaming_etl.handlers import forwarder, structured_log, transform
 from streaming_etl.handlers.firehose import deadline
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.wire.change_line import OLD_IMAGE_KINDS
+from streaming_etl.handlers.wire.routing import Route
 from streaming_etl.stack.recorder import Node, archive_files
 from tests.support.pipeline_settings import pipeline_args
 from tests.support.pipelines import Pipelines
@@ -86,6 +89,37 @@ def test_every_function_gets_the_environment_variables_that_its_handler_reads(
     assert {name: names for name, names in read.items() if names} == {
         name: names for name, names in defined.items() if names
     }
+
+
+def test_the_forwarder_reads_the_settings_in_its_archive_and_environment(
+    pipelines: Pipelines,
+) -> None:
+    args = ForwarderArgs(
+        event_names=["INSERT"],
+        old_image="never",
+        max_changes_per_record=7,
+        max_record_kib=9,
+    )
+    graph = pipelines.build(forwarder=args, query=QueryArgs(current_state=False))
+    [inputs] = [
+        node.inputs for node in graph.of("Function") if ".forwarder." in node.inputs["handler"]
+    ]
+    config = json.loads(archive_files(inputs["code"])["forwarder.json"])
+    streams = json.loads(inputs["environment"]["variables"]["DELIVERY_STREAMS"])
+    [stream] = graph.of("FirehoseDeliveryStream")
+    assert streams[LAKE_TABLE].startswith(stream.name)
+    route = Route(LAKE_TABLE, streams[LAKE_TABLE], "never", 7, 9 * 1024)
+    assert forwarder.routing_of(config, streams) == (frozenset({"INSERT"}), False, [route])
+
+
+def test_the_environment_of_twenty_routes_has_less_than_its_limit() -> None:
+    names = {"n" * 34 + "x": "s" * 64}
+    assert 20 * len(json.dumps(names)) + len("DELIVERY_STREAMS") < 4096
+
+
+def test_the_forwarder_fails_unmatched_changes_on_request() -> None:
+    config = forwarder_config(ForwarderArgs(), [], unmatched="fail")
+    assert forwarder.routing_of(config, {}).unmatched_fails
 
 
 @pytest.mark.parametrize("module", ENTRY_MODULES)

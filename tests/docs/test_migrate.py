@@ -7,8 +7,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from streaming_etl.handlers.forwarder import AggregationLimits, forward
+from streaming_etl.handlers.forwarder import Routing, forward
 from streaming_etl.handlers.transform import TransformRuntime, transform_records
+from streaming_etl.handlers.wire.routing import Route
 from tests.docs.example_lake import lake
 from tests.docs.pages import blocks
 from tests.support.changes import firehose_records, stream_record
@@ -107,8 +108,13 @@ for record in RECORDS:
 def sent(max_changes_per_record: int, old_image: str = "on_remove") -> list[bytes]:
     """The Firehose records that the forwarder makes with these settings."""
     records: list[bytes] = []
-    limits = AggregationLimits(max_changes_per_record, 256 * 1024, old_image)
-    forward(RECORDS, {"MODIFY"}, limits, lambda ranges: (records.extend(ranges), [])[1])  # type: ignore[func-returns-value]
+
+    def put(_route: Route, contents: list[bytes], _left: int, _is_first: bool) -> list[int]:
+        records.extend(contents)
+        return []
+
+    route = Route("orders", "orders-delivery", old_image, max_changes_per_record, 256 * 1024)
+    forward(RECORDS, Routing(frozenset({"MODIFY"}), False, [route]), put, pytest.fail)
     return records
 
 

@@ -57,14 +57,20 @@ def transform_as(wrapper: Callable[..., Any]) -> Any:
     return around(transform, "lambda_handler", wrapper)
 
 
-def environment(name: str, value: str) -> Any:
-    """Give the forwarder another environment variable."""
+def forwarder_config(change: Callable[[dict[str, Any]], Any]) -> Any:
+    """Change the forwarder's forwarder.json; `change` may return another."""
 
-    def wrapper(handler: Any, event: Any, context: Any) -> Any:
-        with patch.dict(os.environ, {name: value}):
-            return handler(event, context)
+    def wrapper(routing_of: Any, config: dict[str, Any], streams: Any) -> Any:
+        return routing_of(change(config) or config, streams)
 
-    return forwarder_as(wrapper)
+    return around(forwarder, "routing_of", wrapper)
+
+
+def old_image(value: str) -> Any:
+    """Give all routes another `old_image`."""
+    return forwarder_config(
+        lambda config: [route.update(old_image=value) for route in config["routes"]] and None
+    )
 
 
 def exit_of_the_module() -> Any:
@@ -240,11 +246,9 @@ class ReusablePatch:
         self._context.__exit__(*error)
 
 
-def keep_first_setting(handler: Any, event: Any, context: Any) -> Any:
-    """Use the setting of the first call, which a deployment changes."""
-    setting = os.environ.setdefault("FIRST_OLD_IMAGE", os.environ["OLD_IMAGE"])
-    with patch.dict(os.environ, {"OLD_IMAGE": setting}):
-        return handler(event, context)
+def keep_first_config(config: dict[str, Any]) -> Any:
+    """Return the config of the first container, which a deployment changes."""
+    return json.loads(os.environ.setdefault("FIRST_CONFIG", json.dumps(config)))
 
 
 def checkpoint_before_put() -> Any:

@@ -19,7 +19,7 @@ from streaming_etl.handlers import forwarder, structured_log
 from streaming_etl.handlers import transform as transform_handler
 from streaming_etl.handlers.firehose import deadline, put_records
 from streaming_etl.handlers.rows.encoder import RowEncoder
-from tests.simulation.scenario import Scenario
+from tests.simulation.scenario import STREAM_NAME, Scenario
 from tests.simulation.user_module import KilledError, transform
 from tests.simulation.user_module import __file__ as user_file
 from tests.simulation.world import EndlessError, World
@@ -31,6 +31,9 @@ WAIT_SECONDS = 5
 # Of the real function, which a mutation may replace.
 PUT_DEFAULTS: dict[str, Any] = put_records.put_records.__kwdefaults__ or {}
 
+
+# What a cold start loads, once per container.
+LOADERS = {"forwarder": "load_routing", "transform": "load_runtime"}
 
 LABEL_OF_LINE = re.compile(rb',"streamLabel":"[^"]*"')
 
@@ -117,8 +120,8 @@ class Function:
         if not self.warm or world.chance("containers").random() < 0.05:
             self.warm = True
             world.events[f"{self.name} starts cold"] += 1
-            if self.module is transform_handler:
-                transform_handler.load_runtime.cache_clear()
+            load = getattr(self.module, LOADERS[self.name])
+            load.cache_clear()
         context = SimpleNamespace(
             function_name=self.name, get_remaining_time_in_millis=self.remaining_milliseconds
         )
@@ -176,6 +179,12 @@ def runtime_of(scenario: Scenario, world: World) -> Any:
     return transform_handler.TransformRuntime(run_module, user_file, encoder)
 
 
+def routing_of(scenario: Scenario, world: World) -> forwarder.Routing:
+    """Return what the forwarder's cold start loads from its archive and environment."""
+    text = json.dumps(scenario.forwarder_config(world.has_new_forwarder))
+    return forwarder.routing_of(json.loads(text), {"orders": STREAM_NAME})
+
+
 def previous_line(world: World, scenario: Scenario, line: bytes) -> bytes:
     """Return the line as the version before a deployment writes it."""
     deploy = scenario.deploy
@@ -218,7 +227,9 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
     }
     with ExitStack() as patches:
         enter = patches.enter_context
-        enter(patch.dict(os.environ, scenario.first_environment))
+        # A mutation keeps state in the environment.
+        enter(patch.dict(os.environ))
+        enter(patch.object(forwarder, "load_routing", cache(partial(routing_of, scenario, world))))
         enter(
             patch.object(
                 transform_handler,

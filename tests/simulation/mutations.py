@@ -26,14 +26,15 @@ from tests.simulation import conditions as when
 from tests.simulation.breaking import (
     around,
     each_result,
-    environment,
+    forwarder_config,
+    old_image,
     query,
     results,
     rows,
     without_failures,
 )
 from tests.simulation.run import simulate
-from tests.simulation.scenario import LATE, SOON, Scenario, scenario_of
+from tests.simulation.scenario import EVENT_NAMES, LATE, SOON, Scenario, scenario_of
 from tests.simulation.user_module import STORES
 
 MAX_SEEDS = 2000
@@ -133,9 +134,12 @@ _else(
     patch.object(forwarder_stage, "filter_patterns", lambda _: []),
     lambda scenario: scenario.args.forwarder.filter_patterns,
 )
-_else("event types are not filtered", environment("EVENT_NAMES", "INSERT,MODIFY,REMOVE"))
-_else("a REMOVE has no old image", environment("OLD_IMAGE", "never"))
-_else("every change has its old image", environment("OLD_IMAGE", "always"))
+_else(
+    "event types are not filtered",
+    forwarder_config(lambda config: config.update(event_names=EVENT_NAMES)),
+)
+_else("a REMOVE has no old image", old_image("never"))
+_else("every change has its old image", old_image("always"))
 _else("a TTL delete has no user identity", breaking.forwarder_as(breaking.remove_identity))
 _else(
     "compressed changes are not read",
@@ -290,7 +294,7 @@ _else(
 )
 _else(
     "the forwarder keeps the settings of its first call",
-    breaking.forwarder_as(breaking.keep_first_setting),
+    forwarder_config(breaking.keep_first_config),
     lambda scenario: scenario.deploy is not None,
 )
 _state(

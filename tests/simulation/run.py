@@ -1,6 +1,5 @@
 """One run of a seed, from its parts to its checks."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass
 
@@ -100,8 +99,7 @@ class Parts:
 
     def deploy_forwarder(self) -> None:
         self.world.events["deployments"] += 1
-        os.environ.update(self.scenario.environment)
-        self.forwarder.warm = False
+        self.world.has_new_forwarder, self.forwarder.warm = True, False
 
     def deploy_transform(self) -> None:
         self.world.has_extra, self.transform.warm = True, False

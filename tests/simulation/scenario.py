@@ -18,6 +18,7 @@ from streaming_etl import (
 from streaming_etl.components.settings.stages import MAX_BATCH_WITHOUT_WINDOW
 from streaming_etl.components.table.column_types import Column, parse_type
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
+from streaming_etl.components.table.routing import forwarder_config, route
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 from tests.simulation.deploy import EXTRA, Deploy, deploy_of
 from tests.simulation.filters import FILTERS
@@ -108,24 +109,11 @@ class Scenario:
         """Return the time after which there are no faults."""
         return START + self.seconds + CALM_AFTER_SECONDS
 
-    @property
-    def first_environment(self) -> dict[str, str]:
-        """Environment of the forwarder before a deployment."""
-        return self.environment_of(self.deploy.forwarder if self.deploy else self.args.forwarder)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Environment of the forwarder at the end."""
-        return self.environment_of(self.args.forwarder)
-
-    def environment_of(self, forwarder: ForwarderArgs) -> dict[str, str]:
-        return {
-            "DELIVERY_STREAM": STREAM_NAME,
-            "EVENT_NAMES": ",".join(forwarder.event_names),
-            "MAX_CHANGES_PER_RECORD": str(forwarder.max_changes_per_record),
-            "MAX_RECORD_KIB": str(forwarder.max_record_kib),
-            "OLD_IMAGE": forwarder.old_image,
-        }
+    def forwarder_config(self, is_deployed: bool) -> dict[str, Any]:
+        """Return forwarder.json before or after a deployment."""
+        is_first = self.deploy is not None and not is_deployed
+        args = self.deploy.forwarder if self.deploy and is_first else self.args.forwarder
+        return forwarder_config(args, [route("orders", args)])
 
 
 def scenario_of(seed: int) -> Scenario:

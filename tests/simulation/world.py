@@ -80,6 +80,8 @@ class World:
         self.metrics = Metrics(START)
         self.logs: list[str] = []
         """Output of each invocation."""
+        self.has_new_forwarder = False
+        """Whether the forwarder of the deployment runs."""
         self.has_extra = False
         """Whether the user's module returns the added column."""
         self.is_fixed = False

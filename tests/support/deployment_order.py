@@ -154,6 +154,8 @@ def delivery_stream(start: Resource, all_: Resources) -> Iterator[Resource]:
     """Delivery streams that the called functions send to."""
     for function in called_function(start, all_):
         names = function.texts("environment.variables.DELIVERY_STREAM")
+        for streams in function.texts("environment.variables.DELIVERY_STREAMS"):
+            names += json.loads(streams).values()
         yield from all_.where(STREAM, "name", names)
 
 

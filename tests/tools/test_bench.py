@@ -10,6 +10,7 @@ import pytest
 
 from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
 from streaming_etl.components.table.lake_table import transform_config
+from streaming_etl.components.table.routing import forwarder_config, route
 from streaming_etl.components.table.transform_module import read_transform_module
 from streaming_etl.handlers.firehose import put_records
 from tools.bench import __main__ as bench
@@ -73,6 +74,8 @@ def test_the_measured_configuration_is_the_deployed_one() -> None:
         partitions=PartitionArgs(),
     )
     assert candidate.pipeline_settings("csv") == transform_config(args, module)
+    routes = [route("orders", args.forwarder)]
+    assert forwarder_config(args.forwarder, routes) == candidate.FORWARDER_CONFIG
 
 
 @pytest.fixture

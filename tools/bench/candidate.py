@@ -14,14 +14,20 @@ Handler = Callable[[dict[str, Any]], Any]
 FORMATS = ("csv", "json")
 """CSV of five columns, JSON lines of all attributes."""
 
-FORWARDER_ENVIRONMENT = {
-    "DELIVERY_STREAM": "orders-1a2b3c4",
-    "EVENT_NAMES": "INSERT,MODIFY,REMOVE",
-    "MAX_CHANGES_PER_RECORD": "500",
-    "MAX_RECORD_KIB": "256",
-    "OLD_IMAGE": "on_remove",
+DELIVERY_STREAM = "orders-1a2b3c4"
+FORWARDER_CONFIG = {
+    "event_names": ["INSERT", "MODIFY", "REMOVE"],
+    "unmatched": "count",
+    "routes": [
+        {
+            "name": "orders",
+            "old_image": "on_remove",
+            "max_changes_per_record": 500,
+            "max_record_kib": 256,
+        }
+    ],
 }
-"""The forwarder's environment with default settings."""
+"""The content of forwarder.json with default settings."""
 
 
 class Context:
@@ -74,14 +80,15 @@ def _requeue(records: list[bytes]) -> list[int]:
 
 
 def forwarder() -> Handler:
-    """The forwarder and its client; needs FORWARDER_ENVIRONMENT."""
-    from streaming_etl.handlers.forwarder import lambda_handler
+    """The forwarder and its client; needs the stub's environment."""
+    from streaming_etl.handlers.forwarder import handle, routing_of
 
-    return lambda event: lambda_handler(event, Context())
+    routing = routing_of(FORWARDER_CONFIG, {"orders": DELIVERY_STREAM})
+    return lambda event: handle(event, Context(), routing)
 
 
 def forwarded_line(record: dict[str, Any]) -> bytes:
     """The line of a stream record with default settings."""
     from streaming_etl.handlers.wire.change_line import change_line
 
-    return change_line(record, FORWARDER_ENVIRONMENT["OLD_IMAGE"])
+    return change_line(record, "on_remove")

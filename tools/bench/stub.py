@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-from tools.bench.candidate import FORWARDER_ENVIRONMENT
+from tools.bench.candidate import DELIVERY_STREAM
 
 # Firehose bills each record rounded up to 5 KB.
 # https://aws.amazon.com/firehose/pricing/
@@ -39,9 +39,9 @@ class Stub:
             return Received(*json.load(response))
 
     def environment(self) -> dict[str, str]:
-        """The forwarder's environment, with boto3 directed to the stub."""
+        """The environment of both forwarders, with boto3 directed to the stub."""
         return {
-            **FORWARDER_ENVIRONMENT,
+            "DELIVERY_STREAM": DELIVERY_STREAM,
             "AWS_ENDPOINT_URL_FIREHOSE": self.url,
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",

@@ -35,7 +35,7 @@ def parsed(value: Any) -> Any:
 
 
 def archive_summary(files: dict[str, bytes]) -> dict[str, Any]:
-    """Return the transform's settings, and the platforms of the packages.
+    """Return the function's settings, and the platforms of the packages.
 
     The files of handlers and packages are omitted: they change with every release.
     """
@@ -45,7 +45,7 @@ def archive_summary(files: dict[str, bytes]) -> dict[str, Any]:
             summary["packages"][package[1]] = platforms(content.decode())
         elif path == "transform_module.py":
             summary[path] = hashlib.sha256(content).hexdigest()[:8]
-        elif path == "transform.json":
+        elif path in ("forwarder.json", "transform.json"):
             summary[path] = json.loads(content)
         elif path.startswith("zoneinfo/"):
             summary["time_zones"].append(path.removeprefix("zoneinfo/"))

@@ -79,7 +79,10 @@ def local_build(tmp_path: Path) -> Any:
 
 def test_an_archive_holds_handlers_dependencies_and_the_functions_own_files() -> None:
     graph = dev_stack()
-    expected = {"forwarder": set(), "transform": {"transform_module.py", "transform.json"}}
+    expected = {
+        "forwarder": {"forwarder.json"},
+        "transform": {"transform_module.py", "transform.json"},
+    }
     for name in ("orders", "shipments"):
         for function, own in expected.items():
             files = archive_files(graph[f"{name}-{function}-function"].inputs["code"])
@@ -125,7 +128,7 @@ def make(folder: Path, installed: Dependencies, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(folder)
     (folder / "module.py").write_text("def transform(change): ...\n")
     archives = [
-        forwarder_archive(installed),
+        forwarder_archive(installed, {"routes": []}),
         transform_archive(installed, Path("module.py"), {"format": "json"}, "Asia/Tokyo"),
     ]
     # Recorded by Pulumi: relative, so that it is the same on every machine.
@@ -186,7 +189,7 @@ def test_an_archive_is_written_once(
 ) -> None:
     paths = make(tmp_path / "it", installed, monkeypatch)
     before = [path.stat().st_ino for path in paths]
-    forwarder_archive(installed)
+    forwarder_archive(installed, {"routes": []})
     assert [path.stat().st_ino for path in paths] == before
     assert sorted(path.name for path in paths[0].parent.iterdir()) == sorted(
         [".gitignore", *(path.name for path in paths)]
@@ -198,7 +201,7 @@ def test_an_archive_that_cannot_be_written_is_reported(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".build").write_text("")
-    [problem] = problems_of(forwarder_archive, installed)
+    [problem] = problems_of(forwarder_archive, installed, {})
     assert (problem.rule, problem.value) == ("not-writable", str(tmp_path / ".build" / "archives"))
 
 

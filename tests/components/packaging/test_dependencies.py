@@ -415,6 +415,7 @@ def test_two_packages_with_different_files_of_one_name_are_rejected(house: Wheel
         "streaming_etl.cpython-313-x86_64.so",
         "transform_module.py",
         "transform_module/__init__.py",
+        "forwarder.json",
         "transform.json",
         "zoneinfo/Asia/Tokyo",
         "rude-1.0.data/purelib/streaming_etl/more.py",

@@ -84,6 +84,15 @@ def test_makes_the_first_call_even_after_the_deadline():
     assert fake.calls == [records[:500]]
 
 
+def test_makes_no_call_after_the_deadline_if_another_stream_had_one(capsys):
+    fake, clock = FakeFirehose(), FakeClock()
+    records = numbered(2)
+    assert put_records(fake, "orders", records, 999.0, must_call=False, clock=clock) == [0, 1]
+    assert fake.calls == []
+    assert json.loads(capsys.readouterr().out)["error"] == "out of time"
+    assert put_records(fake, "orders", records, 1001.0, must_call=False, clock=clock) == []
+
+
 def test_sends_nothing_after_records_that_were_not_accepted():
     fake, records = FakeFirehose((), then={7}), numbered(1200)
     failed = put(fake, records, seconds=0.05)

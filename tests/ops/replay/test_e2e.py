@@ -279,7 +279,7 @@ def test_replays_a_failed_batch_of_the_forwarder(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = deployed.state("plain")
-    with deployed.variables("plain-forwarder", DELIVERY_STREAM="nowhere"):
+    with deployed.variables("plain-forwarder", DELIVERY_STREAMS='{"plain": "nowhere"}'):
         deployed.write("plain", {"id": "c", "total": 1})
         deployed.delete("plain", "a")
         wait_for(lambda: deployed.changes_in_failed_batches("plain") == 2)
