@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from streaming_etl.handlers.firehose.batching import groups
@@ -86,6 +86,27 @@ class FirehoseWriter:
                 records=len(records),
                 error=failure["error"],
             )
+
+
+class RoutedWriter:
+    """Writes the changes of each lake table to its delivery stream.
+
+    writers: by the lake tables' names.
+    """
+
+    def __init__(self, writers: Mapping[str, FirehoseWriter]) -> None:
+        self._writers = writers
+
+    def write(self, lines: Sequence[bytes], lake_tables: Sequence[str]) -> None:
+        """Write changes; `lake_tables` has the lake table of each.
+
+        Raises CommandError when Firehose rejects some. Then some lake tables have all of their
+        changes, and get them again when the command continues.
+        """
+        for name, writer in self._writers.items():
+            some = [line for line, each in zip(lines, lake_tables, strict=True) if each == name]
+            if some:
+                writer.write(some)
 
 
 def pipeline_writer(

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Optional
 
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES
+from streaming_etl.handlers.wire.snapshot import MARKER
 
 # An image, or the keys, in DynamoDB JSON: {"id": {"S": "o-1"}}.
 Image = Mapping[str, Mapping[str, Any]]
@@ -95,6 +96,9 @@ def routed(record: dict[str, Any], where: Where) -> Optional[dict[str, Any]]:
     has the matching items only, with the original ids and positions.
     """
     kind, stream = record["eventName"], record["dynamodb"]
+    if kind == MARKER:
+        # It has no item: a completed backfill concerns every lake table.
+        return record
     if where.names <= stream["Keys"].keys():
         # The key of an item never changes. This does not need the images.
         return record if where.matches(stream["Keys"]) else None

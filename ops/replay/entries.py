@@ -8,7 +8,7 @@ import re
 import zlib
 from base64 import b64decode
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Optional
 
@@ -22,6 +22,7 @@ from streaming_etl.handlers.wire.change_line import (
     ChangeTooLargeError,
     change_line,
 )
+from streaming_etl.handlers.wire.routing import Route, routed
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
 from streaming_etl.handlers.wire.snapshot import MARKER
 from streaming_etl.ops.replay.ownership import PipelineIdentity
@@ -69,6 +70,7 @@ REASONS = {
     "no-source": "it does not name the stream that it is from",
     "other-pipeline": "other pipeline",
     "not-a-stream-record": "it is not a stream record ({error})",
+    "unmatched": "no lake table has the item of the change",
     "missing-image": "{count} of its changes have no image of the item after the change",
     "not-a-json-object": "the line is not a JSON object",
     "no-raw-data": "the line has no rawData",
@@ -148,6 +150,8 @@ class Entry:
     """Changes that are not sent: because of `problem`, or filtered if there is none."""
     without_old_image: int = 0
     """Of `lines`, those without the old image that `old_image` requires."""
+    lake_tables: list[str] = field(default_factory=list)
+    """The lake table of each line, where changes are routed."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,10 @@ class EventFilter:
 
     event_names: Collection[str]
     old_image: str
+    routes: Sequence[Route] = ()
+    """To the lake tables of a stream; without one, changes are not routed."""
+    unmatched_fails: bool = False
+    """Whether a change without a route is a problem."""
 
 
 def entries_of(
@@ -277,6 +285,40 @@ def _code(*candidates: Any) -> str:
 
 
 def _record_entry(record: Any, code: str, events: EventFilter) -> Entry:
+    if not events.routes or _kind(record) not in events.event_names:
+        return _change_entry(record, code, events)
+    try:
+        sent = [
+            (route, record if route.where is None else routed(record, route.where))
+            for route in events.routes
+        ]
+    except Exception as error:
+        return Entry(code, problem=Problem("not-a-stream-record", error=type(error).__name__))
+    parts = [
+        (route.name, _change_entry(change, code, EventFilter(KINDS, route.old_image)))
+        for route, change in sent
+        if change is not None
+    ]
+    if not parts:
+        unmatched = Problem("unmatched") if events.unmatched_fails else None
+        filtered = _change_entry(record, code, EventFilter((), "never"))
+        return filtered if filtered.problem else replace(filtered, problem=unmatched)
+    return Entry(
+        code,
+        [line for _, part in parts for line in part.lines],
+        # A change may be readable, or small enough, for some lake tables only.
+        problem=next((part.problem for _, part in parts if part.problem), None),
+        unsent=[line for _, part in parts for line in part.unsent],
+        without_old_image=sum(part.without_old_image for _, part in parts),
+        lake_tables=[name for name, part in parts for _ in part.lines],
+    )
+
+
+def _kind(record: Any) -> Any:
+    return record.get("eventName") if isinstance(record, dict) else None
+
+
+def _change_entry(record: Any, code: str, events: EventFilter) -> Entry:
     try:
         filtered = record["eventName"] not in events.event_names
         line = change_line(_without_images(record) if filtered else record, events.old_image)

@@ -7,7 +7,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from streaming_etl.handlers.pacing import backoff
 from streaming_etl.handlers.wire.attributes import Attributes, key_text
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
+from streaming_etl.handlers.wire.routing import Where, routed
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
 from streaming_etl.handlers.wire.snapshot import MARKER
 from streaming_etl.ops.replay.entries import Problem, RowReference
@@ -39,6 +40,7 @@ class ChangeRecovery:
     """Finds the changes from which rows were made.
 
     A row cannot be transformed again, and its partition keys are lost; its change can be sent.
+    where: the items of the rows' lake table; None for all.
     """
 
     def __init__(
@@ -50,11 +52,18 @@ class ChangeRecovery:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
+        *,
+        where: Optional[Where] = None,
     ) -> None:
         self._clients = clients
         self._stream_arn, self._table = stream_arn, table
-        self._old_image = old_image
+        self._old_image, self._where = old_image, where
         self._sleep, self._now, self._jitter = sleep, now, jitter
+
+    @property
+    def removing_kinds(self) -> frozenset[str]:
+        """Event types by which items leave the lake table."""
+        return frozenset({"REMOVE"} if self._where is None else {"REMOVE", "MODIFY"})
 
     def from_stream(self, rows: Iterable[RowReference]) -> dict[str, bytes]:
         """Return lines by event id, for changes that the stream still holds.
@@ -79,7 +88,8 @@ class ChangeRecovery:
     def from_table(self, rows: Iterable[RowReference]) -> dict[str, Union[bytes, Problem]]:
         """Return lines by event id, with the item as it is now.
 
-        A row whose key the table cannot have has a Problem.
+        A row whose key the table cannot have has a Problem. An item that the lake table does not
+        have by now is left out.
 
         A line keeps event id and sequence number of the change, so that its rows replace the lost
         ones; its kind is SNAPSHOT, since the image is not the change's. A REMOVE needs no item, nor
@@ -93,11 +103,15 @@ class ChangeRecovery:
             item = items.get(row.key)
             if isinstance(item, Problem):
                 lines[row.event_id] = item
-            elif kind in WITHOUT_ITEM or item is not None:
+            elif kind in WITHOUT_ITEM or self._has(item):
                 lines[row.event_id] = change_line(
                     _stream_record(row, kind, item, self._stream_of(row))
                 )
         return lines
+
+    def _has(self, item: Optional[dict[str, Any]]) -> bool:
+        """Report whether the lake table has the item."""
+        return item is not None and (self._where is None or self._where.matches(item))
 
     def _shards(self) -> Iterator[dict[str, Any]]:
         streams = self._clients("dynamodbstreams")
@@ -124,9 +138,11 @@ class ChangeRecovery:
                 row = missing.get(record["eventID"])
                 removed = record["eventName"] == "REMOVE"
                 if row is not None and (removed or "NewImage" in record["dynamodb"]):
-                    with contextlib.suppress(ChangeTooLargeError):
-                        line = change_line(_as_event(record, self._stream_of(row)), self._old_image)
-                        lines[row.event_id] = line
+                    event = _as_event(record, self._stream_of(row))
+                    sent = event if self._where is None else routed(event, self._where)
+                    if sent is not None:
+                        with contextlib.suppress(ChangeTooLargeError):
+                            lines[row.event_id] = change_line(sent, self._old_image)
                 if int(record["dynamodb"]["SequenceNumber"]) >= last:
                     return lines
             iterator = page.get("NextShardIterator")

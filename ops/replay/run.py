@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Optional, Union
 
 from streaming_etl.components.table.layout import REPLAYED_PREFIX
-from streaming_etl.ops.firehose_writer import FirehoseWriter
+from streaming_etl.ops.firehose_writer import FirehoseWriter, RoutedWriter
 from streaming_etl.ops.replay.entries import (
     ChangeSummary,
     CorruptError,
@@ -71,7 +71,7 @@ class Replay:
         pipeline: PipelineIdentity,
         events: EventFilter,
         errors: Collection[str],
-        writer: Optional[FirehoseWriter],
+        writer: "Optional[FirehoseWriter | RoutedWriter]",
         report: Report,
     ) -> None:
         self._objects, self._recovery, self._pipeline = objects, recovery, pipeline
@@ -158,8 +158,8 @@ class Replay:
         rest = [row for row in rows if row.event_id not in on_stream]
         in_table = self._recovery.from_table(rest)
         lines: dict[str, Union[bytes, Problem, None]] = {**on_stream, **in_table}
-        if "REMOVE" in self._events.event_names:
-            # A later REMOVE takes these items out of the current state.
+        if self._recovery.removing_kinds <= set(self._events.event_names):
+            # A later change takes these items out of the current state.
             deleted = [row.event_id for row in rest if row.event_id not in in_table]
             self._report.deleted_since += len(deleted)
             lines.update(dict.fromkeys(deleted))
@@ -183,16 +183,20 @@ class Replay:
         outcomes: of recovered rows, by event id.
         """
         lines: list[bytes] = []
+        lake_tables: list[str] = []
         sent: set[str] = set()
         selected = [each.entries[index] for each in parsed for index in each.selected]
         for entry in selected:
             lines += entry.lines
+            lake_tables += entry.lake_tables
             for row in entry.rows:
                 line = recovered.get(row.event_id)
                 if isinstance(line, bytes) and row.event_id not in sent:
                     sent.add(row.event_id)
                     lines.append(line)
-        if self._writer is not None:
+        if isinstance(self._writer, RoutedWriter):
+            self._writer.write(lines, lake_tables)
+        elif self._writer is not None:
             self._writer.write(lines)
         self._report.changes += len(lines)
         for entry in selected:

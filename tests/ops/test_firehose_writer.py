@@ -3,7 +3,7 @@
 import pytest
 
 from streaming_etl.handlers.firehose.put_records import MAX_CALL_BYTES
-from streaming_etl.ops.firehose_writer import FirehoseWriter, pipeline_writer
+from streaming_etl.ops.firehose_writer import FirehoseWriter, RoutedWriter, pipeline_writer
 from streaming_etl.stack.errors import CommandError
 from tests.support.deployed import deployed_pipeline
 from tests.support.fake_aws import THROTTLED, FakeClock, FakeFirehose, client_error
@@ -89,3 +89,11 @@ def test_reports_rejected_records_and_prints_nothing(
     details = {"stream": "orders", "failed": 2, "records": 2, "error": error}
     assert failure.value.details == details
     assert capsys.readouterr() == ("", "")
+
+
+def test_each_lake_table_gets_its_own_changes() -> None:
+    orders, customers, events = FakeFirehose(), FakeFirehose(), FakeFirehose()
+    streams = {"orders": orders, "customers": customers, "events": events}
+    routed = RoutedWriter({name: writer(stream) for name, stream in streams.items()})
+    routed.write([b"1\n", b"2\n", b"2\n"], ["orders", "orders", "customers"])
+    assert (orders.calls, customers.calls, events.calls) == ([[b"1\n", b"2\n"]], [[b"2\n"]], [])

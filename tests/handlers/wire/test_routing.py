@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
 from streaming_etl.handlers.wire.routing import Route, Where, route_of, routed
-from streaming_etl.handlers.wire.snapshot import snapshot_record
+from streaming_etl.handlers.wire.snapshot import marker_record, snapshot_record
 from tests.support.changes import STREAM_ARN, stream_record
 
 Image = dict[str, Any]
@@ -115,8 +115,9 @@ TTL = {"userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.co
         record("REMOVE", None, IN),
         record("REMOVE", None, IN, **TTL),
         snapshot_record(IN, ["id"], 1, STREAM_ARN),
+        marker_record(1, STREAM_ARN),
     ],
-    ids=["insert", "modify", "remove", "expired", "snapshot"],
+    ids=["insert", "modify", "remove", "expired", "snapshot", "marker of a backfill"],
 )
 def test_a_change_of_matching_items_is_the_same(sent: dict[str, Any]) -> None:
     assert routed(sent, LISTED) is sent

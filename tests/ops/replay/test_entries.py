@@ -11,6 +11,7 @@ import pytest
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
+from streaming_etl.handlers.wire.routing import Route, Where
 from streaming_etl.handlers.wire.snapshot import marker_record
 from streaming_etl.ops.replay import entries as entries_module
 from streaming_etl.ops.replay.entries import (
@@ -24,7 +25,7 @@ from streaming_etl.ops.replay.entries import (
     entries_of,
     row_reference,
 )
-from tests.support.changes import STREAM_LABEL, line, stream_record
+from tests.support.changes import STREAM_LABEL, line, read_change, stream_record
 from tests.support.failure_objects import batch, error_line
 from tests.support.rows import row_encoder
 
@@ -70,6 +71,70 @@ def test_filters_events_and_images_as_the_forwarder_does() -> None:
         Entry(EXHAUSTED, unsent=[change_line(with_key_only(stream_record(2, "REMOVE")))]),
     ]
     assert entries(body, EventFilter(("MODIFY",), "always"))[0].lines == [change_line(modified)]
+
+
+def route(name: str, where: dict[str, Any] | None, old_image: str = "never") -> Route:
+    return Route(name, f"{name}-stream", old_image, 500, 100_000, where and Where(where))
+
+
+ROUTES = (
+    route("orders", {"kind": ["order"]}),
+    route("drafts", {"kind": ["draft", "order"]}, "always"),
+)
+
+
+def modified(old: dict[str, Any], **new: Any) -> dict[str, Any]:
+    record = stream_record(1, "MODIFY", **new)
+    record["dynamodb"]["OldImage"] = {"id": {"S": "o-1"}, **old}
+    return record
+
+
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        (modified({"kind": {"S": "order"}}, kind={"S": "order"}), ["MODIFY", "MODIFY"]),
+        (modified({"kind": {"S": "draft"}}, kind={"S": "order"}), ["INSERT", "MODIFY"]),
+        (modified({"kind": {"S": "order"}}, kind={"S": "draft"}), ["REMOVE", "MODIFY"]),
+        (modified({"kind": {"S": "other"}}, kind={"S": "draft"}), ["INSERT"]),
+    ],
+    ids=["stays", "enters", "leaves", "enters the last"],
+)
+def test_a_failed_batch_holds_changes_of_each_lake_table(
+    change: dict[str, Any], kinds: list[str]
+) -> None:
+    # The types of the stream are filtered, not those of the lake tables.
+    [entry] = entries(batch(change), EventFilter(("MODIFY",), "never", ROUTES))
+    read = [read_change(each) for each in entry.lines]
+    assert [each.kind for each in read] == kinds
+    assert entry.lake_tables == ["orders", "drafts"][-len(kinds) :]
+    has_old = [each.old is not None for each in read]
+    assert has_old == [name == "drafts" and "MODIFY" in kinds for name in entry.lake_tables]
+
+
+@pytest.mark.parametrize(
+    ("fails", "problem"), [(True, Problem("unmatched")), (False, None)], ids=["fail", "count"]
+)
+def test_a_change_without_a_lake_table_is_not_sent(fails: bool, problem: Problem | None) -> None:
+    other = stream_record(1, kind={"S": "other"})
+    events = EventFilter(("INSERT",), "never", ROUTES, unmatched_fails=fails)
+    [entry] = entries(batch(other), events)
+    assert (entry.lines, len(entry.unsent), entry.problem) == ([], 1, problem)
+
+
+def test_a_change_that_one_lake_table_cannot_read_is_sent_to_the_others() -> None:
+    noise = {"B": random.Random(1).randbytes(1_500_000).hex()}
+    change = modified({"kind": {"S": "order"}, "text": noise}, kind={"S": "order"})
+    [entry] = entries(batch(change), EventFilter(("MODIFY",), "never", ROUTES))
+    assert entry.lake_tables == ["orders"]
+    assert entry.problem == Problem("change-too-large")
+
+
+@pytest.mark.parametrize("record", ["no", {"eventName": "INSERT"}, with_key_only(stream_record(1))])
+def test_an_invalid_record_has_no_route(record: Any) -> None:
+    [entry] = entries(batch(record), EventFilter(("INSERT",), "never", ROUTES))
+    assert entry.lines == []
+    assert entry.problem is not None
+    assert entry.problem.code == "not-a-stream-record"
 
 
 def test_an_invalid_record_does_not_affect_the_others() -> None:

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
+from streaming_etl.handlers.wire.routing import Where
 from streaming_etl.handlers.wire.snapshot import marker_record
 from streaming_etl.ops.replay.entries import Problem, RowReference
 from streaming_etl.ops.replay.lost_changes import EMPTY_PAGES, ChangeRecovery
@@ -88,9 +89,11 @@ class FakeTable:
         return {"Responses": {TABLE: matches}, "UnprocessedKeys": {}}
 
 
-def recovery(client: Any, sleep: Callable[[float], None] = lambda _: None) -> ChangeRecovery:
+def recovery(
+    client: Any, sleep: Callable[[float], None] = lambda _: None, where: Where | None = None
+) -> ChangeRecovery:
     return ChangeRecovery(
-        lambda _: client, STREAM, TABLE, "on_remove", sleep, lambda: NOW, lambda: 1.0
+        lambda _: client, STREAM, TABLE, "on_remove", sleep, lambda: NOW, lambda: 1.0, where=where
     )
 
 
@@ -282,3 +285,36 @@ def test_reports_a_table_that_stays_throttled() -> None:
     with pytest.raises(CommandError) as error:
         recovery(FakeTable(throttled=1000)).from_table([row(1)])
     assert (error.value.code, error.value.details) == ("table-throttled", {"table": TABLE})
+
+
+ORDERS = Where({"kind": ["order"]})
+
+
+def item(number: int, kind: str) -> dict[str, Any]:
+    return {"id": {"S": f"o-{number}"}, "kind": {"S": kind}, "file": {"B": b"\x01"}}
+
+
+def test_a_change_from_the_stream_is_that_of_the_lake_table() -> None:
+    entered = stream_record(1, "MODIFY", NewImage=item(1, "order"), OldImage=item(1, "draft"))
+    left = stream_record(2, "MODIFY", NewImage=item(2, "draft"), OldImage=item(2, "order"))
+    other = stream_record(3, "MODIFY", NewImage=item(3, "draft"), OldImage=item(3, "draft"))
+    streams = FakeStreams(a=(1000, None, [[entered, left, other]]))
+
+    lines = recovery(streams, where=ORDERS).from_stream([row(1), row(2), row(3)])
+
+    changes = [read_change(line) for line in lines.values()]
+    assert [(each.kind, each.new is None, each.old is None) for each in changes] == [
+        ("INSERT", False, True),
+        ("REMOVE", True, False),
+    ]
+
+
+def test_an_item_that_has_left_the_lake_table_is_not_recovered() -> None:
+    table = FakeTable(item(1, "order"), item(2, "draft"))
+    lines = recovery(table, where=ORDERS).from_table([row(1), row(2), row(3)])
+    assert sorted(lines) == ["event-1"]
+
+
+def test_items_leave_a_lake_table_also_by_a_modification() -> None:
+    assert recovery(None).removing_kinds == {"REMOVE"}
+    assert recovery(None, where=ORDERS).removing_kinds == {"MODIFY", "REMOVE"}

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.wire.change_line import change_line
-from streaming_etl.ops.firehose_writer import FirehoseWriter
+from streaming_etl.handlers.wire.routing import Route, Where
+from streaming_etl.ops.firehose_writer import FirehoseWriter, RoutedWriter
 from streaming_etl.ops.replay import objects as objects_module
 from streaming_etl.ops.replay import run
 from streaming_etl.ops.replay.entries import Entry, EventFilter, Problem, RowReference, entries_of
@@ -33,6 +34,8 @@ EVENTS = ("INSERT", "MODIFY", "REMOVE")
 
 class FakeRecovery:
     """Finds changes by event id in `stream` or `table`."""
+
+    removing_kinds = frozenset({"REMOVE"})
 
     def __init__(self, **places: str) -> None:
         self.places = places
@@ -65,19 +68,22 @@ def replay(
     since: datetime | None = None,
     until: datetime | None = None,
     event_names: tuple[str, ...] = EVENTS,
+    routes: tuple[Route, ...] = (),
     most_listed: float = 0,
 ) -> Report:
     """Replay all failure objects; without Firehose a dry run."""
     clock, advanced = FakeClock(), []
-    writer = FirehoseWriter(
-        firehose,
-        "stream",
-        max_changes=10,
-        max_bytes=100_000,
-        kib_per_second=512,
-        clock=clock,
-        sleep=clock.sleep,
-    )
+    options: dict[str, Any] = {
+        "max_changes": 10,
+        "max_bytes": 100_000,
+        "kib_per_second": 512,
+        "clock": clock,
+        "sleep": clock.sleep,
+    }
+    writer: Any = FirehoseWriter(firehose, "stream", **options)
+    if routes:
+        writers = {it.name: FirehoseWriter(firehose, it.stream, **options) for it in routes}
+        writer = RoutedWriter(writers)
     objects = FailureObjects(s3, BUCKET)
     report = Report("orders", firehose is None, most_listed=most_listed)
     locations = (f"s3://{BUCKET}/aws/lambda/", f"s3://{BUCKET}/{ERRORS}")
@@ -87,7 +93,7 @@ def replay(
         objects,
         recovery or FakeRecovery(),
         OWN,
-        EventFilter(event_names, "on_remove"),
+        EventFilter(event_names, "on_remove", routes),
         errors,
         writer if firehose else None,
         report,
@@ -499,3 +505,22 @@ def test_replays_many_objects_in_slices() -> None:
     assert sent(firehose) == [line(number) for number in range(150)]
     assert [sum(each.count(b"\n") for each in call) for call in firehose.calls] == [64, 64, 22]
     assert report.objects_replayed == 150
+
+
+def test_a_failed_batch_is_done_when_all_of_its_lake_tables_have_it() -> None:
+    s3, firehose = FakeS3(), FakeFirehose([], client_error("AccessDeniedException"))
+    key = s3.add(f"{FAILED}1", batch(stream_record(1), stream_record(2, x={"N": "1"})))
+    routes = (
+        Route("all", "all-stream", "never", 500, 100_000),
+        Route("some", "some-stream", "never", 500, 100_000, Where({"x": [1]})),
+    )
+    with pytest.raises(CommandError):
+        replay(s3, firehose, routes=routes)
+    assert key in s3.contents
+
+    report = replay(s3, firehose := FakeFirehose(), routes=routes)
+
+    second = line(2, x={"N": "1"})
+    assert firehose.calls == [[line(1) + second], [second]]
+    assert firehose.streams == {"all-stream", "some-stream"}
+    assert (report.changes, report.objects_replayed, key in s3.contents) == (3, 1, False)
