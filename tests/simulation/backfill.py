@@ -8,7 +8,7 @@ from email.utils import formatdate
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 from botocore.exceptions import ClientError
@@ -19,7 +19,8 @@ from streaming_etl.ops.backfill.checkpoint import Checkpoint, CheckpointIdentity
 from streaming_etl.ops.backfill.scan import Scan
 from streaming_etl.ops.backfill.source_table import SourceTable
 from streaming_etl.stack.errors import CommandError
-from tests.simulation.puts import Client, writer_of
+from tests.simulation.puts import Client, routed_writer_of, writer_of
+from tests.simulation.routed_backfill import BackfillWriter, Writer
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import TABLE_ARN, Change, Table, attributes, compact, keys_of
 from tests.simulation.user_module import KilledError
@@ -154,11 +155,11 @@ class Backfill:
         self.checkpoint = MemoryCheckpoint(Path("checkpoint"), IDENTITY, saved.saved)
         self.checkpoint.completed = saved.saved_completed
         self.checkpoint.save()
-        self.writer = writer_of(self.client, self.world, self.scenario.args.forwarder, self.wait)
+        self.writer = self.new_writer()
         self.scan = Scan(
             DynamoDb(self.world, self.table, self),
             self.source_table(),
-            self.writer,
+            cast(Any, self.writer),
             self.checkpoint,
             # Other tests cover the budget; here pages have scheduled times.
             RateLimiter(1e9, clock=lambda: self.world.now, sleep=self.wait),
@@ -167,6 +168,12 @@ class Backfill:
             jitter=self.world.chance("jitter").random,
         )
         self.world.after(0, self.step)
+
+    def new_writer(self) -> Writer:
+        parts = (self.client, self.world, self.scenario, self.wait)
+        if not self.scenario.has_routes:
+            return writer_of(*parts)
+        return BackfillWriter(self.scenario, routed_writer_of(*parts))
 
     def source_table(self) -> SourceTable:
         """Return the description of the table with its present stream."""
@@ -191,7 +198,7 @@ class Backfill:
                 self.passed |= set(self.page)
             else:
                 self.note_marker()
-                by_scan.complete(self.source_table(), self.writer, self.checkpoint)
+                by_scan.complete(self.source_table(), cast(Any, self.writer), self.checkpoint)
             if world.occurs("backfill is killed after a checkpoint"):
                 raise KilledError
             failed = False

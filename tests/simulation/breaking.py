@@ -25,7 +25,6 @@ from streaming_etl.ops.backfill.scan import Page, Scan
 from streaming_etl.ops.replay import run as replay_run
 from streaming_etl.ops.replay.lost_changes import ChangeRecovery
 from tests.simulation.puts import Client
-from tests.simulation.scenario import STREAM_NAME
 
 Result = dict[str, Any]
 
@@ -175,7 +174,10 @@ def settled_early() -> Any:
 
 def first_lines_of(entries_of: Callable[..., Any], *arguments: Any) -> Any:
     """Return entries with only their first change."""
-    return [replace(entry, lines=entry.lines[:1]) for entry in entries_of(*arguments)]
+    return [
+        replace(entry, lines=entry.lines[:1], lake_tables=entry.lake_tables[:1])
+        for entry in entries_of(*arguments)
+    ]
 
 
 def first_shard() -> Any:
@@ -318,17 +320,18 @@ def intercepted(handler: Any, event: Any, context: Any) -> tuple[Any, list[bytes
     return response, [record["Data"] for call in calls for record in call.kwargs["Records"]]
 
 
-def requeue(*contents: bytes) -> None:
+def requeue(event: Any, *contents: bytes) -> None:
     if contents:
+        stream = event["deliveryStreamArn"].rpartition("/")[2]
         put_records.firehose().put_record_batch(
-            DeliveryStreamName=STREAM_NAME, Records=[{"Data": content} for content in contents]
+            DeliveryStreamName=stream, Records=[{"Data": content} for content in contents]
         )
 
 
 def skip_last_requeued(handler: Any, event: Any, context: Any) -> Any:
     """Do not requeue the last record."""
     response, contents = intercepted(handler, event, context)
-    requeue(*contents[:-1])
+    requeue(event, *contents[:-1])
     return response
 
 
@@ -336,7 +339,9 @@ def requeue_aggregated(handler: Any, event: Any, context: Any) -> Any:
     """Requeue an entire aggregated record instead of a part."""
     aggregated = [b64decode(record["data"]) for record in event["records"]]
     response, contents = intercepted(handler, event, context)
-    requeue(*(next(record for record in aggregated if content in record) for content in contents))
+    requeue(
+        event, *(next(record for record in aggregated if content in record) for content in contents)
+    )
     return response
 
 
@@ -357,5 +362,5 @@ def requeue_large(handler: Any, event: Any, context: Any) -> Any:
     for result, record in zip(response["records"], aggregated, strict=True):
         if result["result"] == "ProcessingFailed" and b'"width"' in record:
             result["result"] = "Dropped"
-            requeue(record)
+            requeue(event, record)
     return response

@@ -1,9 +1,9 @@
-"""Nine checks of a finished run; each yields a sentence per violation."""
+"""Checks of a finished run; each yields a sentence per violation."""
 
 import itertools
 from base64 import b64encode
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from streaming_etl.components.monitoring import alarms
@@ -13,9 +13,11 @@ from tests.simulation.delivery import INVALID_SCHEMA
 from tests.simulation.finished import Run
 from tests.simulation.lake import ErrorRecord, Row
 from tests.simulation.outage import RETENTION_SECONDS
+from tests.simulation.routing import matches
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import SECRET_NUMBER, attributes, compact, keys_of
 from tests.simulation.user_module import SECRET
+from tests.simulation.world import STREAM_FAULTS
 
 # Error code of a record that the transform dead-letters.
 FAILED = "Lambda.ProcessingFailedStatus"
@@ -54,7 +56,7 @@ def nothing_else_is_there(run: Run) -> Iterator[str]:
     for record in run.errors:
         yield from wrong_error(record, run)
     for failed in itertools.chain(*run.failed):
-        written = run.changes.get(failed["eventID"])
+        written = run.table.changes.get(failed["eventID"])
         if written is None or written.record != failed:
             yield f"a failed batch has a different {failed['eventID']}"
 
@@ -123,30 +125,87 @@ def the_backfill_is_complete(run: Run) -> Iterator[str]:
         return
     if run.backfill.done < run.scenario.backfill.runs:
         yield "the backfill is not complete"
-    scanned = {change.key for name, change in run.backfill.snapshots.items() if run.has_ended(name)}
+    scanned = {
+        change.key
+        for name, change in run.backfill.snapshots.items()
+        if name not in run.changes or run.has_ended(name)
+    }
     for which in run.backfill.always:
         if key_of(which) not in scanned:
             yield f"item {which} was in the table during the scan, but has no snapshot"
+
+
+def the_lake_has_the_items(run: Run) -> Iterator[str]:
+    """The lake's last states are the items that match `where`.
+
+    Items whose changes are dead-lettered, filtered or lost are not compared.
+    """
     # Rows without an epoch are older than a replayed change, so failures are replayed before.
     has_labels = run.scenario.deploy is None or run.scenario.deploy.has_label
-    if has_labels and (run.scenario.recreation is None or run.marked_epoch == run.table.epoch):
-        yield from differing_items(run)
-
-
-def differing_items(run: Run) -> Iterator[str]:
-    """Compare items whose changes all landed with the table."""
+    if not has_labels or (run.scenario.recreation and run.marked_epoch != run.table.epoch):
+        return
     last = run.last_landed
-    written = defaultdict(list)
+    known = defaultdict(list)
     for event_id, change in run.changes.items():
         if change.epoch == run.table.epoch and run.is_complete(event_id):
-            written[change.key].append(event_id in run.landed)
+            is_missing = event_id in run.matching and not run.has_ended(event_id)
+            known[change.key].append(event_id in run.landed or is_missing)
+    # Otherwise the lake may lack an item that was written before the stream.
+    is_full = run.scenario.backfill is None or run.marked_epoch == run.table.epoch
     for which in {*run.table.items, *range(run.scenario.keys)}:
         key = key_of(which)
         item = run.table.items.get(which)
-        # Without a marker of the present stream, the lake may not know the item.
-        is_known = key in last or run.marked_epoch == run.table.epoch
-        if is_known and all(written[key]) and (last[key].new if key in last else None) != item:
+        expected = item if matches(item, run.scenario.where) else None
+        is_known = is_full or key in last
+        if is_known and all(known[key]) and (last[key].new if key in last else None) != expected:
             yield f"item {which} differs between lake and table"
+
+
+def a_failing_stream_stops_no_other(run: Run) -> Iterator[str]:
+    """While one stream fails, the others get all their changes."""
+    scenario, world = run.scenario, run.world
+    is_only_fault = world.faults.keys() <= {*STREAM_FAULTS} - {"one stream is slow"}
+    # A change that fails for all lake tables stops those after it in its batch.
+    stops = scenario.unmatched == "fail" or scenario.large
+    if (
+        scenario.failing_stream in (None, scenario.name)
+        or not is_only_fault
+        or stops
+        or run.is_replayed
+        or world.events["failed batches, RecordAgeExceeded"]
+    ):
+        return
+    ids = {name for record in run.errors for name in record.event_ids}
+    for event_id, change in run.matching.items():
+        ended = event_id in run.landed or event_id in ids or event_id in run.mapping.trimmed
+        filtered = any(outcome.filtered for outcome in run.outcomes[event_id])
+        if run.is_complete(event_id) and not ended and not filtered:
+            yield f"{change.kind} {event_id} waits for another lake table"
+
+
+def unmatched_changes_are_reported(runs: Sequence[Run]) -> Iterator[str]:
+    """Changes without a lake table are counted, or are in failed batches."""
+    run = runs[0]
+    scenario, world = run.scenario, run.world
+    if run.is_replayed and scenario.unmatched == "count":
+        # A replay counts nothing.
+        return
+    sent = run.sent & run.table.changes.keys()
+    unmatched = {name for name in sent if not any(name in each.changes for each in runs)}
+    failed = {record["eventID"] for batch in run.failed for record in batch}
+    rest = unmatched - failed - run.mapping.trimmed.keys()
+    counted = world.metrics.total("forwarder_counts", "ChangesUnmatched")
+    if scenario.unmatched == "fail":
+        if rest or counted:
+            yield f"{len(rest)} unmatched changes are not in failed batches, {counted} are counted"
+        return
+    # These repeat changes that the forwarder has counted.
+    repeats = world.faults.keys() & {
+        "mapping repeats a batch",
+        "forwarder runs, but its response is lost",
+    }
+    if counted < len(rest) or (counted > len(rest) and not repeats):
+        yield f"{counted} changes are counted as unmatched instead of {len(rest)}"
 
 
 def the_replay_is_complete(run: Run) -> Iterator[str]:
@@ -209,14 +268,33 @@ def logs_have_no_content(run: Run) -> Iterator[str]:
 
 
 Check = Callable[[Run], Iterator[str]]
-CHECKS: tuple[Check, ...] = (
+LAKE_TABLE_CHECKS: tuple[Check, ...] = (
     nothing_is_missing,
     nothing_else_is_there,
     the_current_state_is_the_table,
+    the_lake_has_the_items,
     the_backfill_is_complete,
     the_replay_is_complete,
-    an_alarm_precedes_every_loss,
+    a_failing_stream_stops_no_other,
     an_alarm_reports_every_failure,
+)
+PIPELINE_CHECKS: tuple[Check, ...] = (
+    an_alarm_precedes_every_loss,
     everything_ended,
     logs_have_no_content,
 )
+
+
+def violations_of(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """Yield the name and sentence of each violation.
+
+    runs: one for each lake table.
+    """
+    for run in runs:
+        of_table = f"{run.scenario.name}: " if len(runs) > 1 else ""
+        for check in LAKE_TABLE_CHECKS:
+            yield from ((check.__name__, f"{of_table}{text}") for text in check(run))
+    for check in PIPELINE_CHECKS:
+        yield from ((check.__name__, text) for text in check(runs[0]))
+    for text in unmatched_changes_are_reported(runs):
+        yield unmatched_changes_are_reported.__name__, text

@@ -2,6 +2,7 @@
 
 from tests.simulation.outage import RETENTION_SECONDS
 from tests.simulation.scenario import Scenario
+from tests.simulation.world import STREAM_FAULTS
 
 
 def has_large_changes(scenario: Scenario) -> bool:
@@ -53,6 +54,40 @@ def sends_lines_without_label(scenario: Scenario) -> bool:
         and scenario.deploy is not None
         and not scenario.deploy.has_label
     )
+
+
+def has_routes(scenario: Scenario) -> bool:
+    return scenario.has_routes
+
+
+def has_several(scenario: Scenario) -> bool:
+    return bool(scenario.others)
+
+
+def moves_items(scenario: Scenario) -> bool:
+    """Return whether an item can begin or cease to match a condition."""
+    conditions = [each.where or {} for each in scenario.lake_tables]
+    return any(where.keys() & {"kind", "rank"} for where in conditions)
+
+
+def only_a_stream_fails(scenario: Scenario) -> bool:
+    """Return whether a stream's failure is the only fault."""
+    is_last = scenario.lake_tables[-1].name == scenario.failing_stream
+    can_fail = has_several(scenario) and scenario.failing_stream is not None and not is_last
+    is_only_fault = scenario.spells.keys() <= {*STREAM_FAULTS}
+    return can_fail and is_only_fault and not rejects_unmatched(scenario)
+
+
+def rejects_unmatched(scenario: Scenario) -> bool:
+    return scenario.has_routes and scenario.unmatched == "fail"
+
+
+def routes_snapshots(scenario: Scenario) -> bool:
+    return scenario.has_routes and has_backfill(scenario)
+
+
+def replays_routes(scenario: Scenario) -> bool:
+    return has_several(scenario) and has_replay(scenario)
 
 
 def has_backfill(scenario: Scenario) -> bool:

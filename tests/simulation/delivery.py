@@ -15,7 +15,7 @@ from streaming_etl.components.stages.delivery import ERROR_SUFFIX
 from streaming_etl.components.table.lake_table import LakeTable
 from tests.simulation.conversion import ConversionError, converted
 from tests.simulation.lake import Lake
-from tests.simulation.scenario import STREAM_NAME, Scenario
+from tests.simulation.scenario import Scenario
 from tests.simulation.world import World
 
 EXPRESSION = re.compile(r"!\{([^:}]+):([^}]+)\}")
@@ -50,6 +50,7 @@ class Delivery:
     def __init__(self, world: World, scenario: Scenario, lake: Lake) -> None:
         self.world, self.lake, self.deploy = world, lake, scenario.deploy
         self.table, self.settings = scenario.table, scenario.args.delivery
+        self.stream_name = scenario.stream_name
         self.dynamic = scenario.args.partitions.dynamic
         self.zone = ZoneInfo(scenario.args.partitions.time_zone)
         self.waiting: dict[str, list[Placed]] = {}
@@ -92,7 +93,7 @@ class Delivery:
         for _ in range(1 + self.world.occurs("firehose writes an object twice")):
             number = len(self.lake.objects)
             extension = self.table.file_extension or ".parquet"
-            name = f"{STREAM_NAME}-1-{oldest}-{number:08}{extension}"
+            name = f"{self.stream_name}-1-{oldest}-{number:08}{extension}"
             self.lake.put(f"{self.lake.data_path}{prefix}{name}", body)
         self.world.trace("object", prefix, len(buffered), crc32(body))
 
@@ -150,7 +151,7 @@ class Delivery:
         error_type = "format-conversion-failed" if is_conversion else "processing-failed"
         suffix = ERROR_SUFFIX.replace("!{firehose:error-output-type}", error_type)
         prefix = self.evaluate(suffix, records[0].arrived, {})
-        key = f"{self.lake.errors_path}{prefix}{STREAM_NAME}-{len(self.lake.objects):08}"
+        key = f"{self.lake.errors_path}{prefix}{self.stream_name}-{len(self.lake.objects):08}"
         self.lake.put(key, "\n".join(lines).encode())
         self.world.trace("errors", code, *(record.id for record in records))
 

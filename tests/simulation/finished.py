@@ -10,6 +10,7 @@ from tests.simulation.expected import Code, Outcome, codes_of, old_image, outcom
 from tests.simulation.filters import FILTERS
 from tests.simulation.lake import ErrorRecord, Lake, Row
 from tests.simulation.mapping import Mapping
+from tests.simulation.routing import routed
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import Change, Table, attributes
 from tests.simulation.world import World
@@ -17,7 +18,7 @@ from tests.simulation.world import World
 
 @dataclass
 class Run:
-    """Finished run, before or after the operator's replay."""
+    """Finished run of one lake table, before or after the operator's replay."""
 
     world: World
     scenario: Scenario
@@ -44,9 +45,15 @@ class Run:
         return self.recovered is not None
 
     @cached_property
-    def changes(self) -> dict[str, Change]:
+    def written(self) -> dict[str, Change]:
         """All changes, snapshots and markers by event id."""
         return {**self.table.changes, **self.backfill.snapshots, **self.backfill.markers}
+
+    @cached_property
+    def changes(self) -> dict[str, Change]:
+        """Those of the lake table, as it must have them."""
+        routes = {name: routed(it, self.scenario.where) for name, it in self.written.items()}
+        return {name: it for name, it in routes.items() if it is not None}
 
     @cached_property
     def outcomes(self) -> dict[str, list[Outcome]]:
@@ -90,13 +97,20 @@ class Run:
         return rows
 
     @cached_property
-    def matching(self) -> dict[str, Change]:
+    def sent(self) -> set[str]:
         """Changes that the settings do not filter; snapshots are never filtered."""
         kinds = self.scenario.args.forwarder.event_names
         passes = FILTERS[self.scenario.filter_name].matches
-        written = self.table.changes.items()
-        matching = {name: it for name, it in written if it.kind in kinds and passes(it)}
-        return matching | self.backfill.snapshots | self.backfill.markers
+        return {
+            name
+            for name, it in self.written.items()
+            if name not in self.table.changes or (it.kind in kinds and passes(it))
+        }
+
+    @cached_property
+    def matching(self) -> dict[str, Change]:
+        """Changes that the lake table must have."""
+        return {name: it for name, it in self.changes.items() if name in self.sent}
 
     @cached_property
     def dead_lettered(self) -> set[str]:
@@ -142,7 +156,7 @@ class Run:
         """Return whether the change is in the lake or cannot be."""
         lost = event_id in self.mapping.trimmed or event_id in self.gone
         never = lost or any(not outcome.rows for outcome in self.outcomes[event_id])
-        return event_id in self.landed or never or self.changes[event_id].fits_no_record
+        return event_id in self.landed or never or self.written[event_id].fits_no_record
 
     def has_ended(self, event_id: str) -> bool:
         lost = event_id in self.mapping.trimmed or event_id in self.gone

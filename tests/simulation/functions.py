@@ -5,9 +5,8 @@ import os
 import random
 import re
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from functools import cache, partial
 from io import StringIO
 from traceback import format_tb
 from types import SimpleNamespace
@@ -19,7 +18,7 @@ from streaming_etl.handlers import forwarder, structured_log
 from streaming_etl.handlers import transform as transform_handler
 from streaming_etl.handlers.firehose import deadline, put_records
 from streaming_etl.handlers.rows.encoder import RowEncoder
-from tests.simulation.scenario import STREAM_NAME, Scenario
+from tests.simulation.scenario import Scenario
 from tests.simulation.user_module import KilledError, transform
 from tests.simulation.user_module import __file__ as user_file
 from tests.simulation.world import EndlessError, World
@@ -56,9 +55,12 @@ class Function:
         world: World,
         name: Literal["forwarder", "transform"],
         module: Any,
+        scenario: Scenario,
         timeout_seconds: int,
     ) -> None:
         self.world, self.name, self.module = world, name, module
+        self.scenario = scenario
+        """That of the lake table, for a transform."""
         self.timeout_seconds = timeout_seconds
         self.invocations = 0
         self.ends_at = 0.0
@@ -120,8 +122,7 @@ class Function:
         if not self.warm or world.chance("containers").random() < 0.05:
             self.warm = True
             world.events[f"{self.name} starts cold"] += 1
-            load = getattr(self.module, LOADERS[self.name])
-            load.cache_clear()
+            getattr(self.module, LOADERS[self.name]).cache_clear()
         context = SimpleNamespace(
             function_name=self.name, get_remaining_time_in_millis=self.remaining_milliseconds
         )
@@ -139,7 +140,13 @@ class Function:
             if (change.new or change.old or {}).get("do") == "wait":
                 self.wait(WAIT_SECONDS)
             world = self.world
-            return transform(change, partitioned, world.is_fixed, has_extra=world.has_extra)
+            return transform(
+                change,
+                partitioned,
+                world.is_fixed,
+                has_extra=world.has_extra,
+                has_labels=self.scenario.table.format != "csv",
+            )
         except KilledError:
             # The handler catches all exceptions of the module, so it runs on until `check_process`.
             self.killed = True
@@ -166,6 +173,24 @@ class ResponseTooLargeError(Exception):
     """Lambda rejects the response, so the invocation fails."""
 
 
+class ColdStart:
+    """Loader of a handler module, with the state of each function's container."""
+
+    def __init__(self, world: World, load: Callable[[Scenario, World], Any]) -> None:
+        self.world, self.load = world, load
+        self.loaded: dict[str, Any] = {}
+        """By the name of the function's scenario."""
+
+    def __call__(self) -> Any:
+        scenario = self.world.running.scenario
+        if scenario.name not in self.loaded:
+            self.loaded[scenario.name] = self.load(scenario, self.world)
+        return self.loaded[scenario.name]
+
+    def cache_clear(self) -> None:
+        self.loaded.pop(self.world.running.scenario.name, None)
+
+
 def runtime_of(scenario: Scenario, world: World) -> Any:
     """Return what the transform's cold start loads from its archive."""
     table = scenario.table if world.has_extra or not scenario.deploy else scenario.deploy.table
@@ -182,7 +207,8 @@ def runtime_of(scenario: Scenario, world: World) -> Any:
 def routing_of(scenario: Scenario, world: World) -> forwarder.Routing:
     """Return what the forwarder's cold start loads from its archive and environment."""
     text = json.dumps(scenario.forwarder_config(world.has_new_forwarder))
-    return forwarder.routing_of(json.loads(text), {"orders": STREAM_NAME})
+    streams = {each.name: each.stream_name for each in scenario.lake_tables}
+    return forwarder.routing_of(json.loads(text), streams)
 
 
 def previous_line(world: World, scenario: Scenario, line: bytes) -> bytes:
@@ -229,14 +255,8 @@ def handlers_in(world: World, scenario: Scenario, client: Any) -> Iterator[None]
         enter = patches.enter_context
         # A mutation keeps state in the environment.
         enter(patch.dict(os.environ))
-        enter(patch.object(forwarder, "load_routing", cache(partial(routing_of, scenario, world))))
-        enter(
-            patch.object(
-                transform_handler,
-                "load_runtime",
-                cache(partial(runtime_of, scenario, world)),
-            )
-        )
+        enter(patch.object(forwarder, "load_routing", ColdStart(world, routing_of)))
+        enter(patch.object(transform_handler, "load_runtime", ColdStart(world, runtime_of)))
         line_of = forwarder.change_line
         enter(
             patch.object(

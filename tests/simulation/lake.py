@@ -64,9 +64,12 @@ class UnreadableError(Exception):
 class Lake:
     """Objects by their keys."""
 
-    def __init__(self, world: World, table: LakeTable) -> None:
+    def __init__(
+        self, world: World, table: LakeTable, objects: dict[str, bytes] | None = None
+    ) -> None:
+        """Take part in a bucket with other lake tables, or create one."""
         self.world, self.table = world, table
-        self.objects: dict[str, bytes] = {}
+        self.objects: dict[str, bytes] = {} if objects is None else objects
         self._rows: dict[str, list[Row]] = {}
         self.data_path = f"{DATA_PREFIX}{DATABASE}/{table.name}/"
         self.errors_path = f"{ERRORS_PREFIX}{DATABASE}/{table.name}/"

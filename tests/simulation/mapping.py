@@ -14,6 +14,7 @@ from tests.simulation import filters
 from tests.simulation.functions import MAX_PAYLOAD_BYTES, Function, InvocationResult
 from tests.simulation.lake import Lake
 from tests.simulation.outage import RETENTION_SECONDS
+from tests.simulation.routing import is_unmatched
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import Change
 from tests.simulation.world import EndlessError, World
@@ -254,7 +255,11 @@ class Mapping:
         """Note a failure without a fault or an oversized change."""
         if first is None or result.had_fault:
             return
-        if not any(change.fits_no_record for change in batch.changes):
+        rejects = self.scenario.unmatched == "fail"
+        if not any(
+            change.fits_no_record or (rejects and is_unmatched(change, self.scenario))
+            for change in batch.changes
+        ):
             self.world.violations.append("the forwarder reports a failure without a cause")
 
     def dead_letter(self, changes: list[Change], condition: str) -> None:

@@ -1,8 +1,7 @@
 """Mutations of handlers and queries, all of which the simulation must detect."""
 
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 from unittest.mock import patch
 
 from streaming_etl.components.monitoring import failure_events
@@ -33,57 +32,14 @@ from tests.simulation.breaking import (
     rows,
     without_failures,
 )
-from tests.simulation.run import simulate
-from tests.simulation.scenario import EVENT_NAMES, LATE, SOON, Scenario, scenario_of
+from tests.simulation.mutation import MUTATIONS, detect, detected_by
+from tests.simulation.routing_mutations import add_routing_mutations
+from tests.simulation.scenario import EVENT_NAMES, LATE, SOON
 from tests.simulation.user_module import STORES
 
-MAX_SEEDS = 2000
+__all__ = ["MUTATIONS", "detect"]
 
 NO_NAME_CHECK = (lambda _: None, set[Any]())
-
-
-class Mutation(NamedTuple):
-    """Patch that breaks a guarantee."""
-
-    patch: Any
-    detected_by: str
-    """The check that must fail."""
-    applies_to: Callable[[Scenario], Any]
-    """Whether a scenario can detect it; others are not run."""
-
-
-class Detection(NamedTuple):
-    """Seed that detected a mutation (-1: none), and the runs."""
-
-    name: str
-    seed: int
-    seeds: int
-
-
-MUTATIONS: dict[str, Mutation] = {}
-
-
-def detected_by(check: str) -> Callable[..., None]:
-    """Return a function that adds mutations for a check."""
-
-    def add(name: str, change: Any, applies_to: Callable[[Scenario], Any] = lambda _: True) -> None:
-        MUTATIONS[name] = Mutation(change, check, applies_to)
-
-    return add
-
-
-def detect(name: str, most: int = MAX_SEEDS) -> Detection:
-    """Run seeds with a mutation until its check fails."""
-    mutation, runs = MUTATIONS[name], 0
-    for seed in range(most):
-        if mutation.applies_to(scenario_of(seed)):
-            runs += 1
-            with mutation.patch:
-                violations = simulate(seed).violations
-            if mutation.detected_by in dict(violations):
-                return Detection(name, seed, runs)
-    return Detection(name, -1, runs)
-
 
 _missing = detected_by("nothing_is_missing")
 _missing("FailedPutCount is ignored", breaking.failed_put_count_ignored())
@@ -417,3 +373,5 @@ _logs(
     "an exception has content of the change",
     patch.object(transform.RequeueError, "__str__", lambda _: STORES[0]),
 )
+
+add_routing_mutations()

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.simulation.delivery import Delivery, Record
 from tests.simulation.functions import MAX_PAYLOAD_BYTES, Function, InvocationResult
-from tests.simulation.scenario import STREAM_ARN, Scenario
+from tests.simulation.scenario import FIREHOSE_ARN, Scenario
 from tests.simulation.world import EndlessError, World
 
 # https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
@@ -102,7 +102,7 @@ class Processing:
             result = InvocationResult(False, None, 0.1, True)
         else:
             self.requeued = []
-            result = self.transform.invoke(event_of(batch))
+            result = self.transform.invoke(event_of(batch, self.scenario.stream_name))
             self.check_requeued(batch, result)
         self.world.after(result.seconds, self.settle, batch, number, result)
 
@@ -170,14 +170,14 @@ class Processing:
         return "Lambda.JsonProcessingException"
 
 
-def event_of(batch: list[Record]) -> str:
+def event_of(batch: list[Record], stream: str) -> str:
     """Return the transform's event.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-kinesisfirehose.html
     """
     event = {
         "invocationId": batch[0].id,
-        "deliveryStreamArn": STREAM_ARN,
+        "deliveryStreamArn": f"{FIREHOSE_ARN}/{stream}",
         "region": "ap-northeast-1",
         "records": [
             {

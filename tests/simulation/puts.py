@@ -1,14 +1,13 @@
 """PutRecordBatch of AWS: accepted, rejected, throttled or timed out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from zlib import crc32
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from streaming_etl import ForwarderArgs
-from streaming_etl.ops.firehose_writer import FirehoseWriter
-from tests.simulation.scenario import STREAM_NAME
+from streaming_etl.ops.firehose_writer import FirehoseWriter, RoutedWriter
+from tests.simulation.scenario import Scenario
 from tests.simulation.user_module import KilledError
 from tests.simulation.world import World
 
@@ -26,20 +25,27 @@ KIB_PER_SECOND = 512
 
 
 class Client:
-    """Firehose client of both functions.
+    """Firehose client of all functions.
 
-    `accept` receives the accepted records of a call, and whether the function gets the response.
+    accept: by stream, receives the accepted records of a call, and whether the function gets the
+    response.
+    failing: the stream with the faults of one stream.
     """
 
-    def __init__(self, world: World, accept: Callable[[list[bytes], bool], None]) -> None:
-        self.world, self.accept = world, accept
+    def __init__(
+        self,
+        world: World,
+        accept: Mapping[str, Callable[[list[bytes], bool], None]],
+        failing: str | None,
+    ) -> None:
+        self.world, self.accept, self.failing = world, accept, failing
 
     def put_record_batch(self, **request: Any) -> dict[str, Any]:
         world, function = self.world, self.world.running
         chance = world.chance("puts")
         data = [bytes(record["Data"]) for record in request["Records"]]
-        who = function.name
-        world.trace(who, "puts", *map(crc32, data))
+        who, stream = function.name, str(request["DeliveryStreamName"])
+        world.trace(who, "puts", stream, *map(crc32, data))
         if world.occurs(f"{who} is killed before a put"):
             raise KilledError
         if world.occurs(f"{who} put times out and is not accepted"):
@@ -48,11 +54,14 @@ class Client:
         seconds = 0.001 * chance.randint(5, 80)
         if world.occurs(f"{who} put is slow"):
             seconds = chance.random() * READ_SECONDS
+        fails = stream == self.failing
+        if fails and world.occurs("one stream is slow"):
+            seconds = READ_SECONDS
         timed_out = world.occurs(f"{who} put times out and is accepted")
         if timed_out:
             seconds = chance.random() * CONNECT_SECONDS + READ_SECONDS
         function.wait(seconds)
-        self.validate(who, request["DeliveryStreamName"], data)
+        self.validate(who, stream, data)
         failed = set()
         if world.occurs(f"{who} put is throttled in part"):
             # The same records every time, so that retries of some calls are exhausted in part.
@@ -60,7 +69,7 @@ class Client:
             failed = {i for i, content in enumerate(data) if crc32(content) % 100 < share}
         self.count_throttled(len(failed))
         accepted = [content for index, content in enumerate(data) if index not in failed]
-        self.accept(accepted, not timed_out)
+        self.accept[stream](accepted, not timed_out)
         if world.occurs(f"{who} is killed after a put"):
             raise KilledError
         if timed_out:
@@ -78,15 +87,20 @@ class Client:
 
     def validate(self, who: str, stream: str, data: list[bytes]) -> None:
         """Raise the error of a call that AWS rejects entirely."""
-        if stream != STREAM_NAME:
+        if stream not in self.accept:
             self.reject(who, "ResourceNotFoundException")
         if not 1 <= len(data) <= MAX_RECORDS or sum(map(len, data)) > MAX_CALL_BYTES:
             self.reject(who, "InvalidArgumentException")
         if any(len(content) > MAX_RECORD_BYTES for content in data):
             self.reject(who, "InvalidArgumentException")
-        if self.world.occurs(f"{who} put is rejected"):
+        fails = stream == self.failing
+        if self.world.occurs(f"{who} put is rejected") or (
+            fails and self.world.occurs("one stream rejects calls")
+        ):
             raise client_error("AccessDeniedException")
-        if self.world.occurs(f"{who} put is throttled"):
+        if self.world.occurs(f"{who} put is throttled") or (
+            fails and self.world.occurs("one stream is throttled")
+        ):
             self.count_throttled(len(data))
             raise client_error("ServiceUnavailableException")
 
@@ -102,13 +116,23 @@ def client_error(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "rejected"}}, "PutRecordBatch")
 
 
+def routed_writer_of(
+    client: Client, world: World, scenario: Scenario, sleep: Callable[[float], None]
+) -> RoutedWriter:
+    """Return the commands' writer for all lake tables of a stream."""
+    return RoutedWriter(
+        {each.name: writer_of(client, world, each, sleep) for each in scenario.lake_tables}
+    )
+
+
 def writer_of(
-    client: Client, world: World, limits: ForwarderArgs, sleep: Callable[[float], None]
+    client: Client, world: World, scenario: Scenario, sleep: Callable[[float], None]
 ) -> FirehoseWriter:
-    """Return the commands' writer with the forwarder's limits of a record."""
+    """Return the commands' writer with a lake table's limits."""
+    limits = scenario.args.forwarder
     return FirehoseWriter(
         client,
-        STREAM_NAME,
+        scenario.stream_name,
         max_changes=limits.max_changes_per_record,
         max_bytes=limits.max_record_kib * 1024,
         kib_per_second=KIB_PER_SECOND,

@@ -1,12 +1,13 @@
 """One run of a seed, from its parts to its checks."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streaming_etl.handlers import forwarder as forwarder_handler
 from streaming_etl.handlers import transform as transform_handler
 from tests.simulation.backfill import Backfill
-from tests.simulation.checks import CHECKS
+from tests.simulation.checks import violations_of
 from tests.simulation.delivery import Delivery
 from tests.simulation.finished import Run
 from tests.simulation.functions import Function, handlers_in
@@ -18,7 +19,7 @@ from tests.simulation.replay import Replay
 from tests.simulation.scenario import Scenario, scenario_of
 from tests.simulation.table import UNREADABLE, Table
 from tests.simulation.user_module import FAILING
-from tests.simulation.world import EndlessError, World
+from tests.simulation.world import STREAM_FAULTS, EndlessError, World
 
 
 @dataclass(frozen=True)
@@ -43,26 +44,27 @@ def simulate(seed: int, keep_trace: bool = False) -> Result:
     parts = Parts(world, scenario)
     with handlers_in(world, scenario, parts.client):
         try:
-            run = parts.finish()
-            violations = violations_of(run)
-            has_failures = bool(run.errors or run.failed)
+            runs = parts.finish()
+            violations = check(runs)
+            has_failures = any(run.errors or run.failed for run in runs)
             if scenario.replays_after is not None and has_failures and not violations:
-                run = parts.replay_failures(scenario.replays_after)
+                runs = parts.replay_failures(scenario.replays_after)
                 violations = [
-                    (f"{name}", f"after the replay, {text}") for name, text in violations_of(run)
+                    (f"{name}", f"after the replay, {text}") for name, text in check(runs)
                 ]
-            count_content(run)
+            count_content(runs)
         except EndlessError as error:
             violations = [("everything_ended", str(error))]
     parts.count()
     return Result(seed, violations, world.faults, world.events, world.trace_hash, world.keep or [])
 
 
-def violations_of(run: Run) -> list[tuple[str, str]]:
+def check(runs: Sequence[Run]) -> list[tuple[str, str]]:
     """Return the violations of all checks."""
     try:
-        run.read()
-        return [(check.__name__, text) for check in CHECKS for text in check(run)]
+        for run in runs:
+            run.read()
+        return list(violations_of(runs))
     except Exception as error:
         # An unreadable object was not written correctly.
         return [("nothing_else_is_there", f"unreadable: {type(error).__name__}: {error}"[:200])]
@@ -74,45 +76,62 @@ class Parts:
     def __init__(self, world: World, scenario: Scenario) -> None:
         settings = scenario.args
         self.world, self.scenario = world, scenario
-        self.lake = Lake(world, scenario.table)
+        self.lakes: list[Lake] = []
+        self.transforms: list[Function] = []
+        accept = {}
+        for each in scenario.lake_tables:
+            bucket = self.lakes[0].objects if self.lakes else {}
+            lake = Lake(world, each.table, bucket)
+            timeout = each.args.transform.timeout_seconds
+            transform = Function(world, "transform", transform_handler, each, timeout)
+            processing = Processing(world, each, transform, Delivery(world, each, lake))
+            accept[each.stream_name] = processing.accept
+            self.lakes.append(lake)
+            self.transforms.append(transform)
         self.forwarder = Function(
-            world, "forwarder", forwarder_handler, settings.forwarder.timeout_seconds
-        )
-        self.transform = Function(
-            world, "transform", transform_handler, settings.transform.timeout_seconds
+            world, "forwarder", forwarder_handler, scenario, settings.forwarder.timeout_seconds
         )
         if scenario.deploy is not None:
             world.after(scenario.deploy.forwarder_at - world.now, self.deploy_forwarder)
             world.after(scenario.deploy.transform_at - world.now, self.deploy_transform)
-        delivery = Delivery(world, scenario, self.lake)
-        processing = Processing(world, scenario, self.transform, delivery)
-        self.mapping = Mapping(world, scenario, self.forwarder, self.lake)
+        self.mapping = Mapping(world, scenario, self.forwarder, self.lakes[0])
         self.table = Table(world, scenario, self.mapping.publish)
-        self.client = Client(world, processing.accept)
+        failing = [it for it in scenario.lake_tables if it.name == scenario.failing_stream]
+        self.client = Client(world, accept, failing[0].stream_name if failing else None)
         self.backfill = Backfill(world, scenario, self.table, self.client)
-        self.replay = Replay(world, scenario, self.table, self.backfill, self.lake, self.client)
+        self.replay = Replay(world, scenario, self.table, self.backfill, self.lakes, self.client)
 
-    def finish(self) -> Run:
-        """Run all scheduled actions."""
+    def finish(self) -> list[Run]:
+        """Run all scheduled actions; return a run for each lake table."""
         self.world.run()
-        return Run(self.world, self.scenario, self.table, self.backfill, self.lake, self.mapping)
+        return [
+            Run(self.world, scenario, self.table, self.backfill, lake, self.mapping)
+            for scenario, lake in zip(self.scenario.lake_tables, self.lakes, strict=True)
+        ]
 
     def deploy_forwarder(self) -> None:
         self.world.events["deployments"] += 1
         self.world.has_new_forwarder, self.forwarder.warm = True, False
 
     def deploy_transform(self) -> None:
-        self.world.has_extra, self.transform.warm = True, False
+        self.world.has_extra = True
+        for transform in self.transforms:
+            transform.warm = False
 
-    def replay_failures(self, seconds: float) -> Run:
-        """Fix the user's module, and replay a time after the last fault."""
+    def replay_failures(self, seconds: float) -> list[Run]:
+        """Remove the causes of failures, and replay some time later."""
         world = self.world
-        world.is_fixed, self.transform.warm = True, False
+        world.is_fixed = True
+        world.end_faults(*STREAM_FAULTS)
+        for transform in self.transforms:
+            transform.warm = False
         world.now = max(world.now, self.scenario.calm_at)
         world.after(seconds, self.replay.run)
-        run = self.finish()
-        run.recovered, run.gone = self.replay.recovered, self.replay.gone
-        return run
+        runs = self.finish()
+        for run in runs:
+            name = run.scenario.name
+            run.recovered, run.gone = self.replay.recovered[name], self.replay.gone.get(name, set())
+        return runs
 
     def count(self) -> None:
         """Count what happened in the run."""
@@ -120,13 +139,25 @@ class Parts:
         events["changes"] += len(self.table.changes)
         events["snapshots"] += len(self.backfill.snapshots)
         events["forwarder invocations"] += self.forwarder.invocations
-        events["transform invocations"] += self.transform.invocations
-        events["objects"] += len(self.lake.objects)
+        events["transform invocations"] += sum(it.invocations for it in self.transforms)
+        events["objects"] += len(self.lakes[0].objects)
 
 
-def count_content(run: Run) -> None:
-    """Count the changes' scripts and sizes among the faults."""
+def count_content(runs: Sequence[Run]) -> None:
+    """Count the contents of changes and rows."""
+    counted: set[str] = set()
+    for run in runs:
+        count_changes(run, counted)
+        count_rows(run)
+    count_routes(runs)
+
+
+def count_changes(run: Run, counted: set[str]) -> None:
+    """Count the changes' scripts and sizes among the faults, each change once."""
     for change in run.changes.values():
+        if change.event_id in counted:
+            continue
+        counted.add(change.event_id)
         image = change.new or change.old or {}
         if image.get("number") is UNREADABLE:
             run.world.faults["change cannot be read"] += 1
@@ -137,6 +168,10 @@ def count_content(run: Run) -> None:
         if change.size > 1_000_000:
             kind = "is too large" if change.fits_no_record else "fits only compressed"
             run.world.faults[f"change {kind}"] += 1
+
+
+def count_rows(run: Run) -> None:
+    """Count repeated rows and those in another order than the changes."""
     events = run.world.events
     last_positions: dict[str, tuple[str, int]] = {}
     for event_id, rows in run.landed.items():
@@ -147,3 +182,22 @@ def count_content(run: Run) -> None:
             kind = "snapshots" if change.kind == "SNAPSHOT" else "changes"
             events[f"{kind} that arrive after a later change of their item"] += late
             last_positions[change.key] = max(change.position, last_positions[change.key])
+
+
+def count_routes(runs: Sequence[Run]) -> None:
+    """Count what the conditions of the lake tables do."""
+    scenario, events = runs[0].scenario, runs[0].world.events
+    if not scenario.has_routes:
+        return
+    events[f"runs with conditions, lake tables: {len(runs)}"] += 1
+    events["runs with conditions, no old images"] += not scenario.has_old_images
+    for name, written in runs[0].written.items():
+        routes = [run.changes[name] for run in runs if name in run.changes]
+        is_marker = written.kind == "BACKFILL"
+        events["changes in several lake tables"] += len(routes) > 1 and not is_marker
+        events[f"changes unmatched, {scenario.unmatched}"] += not routes
+        for change in routes:
+            events["changes that enter a lake table"] += change.kind == "INSERT" != written.kind
+            events["changes that leave a lake table"] += change.kind == "REMOVE" != written.kind
+        kinds = {change.kind for change in routes}
+        events["changes that move between lake tables"] += {"INSERT", "REMOVE"} <= kinds

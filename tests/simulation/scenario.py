@@ -1,38 +1,33 @@
 """Choices of a seed: settings, table, faults, and unclear behaviour of AWS."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
-from streaming_etl import (
-    DeliveryArgs,
-    ForwarderArgs,
-    PartitionArgs,
-    QueryArgs,
-    StreamingEtlPipelineArgs,
-    TransformArgs,
-)
+from streaming_etl import ForwarderArgs, QueryArgs, StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stages import MAX_BATCH_WITHOUT_WINDOW
-from streaming_etl.components.table.column_types import Column, parse_type
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.routing import forwarder_config, route
-from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 from tests.simulation.deploy import EXTRA, Deploy, deploy_of
 from tests.simulation.filters import FILTERS
+from tests.simulation.lake_tables import (
+    NAMES,
+    USER_MODULE,
+    Where,
+    delivery_of,
+    partitions_of,
+    transform_of,
+    user_module,
+    with_lake_tables,
+)
 from tests.simulation.outage import Outage, outage_of
 from tests.simulation.recreation import Recreation, recreation_of
-from tests.simulation.user_module import STORES
 from tests.simulation.world import FAULTS, START, Spell
 
 DATABASE = "lake"
-STREAM_NAME = "orders-delivery"
-STREAM_ARN = f"arn:aws:firehose:ap-northeast-1:123456789012:deliverystream/{STREAM_NAME}"
+FIREHOSE_ARN = "arn:aws:firehose:ap-northeast-1:123456789012:deliverystream"
 EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
-LABELS = Column("labels", parse_type("map<string,string>"))
-USER_MODULE = str(Path(__file__).with_name("user_module.py"))
 
 # Faults end this long after the last write, so that every run ends.
 CALM_AFTER_SECONDS = 600
@@ -62,8 +57,23 @@ class Backfill:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Everything that a seed fixes before a run."""
+    """Everything that a seed fixes before a run.
 
+    Each lake table of a stream has its own scenario, with its `name`, `where`, `args`, `table`,
+    `deploy` and `deaggregates`. The first lake table's has the others.
+    """
+
+    name: str = NAMES[0]
+    """Name of the lake table and its delivery stream."""
+    where: Where | None = None
+    """Items of the lake table; None for all."""
+    others: tuple["Scenario", ...] = ()
+    unmatched: str = "count"
+    """The setting for changes without a lake table."""
+    has_old_images: bool = True
+    """Whether the table's stream has old images."""
+    failing_stream: str | None = None
+    """Name of the lake table whose stream has the faults of STREAM_FAULTS."""
     args: StreamingEtlPipelineArgs
     table: LakeTable
     spells: Mapping[str, Spell]
@@ -109,11 +119,32 @@ class Scenario:
         """Return the time after which there are no faults."""
         return START + self.seconds + CALM_AFTER_SECONDS
 
+    @property
+    def lake_tables(self) -> "tuple[Scenario, ...]":
+        """Return the scenario of each lake table."""
+        return (self, *self.others)
+
+    @property
+    def has_routes(self) -> bool:
+        """Return whether the forwarder sends some changes to some lake tables only."""
+        return bool(self.others) or self.where is not None
+
+    @property
+    def stream_name(self) -> str:
+        return f"{self.name}-delivery"
+
+    def forwarder_args(self, is_deployed: bool) -> ForwarderArgs:
+        """Return the settings before or after a deployment."""
+        is_first = self.deploy is not None and not is_deployed
+        return self.deploy.forwarder if self.deploy and is_first else self.args.forwarder
+
     def forwarder_config(self, is_deployed: bool) -> dict[str, Any]:
         """Return forwarder.json before or after a deployment."""
-        is_first = self.deploy is not None and not is_deployed
-        args = self.deploy.forwarder if self.deploy and is_first else self.args.forwarder
-        return forwarder_config(args, [route("orders", args)])
+        routes = [
+            route(each.name, each.forwarder_args(is_deployed), each.where)
+            for each in self.lake_tables
+        ]
+        return forwarder_config(self.forwarder_args(is_deployed), routes, self.unmatched)
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -126,7 +157,6 @@ def scenario_of(seed: int) -> Scenario:
     seconds = 5 if dense else chance.choice((5, 20, 20, 120, 600))
     has_columns = chance.random() < 0.85
     file_format = chance.choice(("csv", "json", "parquet")) if has_columns else "json"
-    is_parquet = file_format == "parquet"
     partitions = partitions_of(chance)
     filter_name = filter_of(Random(f"{seed} filter"))
     patterns, keeps_state, _ = FILTERS[filter_name]
@@ -138,17 +168,8 @@ def scenario_of(seed: int) -> Scenario:
         format=file_format,
         catalog="projection" if has_columns else "crawler",
         forwarder=forwarder,
-        transform=TransformArgs(
-            timeout_seconds=chance.choice((60, 120)),
-            buffer_mib=chance.choice((0.2, 1.0, 3.0)),
-            buffer_seconds=chance.choice((5, 60) if dense else (0, 5, 60)),
-            maximum_retry_attempts=chance.choice((0, 1, 3, 3)),
-        ),
-        delivery=DeliveryArgs(
-            buffer_mib=64 if partitions.dynamic or is_parquet else chance.choice((1, 64)),
-            buffer_seconds=60 if partitions.dynamic else chance.choice((0, 10, 120)),
-            compression=None if is_parquet else chance.choice((None, "UNCOMPRESSED")),
-        ),
+        transform=transform_of(chance, dense=dense),
+        delivery=delivery_of(chance, partitions, file_format),
         # The check compares the state after the changes that are forwarded.
         query=QueryArgs(
             current_state=keeps_state and {"MODIFY", "REMOVE"} <= set(forwarder.event_names)
@@ -161,7 +182,7 @@ def scenario_of(seed: int) -> Scenario:
         module = replace(module, columns=(*module.columns, EXTRA))
         table = plan_lake_table(args, module)
     recreation = recreation_of(Random(f"{seed} recreation"), START, seconds)
-    return Scenario(
+    scenario = Scenario(
         args=args,
         table=table,
         deploy=deploy,
@@ -186,6 +207,7 @@ def scenario_of(seed: int) -> Scenario:
         outage=outage_of(Random(f"{seed} outage"), START, seconds),
         replays_after=Random(f"{seed} replay").choice((None, SOON, LATE)),
     )
+    return with_lake_tables(scenario, Random(f"{seed} lake tables"))
 
 
 def filter_of(chance: Random) -> str:
@@ -207,31 +229,6 @@ def backfill_of(
         segments=chance.choice((1, 2, 4)),
         units_per_page=chance.choice((0.5, 2.0, 128.0)),
         pause=chance.choice((0.0, 0.1, 0.5)) * seconds,
-    )
-
-
-@cache
-def user_module(file_format: str, has_columns: bool) -> TransformModule:
-    """Return the module with columns for the format."""
-    module = read_transform_module(USER_MODULE)
-    columns = module.columns if has_columns else None
-    if columns is not None and file_format != "csv":
-        columns = (*columns, LABELS)
-    return replace(module, columns=columns)
-
-
-def partitions_of(chance: Random) -> PartitionArgs:
-    enumerated: dict[str, Sequence[str]] = {"store": STORES}
-    dynamic_partition_keys = chance.choice(({}, {}, {}, enumerated, {"store": ()}))
-    granularity = chance.choice(("year", "day", "hour"))
-    return PartitionArgs(
-        granularity=granularity,
-        layout="year_month_day"
-        if granularity == "year"
-        else chance.choice(("year_month_day", "date")),
-        time_zone=chance.choice(("UTC", "Asia/Tokyo", "America/New_York")),
-        partition_time=chance.choice(("ingestion", "ingestion", "ingestion", "event")),
-        dynamic_partition_keys=dynamic_partition_keys,
     )
 
 

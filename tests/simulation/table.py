@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 from zlib import compress, crc32
 
+from tests.simulation.lake_tables import KINDS, RANKS
 from tests.simulation.names import COLUMN_NAMES, any_map, map_of_texts
 from tests.simulation.scenario import Scenario
 from tests.simulation.user_module import SECRET, STORES
@@ -77,6 +78,7 @@ class Change:
     """Whether the second is written as 1795426200.0."""
     epoch: str = LABEL
     """Label of the stream."""
+    view_type: str = "NEW_AND_OLD_IMAGES"
 
     @cached_property
     def key(self) -> str:
@@ -104,7 +106,7 @@ class Change:
                 **{name: attributes(image) for name, image in images.items() if image},
                 "SequenceNumber": self.sequence_number,
                 "SizeBytes": 59,
-                "StreamViewType": "NEW_AND_OLD_IMAGES",
+                "StreamViewType": self.view_type,
             },
             "eventSourceARN": f"{TABLE_ARN}/stream/{self.epoch}",
         }
@@ -256,13 +258,14 @@ class Table:
             kind="REMOVE" if new is None else "MODIFY" if old else "INSERT",
             keys=keys,
             new=new,
-            old=old,
+            old=old if self.scenario.has_old_images else None,
             sequence_number=str(shard.last_number),
             at=int(now),
             by_ttl=removed and chance.random() < 0.4,
             shard=shard.name,
             float_time=self.scenario.float_times,
             epoch=self.epoch,
+            view_type="NEW_AND_OLD_IMAGES" if self.scenario.has_old_images else "NEW_IMAGE",
         )
         self.changes[change.event_id] = change
         self.world.trace("written", change.event_id, change.kind, change.size)
@@ -294,10 +297,11 @@ class Table:
         if chance.random() < 0.8:
             item["price"] = Decimal(chance.randint(-(10**7), 10**7)).scaleb(-chance.randint(0, 2))
         # With an injected key, an item that moved would be current in both stores.
-        if chance.random() < 0.5 and not scenario.table.injected_keys:
+        tables = [each.table for each in scenario.lake_tables]
+        if chance.random() < 0.5 and not any(table.injected_keys for table in tables):
             item["store"] = chance.choice(STORES)
         names = self.world.chance("names")
-        if scenario.table.format != "csv" and names.random() < 0.4:
+        if any(table.format != "csv" for table in tables) and names.random() < 0.4:
             has_columns = scenario.table.columns is not None
             item["labels"] = map_of_texts(names) if has_columns else any_map(names)
         if chance.random() < scenario.poison:
@@ -312,14 +316,24 @@ class Table:
             item["do"] = "wait"
         if scenario.table.columns is None and "do" not in item and names.random() < 0.3:
             item |= {"do": "return the item", names.choice(COLUMN_NAMES): SECRET}
+        if scenario.has_routes:
+            kinds = self.world.chance("kinds")
+            values = {"kind": kinds.choice(KINDS), "rank": kinds.choice(RANKS)}
+            item |= {name: value for name, value in values.items() if value is not None}
         return item
+
+    @property
+    def has_partitions(self) -> bool:
+        """Return whether all lake tables have the store as partition key."""
+        tables = self.scenario.lake_tables
+        return all(each.args.partitions.dynamic_partition_keys for each in tables)
 
     def poison_kinds(self) -> tuple[str, ...]:
         scenario = self.scenario
         return (
             *POISON,
             *(("wrong column",) if scenario.table.columns else ()),
-            *(("mix partitions",) if scenario.args.partitions.dynamic_partition_keys else ()),
+            *(("mix partitions",) if self.has_partitions else ()),
             *(("kill",) if scenario.deadly else ()),
         )
 

@@ -23,9 +23,10 @@ from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.components.monitoring.failure_modes import FAILURE_MODES
 from streaming_etl.components.table.lake_table import plan_lake_table
 from tests.simulation.functions import handlers_in
+from tests.simulation.lake_tables import USER_MODULE, user_module
 from tests.simulation.outage import NO_OUTAGE, Outage
 from tests.simulation.run import Parts
-from tests.simulation.scenario import USER_MODULE, Scenario, scenario_of, user_module
+from tests.simulation.scenario import Scenario, scenario_of
 from tests.simulation.user_module import STORES
 from tests.simulation.world import START, Spell, World
 from tests.support.cloudwatch import Metrics
@@ -69,6 +70,10 @@ def scenario_without_faults(case: Case) -> Scenario:
     scenario = replace(
         scenario_of(0),
         args=args,
+        where=None,
+        others=(),
+        has_old_images=True,
+        failing_stream=None,
         table=plan_lake_table(args, user_module(args.format, has_columns=True)),
         spells=case.faults,
         changes=200,

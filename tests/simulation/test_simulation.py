@@ -10,7 +10,7 @@ import pytest
 from tests.simulation.mutations import MUTATIONS, detect
 from tests.simulation.run import Result, simulate
 from tests.simulation.simulate import REPLAY
-from tests.simulation.world import FAULTS
+from tests.simulation.world import FAULTS, STREAM_FAULTS
 
 SEEDS = 300
 # Some have backfills with throttled puts, whose pauses are random.
@@ -29,7 +29,7 @@ def test_no_check_fails_for_any_seed(results: list[Result]) -> None:
 
 def test_every_fault_and_every_script_occurs(results: list[Result]) -> None:
     faults = sum((result.faults for result in results), Counter[str]())
-    assert set(FAULTS) - set(faults) == set()
+    assert {*FAULTS, *STREAM_FAULTS} - set(faults) == set()
     scripts = {kind.partition(": ")[2] for kind in faults if kind.startswith("change script")}
     assert scripts == {
         "exit",
@@ -62,6 +62,12 @@ def test_every_consequence_of_the_faults_occurs(results: list[Result]) -> None:
         "backfill restarted, KilledError",
         "bisects",
         "changes filtered by the mapping",
+        "changes in several lake tables",
+        "changes that enter a lake table",
+        "changes that leave a lake table",
+        "changes that move between lake tables",
+        "changes unmatched, count",
+        "changes unmatched, fail",
         "changes recovered from the stream",
         "changes recovered from the table",
         "changes replayed",
@@ -75,12 +81,17 @@ def test_every_consequence_of_the_faults_occurs(results: list[Result]) -> None:
         "failed batches, RetryAttemptsExhausted",
         "not replayed, change-too-large",
         "not replayed, unknown-lines",
+        "not replayed, unmatched",
         "partial failures",
         "records requeued",
         "replay restarted, CommandError",
         "replay restarted, KilledError",
         "retries",
         "rows repeated",
+        "runs with conditions, lake tables: 1",
+        "runs with conditions, lake tables: 2",
+        "runs with conditions, lake tables: 3",
+        "runs with conditions, no old images",
         "shard split",
         "snapshots that arrive after a later change of their item",
         "streams created again",

@@ -26,12 +26,17 @@ class KilledError(BaseException):
 
 
 def transform(
-    change: Any, partitioned: bool = False, is_fixed: bool = False, has_extra: bool = False
+    change: Any,
+    partitioned: bool = False,
+    is_fixed: bool = False,
+    has_extra: bool = False,
+    has_labels: bool = True,
 ) -> Any:
     """Return the row, with its store if that is a partition key.
 
     is_fixed: whether the scripts that fail are ignored.
     has_extra: whether rows have the column that is added to COLUMNS.
+    has_labels: whether rows have the labels of an item.
     """
     image = change.new or change.old or {}
     row = {
@@ -45,7 +50,7 @@ def transform(
     if change.kind == "REMOVE":
         row["ttl"] = change.is_ttl_delete
     labels = image.get("labels")
-    if labels is not None:
+    if has_labels and labels is not None:
         row["labels"] = labels
     if has_extra:
         row["extra"] = image.get("number")

@@ -41,6 +41,8 @@ REPLAY_FAULTS = (
     "is killed after a put",
     "is killed before a change of the bucket",
 )
+STREAM_FAULTS = ("one stream is throttled", "one stream rejects calls", "one stream is slow")
+"""Of one of several delivery streams, until the operator replays."""
 FUNCTIONS = ("forwarder", "transform")
 FAULTS = (
     *(f"{name} {what}" for name in FUNCTIONS for what in (*INVOCATION_FAULTS, *PUT_FAULTS)),
@@ -97,6 +99,10 @@ class World:
         self._trace = blake2b(digest_size=16)
         self.keep: list[str] | None = None
         """The lines of the trace, if set to a list."""
+
+    def end_faults(self, *faults: str) -> None:
+        """Remove the cause of some faults."""
+        self._spells = {name: it for name, it in self._spells.items() if name not in faults}
 
     def chance(self, name: str) -> Random:
         """Return the random numbers of one part, independent of the other parts."""

@@ -32,6 +32,10 @@ class Metrics:
         """Add a value; the metric of an event rule is its name."""
         self.values[source, metric][self.period(time)].append(value)
 
+    def total(self, source: MetricSource, metric: str) -> float:
+        """Return the sum of all values."""
+        return sum(map(sum, self.values[source, metric].values()))
+
     def data_points(self, alarm: Alarm, periods: Iterable[int]) -> list[float | None]:
         """Return the statistic of each period; None where the data is missing."""
         metric = alarm.name if alarm.metric_source == "event_rule" else alarm.metric
