@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from streaming_etl.handlers import forwarder as forwarder_handler
 from streaming_etl.handlers import transform as transform_handler
@@ -191,6 +192,8 @@ def count_routes(runs: Sequence[Run]) -> None:
         return
     events[f"runs with conditions, lake tables: {len(runs)}"] += 1
     events["runs with conditions, no old images"] += not scenario.has_old_images
+    lasting = [it for name, it in scenario.spells.items() if name in STREAM_FAULTS]
+    events["runs with a stream that fails until the replay"] += any(it.end == inf for it in lasting)
     for name, written in runs[0].written.items():
         routes = [run.changes[name] for run in runs if name in run.changes]
         is_marker = written.kind == "BACKFILL"

@@ -88,6 +88,7 @@ def test_every_consequence_of_the_faults_occurs(results: list[Result]) -> None:
         "replay restarted, KilledError",
         "retries",
         "rows repeated",
+        "runs with a stream that fails until the replay",
         "runs with conditions, lake tables: 1",
         "runs with conditions, lake tables: 2",
         "runs with conditions, lake tables: 3",
