@@ -2,10 +2,11 @@
 
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from functools import cache
+from functools import cache, partial
+from itertools import repeat
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -17,10 +18,12 @@ from zoneinfo import ZoneInfo
 from pybase64 import b64decode
 
 from streaming_etl.handlers.change.change import Change
-from streaming_etl.handlers.change.decode import Chunk, RecordReader
+from streaming_etl.handlers.change.decode import Chunk, RecordReader, lines_of
 from streaming_etl.handlers.firehose.deadline import TRANSFORM_MARGIN_SECONDS, deadline_of
+from streaming_etl.handlers.firehose.direct_records import DirectRecord, DirectRecords, batches
 from streaming_etl.handlers.firehose.response import MAX_RESPONSE_BYTES, Outcome, Response
 from streaming_etl.handlers.rows.attribute_row import attribute_row
+from streaming_etl.handlers.rows.direct_lines import DirectLines
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.rows.row_error import RowError
@@ -41,6 +44,8 @@ class TransformRuntime:
     """The file of `transform`, to find the line that failed; '' without a module."""
     encoder: RowEncoder
     reader: RecordReader = field(default_factory=RecordReader)
+    direct: Optional[DirectRecords] = None
+    """The short way of a module without `transform`; None if the table needs the function path."""
 
 
 def transform_records(
@@ -63,7 +68,12 @@ def transform_records(
     ids = [record["recordId"] for record in records]
     response = Response(ids, runtime.encoder.partition_keys, max_bytes)
     changes = late = 0
-    for record in records:
+    for record, direct in _with_direct_rows(records, runtime, deadline):
+        if direct and response.add_rows(
+            record["recordId"], direct.rows, direct.changes, partial(_lines, runtime, direct)
+        ):
+            changes += direct.changes
+            continue
         chunks, outcomes, others = _outcomes(record["data"], runtime, deadline, changes)
         response.add(record["recordId"], chunks, outcomes, others)
         changes += len(outcomes)
@@ -83,6 +93,24 @@ def transform_records(
         requeued=sum(map(len, response.requeued)),
     )
     return {"records": response.records}
+
+
+def _with_direct_rows(
+    records: list[dict[str, Any]], runtime: TransformRuntime, deadline: float
+) -> Iterator[tuple[dict[str, Any], Optional[DirectRecord]]]:
+    """Return each record, with its rows if they need no function."""
+    if runtime.direct is None:
+        yield from zip(records, repeat(None))
+        return
+    for batch in batches(records):
+        if monotonic() < deadline:
+            yield from zip(batch, runtime.direct.encode(batch), strict=True)
+        else:
+            yield from zip(batch, repeat(None))
+
+
+def _lines(runtime: TransformRuntime, record: DirectRecord) -> list[bytes]:
+    return lines_of(runtime.reader.read(record.content))
 
 
 def _outcomes(
@@ -181,11 +209,20 @@ def make_runtime(
 
     config: transform.json. module: None if it has no `transform`.
     """
-    reader = RecordReader(lazy=config["lazy_items"])
     encoder = RowEncoder(config, zone)
     if module is None:
-        return TransformRuntime(attribute_row(config["sources"]), "", encoder, reader)
+        return _columns_only(config, encoder)
+    reader = RecordReader(lazy=config["lazy_items"])
     return TransformRuntime(module.transform, str(module.__file__), encoder, reader)
+
+
+def _columns_only(config: dict[str, Any], encoder: RowEncoder) -> TransformRuntime:
+    """Build the runtime of a module without `transform`."""
+    sources = config["sources"]
+    names = [path[0] for path in sources.values()]
+    reader = RecordReader(names, lazy=config["lazy_items"])
+    direct = DirectRecords(config) if DirectLines.is_possible(config) else None
+    return TransformRuntime(attribute_row(sources), "", encoder, reader, direct)
 
 
 def _zone(root: Path, config: dict[str, Any]) -> tzinfo:

@@ -35,14 +35,16 @@ class _Compressed(msgspec.Struct):
     gzip: str
 
 
-def _record_decoder(image: Any) -> "msgspec.json.Decoder[Any]":
+def record_decoder(
+    image: Any, *, keys: Any = Attributes, old_image: Any = msgspec.Raw
+) -> "msgspec.json.Decoder[Any]":
     """Build a decoder of stream records; image: the type of NewImage."""
     stream: list[Any] = [
         ("SequenceNumber", str),
-        ("Keys", Attributes),
+        ("Keys", keys),
         ("ApproximateCreationDateTime", float),
         ("NewImage", Optional[image], None),
-        ("OldImage", msgspec.Raw, msgspec.Raw()),
+        ("OldImage", old_image, msgspec.Raw()),
     ]
     record: list[Any] = [
         ("eventID", str),
@@ -64,7 +66,7 @@ def _some_attributes(names: Iterable[str]) -> Any:
 _decode_compressed = msgspec.json.Decoder(_Compressed).decode
 _split_lines = msgspec.json.Decoder(msgspec.Raw).decode_lines
 _decode_entire_image = msgspec.json.Decoder(Attributes).decode
-_decode_entire_record = _record_decoder(Attributes).decode
+_decode_entire_record = record_decoder(Attributes).decode
 
 
 @lru_cache(maxsize=4096)
@@ -78,10 +80,10 @@ class RecordReader:
     Later records are decoded to these attributes only; the others are decoded on first access.
     """
 
-    def __init__(self, *, lazy: bool = True) -> None:
-        """Start without requested attributes; lazy=False decodes entire items."""
-        self.requested_attributes: set[str] = set()
-        self.whole_item_requested = not lazy
+    def __init__(self, requested: Iterable[str] = (), *, lazy: bool = True) -> None:
+        """Start with these requested attributes; lazy=False decodes entire items."""
+        self.requested_attributes = set(requested)
+        self.whole_item_requested = not lazy or not all(map(str.isascii, requested))
         self._decoder = Decoder(self)
 
     def read(self, content: bytes) -> "list[Chunk]":
@@ -94,7 +96,7 @@ class RecordReader:
             decoder = self._decoder = Decoder(self)
         if len(content) <= _CHUNK_BYTES:
             return [Chunk(decoder, content)]
-        return [Chunk(decoder, lines) for lines in _cut(content)]
+        return [Chunk(decoder, lines) for lines in cut(content)]
 
 
 class Decoder:
@@ -106,7 +108,7 @@ class Decoder:
         reader.whole_item_requested |= len(self.names) > _MAX_NAMES
         self.entire = reader.whole_item_requested
         image = Attributes if self.entire else _some_attributes(self.names)
-        self.records = _record_decoder(image)
+        self.records = record_decoder(image)
         self.image = msgspec.json.Decoder(image).decode
 
     def request(self, name: object) -> bool:
@@ -210,7 +212,7 @@ def lines_of(chunks: Iterable[Chunk]) -> list[bytes]:
     return [line for chunk in chunks for line in chunk.lines]
 
 
-def _cut(content: bytes) -> list[bytes]:
+def cut(content: bytes) -> list[bytes]:
     """Cut the content into complete lines of about _CHUNK_BYTES."""
     parts, start = [], 0
     while end := content.find(b"\n", start + _CHUNK_BYTES) + 1:

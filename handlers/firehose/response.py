@@ -1,7 +1,8 @@
 """Response to Firehose, up to its limit, and the changes to requeue."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -43,8 +44,9 @@ class _Accepted(NamedTuple):
 
     size: int
     result: dict[str, Any]
-    chunks: Sequence[Chunk]
-    group: list[IndexedRows]
+    rows: int
+    lines: Callable[[], list[bytes]]
+    """Returns the lines of its changes, to requeue them."""
 
 
 _size = attrgetter("size")
@@ -110,6 +112,25 @@ class Response:
         result["recordId"] = record_id
         self.records.append(result)
 
+    def add_rows(
+        self, record_id: str, data: bytes, changes: int, lines: Callable[[], list[bytes]]
+    ) -> bool:
+        """Add a record whose changes have one row each, without partition keys.
+
+        data: the rows. lines: returns the lines of the record.
+
+        Return False, without a result, if there is no space: then use `add`.
+        """
+        encoded = b64encode_as_string(data)
+        size = _OK_BYTES + len(encoded)
+        if size > self.max_size or size > self.space:
+            return False
+        result = {"result": "Ok", "data": encoded, "recordId": record_id}
+        self._received += 2 * changes - 1
+        self._accept(size, result, changes, lines)
+        self.records.append(result)
+        return True
+
     def _result(
         self, chunks: Sequence[Chunk], outcomes: Sequence[Outcome], *, alone: bool
     ) -> dict[str, Any]:
@@ -161,10 +182,16 @@ class Response:
         if size > self.space and not self._evict(size):
             self.requeued.append(_lines(chunks, group))
             return {"result": "Dropped"}
-        self.space -= size
-        self.rows += sum([rows.line_count for _, rows in group])
-        self._accepted.append(_Accepted(size, result, chunks, group))
+        count = sum([rows.line_count for _, rows in group])
+        self._accept(size, result, count, partial(_lines, chunks, group))
         return result
+
+    def _accept(
+        self, size: int, result: dict[str, Any], rows: int, lines: Callable[[], list[bytes]]
+    ) -> None:
+        self.space -= size
+        self.rows += rows
+        self._accepted.append(_Accepted(size, result, rows, lines))
 
     def _evict(self, size: int) -> bool:
         """Requeue smaller rows until there is space; return whether it is enough."""
@@ -177,8 +204,8 @@ class Response:
             # The largest first, because fewer records are requeued then.
             evicted = smaller.pop()
             self.space += evicted.size
-            self.rows -= sum([rows.line_count for _, rows in evicted.group])
-            self.requeued.append(_lines(evicted.chunks, evicted.group))
+            self.rows -= evicted.rows
+            self.requeued.append(evicted.lines())
             for name in ("data", "metadata"):
                 evicted.result.pop(name, None)
             evicted.result["result"] = "Dropped"

@@ -31,7 +31,7 @@ def json_row(
 
 def _fields(fields: Iterable[tuple[str, Any]], parent: str = "") -> FieldEncoder:
     encoders = [
-        (name, quote(name) + ":", _json_encoder(kind, parent + name)) for name, kind in fields
+        (name, quote(name) + ":", json_encoder(kind, parent + name)) for name, kind in fields
     ]
 
     def members(row: dict[str, Any]) -> list[str]:
@@ -44,7 +44,8 @@ def _fields(fields: Iterable[tuple[str, Any]], parent: str = "") -> FieldEncoder
     return members
 
 
-def _json_encoder(kind: Any, path: str) -> Encode:
+def json_encoder(kind: Any, path: str) -> Encode:
+    """Build the encoder of a value as JSON; arguments as of `scalar_encoder`."""
     match kind:
         case "string":
             text_of = scalar_encoder(kind, path)
@@ -62,7 +63,7 @@ def _json_encoder(kind: Any, path: str) -> Encode:
 
 
 def _array(item: Any, path: str) -> Encode:
-    encode_item = _json_encoder(item, f"{path}[]")
+    encode_item = json_encoder(item, f"{path}[]")
 
     def encode(value: Any) -> str:
         if not isinstance(value, (list, tuple, set, frozenset)):
@@ -76,7 +77,7 @@ def _array(item: Any, path: str) -> Encode:
 def _map(key: Any, item: Any, path: str) -> Encode:
     # A JSON key is a string for every key type.
     encode_key = scalar_encoder(key, f"{path} key")
-    encode_item = _json_encoder(item, f"{path}[]")
+    encode_item = json_encoder(item, f"{path}[]")
 
     def encode(value: Any) -> str:
         if not isinstance(value, dict):

@@ -37,10 +37,11 @@ def metadata_of(record: Any) -> Metadata:
         record.eventID,
         record.streamLabel,
         stream.SequenceNumber,
-        _time_text(stream.ApproximateCreationDateTime),
+        time_text(stream.ApproximateCreationDateTime),
     )
 
 
 @lru_cache(maxsize=4096)
-def _time_text(seconds: float) -> str:
+def time_text(seconds: float) -> str:
+    """Return a change's time, in epoch seconds, as in `Metadata.changed_at`."""
     return column_time(datetime.fromtimestamp(seconds, UTC))

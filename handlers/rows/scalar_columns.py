@@ -24,7 +24,7 @@ from streaming_etl.handlers.rows.text_forms import (
 Encode = Callable[[Any], str]
 
 # https://docs.aws.amazon.com/athena/latest/ug/data-types.html
-_INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
+INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 _LARGEST_FLOAT = {"float": (2 - 2**-23) * 2.0**127, "double": sys.float_info.max}
 _SINGLE = struct.Struct("<f")
 _SMALLEST_NORMAL = 2.0**-126
@@ -46,7 +46,7 @@ def scalar_encoder(kind: Any, path: str) -> Encode:
         case {"decimal": [precision, scale]}:
             return _decimal(precision, scale, f"{path} decimal({precision},{scale})")
         case "tinyint" | "smallint" | "int" | "bigint":
-            return _integer(_INTEGER_BITS[kind], f"{path} {kind}")
+            return _integer(INTEGER_BITS[kind], f"{path} {kind}")
         case "float" | "double":
             return _float(kind, f"{path} {kind}")
         case "timestamp":

@@ -1,17 +1,17 @@
 """Text forms of plain Python values, in every row."""
 
-import json
 import math
 from base64 import b64encode
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 from streaming_etl.handlers.rows.row_error import RowError, type_error
 
-quote = json.JSONEncoder(ensure_ascii=False).encode
+quote = encode_basestring
 """Returns a string as a JSON string."""
 
 

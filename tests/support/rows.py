@@ -48,16 +48,16 @@ def runtime(
     return TransformRuntime(transform, transform.__code__.co_filename, encoder)
 
 
-def columns_only(
+def columns_config(
     columns: dict[str, Any],
     paths: dict[str, list[str | int]] | None = None,
     file_format: str = "json",
     dynamic_partition_keys: dict[str, list[str] | None] | None = None,
     time_keys: Iterable[str] = (),
-) -> TransformRuntime:
-    """Runtime of a module without `transform`; paths: of columns with another attribute."""
+) -> dict[str, Any]:
+    """The transform.json without `transform`; paths: of columns with another attribute."""
     keys = dynamic_partition_keys or {}
-    config = {
+    return {
         "format": file_format,
         "columns": [{"name": name, "type": kind} for name, kind in columns.items()],
         "sources": {name: [name] for name in (*columns, *keys)} | (paths or {}),
@@ -67,7 +67,11 @@ def columns_only(
         "time_zone": "UTC",
         "lazy_items": True,
     }
-    return make_runtime(config, None, UTC)
+
+
+def columns_only(*arguments: Any, **options: Any) -> TransformRuntime:
+    """Runtime of a module without `transform`; arguments as of `columns_config`."""
+    return make_runtime(columns_config(*arguments, **options), None, UTC)
 
 
 def cell(file_format: str, declared: Any, value: Any) -> str:
