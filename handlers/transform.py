@@ -69,11 +69,11 @@ def transform_records(
     response = Response(ids, runtime.encoder.partition_keys, max_bytes)
     changes = late = 0
     for record, direct in _with_direct_rows(records, runtime, deadline):
-        if direct and response.add_rows(
-            record["recordId"], direct.rows, direct.changes, partial(_lines, runtime, direct)
-        ):
-            changes += direct.changes
-            continue
+        if direct:
+            rows, lines = direct.rows, partial(_lines, runtime, direct)
+            if response.add_rows(record["recordId"], rows, rows.line_count, lines):
+                changes += rows.line_count
+                continue
         chunks, outcomes, others = _outcomes(record["data"], runtime, deadline, changes)
         response.add(record["recordId"], chunks, outcomes, others)
         changes += len(outcomes)

@@ -13,6 +13,7 @@ from pybase64 import b64decode
 
 from streaming_etl.handlers.change.decode import cut, record_decoder
 from streaming_etl.handlers.rows.direct_lines import DirectLines
+from streaming_etl.handlers.rows.encoder import Rows
 
 # Of records that are encoded together, so that a function call per column costs little. More
 # records leave the processor's cache.
@@ -21,11 +22,10 @@ _BATCH_CHARACTERS = 300_000
 
 
 class DirectRecord(NamedTuple):
-    """A record's content, and the rows of its changes, one per change."""
+    """A record's content, and its rows, one per change."""
 
     content: bytes
-    rows: bytes
-    changes: int
+    rows: Rows
 
 
 class DirectRecords:
@@ -54,7 +54,7 @@ class DirectRecords:
                 return [None]
             return [each for record in records for each in self.encode([record])]
         return [
-            DirectRecord(content, "".join(islice(lines, len(part))).encode(), len(part))
+            DirectRecord(content, Rows((), "".join(islice(lines, len(part))).encode(), len(part)))
             if part
             else None
             for content, part in zip(contents, changes, strict=True)

@@ -105,6 +105,15 @@ class Response:
         no time.
         """
         count = len(outcomes) + len(others)
+        if (
+            count == 1
+            and not self.partition_keys
+            and outcomes
+            and isinstance(outcome := outcomes[0], Rows)
+            and outcome.line_count
+            and self.add_rows(record_id, outcome, 1, partial(lines_of, chunks))
+        ):
+            return
         self._received += max(1, 2 * count - 1)
         if others:
             self.requeued.append([*others])
@@ -113,21 +122,21 @@ class Response:
         self.records.append(result)
 
     def add_rows(
-        self, record_id: str, data: bytes, changes: int, lines: Callable[[], list[bytes]]
+        self, record_id: str, rows: Rows, changes: int, lines: Callable[[], list[bytes]]
     ) -> bool:
-        """Add a record whose changes have one row each, without partition keys.
+        """Add a record whose changes all have rows, without partition keys.
 
-        data: the rows. lines: returns the lines of the record.
+        rows: at least one, of all changes. lines: returns the record's lines.
 
-        Return False, without a result, if there is no space: then use `add`.
+        Return False, and add nothing, if there is no space; `add` requeues changes then.
         """
-        encoded = b64encode_as_string(data)
-        size = _OK_BYTES + len(encoded)
+        data = b64encode_as_string(rows.data)
+        size = _OK_BYTES + len(data)
         if size > self.max_size or size > self.space:
             return False
-        result = {"result": "Ok", "data": encoded, "recordId": record_id}
         self._received += 2 * changes - 1
-        self._accept(size, result, changes, lines)
+        result = {"result": "Ok", "data": data, "recordId": record_id}
+        self._accept(size, result, rows.line_count, lines)
         self.records.append(result)
         return True
 

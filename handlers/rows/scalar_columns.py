@@ -89,15 +89,10 @@ def _timestamp(column: str) -> Encode:
                 time = read(value)
             except ValueError:
                 raise RowError("timestamp", column) from None
-            text = value.replace("T", " ")
-            if (
-                text[4:17:3] == "-- ::"
-                and text[-1] == "Z"
-                and len(text) == 20
-                and "24:" not in text
-            ):
-                # YYYY-MM-DDTHH:MM:SSZ, the frequent form, needs no formatting.
-                return text[:19]
+            text = (value[:19] if value[19:] == "Z" else value).replace("T", " ")
+            if len(text) == 19 and text[4:17:3] == "-- ::" and "24:" not in text:
+                # YYYY-MM-DDTHH:MM:SS with or without Z, the frequent forms, need no formatting.
+                return text
             # Python also reads a date without a time.
             if value[10:11] not in ("T", " "):
                 raise RowError("timestamp", column)

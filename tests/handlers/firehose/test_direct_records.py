@@ -181,10 +181,10 @@ def test_a_value_that_fits_its_column_needs_no_function(
 ) -> None:
     config = columns_config({"id": "string", name: SCALARS[name].declared}, file_format="csv")
     [record] = encoded(config, line(1, **{name: attribute}))
-    assert record.rows.decode().partition(' 09:30:00,"o-1",')[2] == text + "\n"
+    assert record.rows.data.decode().partition(' 09:30:00,"o-1",')[2] == text + "\n"
     module = make_runtime(config, None, UTC)
     [result] = answer(replace(module, direct=None), [line(1, **{name: attribute})])[0]["records"]
-    assert base64.b64decode(result["data"]) == record.rows
+    assert base64.b64decode(result["data"]) == record.rows.data
 
 
 ODD_ATTRIBUTES: list[dict[str, Any]] = [
@@ -230,7 +230,7 @@ def test_the_key_of_each_row_is_canonical(file_format: str, others: int) -> None
         lines = [line(number + 2, text={"S": "a"}) for number in range(others)]
         [row] = encoded(config, b"".join([change_line(record), *lines]))
         escaped = text.replace('"', '""') if file_format == "csv" else json.dumps(text)[1:-1]
-        assert f'"{escaped}"' in row.rows.decode().splitlines()[0]
+        assert f'"{escaped}"' in row.rows.data.decode().splitlines()[0]
 
 
 ODD_KEYS = [
@@ -255,7 +255,7 @@ def test_each_odd_key_has_the_row_of_the_function_path(file_format: str) -> None
 def test_an_image_without_the_columns_has_a_row_without_values() -> None:
     config = columns_config({"a": "string", "b": "int"}, file_format="csv")
     [record] = encoded(config, line(1) + line(2, a={"S": "x"}))
-    assert [row.partition(" 09:30:00,")[2] for row in record.rows.decode().splitlines()] == [
+    assert [row.partition(" 09:30:00,")[2] for row in record.rows.data.decode().splitlines()] == [
         ",",
         '"x",',
     ]
@@ -268,7 +268,7 @@ def test_a_removed_item_needs_no_function() -> None:
     without = change_line(record)
     record["dynamodb"]["OldImage"] = {"id": {"S": "o-1"}, "a": {"S": "x"}}
     for encoded_record in encoded(config, without, change_line(record)):
-        assert encoded_record.changes == 1
+        assert encoded_record.rows.line_count == 1
 
 
 OTHERS = [
@@ -287,7 +287,7 @@ OTHERS = [
 def test_the_function_path_reads_one_record_and_not_its_neighbours(content: bytes) -> None:
     config = columns_config({"id": "string", "total": {"decimal": [10, 2]}})
     first, other, last = encoded(config, line(1), content, line(2) + line(3))
-    assert (first.changes, other, last.changes) == (1, None, 2)
+    assert (first.rows.line_count, other, last.rows.line_count) == (1, None, 2)
 
 
 def test_data_that_is_not_base64_fails_its_record() -> None:
