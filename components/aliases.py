@@ -5,10 +5,12 @@ a resource of a renamed pipeline, or below another parent, would be created agai
 one deleted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import pulumi
+
+from streaming_etl.components.table.layout import resource_prefix
 
 FORMER_PARENTS = {
     "backfill": "Backfill",
@@ -29,12 +31,15 @@ Until version 0.1 a pipeline had these components. Resources that are new since 
 
 
 def former_resources(
-    pipeline: pulumi.Resource, name: str, former_names: Sequence[str]
+    pipeline: pulumi.Resource,
+    name: str,
+    former_names: Sequence[str],
+    former_lake_tables: Mapping[str, Sequence[str]],
 ) -> pulumi.ResourceTransformation:
     """Return a transformation that adds aliases to a pipeline and its resources.
 
     pipeline: the component. name: its name, with which all names of its resources begin.
-    former_names: other names that it had.
+    former_names: other names that it had. former_lake_tables: other names of each lake table.
     """
 
     @cache
@@ -48,16 +53,33 @@ def former_resources(
         if args.name != name and not args.name.startswith(f"{name}-"):
             # A resource that the program adds to the pipeline.
             return None
+        is_component = not isinstance(args.resource, pulumi.CustomResource)
         part = args.name.removeprefix(name)
-        names = [f"{former}{part}" for former in former_names if former != name]
-        aliases = [pulumi.Alias(name=former) for former in names]
-        component = FORMER_PARENTS.get(part.split("-")[1]) if part else None
-        if component is not None and isinstance(args.resource, pulumi.CustomResource):
-            parent = former_parent(component)
-            aliases += [pulumi.Alias(name=each, parent=parent) for each in [args.name, *names]]
+        aliases = []
+        for other_part in (part, *former_parts(part, former_lake_tables)):
+            names = [f"{each}{other_part}" for each in dict.fromkeys([name, *former_names])]
+            aliases += [pulumi.Alias(name=each) for each in names if each != args.name]
+            component = FORMER_PARENTS.get(other_part.split("-")[1]) if other_part else None
+            if component is not None and not is_component:
+                parent = former_parent(component)
+                aliases += [pulumi.Alias(name=each, parent=parent) for each in names]
         if not aliases:
             return None
         opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(aliases=aliases))
         return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
 
     return transform
+
+
+def former_parts(part: str, former_lake_tables: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what followed the pipeline's name in a resource's name before renames.
+
+    part: what follows it now, such as `-orders-delivery-stream`.
+    """
+    keys = [key for key in former_lake_tables if part.startswith(f"-{key}-")]
+    if not keys:
+        return []
+    # One name may begin another one.
+    key = max(keys, key=len)
+    rest = part.removeprefix(f"-{key}")
+    return [f"{resource_prefix('', former)}{rest}" for former in former_lake_tables[key]]

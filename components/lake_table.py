@@ -12,7 +12,7 @@ from streaming_etl.components.stages.references import (
     DeliveryStream,
     Function,
     LakeBucket,
-    PipelineContext,
+    LakeTableContext,
 )
 from streaming_etl.components.stages.view import create_view
 from streaming_etl.components.table.layout_guard import layout_of
@@ -35,21 +35,28 @@ class LakeTableComponent(pulumi.ComponentResource):
 
     def __init__(
         self,
-        pipeline: PipelineContext,
+        lake_table: LakeTableContext,
         database_name: pulumi.Output[str],
         bucket: LakeBucket,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        name, args = f"{pipeline.name}-lake-table", pipeline.args
-        layout = layout_of(pipeline.table, args, database=database_name, bucket=bucket.name)
-        hook = layout_hook(pipeline.name, name, allow_change=args.allow_layout_change)
+        name, pipeline = f"{lake_table.name}-lake-table", lake_table.pipeline
+        layout = layout_of(
+            lake_table.table,
+            pipeline.args,
+            lake_table.key,
+            database=database_name,
+            bucket=bucket.name,
+        )
+        allow_change = lake_table.args.allow_layout_change
+        hook = layout_hook(pipeline.name, lake_table.key, name, allow_change=allow_change)
         hooks = pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(before_update=[hook]))
         opts = pulumi.ResourceOptions.merge(opts, hooks)
         super().__init__("streaming-etl:index:LakeTable", name, layout, opts)
-        catalog = Catalog(pipeline, database_name, bucket, self)
-        delivery = Delivery(pipeline, bucket, catalog.entry, self)
-        if pipeline.table.view_name is not None:
-            self.view_name = create_view(pipeline, catalog.entry, self)
+        catalog = Catalog(lake_table, database_name, bucket, self)
+        delivery = Delivery(lake_table, bucket, catalog.entry, self)
+        if lake_table.table.view_name is not None:
+            self.view_name = create_view(lake_table, catalog.entry, self)
         self.entry, self.crawler_name = catalog.entry, catalog.crawler_name
         self.stream, self.transform = delivery.stream, delivery.transform
         self.errors_path, self.errors_location = delivery.errors_path, delivery.errors_location

@@ -7,7 +7,12 @@ import pulumi
 from pulumi.output import Unknown
 
 from streaming_etl.components.table.layout_guard import Finding, Layout, findings, is_new_table
-from streaming_etl.components.table.layout_messages import new_table, overridden, rejection
+from streaming_etl.components.table.layout_messages import (
+    Place,
+    new_table,
+    overridden,
+    rejection,
+)
 
 
 class LayoutError(pulumi.RunError):
@@ -18,17 +23,21 @@ class LayoutError(pulumi.RunError):
         self.findings = list(found)
 
 
-def layout_hook(pipeline: str, component: str, *, allow_change: bool) -> pulumi.ResourceHook:
+def layout_hook(
+    pipeline: str, key: str, component: str, *, allow_change: bool
+) -> pulumi.ResourceHook:
     """Return the hook of the component whose inputs are a layout.
+
+    key: of the lake table in the pipeline.
 
     The engine calls it in previews too, after the layout has changed. A hook without a name
     would not run in previews; names are unique in a stack.
     """
-    stack = pulumi.get_stack()
+    place = Place(pulumi.get_stack(), pipeline, key)
 
     def compare(args: pulumi.ResourceHookArgs) -> None:
         old, new = known(args.old_inputs), known(args.new_inputs)
-        check_layout(pipeline, stack, old, new, allow_change=allow_change)
+        check_layout(place, old, new, allow_change=allow_change)
 
     kind = "warning" if allow_change else "guard"
     options = pulumi.ResourceHookOptions(on_dry_run=True)
@@ -45,9 +54,7 @@ def known(inputs: Mapping[str, Any] | None) -> Layout:
     }
 
 
-def check_layout(
-    pipeline: str, stack: str, old: Layout, new: Layout, *, allow_change: bool
-) -> None:
+def check_layout(place: Place, old: Layout, new: Layout, *, allow_change: bool) -> None:
     """Raise LayoutError; warn of a permitted change and a new table.
 
     allow_change: does not permit a deletion.
@@ -55,8 +62,8 @@ def check_layout(
     found = findings(old, new)
     deletes = any(finding.deletes for finding in found)
     if deletes or (found and not allow_change):
-        raise LayoutError(rejection(pipeline, stack, old, found), found)
+        raise LayoutError(rejection(place, old, found), found)
     if found:
-        pulumi.log.warn(overridden(pipeline, old, found))
+        pulumi.log.warn(overridden(place, old, found))
     if is_new_table(old, new):
-        pulumi.log.warn(new_table(pipeline, stack, old, new))
+        pulumi.log.warn(new_table(place, old, new))

@@ -11,8 +11,13 @@ from pulumi.provider.experimental.util import camel_case
 from streaming_etl.components.aliases import former_resources
 from streaming_etl.components.deletion_options import deletion_options
 from streaming_etl.components.lake_table import LakeTableComponent
-from streaming_etl.components.monitoring.monitoring import MonitoredResources, Monitoring
-from streaming_etl.components.packaging.dependencies import Target, ensure_dependencies
+from streaming_etl.components.monitoring.monitoring import (
+    MonitoredLakeTable,
+    MonitoredResources,
+    Monitoring,
+)
+from streaming_etl.components.packaging.dependencies import Packages, Target, ensure_dependencies
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.protection import resolve_protection
 from streaming_etl.components.settings.stack_config import args_from_config
@@ -24,13 +29,12 @@ from streaming_etl.components.stages.catalog import create_database
 from streaming_etl.components.stages.forwarder import Forwarder
 from streaming_etl.components.stages.iam import configured_region, look_up_account
 from streaming_etl.components.stages.lake import Lake
-from streaming_etl.components.stages.query import Query
-from streaming_etl.components.stages.references import PipelineContext
+from streaming_etl.components.stages.query import create_workgroup, save_queries
+from streaming_etl.components.stages.references import LakeTableContext, PipelineContext
 from streaming_etl.components.stages.source import Source
-from streaming_etl.components.table.lake_table import resolve
-from streaming_etl.components.table.layout_messages import GUARD_OFF
+from streaming_etl.components.table.lake_table import ResolvedLakeTable, resolve
+from streaming_etl.components.table.layout_messages import GUARD_OFF, Place
 from streaming_etl.components.table.module_imports import require_imports
-from streaming_etl.components.table.routing import LAKE_TABLE
 
 
 class StreamingEtlPipeline(pulumi.ComponentResource):
@@ -47,18 +51,21 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     """Name of the lake's bucket."""
     database: pulumi.Output[str]
     """Glue database."""
-    table: pulumi.Output[str]
-    """Glue table with the rows of all changes."""
+    lake_tables: Optional[pulumi.Output[dict[str, dict[str, Optional[str]]]]]
+    """With `lake_tables`, by name: `table`, `view`, `current_state_query_id`, `delivery_stream`,
+    `errors_location` and `crawler`, which are outputs of a pipeline with one lake table."""
+    table: Optional[pulumi.Output[str]]
+    """Glue table with the rows of all changes; none with `lake_tables`."""
     view: Optional[pulumi.Output[str]]
     """Athena view of the current state; none without COLUMNS, with `query.current_state: false`, or
-    if it would read partitions of an injected key."""
+    if it would read partitions of an injected key, and none with `lake_tables`."""
     workgroup: pulumi.Output[str]
     """Athena workgroup to query in."""
     current_state_query_id: Optional[pulumi.Output[str]]
     """Saved query of the current state; none with `query.current_state: false`, nor with a view
-    unless `query.saved_queries`."""
-    delivery_stream: pulumi.Output[str]
-    """Name of the Firehose delivery stream."""
+    unless `query.saved_queries`, nor with `lake_tables`."""
+    delivery_stream: Optional[pulumi.Output[str]]
+    """Name of the Firehose delivery stream; none with `lake_tables`."""
     source_table: pulumi.Output[str]
     """Name of the DynamoDB table."""
     source_table_arn: pulumi.Output[str]
@@ -67,8 +74,9 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     """ARN of its stream."""
     failed_batches_location: pulumi.Output[str]
     """S3 location of failed batches, complete."""
-    errors_location: pulumi.Output[str]
-    """S3 location of error records of the transform and of Firehose, complete."""
+    errors_location: Optional[pulumi.Output[str]]
+    """S3 location of error records of the transform and of Firehose, complete; none with
+    `lake_tables`."""
     alarm_topic_arn: Optional[pulumi.Output[str]]
     """SNS topic of the alarms; none with `monitoring.alarms: none`."""
     failure_events_topic_arn: pulumi.Output[str]
@@ -77,11 +85,13 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     dashboard: Optional[pulumi.Output[str]]
     """Name of the CloudWatch dashboard; none with `monitoring.dashboard: false`."""
     crawler: Optional[pulumi.Output[str]]
-    """Glue crawler; none with projection."""
+    """Glue crawler; none with projection or `lake_tables`."""
     backfill_state_machine_arn: Optional[pulumi.Output[str]]
     """State machine of `streaming-etl backfill --export`; none without backfill."""
     backfill_location: Optional[pulumi.Output[str]]
     """Location of exports and of the results of their files; none without backfill."""
+    backfill_errors_location: Optional[pulumi.Output[str]]
+    """S3 location of the exported items that cannot be read, complete; none without backfill."""
     region: pulumi.Output[str]
     """AWS region."""
     settings: pulumi.Output[dict[str, Any]]
@@ -99,14 +109,12 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             args = args_from_config(name, args)
         if not isinstance(args, StreamingEtlPipelineArgs):
             raise SettingsError(invalid("args", args, "type", kind="StreamingEtlPipelineArgs(...)"))
-        module, table = resolve(name, args)
+        resolved = resolve(name, args)
         # Last, because missing packages are downloaded.
-        target = Target.lambda_(args.runtime, args.architecture)
-        packages = ensure_dependencies(target, args.transform.requirements)
-        if module.runs:
-            require_imports(args.transform_module, packages.transform.files)
+        packages = {each.key: packages_of(args, each) for each in resolved}
+        former_lake_tables = {key: each.former_names for key, each in args.lake_tables.items()}
         of_children = [
-            former_resources(self, name, args.former_names),
+            former_resources(self, name, args.former_names, former_lake_tables),
             deletion_options(resolve_protection(args)),
         ]
         own = pulumi.ResourceOptions(
@@ -120,32 +128,39 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, inputs, opts)
 
         raise_if_any(args.region_problems(configured_region(self)))
-        if args.allow_layout_change:
-            pulumi.log.warn(GUARD_OFF.format(pipeline=name))
+        for each in resolved:
+            if each.args.allow_layout_change:
+                place = Place(pulumi.get_stack(), name, each.key)
+                pulumi.log.warn(GUARD_OFF.format(pipeline=place))
         pipeline = PipelineContext(
             name=name,
             args=args,
-            module=module,
-            table=table,
-            packages=packages,
+            forwarder_packages=next(iter(packages.values())).forwarder,
             account=look_up_account(self),
             tags={"streaming-etl:pipeline": name, **args.tags},
         )
         source = Source(pipeline, self)
         lake = Lake(pipeline, self)
-        lake_table = LakeTableComponent(
-            pipeline,
-            create_database(pipeline, self),
-            lake.bucket,
-            pulumi.ResourceOptions(parent=self),
-        )
+        database_name = create_database(pipeline, self)
+        contexts = {
+            each.key: LakeTableContext(
+                pipeline=pipeline,
+                key=each.key,
+                args=each.args,
+                module=each.module,
+                table=each.table,
+                packages=packages[each.key].transform,
+            )
+            for each in resolved
+        }
+        of_pipeline = pulumi.ResourceOptions(parent=self)
+        lake_tables = {
+            key: LakeTableComponent(context, database_name, lake.bucket, of_pipeline)
+            for key, context in contexts.items()
+        }
+        streams = {key: lake_table.stream for key, lake_table in lake_tables.items()}
         forwarder = Forwarder(
-            pipeline,
-            source.stream_arn,
-            source.kms_key_arn,
-            lake.bucket,
-            {LAKE_TABLE: lake_table.stream},
-            self,
+            pipeline, source.stream_arn, source.kms_key_arn, lake.bucket, streams, self
         )
         backfill = None
         if args.backfill.enabled:
@@ -156,42 +171,69 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 source.key_names,
                 source.kms_key_arn,
                 lake.bucket,
-                lake_table.stream,
-                lake_table.errors_path,
+                streams,
                 self,
             )
-        query = Query(pipeline, lake.bucket, lake_table.entry, self)
+        workgroup = create_workgroup(pipeline, lake.bucket, self)
+        query_ids = {
+            key: save_queries(context, workgroup, lake_tables[key].entry, self)
+            for key, context in contexts.items()
+        }
         resources = MonitoredResources(
             forwarder=forwarder.function,
             mapping_id=forwarder.mapping_id,
-            transform=lake_table.transform,
-            stream_name=lake_table.stream.name,
+            lake_tables={
+                key: MonitoredLakeTable(
+                    transform=lake_table.transform,
+                    stream_name=lake_table.stream.name,
+                    errors_path=lake_table.errors_path,
+                    crawler_name=lake_table.crawler_name,
+                )
+                for key, lake_table in lake_tables.items()
+            },
             bucket=lake.bucket,
             failed_batches_path=forwarder.failed_batches_path,
-            errors_path=lake_table.errors_path,
-            crawler_name=lake_table.crawler_name,
+            backfill_errors_path=(
+                backfill.errors_path if backfill is not None and args.lake_tables else None
+            ),
             state_machine_arn=backfill.state_machine_arn if backfill else None,
         )
         monitoring = Monitoring(pipeline, resources, self)
 
+        outputs_by_key: dict[str, dict[str, Any]] = {
+            key: {
+                "table": lake_table.entry.table_name,
+                "view": lake_table.view_name,
+                "current_state_query_id": query_ids[key],
+                "delivery_stream": lake_table.stream.name,
+                "errors_location": lake_table.errors_location,
+                "crawler": lake_table.crawler_name,
+            }
+            for key, lake_table in lake_tables.items()
+        }
+        self.lake_tables = None
+        if args.lake_tables:
+            self.lake_tables = pulumi.Output.from_input(outputs_by_key)
+        only = {} if args.lake_tables else outputs_by_key[ONLY_LAKE_TABLE]
+        self.table = only.get("table")
+        self.view = only.get("view")
+        self.current_state_query_id = only.get("current_state_query_id")
+        self.delivery_stream = only.get("delivery_stream")
+        self.errors_location = only.get("errors_location")
+        self.crawler = only.get("crawler")
         self.bucket = lake.bucket.name
-        self.database = lake_table.entry.database_name
-        self.table = lake_table.entry.table_name
-        self.view = lake_table.view_name
-        self.workgroup = query.workgroup_name
-        self.current_state_query_id = query.current_state_query_id
-        self.delivery_stream = lake_table.stream.name
+        self.database = next(iter(lake_tables.values())).entry.database_name
+        self.workgroup = workgroup
         self.source_table = source.table_name
         self.source_table_arn = source.table_arn
         self.source_stream_arn = source.stream_arn
         self.failed_batches_location = forwarder.failed_batches_location
-        self.errors_location = lake_table.errors_location
         self.alarm_topic_arn = monitoring.alarm_topic_arn
         self.failure_events_topic_arn = monitoring.failure_events_topic_arn
         self.dashboard = monitoring.dashboard_name
-        self.crawler = lake_table.crawler_name
         self.backfill_state_machine_arn = backfill.state_machine_arn if backfill else None
         self.backfill_location = backfill.location if backfill else None
+        self.backfill_errors_location = backfill.errors_location if backfill else None
         self.region = pulumi.Output.from_input(pipeline.account.region)
         self.settings = pulumi.Output.from_input(plain_data(args))
         # The SDKs of other languages read camelCase names. The settings, the largest output, are in
@@ -203,6 +245,15 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     def outputs(self) -> dict[str, Optional[pulumi.Output[Any]]]:
         """All outputs by name, for `pulumi.export`; None without the resource."""
         return {name: getattr(self, name) for name in inspect.get_annotations(StreamingEtlPipeline)}
+
+
+def packages_of(args: StreamingEtlPipelineArgs, lake_table: ResolvedLakeTable) -> Packages:
+    """Download a lake table's packages; check its module's imports."""
+    target = Target.lambda_(args.runtime, args.architecture)
+    packages = ensure_dependencies(target, lake_table.args.transform.requirements)
+    if lake_table.module.runs:
+        require_imports(lake_table.args.transform_module, packages.transform.files)
+    return packages
 
 
 def plain_data(value: Any) -> Any:

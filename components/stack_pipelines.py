@@ -1,7 +1,7 @@
 """Pipelines of a stack's config, with every check that needs no AWS."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Optional
 
@@ -12,42 +12,34 @@ from streaming_etl.components.packaging.dependencies import (
     Target,
     ensure_dependencies,
 )
-from streaming_etl.components.settings.pipeline import (
-    StreamingEtlPipelineArgs,
-    former_name_problems,
-    pipeline_name_problems,
-)
+from streaming_etl.components.settings.names import own_name_problems, pipeline_name_problems
+from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stack_config import PipelineConfig, merged, read_stack
 from streaming_etl.components.settings.validation import (
     Problem,
     SettingsError,
     invalid,
+    join,
     raise_if_any,
 )
-from streaming_etl.components.table.lake_table import column_problems, resolve
+from streaming_etl.components.table.lake_table import DERIVED_TABLES, column_problems, resolve
 from streaming_etl.components.table.layout import (
-    current_view_name,
     database_name,
     lake_table_name,
-    objects_table_name,
     prefix_problems,
+    resource_name_problems,
+    resource_prefix,
     workgroup_problems,
 )
 from streaming_etl.components.table.module_imports import require_imports
 from streaming_etl.components.table.transform_module import read_transform_module
 
-PACKAGE_SETTINGS = ("runtime", "architecture", "transform.requirements")
-PREFIX_SETTINGS = (
-    "table_name",
-    "glue_table_name",
-    "database_name",
-    "renamed_from",
-    "partitions",
-)
+PACKAGE_SETTINGS = ("runtime", "architecture")
+PREFIX_SETTINGS = ("table_name", "database_name", "renamed_from")
+LAKE_TABLE_PREFIX_SETTINGS = ("glue_table_name", "partitions")
 KEY_SETTINGS = ("layout", "granularity", "dynamic_partition_keys")
 # Of each shard. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
 MAX_READERS = 2
-DERIVED_TABLES = {"view": current_view_name, "objects table": objects_table_name}
 COLUMN_RULES: Mapping[str, tuple[str, ...]] = {
     "needs-columns": ("format",),
     "catalog-needs-columns": ("format", "catalog"),
@@ -92,34 +84,55 @@ def pipeline_problems(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem
     for name, config in configs.items():
         args = config.args
         problems = list(pipeline_name_problems(name))
-        if not problems:
-            if config.usable("renamed_from"):
-                problems += former_name_problems(name, args)
-                problems += workgroup_problems(name, args)
-            if config.usable(*PREFIX_SETTINGS):
-                problems += prefix_problems(name, args)
-        packages = None
-        if config.usable(*PACKAGE_SETTINGS):
-            target = Target.lambda_(args.runtime, args.architecture)
-            try:
-                packages = packages_of(target, args.transform.requirements)
-            except SettingsError as error:
-                problems += error.problems
-        if config.usable("transform_module"):
-            problems += module_problems(config, packages)
+        named = not problems
+        if named and config.usable("renamed_from"):
+            problems += own_name_problems(name, args.former_names)
+            problems += workgroup_problems(name, args)
+        if named:
+            problems += resource_name_problems(name, args)
+        for key in args.tables:
+            if named and usable(config, key, *LAKE_TABLE_PREFIX_SETTINGS, shared=PREFIX_SETTINGS):
+                problems += prefix_problems(name, args, key)
+            found = lake_table_problems(config, key, packages_of)
+            problems += [problem.below(args.lake_table_path(key)) for problem in found]
         yield from map(config.located, problems)
 
 
-def module_problems(config: PipelineConfig, packages: Packages | None) -> Iterator[Problem]:
+def usable(config: PipelineConfig, key: str, *names: str, shared: Sequence[str] = ()) -> bool:
+    """Whether settings have their intended values; shared: those of the pipeline."""
+    path = config.args.lake_table_path(key)
+    return config.usable(*(join(path, name) for name in names), *shared)
+
+
+def lake_table_problems(
+    config: PipelineConfig, key: str, packages_of: Callable[[Target, Optional[str]], Packages]
+) -> Iterator[Problem]:
+    """Problems of a lake table's packages and module."""
+    args = config.args
+    requirements = args.tables[key].transform.requirements
+    packages = None
+    if usable(config, key, "transform.requirements", shared=PACKAGE_SETTINGS):
+        target = Target.lambda_(args.runtime, args.architecture)
+        try:
+            packages = packages_of(target, requirements)
+        except SettingsError as error:
+            yield from error.problems
+    if usable(config, key, "transform_module"):
+        yield from module_problems(config, key, packages)
+
+
+def module_problems(
+    config: PipelineConfig, key: str, packages: Packages | None
+) -> Iterator[Problem]:
     """Problems of a transform module; without packages, imports are not checked.
 
     Nor are those of a module that the function does not import.
     """
-    args = config.args
+    args = config.args.tables[key]
     try:
         module = read_transform_module(args.transform_module)
         for problem in column_problems(args, module):
-            if config.usable(*COLUMN_RULES[problem.rule]):
+            if usable(config, key, *COLUMN_RULES[problem.rule]):
                 yield problem
         if packages is not None and module.runs:
             require_imports(args.transform_module, packages.transform.files)
@@ -164,6 +177,15 @@ def name_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
                 yield config.located(
                     invalid("renamed_from", former, "former-name-in-use", other=other)
                 )
+    prefixes = {name: config.path for name, config in configs.items()}
+    for name, config in configs.items():
+        for key in config.args.lake_tables:
+            path = f"{config.path}.{config.args.lake_table_path(key)}"
+            other = prefixes.setdefault(resource_prefix(name, key), path)
+            if other != path:
+                yield config.located(
+                    invalid("lake_tables", key, "resource-names-shared", other=other)
+                )
 
 
 def readers_by_table(configs: Mapping[str, PipelineConfig]) -> dict[str, list[PipelineConfig]]:
@@ -192,44 +214,54 @@ def glue_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
     A view and an objects table have names derived from a lake table's: two of these are equal
     only if the lake tables are.
     """
-    usable = {
-        name: config
+    names = {
+        (name, key): glue_names(name, config.args, key)
         for name, config in configs.items()
-        if config.usable("database_name", "glue_table_name", "table_name", "renamed_from")
+        for key in config.args.tables
+        if usable(config, key, "glue_table_name", shared=PREFIX_SETTINGS)
         and (config.args.database_name is not None or not any(pipeline_name_problems(name)))
     }
-    names = {name: glue_names(name, config.args) for name, config in usable.items()}
-    writers: dict[tuple[Any, str], str] = {}
+
+    def path_of(name: str, key: str) -> str:
+        return join(configs[name].path, configs[name].args.lake_table_path(key))
+
+    writers: dict[tuple[Any, str], tuple[str, str]] = {}
     derived = {
         (database, name_of(table)): (kind, owner)
         for owner, (database, table) in names.items()
         for kind, name_of in DERIVED_TABLES.items()
     }
-    for name, config in usable.items():
-        _, table = key = names[name]
-        first = writers.setdefault(key, name)
-        if first != name:
-            other = usable[first].path
-            yield config.located(
-                invalid("glue_table_name", table, "lake-table-shared", other=other)
-            )
-        kind, owner = derived.get(key, ("", name))
-        if owner != name and table in derived_tables(owner, usable[owner].args):
-            other = usable[owner].path
-            yield config.located(
-                invalid("glue_table_name", table, "lake-table-is-derived", kind=kind, other=other)
-            )
+    for place, glue_table in names.items():
+        _, table = glue_table
+        name, key = place
+        path = configs[name].args.lake_table_path(key)
+        details: dict[str, Any] = {"path": path}
+        first = writers.setdefault(glue_table, place)
+        if first != place:
+            details["other"] = path_of(*first)
+            problem = invalid("glue_table_name", table, "lake-table-shared", **details)
+            yield configs[name].located(problem)
+        kind, owner = derived.get(glue_table, ("", place))
+        if owner != place and table in derived_tables(*owner, configs[owner[0]].args):
+            details |= {"kind": kind, "other": path_of(*owner)}
+            problem = invalid("glue_table_name", table, "lake-table-is-derived", **details)
+            yield configs[name].located(problem)
 
 
-def glue_names(name: str, args: StreamingEtlPipelineArgs) -> tuple[Any, str]:
-    """Names of the database and the lake table of the pipeline `name`."""
-    return database_name(name, args), lake_table_name(args)
+def glue_names(name: str, args: StreamingEtlPipelineArgs, key: str) -> tuple[Any, str]:
+    """Database and Glue table of a lake table."""
+    return database_name(name, args), lake_table_name(args, key)
 
 
-def derived_tables(name: str, args: StreamingEtlPipelineArgs) -> tuple[Optional[str], ...]:
-    """Names of the pipeline's view and objects table, if it has them."""
+def derived_tables(name: str, key: str, args: StreamingEtlPipelineArgs) -> list[Optional[str]]:
+    """Names of a lake table's view and objects table, if any."""
     try:
-        _, table = resolve(name, args)
+        resolved = resolve(name, args)
     except SettingsError:
-        return ()
-    return table.view_name, table.objects_name
+        return []
+    return [
+        derived
+        for each in resolved
+        if each.key == key
+        for derived in (each.table.view_name, each.table.objects_name)
+    ]

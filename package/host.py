@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeGuard
 
 import pulumi
 from pulumi.errors import InputPropertiesError
@@ -16,9 +16,9 @@ from pulumi.provider.experimental.analyzer import ComponentDefinition, PropertyD
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.server import ComponentInitError
 
-from package.schema_annotations import annotate
+from package.schema_annotations import annotate, describe_inherited
 from streaming_etl import SettingsError, StreamingEtlPipeline, StreamingEtlPipelineArgs
-from streaming_etl.components.settings.validation import invalid, known_value
+from streaming_etl.components.settings.validation import invalid, join, known_value
 
 NAME = "streaming-etl"
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
@@ -35,8 +35,9 @@ class PipelineProvider(ComponentProvider):
         annotate(StreamingEtlPipelineArgs)
         version = tomllib.loads(PYPROJECT.read_text())["project"]["version"]
         super().__init__([StreamingEtlPipeline], NAME, version=version)
-        schema = json.loads(self.schema or "", object_hook=without_indents)
-        self.schema = json.dumps(schema)
+        schema = json.loads(self.schema or "")
+        describe_inherited(schema, self.analyzer)
+        self.schema = json.dumps(json.loads(json.dumps(schema), object_hook=without_indents))
 
     def construct(
         self,
@@ -79,9 +80,10 @@ class PipelineProvider(ComponentProvider):
         settings = {}
         for key, value in inputs.items():
             name, known = names.get(key, key), properties.get(key)
-            if known is not None and known.ref and isinstance(value, Mapping):
-                group = self._type_defs[known.ref.rpartition(":")[2]]
-                value = self._named(name, value, group.properties, group.properties_mapping)
+            if known is not None and isinstance(value, Mapping) and is_group(known):
+                value = self._group(join(path, name), known, value)
+            elif known is not None and is_group(known.additional_properties):
+                value = self._groups(join(path, name), known.additional_properties, value)
             elif known is not None and not known.plain:
                 # An engine without support of outputs marks an unknown value.
                 value = pulumi.Output.from_input(value) if isinstance(value, Unknown) else value
@@ -91,6 +93,28 @@ class PipelineProvider(ComponentProvider):
                 raise SettingsError(invalid(name, None, "two-names", path=path))
             settings[name] = value
         return settings
+
+    def _group(
+        self, path: str, known: PropertyDefinition, value: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        group = self._type_defs[(known.ref or "").rpartition(":")[2]]
+        return self._named(path, value, group.properties, group.properties_mapping)
+
+    def _groups(self, path: str, known: PropertyDefinition, value: Any) -> Any:
+        """Groups by names that are the user's, such as `lake_tables`."""
+        if not isinstance(value, Mapping):
+            return plain(*path.rpartition(".")[::2], value)
+        return {
+            key: self._group(f"{path}.{key}", known, each)
+            if isinstance(each, Mapping)
+            else plain(path, key, each)
+            for key, each in value.items()
+        }
+
+
+def is_group(known: Optional[PropertyDefinition]) -> TypeGuard[PropertyDefinition]:
+    """Whether a property is a settings class."""
+    return known is not None and known.ref is not None and NAME in known.ref
 
 
 def plain(path: str, name: str, value: Any, item: Any = None) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from streaming_etl.components.pipeline import StreamingEtlPipeline
     from streaming_etl.components.settings.backfill import BackfillArgs
+    from streaming_etl.components.settings.lake_table import LakeTableArgs
     from streaming_etl.components.settings.monitoring import MonitoringArgs
     from streaming_etl.components.settings.partitions import PartitionArgs
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         DeliveryArgs,
         ForwarderArgs,
         LakeArgs,
+        LakeTableQueryArgs,
         QueryArgs,
         SourceArgs,
         TransformArgs,
@@ -33,6 +35,8 @@ __all__ = [
     "DeliveryArgs",
     "ForwarderArgs",
     "LakeArgs",
+    "LakeTableArgs",
+    "LakeTableQueryArgs",
     "MonitoringArgs",
     "PartitionArgs",
     "QueryArgs",
@@ -50,6 +54,7 @@ __all__ = [
 _MODULES = {
     "StreamingEtlPipeline": "streaming_etl.components.pipeline",
     "BackfillArgs": "streaming_etl.components.settings.backfill",
+    "LakeTableArgs": "streaming_etl.components.settings.lake_table",
     "MonitoringArgs": "streaming_etl.components.settings.monitoring",
     "PartitionArgs": "streaming_etl.components.settings.partitions",
     "StreamingEtlPipelineArgs": "streaming_etl.components.settings.pipeline",
@@ -58,6 +63,7 @@ _MODULES = {
     "DeliveryArgs": "streaming_etl.components.settings.stages",
     "ForwarderArgs": "streaming_etl.components.settings.stages",
     "LakeArgs": "streaming_etl.components.settings.stages",
+    "LakeTableQueryArgs": "streaming_etl.components.settings.stages",
     "QueryArgs": "streaming_etl.components.settings.stages",
     "SourceArgs": "streaming_etl.components.settings.stages",
     "TransformArgs": "streaming_etl.components.settings.stages",

@@ -4,11 +4,16 @@ docs/runbook.md has a section for each alarm, with the alarm's name as its headi
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from streaming_etl.components.settings.monitoring import MAX_AGE_SECONDS, iterator_age_threshold
+from streaming_etl.components.settings.lake_table import LakeTableArgs
+from streaming_etl.components.settings.monitoring import (
+    MAX_AGE_SECONDS,
+    MonitoringArgs,
+    iterator_age_threshold,
+)
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 PERIOD_SECONDS = 300
@@ -23,6 +28,7 @@ WARM_UP_MINUTES = 60
 MetricSource = Literal[
     "mapping",
     "forwarder",
+    "forwarder_counts",
     "transform",
     "transform_counts",
     "delivery_stream",
@@ -34,7 +40,8 @@ METRIC_SOURCES: dict[MetricSource, tuple[str, str]] = {
     "mapping": ("AWS/Lambda", "EventSourceMappingUUID"),
     "forwarder": ("AWS/Lambda", "FunctionName"),
     "transform": ("AWS/Lambda", "FunctionName"),
-    # Metrics that the transform writes to its log in the embedded metric format.
+    # Metrics that the handlers write to their logs in the embedded metric format.
+    "forwarder_counts": (METRIC_NAMESPACE, "FunctionName"),
     "transform_counts": (METRIC_NAMESPACE, "FunctionName"),
     "delivery_stream": ("AWS/Firehose", "DeliveryStreamName"),
     "event_rule": ("AWS/Events", "RuleName"),
@@ -49,6 +56,8 @@ class Alarm:
 
     name: str
     """Ends the resource's name, and is the heading of the section in docs/runbook.md."""
+    lake_table: str = ""
+    """The lake table of the metric, if the metric is that of one."""
     description: str
     """The failure, and the time left to act; part of the alarm's description."""
     level: Literal["essential", "all"] = "all"
@@ -75,8 +84,11 @@ def alarms(args: StreamingEtlPipelineArgs) -> list[Alarm]:
     level = args.monitoring.alarms
     every = (
         *_forwarder_alarms(args),
-        *_transform_alarms(args),
-        *_delivery_alarms(args),
+        *(
+            replace(alarm, lake_table=key)
+            for key, table in args.tables.items()
+            for alarm in _lake_table_alarms(args.monitoring, table)
+        ),
         _event_alarm(
             "dead-lettered", "Failed batches or error records are in the bucket, complete."
         ),
@@ -147,13 +159,19 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     )
 
 
-def _transform_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
+def _lake_table_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterator[Alarm]:
+    """Alarms on a lake table's transform function and delivery stream."""
+    yield from _transform_alarms(monitoring, args)
+    yield from _delivery_alarms(monitoring, args)
+
+
+def _transform_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterator[Alarm]:
     """Alarms on the transform function.
 
     https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     """
     seconds = args.transform.timeout_seconds
-    percent = args.monitoring.max_transform_duration_percent
+    percent = monitoring.max_transform_duration_percent
     # The function begins no change after this time, so few calls take longer.
     longest = min(seconds * percent / 100, seconds - TRANSFORM_MARGIN_SECONDS)
     yield repeated_failure(
@@ -193,11 +211,11 @@ def _transform_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         level="essential",
         metric_source="transform_counts",
         metric="ChangesRequeued",
-        threshold=args.monitoring.max_requeued_changes,
+        threshold=monitoring.max_requeued_changes,
     )
 
 
-def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
+def _delivery_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterator[Alarm]:
     """Alarms on the delivery stream.
 
     https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
@@ -216,7 +234,7 @@ def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         metric_source="delivery_stream",
         metric="DeliveryToS3.DataFreshness",
         statistic="Maximum",
-        threshold=args.monitoring.max_data_freshness_seconds + buffer_seconds,
+        threshold=monitoring.max_data_freshness_seconds + buffer_seconds,
     )
     yield repeated_failure(
         name="delivery-failed",
@@ -251,7 +269,7 @@ def _delivery_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
 
 
 def _catalog_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
-    if args.catalog == "crawler":
+    if any(table.catalog == "crawler" for table in args.tables.values()):
         yield _event_alarm("crawler-failed", "The crawler failed. Athena misses new partitions.")
 
 

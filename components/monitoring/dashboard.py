@@ -26,6 +26,20 @@ BILLED_BYTES = 5120
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
 MAX_NAME = 255
 
+FAILURES_OF_TRANSFORM: Sequence[tuple[MetricSource, str, str]] = (
+    ("transform", "Errors", "errors"),
+    ("transform", "Throttles", "throttles"),
+    ("transform_counts", "ChangesFailed", "failed changes"),
+    ("transform_counts", "ChangesRequeued", "requeued changes"),
+)
+"""Metric source, metric and label."""
+
+PARTITIONS = (
+    ("PartitionCount", "active partitions"),
+    ("ActivePartitionsLimit", "quota of active partitions"),
+)
+"""Metrics of dynamic partitioning, with labels."""
+
 Metric = list[Any]
 """Namespace, metric, dimension, value of the dimension, and rendering options."""
 Widget = dict[str, Any]
@@ -40,6 +54,8 @@ class MetricDimensions:
     pipeline: str
     region: pulumi.Input[str]
     values: Mapping[MetricSource, pulumi.Input[str]]
+    lake_tables: Mapping[str, Mapping[MetricSource, pulumi.Input[str]]]
+    """Those of the metrics of each lake table."""
     rules: Mapping[str, pulumi.Input[str]]
     """Names of the event rules, by the name of their alarm."""
 
@@ -47,12 +63,26 @@ class MetricDimensions:
         """Return the value of the alarm's dimension."""
         if alarm.metric_source == "event_rule":
             return self.rules[alarm.name]
-        return self.values[alarm.metric_source]
+        values = self.lake_tables[alarm.lake_table] if alarm.lake_table else self.values
+        return values[alarm.metric_source]
 
-    def metric(self, source: MetricSource, name: str, label: str, **options: Any) -> Metric:
+    def metric(
+        self, source: MetricSource, name: str, label: str, lake_table: str = "", **options: Any
+    ) -> Metric:
         """Return a metric of a source as a line of a graph."""
         namespace, dimension = METRIC_SOURCES[source]
-        return [namespace, name, dimension, self.values[source], {"label": label, **options}]
+        values = self.lake_tables[lake_table] if lake_table else self.values
+        options = {"label": self.label(label, lake_table), **options}
+        return [namespace, name, dimension, values[source], options]
+
+    def metrics(self, source: MetricSource, name: str, label: str, **options: Any) -> list[Metric]:
+        """Return a metric of each lake table."""
+        return [self.metric(source, name, label, key, **options) for key in self.lake_tables]
+
+    def label(self, label: str, lake_table: str) -> str:
+        """Return a line's label, with the lake table if there are several."""
+        several = lake_table and len(self.lake_tables) > 1
+        return f"{lake_table}: {label}" if several else label
 
     def rule_metric(self, rule: str, label: str) -> Metric:
         """Return a rule's events as a line of a graph."""
@@ -108,16 +138,19 @@ def dashboard_body(
     *,
     region: str,
     values: Mapping[MetricSource, str],
+    lake_tables: Mapping[str, Mapping[MetricSource, str]],
     rules: Mapping[str, str],
     alarm_arns: Sequence[str],
 ) -> dict[str, Any]:
     """Return the body of the dashboard."""
-    dimensions = MetricDimensions(pipeline=pipeline, region=region, values=values, rules=rules)
-    thresholds = {alarm.name: alarm.threshold for alarm in alarms(args)}
+    dimensions = MetricDimensions(
+        pipeline=pipeline, region=region, values=values, lake_tables=lake_tables, rules=rules
+    )
+    existing = alarms(args)
     rows: list[Row] = [
         _header(args.table_name, dimensions.pipeline, alarm_arns),
-        _flow(dimensions),
-        _ages(dimensions, thresholds),
+        _flow(args, dimensions),
+        _ages(dimensions, existing),
         _failures(args, dimensions),
         _cost(args, dimensions),
     ]
@@ -154,32 +187,45 @@ def _header(table_name: str, pipeline: str, alarm_arns: Sequence[str]) -> Row:
     return 5, [(8, {"type": "text", "properties": {"markdown": text}}), (16, status)]
 
 
-def _flow(dimensions: MetricDimensions) -> Row:
+def _flow(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> Row:
     polled = dimensions.metric("mapping", "PolledEventCount", "read from the stream")
     filtered = dimensions.metric("mapping", "FilteredOutEventCount", "filtered")
     invoked = dimensions.metric("mapping", "InvokedEventCount", "changes, including retries")
-    taken = dimensions.metric("delivery_stream", "IncomingRecords", "records")
-    transformed = dimensions.metric("delivery_stream", "SucceedProcessing.Records", "records")
-    calls = dimensions.metric("transform", "Invocations", "calls")
-    delivered = dimensions.metric("delivery_stream", "DeliveryToS3.Records", "records")
+    changes = [polled, filtered]
+    if all(table.where for table in args.tables.values()):
+        changes.append(dimensions.metric("forwarder_counts", "ChangesUnmatched", "unmatched"))
+    taken = dimensions.metrics("delivery_stream", "IncomingRecords", "records")
+    transformed = [
+        line
+        for key in dimensions.lake_tables
+        for line in (
+            dimensions.metric("delivery_stream", "SucceedProcessing.Records", "records", key),
+            dimensions.metric("transform", "Invocations", "calls", key),
+        )
+    ]
+    delivered = dimensions.metrics("delivery_stream", "DeliveryToS3.Records", "records")
     return 6, [
-        (6, dimensions.graph("1 Changes in", [polled, filtered])),
-        (6, dimensions.graph("2 Forwarded to Firehose", [invoked, taken])),
-        (6, dimensions.graph("3 Transformed", [transformed, calls])),
-        (6, dimensions.graph("4 Delivered to S3", [delivered])),
+        (6, dimensions.graph("1 Changes in", changes)),
+        (6, dimensions.graph("2 Forwarded to Firehose", [invoked, *taken])),
+        (6, dimensions.graph("3 Transformed", transformed)),
+        (6, dimensions.graph("4 Delivered to S3", delivered)),
     ]
 
 
-def _ages(dimensions: MetricDimensions, thresholds: Mapping[str, float]) -> Row:
-    def graph(title: str, metric: Metric, alarm: str = "") -> Widget:
-        lines = [{"label": alarm, "value": thresholds[alarm]}] if alarm in thresholds else []
+def _ages(dimensions: MetricDimensions, existing: Sequence[Alarm]) -> Row:
+    def graph(title: str, metrics: Sequence[Metric], name: str = "") -> Widget:
+        lines = [
+            {"label": dimensions.label(alarm.name, alarm.lake_table), "value": alarm.threshold}
+            for alarm in existing
+            if alarm.name == name
+        ]
         options = {"stat": "Maximum", "annotations": {"horizontal": lines}}
-        return dimensions.graph(title, [metric], **options)
+        return dimensions.graph(title, metrics, **options)
 
-    stream = dimensions.metric("forwarder", "IteratorAge", "ms")
-    forwarder = dimensions.metric("forwarder", "Duration", "ms")
-    transform = dimensions.metric("transform", "Duration", "ms")
-    firehose = dimensions.metric("delivery_stream", "DeliveryToS3.DataFreshness", "s")
+    stream = [dimensions.metric("forwarder", "IteratorAge", "ms")]
+    forwarder = [dimensions.metric("forwarder", "Duration", "ms")]
+    transform = dimensions.metrics("transform", "Duration", "ms")
+    firehose = dimensions.metrics("delivery_stream", "DeliveryToS3.DataFreshness", "s")
     return 6, [
         (6, graph("Age on the stream", stream, "iterator-age")),
         (6, graph("Duration of the forwarder", forwarder)),
@@ -198,25 +244,24 @@ def _failures(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> R
     forwarder = [
         dimensions.metric("forwarder", "Errors", "errors"),
         dimensions.metric("forwarder", "Throttles", "throttles"),
-        dimensions.metric("delivery_stream", "ThrottledRecords", "records throttled"),
+        *dimensions.metrics("delivery_stream", "ThrottledRecords", "records throttled"),
     ]
     transform = [
-        dimensions.metric("transform", "Errors", "errors"),
-        dimensions.metric("transform", "Throttles", "throttles"),
-        dimensions.metric("transform_counts", "ChangesFailed", "failed changes"),
-        dimensions.metric("transform_counts", "ChangesRequeued", "requeued changes"),
+        dimensions.metric(source, name, label, key)
+        for key in dimensions.lake_tables
+        for source, name, label in FAILURES_OF_TRANSFORM
     ]
-    success = {"stat": "Average", "yAxis": "right"}
+    success: dict[str, Any] = {"stat": "Average", "yAxis": "right"}
     delivery = [
-        dimensions.metric(
+        *dimensions.metrics(
             "delivery_stream", "DeliveryToS3.Success", "share of successful writes", **success
         ),
         dimensions.rule_metric("dead-lettered", "dead-lettered objects"),
     ]
-    if args.format == "parquet":
-        delivery.append(
-            dimensions.metric("delivery_stream", "FailedConversion.Records", "failed conversions")
-        )
+    for key, table in args.tables.items():
+        if table.format == "parquet":
+            name, label = "FailedConversion.Records", "failed conversions"
+            delivery.append(dimensions.metric("delivery_stream", name, label, key))
     if "crawler-failed" in dimensions.rules:
         delivery.append(dimensions.rule_metric("crawler-failed", "failed crawls"))
     axes = {"left": {"min": 0, "showUnits": False}, "right": {"min": 0, "max": 1}}
@@ -229,53 +274,60 @@ def _failures(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> R
 
 
 def _cost(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> Row:
-    """Return graphs of what AWS bills.
-
-    Firehose has no metric of billed bytes. It rounds each record up to 5 KB, which adds less than
-    5 KB to a record, so that the billed bytes are between two computed bounds.
-    """
-    sent = dimensions.metric("delivery_stream", "IncomingBytes", "sent", id="sent")
-    records = dimensions.metric(
-        "delivery_stream", "IncomingRecords", "records", id="records", visible=False
-    )
-    lower_bound = f"IF(sent > records * {BILLED_BYTES}, sent, records * {BILLED_BYTES})"
-    firehose = [
-        sent,
-        records,
-        [{"expression": lower_bound, "label": "billed, lower bound", "id": "least"}],
-        [
-            {
-                "expression": f"sent + records * {BILLED_BYTES}",
-                "label": "billed, upper bound",
-                "id": "most",
-            }
-        ],
-    ]
-    compute: list[Metric] = []
-    memory: dict[MetricSource, int] = {
-        "forwarder": args.forwarder.memory_mib,
-        "transform": args.transform.memory_mib,
-    }
-    for name, mib in memory.items():
-        hidden = {"id": f"{name}_ms", "visible": False}
-        compute.append(dimensions.metric(name, "Duration", name, **hidden))
-        billed = f"{name}_ms / 1000 * {mib} / 1024"
-        compute.append([{"expression": billed, "label": name, "id": name}])
-    lake = [dimensions.metric("delivery_stream", "DeliveryToS3.Bytes", "bytes")]
-    if args.partitions.dynamic:
-        right = {"stat": "Maximum", "yAxis": "right"}
-        for metric, label in (
-            ("PartitionCount", "active partitions"),
-            ("ActivePartitionsLimit", "quota of active partitions"),
-        ):
-            lake.append(dimensions.metric("delivery_stream", metric, label, **right))
+    """Return graphs of what AWS bills."""
+    tables = args.tables
+    compute = _billed_compute("forwarder", args.forwarder.memory_mib, dimensions)
+    for key, table in tables.items():
+        compute += _billed_compute("transform", table.transform.memory_mib, dimensions, key)
+    lake = dimensions.metrics("delivery_stream", "DeliveryToS3.Bytes", "bytes")
+    right = {"stat": "Maximum", "yAxis": "right"}
+    for key, table in tables.items():
+        for metric, label in PARTITIONS if table.partitions.dynamic else ():
+            lake.append(dimensions.metric("delivery_stream", metric, label, key, **right))
+    title = "Cost: bytes to Firehose, which bills each record rounded up to 5 KB"
     return 6, [
-        (
-            12,
-            dimensions.graph(
-                "Cost: bytes to Firehose, which bills each record rounded up to 5 KB", firehose
-            ),
-        ),
+        (12, dimensions.graph(title, _billed_bytes(dimensions))),
         (6, dimensions.graph("Cost: GB-seconds of Lambda", compute)),
         (6, dimensions.graph("Cost: bytes written to S3", lake)),
+    ]
+
+
+def _billed_bytes(dimensions: MetricDimensions) -> list[Metric]:
+    """Return the bytes to Firehose, and two bounds of billed bytes.
+
+    Firehose has no metric of billed bytes. It rounds each record up to 5 KB, which adds less than
+    5 KB to a record, so that the billed bytes are between the bounds.
+    """
+    lines, lower_bounds, upper_bounds = [], [], []
+    for index, key in enumerate(dimensions.lake_tables):
+        sent, records = (f"{name}{index or ''}" for name in ("sent", "records"))
+        lines += [
+            dimensions.metric("delivery_stream", "IncomingBytes", "sent", key, id=sent),
+            dimensions.metric(
+                "delivery_stream", "IncomingRecords", "records", key, id=records, visible=False
+            ),
+        ]
+        rounded = f"{records} * {BILLED_BYTES}"
+        lower_bounds.append(f"IF({sent} > {rounded}, {sent}, {rounded})")
+        upper_bounds.append(f"{sent} + {rounded}")
+    for name, label, bounds in (
+        ("least", "billed, lower bound", lower_bounds),
+        ("most", "billed, upper bound", upper_bounds),
+    ):
+        lines.append([{"expression": " + ".join(bounds), "label": label, "id": name}])
+    return lines
+
+
+def _billed_compute(
+    source: MetricSource, memory_mib: int, dimensions: MetricDimensions, lake_table: str = ""
+) -> list[Metric]:
+    """Return the GB-seconds of a function, and its hidden duration."""
+    index = list(dimensions.lake_tables).index(lake_table) if lake_table else 0
+    name = f"{source}{index or ''}"
+    hidden = {"id": f"{name}_ms", "visible": False}
+    billed = f"{name}_ms / 1000 * {memory_mib} / 1024"
+    label = dimensions.label(source, lake_table)
+    return [
+        dimensions.metric(source, "Duration", source, lake_table, **hidden),
+        [{"expression": billed, "label": label, "id": name}],
     ]

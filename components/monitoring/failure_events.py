@@ -1,8 +1,8 @@
 """SNS messages for each dead-lettered object and each failed crawl."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -32,24 +32,26 @@ class FailureEvent:
 
 def failure_events(
     bucket_name: pulumi.Input[str],
-    failed_batches_path: pulumi.Input[str],
-    errors_path: pulumi.Input[str],
-    crawler_name: Optional[pulumi.Input[str]],
+    dead_letter_paths: Sequence[pulumi.Input[str]],
+    crawler_names: Sequence[pulumi.Input[str]],
 ) -> dict[str, FailureEvent]:
-    """Return the events by the name of their alarm."""
+    """Return the events by the name of their alarm.
+
+    dead_letter_paths: key prefixes of failed batches and error records.
+    """
     events = {
         "dead-lettered": FailureEvent(
-            pattern=object_created(bucket_name, failed_batches_path, errors_path),
+            pattern=object_created(bucket_name, *dead_letter_paths),
             input_paths=OBJECT_PATHS,
             message="dead-lettered object s3://<bucket>/<key>",
         ),
     }
-    if crawler_name is not None:
+    if crawler_names:
         events["crawler-failed"] = FailureEvent(
             pattern={
                 "source": ["aws.glue"],
                 "detail-type": ["Glue Crawler State Change"],
-                "detail": {"crawlerName": [crawler_name], "state": ["Failed"]},
+                "detail": {"crawlerName": list(crawler_names), "state": ["Failed"]},
             },
             input_paths=CRAWLER_PATHS,
             message="the crawler <crawler> failed",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -22,8 +23,29 @@ from streaming_etl.components.monitoring.dashboard import (
     default_dashboard_name,
 )
 from streaming_etl.components.monitoring.failure_events import create_rules, failure_events
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.references import Function, LakeBucket, PipelineContext
+from streaming_etl.components.table.layout import resource_prefix
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoredLakeTable:
+    """The resources of one lake table that alarms and dashboard show."""
+
+    transform: Function
+    stream_name: pulumi.Output[str]
+    errors_path: pulumi.Output[str]
+    crawler_name: Optional[pulumi.Output[str]]
+
+    def dimension_values(self) -> dict[MetricSource, pulumi.Input[str]]:
+        """Return the value of each metric source's dimension."""
+        function = self.transform.resource.name
+        return {
+            "transform": function,
+            "transform_counts": function,
+            "delivery_stream": self.stream_name,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +54,26 @@ class MonitoredResources:
 
     forwarder: Function
     mapping_id: pulumi.Output[str]
-    transform: Function
-    stream_name: pulumi.Output[str]
+    lake_tables: Mapping[str, MonitoredLakeTable]
     bucket: LakeBucket
     failed_batches_path: pulumi.Output[str]
-    errors_path: pulumi.Output[str]
-    crawler_name: Optional[pulumi.Output[str]]
+    backfill_errors_path: Optional[pulumi.Output[str]]
+    """Of items that no lake table has; None without backfill, and with one lake table, whose path
+    contains it."""
     state_machine_arn: Optional[pulumi.Output[str]]
+
+    @property
+    def dead_letter_paths(self) -> list[pulumi.Output[str]]:
+        """Key prefixes of failed batches and error records."""
+        paths = [self.failed_batches_path, *(it.errors_path for it in self.lake_tables.values())]
+        return paths if self.backfill_errors_path is None else [*paths, self.backfill_errors_path]
 
     def dimension_values(self) -> dict[MetricSource, pulumi.Input[str]]:
         """Return the value of each metric source's dimension."""
         values: dict[MetricSource, pulumi.Input[str]] = {
             "mapping": self.mapping_id,
             "forwarder": self.forwarder.resource.name,
-            "transform": self.transform.resource.name,
-            "transform_counts": self.transform.resource.name,
-            "delivery_stream": self.stream_name,
+            "forwarder_counts": self.forwarder.resource.name,
         }
         if self.state_machine_arn is not None:
             values["state_machine"] = self.state_machine_arn
@@ -77,26 +103,29 @@ class Monitoring:
                 self.create_subscription(f"{name}-email", email, self.alarm_topic_arn)
         events = failure_events(
             resources.bucket.name,
-            resources.failed_batches_path,
-            resources.errors_path,
-            resources.crawler_name,
+            resources.dead_letter_paths,
+            [it.crawler_name for it in resources.lake_tables.values() if it.crawler_name],
         )
         self.failure_events_topic_arn, rules = create_rules(pipeline, events, parent)
         dimensions = MetricDimensions(
             pipeline=pipeline.name,
             region=pipeline.account.region,
             values=resources.dimension_values(),
+            lake_tables={
+                key: lake_table.dimension_values()
+                for key, lake_table in resources.lake_tables.items()
+            },
             rules={rule_name: rule.name for rule_name, rule in rules.items()},
         )
         alarm_arns = [
-            self.create_alarm(f"{name}-{alarm.name}", alarm, dimensions).arn
-            for alarm in alarms(args)
+            self.create_alarm(pipeline.name, alarm, dimensions).arn for alarm in alarms(args)
         ]
         if args.monitoring.dashboard:
             # json_dumps would create an Output per value: a fifth of the program's time.
             body = pulumi.Output.all(
                 region=dimensions.region,
                 values=dict(dimensions.values),
+                lake_tables=dict(dimensions.lake_tables),
                 rules=dict(dimensions.rules),
                 alarm_arns=alarm_arns,
             ).apply(lambda known: compact_json(dashboard_body(args, pipeline.name, **known)))
@@ -147,9 +176,11 @@ class Monitoring:
         )
 
     def create_alarm(
-        self, name: str, alarm: Alarm, dimensions: MetricDimensions
+        self, pipeline: str, alarm: Alarm, dimensions: MetricDimensions
     ) -> aws.cloudwatch.MetricAlarm:
         """Create the CloudWatch alarm."""
+        key = alarm.lake_table or ONLY_LAKE_TABLE
+        name = f"{resource_prefix(pipeline, key)}-monitoring-{alarm.name}"
         namespace, dimension = METRIC_SOURCES[alarm.metric_source]
         # A new mapping does not report data at once.
         warm_up = aws.cloudwatch.MetricAlarmWarmUpConfigurationArgs(
@@ -181,7 +212,9 @@ class Monitoring:
 
 def alarm_description(pipeline: str, alarm: Alarm) -> str:
     """Return the alarm's description with its section of the runbook."""
-    return f"{pipeline}: {alarm.description} See docs/runbook.md#{alarm.name}."
+    is_one_of_several = alarm.lake_table not in ("", ONLY_LAKE_TABLE)
+    place = f"{pipeline}.{alarm.lake_table}" if is_one_of_several else pipeline
+    return f"{place}: {alarm.description} See docs/runbook.md#{alarm.name}."
 
 
 def compact_json(body: Any) -> str:

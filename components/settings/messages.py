@@ -109,8 +109,34 @@ MESSAGES: Mapping[str, str] = {
         "{name} must have at most {most} characters (got {value}). AWS limits the names derived"
         " from it: shorten it."
     ),
+    "lake-table-name": (
+        "{name} must have names of a-z 0-9 and single - between them, a letter first (got"
+        " {value}). Names in AWS are derived from it: rename the lake table."
+    ),
+    "lake-table-name-length": (
+        "{name} must have names of at most {most} characters after {pipeline}- (got {value} with"
+        " {length}). AWS limits the names derived from both: shorten one."
+    ),
+    "where-attribute": "{name} must name an attribute of the item (got {item}). Write its name.",
+    "where-condition": (
+        "{name} must be a list of values or {{prefix: text}} (got {value}). Write for example"
+        " [customer] or {{prefix: ORDER#}}."
+    ),
+    "where-operator": (
+        "{name} must be a list of values or {{prefix: text}} (got {got} in {value}). `prefix` is"
+        " the only operator."
+    ),
+    "where-prefix": "{name} must have a text as prefix, not empty (got {value}). Write one.",
+    "where-empty": (
+        "{name} must list at least one value (got {value}). No item would match: add a value, or"
+        " remove the attribute."
+    ),
+    "where-value": (
+        "{name} must list texts, numbers, true or false (got {value}). Other values cannot be"
+        " compared: use another attribute."
+    ),
     "own-name": (
-        "{name} must be former names (got {value}, the name of the pipeline). Remove it: only the"
+        "{name} must be former names (got {value}, the name itself). Remove it: only the"
         " oldest of several names may be in use again."
     ),
     # Rules across settings.
@@ -120,6 +146,23 @@ MESSAGES: Mapping[str, str] = {
     "minimum": "{name} must be {low} or more with {related} (got {value}). Increase it.",
     "maximum": "{name} must be {high} or less with {related} (got {value}). Decrease it.",
     "conflict": "{name} must be {kind} with {related} (got {value}). Change one of them.",
+    "lake-table-setting": (
+        "{name} must be set in each of {related} (got {value}). A pipeline with several lake tables"
+        " has no such setting: move the setting there, or to the stack's `defaults`."
+    ),
+    "never-unmatched": (
+        "{name} must be left out unless every lake table has `where` (got {value}). A lake table"
+        " without `where` has all items: remove one of the settings."
+    ),
+    "where-key-type": (
+        "{name} must list {kind} (got {value}). The attribute is a key of the table, whose type the"
+        " values must have: change them."
+    ),
+    "where-needs-old-images": (
+        "{name} must be a key of the table with a stream without old images (got {value}). A change"
+        " would not show whether the item matched before: use a key, or a stream of"
+        " NEW_AND_OLD_IMAGES."
+    ),
     "excludes-changes": (
         "{name} must include {changes} with {related} (got {value}). The current state would keep"
         " items as they were: include these changes, or set `query.current_state: false`."
@@ -158,13 +201,17 @@ MESSAGES: Mapping[str, str] = {
         "{name} must differ from the {kind} of {other} in the same database (got {value}). Set"
         " another glue_table_name or database_name."
     ),
+    "resource-names-shared": (
+        "{name} must differ from the other names in the stack (got {value}, whose resources have"
+        " the names of those of {other}). Rename one."
+    ),
     "former-name-in-use": (
-        "{name} must be names that no other pipeline has or had (got {value}, of {other}). Rename"
-        " the other pipeline: the oldest name is part of names in AWS."
+        "{name} must be names that nothing else has or had (got {value}, of {other}). Rename"
+        " the other one: the oldest name is part of names in AWS."
     ),
     "too-many-readers": (
         "{name} must be the table of at most {most} pipelines (got {value}, also of {others})."
-        " DynamoDB allows {most} readers per shard of a stream: give all columns to one pipeline."
+        " DynamoDB allows {most} readers per shard of a stream: use `lake_tables` of one pipeline."
     ),
     # Rules of existing resources.
     "other-region": (

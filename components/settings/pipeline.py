@@ -9,31 +9,45 @@ from typing import Optional
 import pulumi
 
 from streaming_etl.components.settings.backfill import BackfillArgs
-from streaming_etl.components.settings.cron import CRON
 from streaming_etl.components.settings.filter_patterns import excluded_changes
+from streaming_etl.components.settings.lake_table import (
+    MAX_LAKE_TABLES,
+    ONLY_LAKE_TABLE,
+    QUERY_FIELDS,
+    SHARED_FIELDS,
+    LakeTableArgs,
+    LakeTableSettings,
+)
 from streaming_etl.components.settings.monitoring import MonitoringArgs, iterator_age_problems
+from streaming_etl.components.settings.names import (
+    GLUE_NAME,
+    GLUE_TEXT,
+    PIPELINE_NAME,
+    as_names,
+    former_names,
+    own_name_problems,
+)
 from streaming_etl.components.settings.partitions import PartitionArgs
-from streaming_etl.components.settings.schedules import schedule_problems
 from streaming_etl.components.settings.stages import (
-    DeliveryArgs,
     ForwarderArgs,
     LakeArgs,
+    LakeTableQueryArgs,
     QueryArgs,
     SourceArgs,
-    TransformArgs,
     tag_problems,
 )
 from streaming_etl.components.settings.validation import (
     NOT_EMPTY,
     Problem,
     Related,
-    Settings,
+    build,
     invalid,
+    join,
     no_effect,
     one_of,
     text,
-    texts,
 )
+from streaming_etl.components.settings.where import where_of_table_problems, where_problems
 
 RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 NO_WHEEL = {"python3.15": "The pinned orjson has no wheel for it"}
@@ -51,69 +65,32 @@ LOG_RETENTION_DAYS = (
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
-# https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
-GLUE_NAME = re.compile(r"[a-z0-9_]{1,240}")
-PIPELINE_NAME = re.compile(r"[a-z](-?[a-z0-9])*")
-# Longest names derived from a pipeline's, with AWS's limits; Pulumi adds 8 characters.
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-DERIVED_NAMES = {
-    "-lake-bucket": 63,
-    "-catalog-crawler-role": 64,
-    "-watch-crawler-failed": 64,
-    "-backfill-states-role": 64,
-    "-transform-function": 64,
-    "-delivery-stream": 64,
-}
-PULUMI_SUFFIX = 8
-MAX_PIPELINE_NAME = min(
-    limit - len(suffix) - PULUMI_SUFFIX for suffix, limit in DERIVED_NAMES.items()
-)
-
-MAX_FORMER_NAMES = 10
-"""Each of them adds two aliases to each resource."""
-
-GLUE_TEXT = "at most 240 of a-z 0-9 _"
-# Firehose's minimum buffer for Parquet and for dynamic partitioning.
-# https://docs.aws.amazon.com/firehose/latest/APIReference/API_ExtendedS3DestinationConfiguration.html
-MIN_BUFFER_MIB, MIN_BUFFER_SECONDS = 64, 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamingEtlPipelineArgs(Settings):
+class StreamingEtlPipelineArgs(LakeTableSettings):
     """One pipeline, of a table, a transform module and partitions."""
 
     table_name: str = field(
         metadata={"pattern": TABLE_NAME, "kind": "3 to 255 of a-z A-Z 0-9 _ . -"}
     )
     """Name of the DynamoDB table. Changing it replaces the table and the lake table."""
-    transform_module: str = field(metadata={"pattern": NOT_EMPTY, "kind": "the path of a file"})
-    """Path of the Python file with COLUMNS, `transform(change)`, or both. Without `transform` each
-    column is an attribute of the item. With a crawler, a module without COLUMNS deletes the lake
-    table, which the crawler creates again."""
-    partitions: PartitionArgs
-    """Partition keys of the lake table."""
-    format: str = one_of("json", "csv", "parquet")
-    """Objects in the lake: json (one object per line), csv or parquet; the last two need COLUMNS. A
-    change needs a new `glue_table_name`."""
-    catalog: str = one_of("projection", "crawler")
-    """`projection`: an object is queryable when it arrives, needs COLUMNS; `crawler`: after the
-    next run of a crawler."""
-    crawler_schedule: str = text(
-        "cron(10 * * * ? *)", CRON, "a Glue schedule of six fields, such as cron(10 * * * ? *)"
-    )
-    """When the crawler runs, UTC, at most every 5 minutes. Each run costs at least ten minutes of a
-    DPU."""
-    glue_table_name: Optional[str] = text(None, GLUE_NAME, GLUE_TEXT)
-    """Name of the lake table; by default the table's name in Glue's characters. Changing it
-    replaces the lake table: the existing rows stay below the former location, without a table; run
-    a backfill."""
+    transform_module: Optional[str] = text(None, NOT_EMPTY, "the path of a file")
+    """Path of the Python file with COLUMNS, `transform(change)`, or both; required without
+    `lake_tables`. Without `transform` each column is an attribute of the item. With a crawler, a
+    module without COLUMNS deletes the lake table, which the crawler creates again."""
+    partitions: Optional[PartitionArgs] = None
+    """Partition keys of the lake table; required without `lake_tables`."""
+    lake_tables: Mapping[str, LakeTableArgs] = field(default_factory=dict)
+    """Several lake tables of one stream, at most 20, by name: a-z 0-9 and single - between them,
+    with the pipeline's name at most 34 characters. Each has a delivery stream, a transform and a
+    Glue table. The settings of a lake table are then set there and not in the pipeline. Adding or
+    removing `lake_tables` deletes the lake table of the other form, unless `renamed_from` keeps
+    it."""
     database_name: Optional[pulumi.Input[str]] = text(None, GLUE_NAME, GLUE_TEXT)
     """Existing Glue database, shared by many pipelines; by default one is created. Changing it
     replaces the lake table and needs a new `glue_table_name`; setting it needs `retain: true` in an
     update before, which keeps the created database."""
-    allow_layout_change: bool = False
-    """Permit a change of the layout that puts existing rows at risk, with a warning, but not one
-    that deletes the bucket or the database. For a table without rows, and for one update."""
     runtime: str = field(
         default="python3.13", metadata={"choices": RUNTIMES, "unavailable": NO_WHEEL}
     )
@@ -134,14 +111,7 @@ class StreamingEtlPipelineArgs(Settings):
     removed from the stack, when they are replaced, and when the pipeline stops creating them to
     hand them over. Set it in an update before that one. It turns off only the part of `protect`
     that fails previews. A retained table gets another key only with another `table_name`."""
-    renamed_from: Sequence[str] = texts(
-        (),
-        MAX_FORMER_NAMES,
-        or_text=True,
-        pattern=PIPELINE_NAME,
-        kind="former names of the pipeline, a-z 0-9 and single - between them, a letter first",
-        most_bytes=MAX_PIPELINE_NAME,
-    )
+    renamed_from: Sequence[str] = former_names("pipeline")
     """Former names of the pipeline, the oldest first, at most 10; one name may be written as text.
     The renamed pipeline keeps every resource. Database, workgroup, dashboard and saved queries keep
     the names that derive from the oldest one, so never remove it: another oldest name replaces the
@@ -150,10 +120,6 @@ class StreamingEtlPipelineArgs(Settings):
     """The DynamoDB table."""
     forwarder: ForwarderArgs = field(default_factory=ForwarderArgs)
     """From the stream to Firehose."""
-    transform: TransformArgs = field(default_factory=TransformArgs)
-    """The transform's Lambda function."""
-    delivery: DeliveryArgs = field(default_factory=DeliveryArgs)
-    """From Firehose to S3."""
     lake: LakeArgs = field(default_factory=LakeArgs)
     """The bucket."""
     query: QueryArgs = field(default_factory=QueryArgs)
@@ -166,8 +132,23 @@ class StreamingEtlPipelineArgs(Settings):
     @property
     def former_names(self) -> tuple[str, ...]:
         """Former names of the pipeline, the oldest first."""
-        names = self.renamed_from
-        return (names,) if isinstance(names, str) else tuple(names)
+        return as_names(self.renamed_from)
+
+    @property
+    def tables(self) -> dict[str, LakeTableArgs]:
+        """The lake tables by name: those of `lake_tables`, or the only one."""
+        if self.lake_tables:
+            return dict(self.lake_tables)
+        values = {name: getattr(self, name) for name in (*SHARED_FIELDS, *OWN_FIELDS)}
+        values["query"] = LakeTableQueryArgs(
+            **{name: getattr(self.query, name) for name in QUERY_FIELDS}
+        )
+        # Valid already, and where it is not, reported.
+        return {ONLY_LAKE_TABLE: build(LakeTableArgs, values)[0]}
+
+    def lake_table_path(self, key: str) -> str:
+        """Path of a lake table's settings: "" for the only one."""
+        return f"lake_tables.{key}" if self.lake_tables else ""
 
     def physical_name(self, name: str) -> str:
         """Return the name that physical names of the pipeline `name` derive from.
@@ -178,18 +159,56 @@ class StreamingEtlPipelineArgs(Settings):
 
     def further_problems(self) -> Iterator[Problem]:
         yield from tag_problems(self.tags)
-        catalog = Related("catalog", self.catalog)
-        if self.catalog == "projection":
-            yield from no_effect(self, {"crawler_schedule"}, catalog)
-        else:
-            yield from schedule_problems("crawler_schedule", self.crawler_schedule)
-            for problem in no_effect(self.partitions, {"projection_start_year"}):
-                yield replace(problem, path="partitions", related=(catalog,))
+        yield from self.form_problems()
         yield from self.retain_problems()
-        yield from self.delivery_problems()
+        yield from self.record_size_problems()
         yield from iterator_age_problems(self.monitoring, self.forwarder)
         yield from self.backfill_problems()
         yield from self.current_state_problems()
+        yield from self.routing_problems()
+
+    def form_problems(self) -> Iterator[Problem]:
+        """Problems of the lake tables, or of the only one."""
+        if not self.lake_tables:
+            # Not required if `lake_tables` was meant and is invalid.
+            instead = Related("lake_tables", None)
+            for name in OWN_FIELDS:
+                if getattr(self, name) is None:
+                    yield invalid(name, None, "required", instead)
+            yield from self.lake_table_problems(self.partitions or PartitionArgs())
+            return
+        names = Related("lake_tables", list(self.lake_tables))
+        if len(self.lake_tables) > MAX_LAKE_TABLES:
+            yield invalid("lake_tables", len(self.lake_tables), "too-many", most=MAX_LAKE_TABLES)
+        for problem in no_effect(self, {*SHARED_FIELDS, *OWN_FIELDS}, names):
+            yield replace(problem, rule="lake-table-setting")
+        for problem in no_effect(self.query, QUERY_FIELDS, names):
+            yield replace(problem, rule="lake-table-setting", path="query")
+        for key, args in self.lake_tables.items():
+            if not isinstance(key, str) or not PIPELINE_NAME.fullmatch(key):
+                yield invalid("lake_tables", key, "lake-table-name")
+            elif key == ONLY_LAKE_TABLE:
+                yield invalid("lake_tables", key, "reserved-name", item=key, reserved=[key])
+            if not isinstance(args, LakeTableArgs):
+                yield invalid("lake_tables", args, "type", item=key, kind="LakeTableArgs(...)")
+        yield from self.former_lake_table_problems()
+
+    def former_lake_table_problems(self) -> Iterator[Problem]:
+        """Former names that another lake table has or had."""
+        owners = {key: key for key in self.lake_tables}
+        for key, args in self.valid_lake_tables.items():
+            for problem in own_name_problems(key, args.former_names):
+                yield replace(problem, path=f"lake_tables.{key}")
+            for former in args.former_names:
+                owner = owners.setdefault(former, key)
+                if owner != key:
+                    details = {"path": f"lake_tables.{key}", "other": f"lake_tables.{owner}"}
+                    yield invalid("renamed_from", former, "former-name-in-use", **details)
+
+    @property
+    def valid_lake_tables(self) -> dict[str, LakeTableArgs]:
+        """Lake tables that are settings."""
+        return {key: args for key, args in self.tables.items() if isinstance(args, LakeTableArgs)}
 
     def retain_problems(self) -> Iterator[Problem]:
         """Settings about the deletion of resources that `retain` keeps."""
@@ -198,35 +217,46 @@ class StreamingEtlPipelineArgs(Settings):
                 related = Related("retain", True)
                 yield invalid("force_destroy", True, "no-effect", related, path=path)
 
-    def delivery_problems(self) -> Iterator[Problem]:
-        """Combinations of format, partitions and buffers that Firehose rejects."""
-        delivery, partitions = self.delivery, self.partitions
-        because = [Related("format", self.format)] if self.format == "parquet" else []
-        dynamic = []
-        if partitions.partition_time == "event":
-            dynamic = [Related("partitions.partition_time", "event")]
-        elif partitions.dynamic:
-            keys = partitions.dynamic_partition_keys
-            dynamic = [Related("partitions.dynamic_partition_keys", keys)]
-        for name, value, low, related in (
-            ("buffer_mib", delivery.buffer_mib, MIN_BUFFER_MIB, because or dynamic),
-            ("buffer_seconds", delivery.buffer_seconds, MIN_BUFFER_SECONDS, dynamic),
-        ):
-            if related and value < low:
-                yield invalid(name, value, "minimum", *related, path="delivery", low=low)
-        if because:
-            for problem in no_effect(delivery, {"compression"}):
-                yield replace(problem, path="delivery", related=tuple(because))
-        forwarder, high = self.forwarder, self.transform.buffer_mib * 1024
-        if forwarder.max_changes_per_record > 1 and forwarder.max_record_kib > high:
-            yield invalid(
-                "max_record_kib",
-                forwarder.max_record_kib,
-                "maximum",
-                Related("transform.buffer_mib", self.transform.buffer_mib),
-                path="forwarder",
-                high=int(high),
-            )
+    def record_size_problems(self) -> Iterator[Problem]:
+        """Aggregated records that are larger than a transform's buffer."""
+        forwarder = self.forwarder
+        for key, args in self.valid_lake_tables.items():
+            high = args.transform.buffer_mib * 1024
+            if forwarder.max_changes_per_record > 1 and forwarder.max_record_kib > high:
+                name = join(self.lake_table_path(key), "transform.buffer_mib")
+                yield invalid(
+                    "max_record_kib",
+                    forwarder.max_record_kib,
+                    "maximum",
+                    Related(name, args.transform.buffer_mib),
+                    path="forwarder",
+                    high=int(high),
+                )
+                return
+
+    def routing_problems(self) -> Iterator[Problem]:
+        """Conditions that never match, and settings without effect."""
+        keys = {self.source.hash_key: self.source.hash_key_type}
+        if self.source.range_key is not None:
+            keys[self.source.range_key] = self.source.range_key_type
+        tables = self.valid_lake_tables
+        if not self.source.use_existing:
+            yield from self.where_problems_of(keys, has_old_images=True)
+        if not all(args.where for args in tables.values()):
+            because = Related("where", None)
+            for problem in no_effect(self.forwarder, {"unmatched"}, because):
+                yield replace(problem, path="forwarder", rule="never-unmatched")
+
+    def where_problems_of(self, keys: Mapping[str, str], has_old_images: bool) -> Iterator[Problem]:
+        """Problems of the lake tables' conditions with the source table.
+
+        keys: the types of the table's key attributes. has_old_images: those of the stream.
+        """
+        for key, args in self.valid_lake_tables.items():
+            if any(where_problems(args.where)):
+                continue
+            for problem in where_of_table_problems(args.where, keys, has_old_images):
+                yield replace(problem, path=self.lake_table_path(key))
 
     def backfill_problems(self) -> Iterator[Problem]:
         """Settings that do not go together with an export of the table."""
@@ -246,9 +276,14 @@ class StreamingEtlPipelineArgs(Settings):
 
     def current_state_problems(self) -> Iterator[Problem]:
         """Settings with which the current state lacks changes."""
-        if not self.query.current_state:
+        paths = [
+            self.lake_table_path(key)
+            for key, args in self.valid_lake_tables.items()
+            if args.query.current_state
+        ]
+        if not paths:
             return
-        current_state = Related("query.current_state", True)
+        current_state = Related(join(paths[0], "query.current_state"), True)
         if (days := self.lake.data_retention_days) is not None:
             # The row that expires may be the newest one of an item that still exists.
             yield invalid(
@@ -287,19 +322,5 @@ class StreamingEtlPipelineArgs(Settings):
                 yield invalid(name, arn, "other-region", path=path, region=region)
 
 
-def pipeline_name_problems(name: object) -> Iterator[Problem]:
-    """Problems of a name from which AWS names cannot be derived."""
-    if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name):
-        yield invalid("name", name, "pipeline-name")
-    elif len(name) > MAX_PIPELINE_NAME:
-        yield invalid("name", name, "pipeline-name-length", most=MAX_PIPELINE_NAME)
-
-
-def former_name_problems(name: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
-    """Problem of the pipeline's own name among its former ones.
-
-    Only the oldest of several may be in use again.
-    """
-    oldest, *later = args.former_names or ("",)
-    if name in later or (name == oldest and not later):
-        yield invalid("renamed_from", name, "own-name")
+OWN_FIELDS = ("transform_module", "partitions")
+"""Settings of the only lake table that are required without `lake_tables`."""

@@ -1,21 +1,28 @@
 """Settings from a stack's YAML, with the origin of each value."""
 
 import difflib
+import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
+from streaming_etl.components.settings.lake_table import LakeTableArgs
+from streaming_etl.components.settings.names import PIPELINE_NAME
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.validation import (
     Problem,
     Settings,
     build,
+    group_class,
     invalid,
+    join,
+    ordered_fields,
     raise_if_any,
     renamed_settings,
 )
 
+Args = TypeVar("Args", bound=Settings)
 Name = TypeVar("Name")
 Key = tuple[str, Any]
 """A setting: its group, "" for the pipeline's own, and its name. Each tag is a setting."""
@@ -23,16 +30,20 @@ Values = dict[Key, Any]
 
 DEFAULTS = "defaults"
 TAGS = "tags"
+LAKE_TABLES = "lake_tables"
 # Settings that no two tables can share.
-PER_TABLE_SETTINGS = ("table_name", "glue_table_name", "renamed_from")
+PER_TABLE_SETTINGS = ("table_name", "glue_table_name", "lake_tables", "renamed_from")
 # Problems of a file; the same file may be set for many tables.
 FILE_SETTINGS = ("transform_module", "requirements")
 
-GROUPS: Mapping[str, type[Settings]] = {
-    item.name: item.type
-    for item in fields(StreamingEtlPipelineArgs)
-    if isinstance(item.type, type) and issubclass(item.type, Settings)
-}
+
+def groups_of(cls: type[Settings]) -> dict[str, type[Settings]]:
+    """Return the groups of a settings class by name."""
+    groups = {item.name: group_class(item) for item in ordered_fields(cls)}
+    return {name: group for name, group in groups.items() if group is not None}
+
+
+GROUPS: Mapping[str, type[Settings]] = groups_of(StreamingEtlPipelineArgs)
 
 
 @dataclass(frozen=True)
@@ -65,8 +76,10 @@ class PipelineConfig:
         for other in problem.related:
             group, _, name = other.name.rpartition(".")
             place = self._root((group, name))
-            related.append(replace(other, path="" if place == root else place))
-        path = f"{root}.{problem.path}" if problem.path else root
+            shown = join(in_defaults(group), name) if place == DEFAULTS else other.name
+            path = "" if place == root else place
+            related.append(replace(other, name=shown, path=path))
+        path = join(root, in_defaults(problem.path) if root == DEFAULTS else problem.path)
         return replace(problem, path=path, related=tuple(related), pipelines=(self.path,))
 
     def _root(self, key: Key) -> str:
@@ -139,11 +152,27 @@ def build_without_unused_defaults(
     misread: settings that the defaults may contain in another form.
     """
     table, defaults = drop_nulled(data if isinstance(data, Mapping) else {}, defaults)
-    own, shared = drop_nulled(flat(table), flat(defaults))
-    groups = [name for name in GROUPS if name in table or name in defaults]
+    tables = lake_tables_of(table)
+    names = table[LAKE_TABLES] if isinstance(table.get(LAKE_TABLES), Mapping) else ()
+    own, shared = flat(table), flat(defaults)
+    groups = {*present_groups(table), *present_groups(defaults)}
+    if tables:
+        # The defaults of a lake table apply to each of several.
+        lake_defaults = of_lake_table(defaults)
+        shared = {key: value for key, value in shared.items() if not is_of_lake_table(*key)}
+        groups = {*present_groups(table), *({group for group, _ in shared} & GROUPS.keys())}
+        cleaned = dict(table[LAKE_TABLES])
+        for name, settings in tables.items():
+            group = f"{LAKE_TABLES}.{name}"
+            cleaned[name], of_table = drop_nulled(settings, lake_defaults)
+            for values, data_of in ((own, cleaned[name]), (shared, of_table)):
+                values |= flat_group(LakeTableArgs, group, data_of)
+                groups |= {join(group, each) for each in present_groups(data_of)}
+        table[LAKE_TABLES] = cleaned
+    own, shared = drop_nulled(own, shared)
     while True:
         inherited = shared.keys() - own.keys()
-        args, setting_problems = build_pipeline(shared | own, groups)
+        args, setting_problems = build_pipeline(shared | own, groups, tables, names)
         unused = {
             _key(problem) for problem in setting_problems if problem.rule == "no-effect"
         } & inherited
@@ -151,10 +180,19 @@ def build_without_unused_defaults(
             break
         shared = {key: value for key, value in shared.items() if key not in unused}
     problems = list(structure_problems(path, table if isinstance(data, Mapping) else data))
+    misplaced = {join(problem.path, problem.field) for problem in problems}
+    setting_problems = [
+        problem
+        for problem in setting_problems
+        # A group of another type has its problem already.
+        if problem.rule != "required" or join(path, problem.path, problem.field) not in misplaced
+    ]
+    own_names = {join(group, str(name)) for group, name in own}
+    places = ["", *(f"{LAKE_TABLES}.{name}" for name in tables)]
     unusable = {
-        *(_dotted(*_key(problem)) for problem in setting_problems),
+        *(join(group, str(name)) for group, name in map(_key, setting_problems)),
         *misread_settings(path, table if isinstance(data, Mapping) else data),
-        *(set(misread) - {_dotted(*key) for key in own}),
+        *({join(*each) for each in itertools.product(places, misread)} - own_names),
     }
     config = PipelineConfig(path, args, own.keys(), inherited, problems, unusable)
     if isinstance(data, Mapping):
@@ -163,22 +201,96 @@ def build_without_unused_defaults(
 
 
 def build_pipeline(
-    values: Values, groups: Iterable[str]
+    values: Values,
+    groups: Collection[str],
+    lake_tables: Collection[str] = (),
+    names: Iterable[str] = (),
 ) -> tuple[StreamingEtlPipelineArgs, list[Problem]]:
-    """Settings from plain values; problems name their group, not yet their place."""
+    """Settings from plain values; problems name their group, not yet their place.
+
+    groups: those that the config contains. lake_tables: the names of valid lake tables; names:
+    those of all.
+    """
+    top: dict[str, Any] = {}
     problems: list[Problem] = []
-    top: dict[str, Any] = {name: value for (group, name), value in values.items() if not group}
     if tags := {name: value for (group, name), value in values.items() if group == TAGS}:
-        top.setdefault(TAGS, tags)
-    for group in groups:
-        own = {name: value for (of, name), value in values.items() if of == group}
-        top[group], group_problems = build(GROUPS[group], own)
-        problems += [problem.below(group) for problem in group_problems]
+        top[TAGS] = tags
+    for key in names:
+        group = f"{LAKE_TABLES}.{key}"
+        lake_table, found = build_group(LakeTableArgs, group, values, groups)
+        top.setdefault(LAKE_TABLES, {})[key] = lake_table
+        # Those of the config's structure are enough for what is not a map of settings.
+        if key in lake_tables:
+            problems += [problem.below(group) for problem in found]
+    return build_group(StreamingEtlPipelineArgs, "", values, groups, top, problems)
+
+
+def build_group(
+    cls: type[Args],
+    group: str,
+    values: Values,
+    groups: Collection[str],
+    built: Mapping[str, Any] | None = None,
+    problems: Iterable[Problem] = (),
+) -> tuple[Args, list[Problem]]:
+    """Settings of a class and its groups; their problems without its path.
+
+    built: values that replace plain ones. problems: those of `built`.
+    """
+    problems = list(problems)
+    top: dict[str, Any] = {name: value for (of, name), value in values.items() if of == group}
+    top |= built or {}
+    for name, inner in groups_of(cls).items():
+        if join(group, name) in groups:
+            top[name], found = build_group(inner, join(group, name), values, groups)
+            problems += [problem.below(name) for problem in found]
     invalid_names = {name for problem in problems for name in problem.names()}
-    args, own_problems = build(StreamingEtlPipelineArgs, top)
+    args, own_problems = build(cls, top)
     # The groups hold defaults in the place of invalid values: no rule applies to those.
     problems += [problem for problem in own_problems if problem.names().isdisjoint(invalid_names)]
     return args, problems
+
+
+def lake_tables_of(table: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Settings of each lake table with a valid name."""
+    tables = table.get(LAKE_TABLES)
+    return {
+        key: settings
+        for key, settings in (tables.items() if isinstance(tables, Mapping) else ())
+        if is_lake_table_name(key) and isinstance(settings, Mapping)
+    }
+
+
+def is_lake_table_name(key: object) -> bool:
+    """Whether the dotted path of a group can contain the name."""
+    return isinstance(key, str) and PIPELINE_NAME.fullmatch(key) is not None
+
+
+def of_lake_table(defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults that are settings of a lake table."""
+    names = {item.name for item in fields(LakeTableArgs)} - set(PER_TABLE_SETTINGS)
+    return {name: value for name, value in defaults.items() if name in names}
+
+
+def is_of_lake_table(group: str, name: Any) -> bool:
+    """Whether a setting of a pipeline is one of each lake table."""
+    first, _, _ = group.partition(".")
+    classes = groups_of(LakeTableArgs)
+    if not group:
+        return name in {item.name for item in fields(LakeTableArgs)} - set(PER_TABLE_SETTINGS)
+    known = {item.name for item in fields(classes[first])} if first in classes else set()  # type: ignore[arg-type]
+    return name in known
+
+
+def in_defaults(group: str) -> str:
+    """A lake table's group as it is in the defaults."""
+    parts = group.split(".")
+    return join(*parts[2:]) if parts[0] == LAKE_TABLES else group
+
+
+def present_groups(settings: Mapping[str, Any]) -> list[str]:
+    """Names of the groups that a map contains, and of `lake_tables`."""
+    return [name for name in GROUPS if isinstance(settings.get(name), Mapping)]
 
 
 def drop_nulled(
@@ -193,34 +305,53 @@ def drop_nulled(
 
 
 def flat(settings: Mapping[str, Any]) -> Values:
-    """Known settings by group and name, each tag as a setting."""
-    names = {item.name for item in fields(StreamingEtlPipelineArgs)}
-    values: Values = {}
-    for name, value in settings.items():
-        if name in GROUPS:
-            known = {item.name for item in fields(GROUPS[name])}  # type: ignore[arg-type]
-            inner = value if isinstance(value, Mapping) else {}
-            values |= {(name, key): inner[key] for key in inner if key in known}
-        elif name == TAGS and isinstance(value, Mapping):
-            values |= {(TAGS, key): inner for key, inner in value.items()}
-        elif name in names:
-            values["", name] = value
+    """Known settings of a pipeline, each tag as a setting.
+
+    Those of `lake_tables` are not among them.
+    """
+    values = flat_group(StreamingEtlPipelineArgs, "", settings)
+    tags = settings.get(TAGS)
+    if isinstance(tags, Mapping):
+        values.pop(("", TAGS))
+        values |= {(TAGS, key): value for key, value in tags.items()}
+    if isinstance(settings.get(LAKE_TABLES), Mapping):
+        values.pop(("", LAKE_TABLES))
     return values
 
 
-def structure_problems(path: str, data: object) -> Iterator[Problem]:
+def flat_group(cls: type[Settings], group: str, settings: Mapping[str, Any]) -> Values:
+    """Known settings of a class by group and name."""
+    groups = groups_of(cls)
+    values: Values = {}
+    for name in (item.name for item in fields(cls)):  # type: ignore[arg-type]
+        value = settings.get(name)
+        if name in groups:
+            inner = value if isinstance(value, Mapping) else {}
+            values |= flat_group(groups[name], join(group, name), inner)
+        elif name in settings:
+            values[group, name] = value
+    return values
+
+
+def structure_problems(
+    path: str, data: object, cls: type[Settings] = StreamingEtlPipelineArgs
+) -> Iterator[Problem]:
     """Problems of the names and groups in a map of settings."""
     group, _, name = path.rpartition(".")
     if not isinstance(data, Mapping):
         yield invalid(name, data, "type", path=group, kind="a mapping of settings")
         return
-    yield from name_problems(path, StreamingEtlPipelineArgs, data)
-    for name, cls in GROUPS.items():
+    yield from name_problems(path, cls, data)
+    optional = {item.name for item in fields(cls) if item.default is None}  # type: ignore[arg-type]
+    for name, inner in groups_of(cls).items():
         value = data.get(name, {})
-        if isinstance(value, Mapping):
-            yield from name_problems(f"{path}.{name}", cls, value)
-        else:
-            yield invalid(name, value, "type", path=path, kind="a mapping of settings")
+        if value is None and name in optional:
+            continue
+        yield from structure_problems(f"{path}.{name}", value, inner)
+    tables = data.get(LAKE_TABLES)
+    for key, settings in tables.items() if isinstance(tables, Mapping) else ():
+        if is_lake_table_name(key):
+            yield from structure_problems(f"{path}.{LAKE_TABLES}.{key}", settings, LakeTableArgs)
 
 
 def misread_settings(path: str, data: object) -> set[str]:
@@ -236,7 +367,7 @@ def misread_settings(path: str, data: object) -> set[str]:
             # All names of a class are suggested when none is similar.
             suggestions = problem.details["suggestions"]
             intended = suggestions if len(suggestions) == 1 else []
-        names |= {_dotted(problem.path[len(path) + 1 :], name) for name in intended}
+        names |= {join(problem.path[len(path) + 1 :], name) for name in intended}
     return names
 
 
@@ -271,10 +402,6 @@ def merged(problems: Iterable[Problem]) -> list[Problem]:
             pipelines = (*first.pipelines, *problem.pipelines)
             by_content[key] = replace(first, pipelines=pipelines)
     return list(by_content.values())
-
-
-def _dotted(group: str, name: object) -> str:
-    return f"{group}.{name}" if group else str(name)
 
 
 def _key(problem: Problem) -> Key:

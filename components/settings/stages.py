@@ -124,6 +124,9 @@ class ForwarderArgs(Settings):
     max_record_kib: int = limited(256, 1, 1000, "Firehose accepts 1,000 KiB per record")
     """Size of an aggregated record, 1 to 1,000 KiB and at most the transform's `buffer_mib`; a
     larger change is a single-change record."""
+    unmatched: str = one_of("count", "fail")
+    """Changes that the `where` of no lake table matches: `count` counts them in a metric; `fail`
+    makes each a failed change, which is dead-lettered."""
     timeout_seconds: int = limited(60, 30, 900, "Lambda runs at most 900 s, slow puts need 30 s")
     """Lambda time-out, 30 to 900 s. Puts are retried until 12 s before it."""
     memory_mib: int = limited(256, 128, 10_240, "Lambda has 128 to 10,240 MiB")
@@ -222,14 +225,12 @@ class LakeArgs(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryArgs(Settings):
-    """Stage 5: the Athena workgroup, and the current state."""
+class LakeTableQueryArgs(Settings):
+    """The current state of a lake table, and its saved queries."""
 
     current_state: bool = True
     """Create the current-state view, or a saved query where there can be no view. They need all
     changes, for as long as the item exists: false allows `lake.data_retention_days`."""
-    bytes_scanned_cutoff_mib: int = limited(102_400, 10, 10**9, "Athena's minimum is 10 MiB")
-    """Athena cancels a query that scans more, 10 to 1,000,000,000 MiB."""
     current_state_source: str = one_of(*CURRENT_STATE_SOURCES)
     """`objects`: the current state reads a second Glue table without partition keys, so that a
     query lists the objects; `partitions`: it reads the lake table, and a query lists every
@@ -237,6 +238,14 @@ class QueryArgs(Settings):
     saved_queries: bool = False
     """Save queries in the workgroup: the current state, the rows per partition and the latest
     changes. By default only the current state of a table without a view is saved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryArgs(LakeTableQueryArgs):
+    """Stage 5: the Athena workgroup, and the current state."""
+
+    bytes_scanned_cutoff_mib: int = limited(102_400, 10, 10**9, "Athena's minimum is 10 MiB")
+    """Athena cancels a query that scans more, 10 to 1,000,000,000 MiB."""
     force_destroy: Optional[bool] = None
     """Delete the workgroup with the queries that it still contains; by default true without
     `protect` and `retain`."""

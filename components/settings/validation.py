@@ -51,14 +51,18 @@ class Problem:
         return render(self)
 
     def below(self, group: str) -> "Problem":
-        """The same problem with the group's name as its path."""
-        related = tuple(replace(other, name=f"{group}.{other.name}") for other in self.related)
-        return replace(self, path=group, related=related)
+        """The same problem with the group's name before its path."""
+        related = tuple(replace(other, name=join(group, other.name)) for other in self.related)
+        return replace(self, path=join(group, self.path), related=related)
 
     def names(self) -> set[str]:
         """All settings that the problem is about, each with its group."""
-        own = f"{self.path}.{self.field}" if self.path else self.field
-        return {own, *(other.name for other in self.related)}
+        return {join(self.path, self.field), *(other.name for other in self.related)}
+
+
+def join(*names: str) -> str:
+    """Return the path of a setting without empty parts."""
+    return ".".join(filter(None, names))
 
 
 class SettingsError(pulumi.RunError, ValueError):
@@ -168,7 +172,7 @@ def validated(args: Args, missing: Collection[str] = ()) -> tuple[Args, list[Pro
     """The settings with defaults for invalid values, and all problems."""
     problems = []
     substitutes = {}
-    for item in fields(args):  # type: ignore[arg-type]
+    for item in ordered_fields(type(args)):
         if item.name in missing:
             own_problems = [invalid(item.name, None, "required")]
         else:
@@ -207,6 +211,9 @@ def field_problems(cls: type, item: "Field[Any]", value: object) -> Iterator[Pro
     elif bool in types:
         if not isinstance(value, bool):
             yield invalid(name, value, "type", kind="true or false")
+    elif (group := group_class(item)) is not None:
+        if not isinstance(value, group):
+            yield invalid(name, value, "type", kind=f"a {group.__name__}")
     elif get_origin(item.type) is not None:
         if not isinstance(value, Mapping):
             yield invalid(name, value, "type", kind="a mapping")
@@ -290,6 +297,20 @@ def no_effect(args: Settings, names: Collection[str], *because: Related) -> Iter
 def fields_except(args: Settings, *names: str) -> set[str]:
     """Names of the other settings of a group."""
     return {item.name for item in fields(args)} - set(names)  # type: ignore[arg-type]
+
+
+def ordered_fields(cls: type) -> "list[Field[Any]]":
+    """Fields of the class first, then inherited ones."""
+    bases = [base for base in cls.__mro__[1:] if is_dataclass(base)]
+    inherited = {item.name for base in bases for item in fields(base)}
+    return sorted(fields(cls), key=lambda item: item.name in inherited)
+
+
+def group_class(item: "Field[Any]") -> "type[Settings] | None":
+    """The settings class of a field that is a group."""
+    kinds = get_args(item.type) if get_origin(item.type) is Union else (item.type,)
+    found = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)]
+    return found[0] if found else None
 
 
 def required(item: "Field[Any]") -> bool:

@@ -1,7 +1,7 @@
 """Backfill of large tables from a DynamoDB export."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 import pulumi
@@ -21,7 +21,7 @@ from streaming_etl.components.stages.references import (
     LakeBucket,
     PipelineContext,
 )
-from streaming_etl.components.table.layout import BACKFILL_PREFIX
+from streaming_etl.components.table.layout import BACKFILL_PREFIX, ERRORS_PREFIX, pipeline_folder
 
 
 class Backfill:
@@ -30,6 +30,10 @@ class Backfill:
     state_machine_arn: pulumi.Output[str]
     location: pulumi.Output[str]
     """S3 location of exports and results."""
+    errors_path: pulumi.Output[str]
+    """Key prefix of items that the function cannot read. With one lake table it is below the path
+    of its error records."""
+    errors_location: pulumi.Output[str]
 
     def __init__(
         self,
@@ -39,21 +43,19 @@ class Backfill:
         key_names: Sequence[str],
         table_key_arn: Optional[str],
         bucket: LakeBucket,
-        delivery: DeliveryStream,
-        errors_path: pulumi.Output[str],
+        deliveries: Mapping[str, DeliveryStream],
         parent: pulumi.Resource,
     ) -> None:
         self.parent = parent
-        path = pulumi.Output.concat(
-            BACKFILL_PREFIX, pipeline.database_name, f"/{pipeline.table.name}/"
-        )
+        folder = f"/{pipeline_folder(pipeline.name, pipeline.args)}/"
+        path = pulumi.Output.concat(BACKFILL_PREFIX, pipeline.database_name, folder)
         self.location = bucket.location(path)
-        # Below the path of error records, so that the same alarm covers both.
-        errors_path = pulumi.Output.concat(errors_path, "backfill-failed/")
-        statements = function_statements(pipeline, bucket, delivery, path, errors_path)
-        function = self.create_function(
-            pipeline, stream_arn, key_names, delivery, errors_path, statements
+        self.errors_path = pulumi.Output.concat(
+            ERRORS_PREFIX, pipeline.database_name, folder, "backfill-failed/"
         )
+        self.errors_location = bucket.location(self.errors_path)
+        statements = function_statements(pipeline, bucket, deliveries, path, self.errors_path)
+        function = self.create_function(pipeline, stream_arn, key_names, deliveries, statements)
         machine = self.create_machine(
             pipeline,
             StateMachineInputs(
@@ -69,7 +71,7 @@ class Backfill:
             ),
             bucket,
             path,
-            delivery.depends_on,
+            [each for delivery in deliveries.values() for each in delivery.depends_on],
         )
         self.state_machine_arn = machine.arn
 
@@ -78,8 +80,7 @@ class Backfill:
         pipeline: PipelineContext,
         stream_arn: pulumi.Output[str],
         key_names: Sequence[str],
-        delivery: DeliveryStream,
-        errors_path: pulumi.Output[str],
+        deliveries: Mapping[str, DeliveryStream],
         statements: Sequence[iam.Statement],
     ) -> Function:
         """Create the function that forwards one file; it aggregates like the forwarder."""
@@ -87,19 +88,19 @@ class Backfill:
         return create_function(
             f"{pipeline.name}-backfill",
             pipeline,
-            archive=forwarder_archive(pipeline.packages.forwarder, pipeline.forwarder_config),
+            archive=forwarder_archive(pipeline.forwarder_packages, pipeline.forwarder_config),
             handler="streaming_etl.handlers.backfill.lambda_handler",
             timeout_seconds=args.timeout_seconds,
             memory_mib=args.memory_mib,
             parent=self.parent,
             statements=statements,
             environment={
-                "DELIVERY_STREAM": delivery.name,
+                "DELIVERY_STREAM": next(iter(deliveries.values())).name,
                 "MAX_CHANGES_PER_RECORD": str(limits.max_changes_per_record),
                 "MAX_RECORD_KIB": str(limits.max_record_kib),
                 "KEY_NAMES": json.dumps(list(key_names)),
                 "KIB_PER_SECOND": f"{args.kib_per_second / args.concurrency:g}",
-                "ERRORS_PATH": errors_path,
+                "ERRORS_PATH": self.errors_path,
                 "STREAM_ARN": stream_arn,
             },
         )
@@ -143,14 +144,14 @@ class Backfill:
 def function_statements(
     pipeline: PipelineContext,
     bucket: LakeBucket,
-    delivery: DeliveryStream,
+    deliveries: Mapping[str, DeliveryStream],
     path: pulumi.Output[str],
     errors_path: pulumi.Output[str],
 ) -> list[iam.Statement]:
     """Allow to read the export, to send to Firehose and to dead-letter."""
     key, account = pipeline.args.lake.kms_key_arn, pipeline.account
     return [
-        iam.allow(["firehose:PutRecordBatch"], [delivery.arn]),
+        iam.allow(["firehose:PutRecordBatch"], [each.arn for each in deliveries.values()]),
         iam.allow(["s3:GetObject"], [bucket.objects(path, "exports/")]),
         iam.allow(["s3:PutObject"], [bucket.objects(errors_path)]),
         *iam.allow_key(key, account, ["kms:Decrypt", "kms:GenerateDataKey"]),

@@ -7,7 +7,12 @@ import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, PipelineContext
+from streaming_etl.components.stages.references import (
+    CatalogEntry,
+    LakeBucket,
+    LakeTableContext,
+    PipelineContext,
+)
 from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import (
@@ -46,19 +51,20 @@ class Catalog:
 
     def __init__(
         self,
-        pipeline: PipelineContext,
+        lake_table: LakeTableContext,
         database_name: pulumi.Output[str],
         bucket: LakeBucket,
         parent: pulumi.Resource,
     ) -> None:
         self.parent = parent
-        name, args, table = f"{pipeline.name}-catalog", pipeline.args, pipeline.table
+        pipeline, table = lake_table.pipeline, lake_table.table
+        name = f"{lake_table.name}-catalog"
         data_path = pulumi.Output.concat(DATA_PREFIX, pipeline.database_name, f"/{table.name}/")
         table_name = pulumi.Output.from_input(table.name)
         depends_on: tuple[pulumi.Resource, ...] = ()
         if table.columns is not None:
             location = bucket.location(data_path)
-            resource = create_table(f"{name}-table", pipeline, database_name, location, parent)
+            resource = create_table(f"{name}-table", lake_table, database_name, location, parent)
             table_name, depends_on = resource.name, (resource,)
             if table.objects_name is not None:
                 objects = f"{name}-objects"
@@ -76,19 +82,20 @@ class Catalog:
                 pipeline.account.arn("glue", "table/", pipeline.database_name, f"/{table.name}"),
             ),
         )
-        if args.catalog == "crawler":
-            self.crawler_name = self.create_crawler(f"{name}-crawler", pipeline, bucket)
+        if lake_table.args.catalog == "crawler":
+            self.crawler_name = self.create_crawler(f"{name}-crawler", lake_table, bucket)
 
     def create_crawler(
-        self, name: str, pipeline: PipelineContext, bucket: LakeBucket
+        self, name: str, lake_table: LakeTableContext, bucket: LakeBucket
     ) -> pulumi.Output[str]:
         """Create a crawler of partitions, and of the table without COLUMNS."""
+        pipeline = lake_table.pipeline
         role = iam.service_role(
             f"{name}-role", "glue.amazonaws.com", pipeline.account, pipeline.tags, self.parent
         )
-        statements = self.crawler_statements(pipeline, bucket)
+        statements = self.crawler_statements(lake_table, bucket)
         policy = iam.role_policy(f"{name}-policy", role, statements, self.parent)
-        declared = pipeline.table.columns is not None
+        declared = lake_table.table.columns is not None
         by_table = aws.glue.CrawlerCatalogTargetArgs(
             database_name=self.entry.database_name, tables=[self.entry.table_name]
         )
@@ -97,7 +104,7 @@ class Catalog:
             name,
             database_name=self.entry.database_name,
             role=role.arn,
-            schedule=pipeline.args.crawler_schedule,
+            schedule=lake_table.args.crawler_schedule,
             catalog_targets=[by_table] if declared else None,
             s3_targets=None if declared else [by_path],
             configuration=CRAWLER_CONFIGURATION,
@@ -113,9 +120,10 @@ class Catalog:
         return crawler.name
 
     def crawler_statements(
-        self, pipeline: PipelineContext, bucket: LakeBucket
+        self, lake_table: LakeTableContext, bucket: LakeBucket
     ) -> list[iam.Statement]:
         """Allow to read the table's objects and to write partitions and logs."""
+        pipeline = lake_table.pipeline
         actions = [
             "glue:BatchCreatePartition",
             "glue:BatchGetPartition",
@@ -129,7 +137,7 @@ class Catalog:
             "glue:UpdatePartition",
             "glue:UpdateTable",
         ]
-        if pipeline.table.columns is None:
+        if lake_table.table.columns is None:
             actions.append("glue:CreateTable")
         listed = {"StringLike": {"s3:prefix": [pulumi.Output.concat(self.entry.data_path, "*")]}}
         # All crawlers of an account write to log groups with this fixed prefix.
@@ -146,18 +154,18 @@ class Catalog:
 
 def create_table(
     name: str,
-    pipeline: PipelineContext,
+    lake_table: LakeTableContext,
     database_name: pulumi.Output[str],
     location: pulumi.Output[str],
     parent: pulumi.Resource,
 ) -> aws.glue.CatalogTable:
     """Create the Glue table over the lake's objects."""
-    table = pipeline.table
+    table = lake_table.table
     parameters: dict[str, pulumi.Input[str]] = {}
-    if pipeline.args.catalog == "projection":
+    if lake_table.args.catalog == "projection":
         template = "".join(f"{key}=${{{key}}}/" for key in table.partition_keys)
         parameters = {
-            **projection_parameters(pipeline.args.partitions),
+            **projection_parameters(lake_table.args.partitions),
             "storage.location.template": pulumi.Output.concat(location, template),
         }
     return glue_table(

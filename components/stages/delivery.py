@@ -5,7 +5,7 @@ import pulumi_aws as aws
 from pulumi_aws import kinesis
 
 from streaming_etl.components.packaging.archive import transform_archive
-from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.settings.lake_table import LakeTableArgs
 from streaming_etl.components.settings.stages import TransformArgs
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.lambda_function import create_function, function_policy
@@ -14,7 +14,7 @@ from streaming_etl.components.stages.references import (
     DeliveryStream,
     Function,
     LakeBucket,
-    PipelineContext,
+    LakeTableContext,
 )
 from streaming_etl.components.table.layout import ERRORS_PREFIX
 
@@ -57,25 +57,25 @@ class Delivery:
 
     def __init__(
         self,
-        pipeline: PipelineContext,
+        lake_table: LakeTableContext,
         bucket: LakeBucket,
         entry: CatalogEntry,
         parent: pulumi.Resource,
     ) -> None:
         self.parent = parent
-        name, table = f"{pipeline.name}-delivery", pipeline.table
+        pipeline, table, module = lake_table.pipeline, lake_table.table, lake_table.module
         self.transform = create_function(
-            f"{pipeline.name}-transform",
+            f"{lake_table.name}-transform",
             pipeline,
             archive=transform_archive(
-                pipeline.packages.transform,
-                pipeline.module.path if pipeline.module.runs else None,
+                lake_table.packages,
+                module.path if module.runs else None,
                 table.transform_config,
                 table.transform_time_zone,
             ),
             handler="streaming_etl.handlers.transform.lambda_handler",
-            timeout_seconds=pipeline.args.transform.timeout_seconds,
-            memory_mib=pipeline.args.transform.memory_mib,
+            timeout_seconds=lake_table.args.transform.timeout_seconds,
+            memory_mib=lake_table.args.transform.memory_mib,
             parent=parent,
             # The function may send to the delivery stream, which depends on the function.
             statements=None,
@@ -86,9 +86,9 @@ class Delivery:
             ERRORS_PREFIX, pipeline.database_name, f"/{table.name}/"
         )
         self.errors_location = bucket.location(self.errors_path)
-        stream = self.create_stream(name, pipeline, bucket, entry, self.errors_path)
+        stream = self.create_stream(lake_table, bucket, entry, self.errors_path)
         policy = function_policy(
-            f"{pipeline.name}-transform",
+            f"{lake_table.name}-transform",
             self.transform.role,
             self.transform.log_group,
             [iam.allow(["firehose:PutRecordBatch"], [stream.arn])],
@@ -100,25 +100,25 @@ class Delivery:
 
     def create_stream(
         self,
-        name: str,
-        pipeline: PipelineContext,
+        lake_table: LakeTableContext,
         bucket: LakeBucket,
         entry: CatalogEntry,
         errors_path: pulumi.Output[str],
     ) -> aws.kinesis.FirehoseDeliveryStream:
         """Create the delivery stream, its role, log group and log stream."""
-        args, table, tags = pipeline.args, pipeline.table, dict(pipeline.tags)
+        name, pipeline = f"{lake_table.name}-delivery", lake_table.pipeline
+        args, table, tags = lake_table.args, lake_table.table, dict(pipeline.tags)
         opts = pulumi.ResourceOptions(parent=self.parent)
         role = iam.service_role(
             f"{name}-role", "firehose.amazonaws.com", pipeline.account, tags, self.parent
         )
         log_group = aws.cloudwatch.LogGroup(
-            f"{name}-logs", retention_in_days=args.log_retention_days, tags=tags, opts=opts
+            f"{name}-logs", retention_in_days=pipeline.args.log_retention_days, tags=tags, opts=opts
         )
         log_stream = aws.cloudwatch.LogStream(
             f"{name}-log-stream", name="delivery", log_group_name=log_group.name, opts=opts
         )
-        statements = self.statements(pipeline, bucket, entry, errors_path, log_group)
+        statements = self.statements(lake_table, bucket, entry, errors_path, log_group)
         policy = iam.role_policy(f"{name}-policy", role, statements, self.parent)
 
         destination: kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationArgsDict = {
@@ -159,7 +159,7 @@ class Delivery:
 
     def statements(
         self,
-        pipeline: PipelineContext,
+        lake_table: LakeTableContext,
         bucket: LakeBucket,
         entry: CatalogEntry,
         errors_path: pulumi.Output[str],
@@ -169,7 +169,7 @@ class Delivery:
 
         https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
         """
-        function = self.transform.resource.arn
+        function, pipeline = self.transform.resource.arn, lake_table.pipeline
         key = pipeline.args.lake.kms_key_arn
         statements = [
             iam.allow(
@@ -187,12 +187,12 @@ class Delivery:
             iam.allow(["logs:PutLogEvents"], [pulumi.Output.concat(log_group.arn, ":*")]),
             *iam.allow_key(key, pipeline.account, ["kms:Decrypt", "kms:GenerateDataKey"]),
         ]
-        if pipeline.table.format == "parquet":
+        if lake_table.table.format == "parquet":
             versions = ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"]
             statements.append(iam.allow(versions, entry.arns))
         return statements
 
-    def processors(self, args: StreamingEtlPipelineArgs) -> list[ProcessorArgs]:
+    def processors(self, args: LakeTableArgs) -> list[ProcessorArgs]:
         """Return the processors of a record, in order."""
         transform = self.processor(args.transform)
         # Required even without aggregation: records from before the update, and replayed records,

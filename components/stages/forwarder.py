@@ -49,7 +49,7 @@ class Forwarder:
         self.function = create_function(
             name,
             pipeline,
-            archive=forwarder_archive(pipeline.packages.forwarder, pipeline.forwarder_config),
+            archive=forwarder_archive(pipeline.forwarder_packages, pipeline.forwarder_config),
             handler="streaming_etl.handlers.forwarder.lambda_handler",
             timeout_seconds=args.timeout_seconds,
             memory_mib=args.memory_mib,

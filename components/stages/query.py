@@ -1,92 +1,79 @@
 """Stage 5: Athena workgroup and saved queries."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Optional
 
 import pulumi
 import pulumi_aws as aws
 
-from streaming_etl.components.stages.references import CatalogEntry, LakeBucket, PipelineContext
+from streaming_etl.components.stages.references import (
+    CatalogEntry,
+    LakeBucket,
+    LakeTableContext,
+    PipelineContext,
+)
 from streaming_etl.components.table.layout import QUERY_RESULTS_PREFIX, default_workgroup_name
 from streaming_etl.components.table.queries import SAVED_QUERIES, current_state_sql
 
 MIB = 1024 * 1024
 
+SqlOfTable = Callable[..., str]
 
-class Query:
-    """The Athena workgroup and its saved queries."""
 
-    workgroup_name: pulumi.Output[str]
-    current_state_query_id: Optional[pulumi.Output[str]] = None
-
-    def __init__(
-        self,
-        pipeline: PipelineContext,
-        bucket: LakeBucket,
-        entry: CatalogEntry,
-        parent: pulumi.Resource,
-    ) -> None:
-        self.parent = parent
-        table, saved_queries = pipeline.table, pipeline.args.query.saved_queries
-        self.workgroup_name = self.create_workgroup(
-            f"{pipeline.name}-query-workgroup", pipeline, bucket
-        )
-        database = pulumi.Output.from_input(pipeline.database_name)
-        # The view has the same SQL.
-        if table.current_state and (saved_queries or table.view_name is None):
-            sql = database.apply(partial(current_state_sql, table=table))
-            self.current_state_query_id = self.save(
-                pipeline,
-                "current-state",
-                "Current state of each item",
-                sql,
-                entry.database_name,
-            )
-        for kind, (description, text) in SAVED_QUERIES.items() if saved_queries else ():
-            sql_of_table = database.apply(partial(text, table=table))
-            self.save(pipeline, kind, description, sql_of_table, entry.database_name)
-
-    def create_workgroup(
-        self, name: str, pipeline: PipelineContext, bucket: LakeBucket
-    ) -> pulumi.Output[str]:
-        """Create a workgroup whose result configuration users cannot override."""
-        args, key = pipeline.args.query, pipeline.args.lake.kms_key_arn
-        physical = default_workgroup_name(pipeline.physical_name)
-        return aws.athena.Workgroup(
-            name,
-            name=physical,
-            force_destroy=pipeline.protection.workgroup_force_destroy,
-            configuration={
-                "enforce_workgroup_configuration": True,
-                "publish_cloudwatch_metrics_enabled": True,
-                "bytes_scanned_cutoff_per_query": args.bytes_scanned_cutoff_mib * MIB,
-                "result_configuration": {
-                    "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical, "/"),
-                    "encryption_configuration": {
-                        "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
-                        "kms_key_arn": key,
-                    },
+def create_workgroup(
+    pipeline: PipelineContext, bucket: LakeBucket, parent: pulumi.Resource
+) -> pulumi.Output[str]:
+    """Create a workgroup whose result configuration users cannot override; return its name."""
+    args, key = pipeline.args.query, pipeline.args.lake.kms_key_arn
+    physical = default_workgroup_name(pipeline.physical_name)
+    return aws.athena.Workgroup(
+        f"{pipeline.name}-query-workgroup",
+        name=physical,
+        force_destroy=pipeline.protection.workgroup_force_destroy,
+        configuration={
+            "enforce_workgroup_configuration": True,
+            "publish_cloudwatch_metrics_enabled": True,
+            "bytes_scanned_cutoff_per_query": args.bytes_scanned_cutoff_mib * MIB,
+            "result_configuration": {
+                "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical, "/"),
+                "encryption_configuration": {
+                    "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
+                    "kms_key_arn": key,
                 },
             },
-            tags=dict(pipeline.tags),
-            opts=pulumi.ResourceOptions(parent=self.parent),
-        ).name
+        },
+        tags=dict(pipeline.tags),
+        opts=pulumi.ResourceOptions(parent=parent),
+    ).name
 
-    def save(
-        self,
-        pipeline: PipelineContext,
-        kind: str,
-        description: str,
-        sql: pulumi.Input[str],
-        database_name: pulumi.Output[str],
-    ) -> pulumi.Output[str]:
-        """Create a saved query of the workgroup; return its id."""
+
+def save_queries(
+    lake_table: LakeTableContext,
+    workgroup: pulumi.Output[str],
+    entry: CatalogEntry,
+    parent: pulumi.Resource,
+) -> Optional[pulumi.Output[str]]:
+    """Save a lake table's queries; return the id of the current state's."""
+    table, saved_queries = lake_table.table, lake_table.args.query.saved_queries
+    database = pulumi.Output.from_input(lake_table.pipeline.database_name)
+
+    def save(kind: str, description: str, text: SqlOfTable) -> pulumi.Output[str]:
         return aws.athena.NamedQuery(
-            f"{pipeline.name}-query-{kind}",
-            name=f"{pipeline.physical_name}-{kind}",
+            f"{lake_table.name}-query-{kind}",
+            name=f"{lake_table.physical_name}-{kind}",
             description=description,
-            database=database_name,
-            workgroup=self.workgroup_name,
-            query=sql,
-            opts=pulumi.ResourceOptions(parent=self.parent),
+            database=entry.database_name,
+            workgroup=workgroup,
+            query=database.apply(partial(text, table=table)),
+            opts=pulumi.ResourceOptions(parent=parent),
         ).id
+
+    current_state_query_id = None
+    # The view has the same SQL.
+    if table.current_state and (saved_queries or table.view_name is None):
+        description = "Current state of each item"
+        current_state_query_id = save("current-state", description, current_state_sql)
+    for kind, (description, text) in SAVED_QUERIES.items() if saved_queries else ():
+        save(kind, description, text)
+    return current_state_query_id

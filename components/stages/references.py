@@ -7,13 +7,14 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from streaming_etl.components.packaging.dependencies import Packages
+from streaming_etl.components.packaging.dependencies import Dependencies
+from streaming_etl.components.settings.lake_table import LakeTableArgs
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.protection import Protection, resolve_protection
 from streaming_etl.components.stages.iam import Account
 from streaming_etl.components.table.lake_table import LakeTable
-from streaming_etl.components.table.layout import database_name
-from streaming_etl.components.table.routing import LAKE_TABLE, forwarder_config, route
+from streaming_etl.components.table.layout import database_name, resource_prefix
+from streaming_etl.components.table.routing import pipeline_forwarder_config
 from streaming_etl.components.table.transform_module import TransformModule
 
 
@@ -23,9 +24,7 @@ class PipelineContext:
 
     name: str
     args: StreamingEtlPipelineArgs
-    module: TransformModule
-    table: LakeTable
-    packages: Packages
+    forwarder_packages: Dependencies
     account: Account
     tags: Mapping[str, str]
 
@@ -46,12 +45,36 @@ class PipelineContext:
     @property
     def forwarder_config(self) -> dict[str, Any]:
         """Content of the forwarder's forwarder.json."""
-        return forwarder_config(self.args.forwarder, [route(LAKE_TABLE, self.args.forwarder)])
+        return pipeline_forwarder_config(self.args)
 
     @property
     def protection(self) -> Protection:
         """How the resources with data are protected."""
         return resolve_protection(self.args)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeTableContext:
+    """Settings and names of one lake table."""
+
+    pipeline: PipelineContext
+    key: str
+    """Name in `lake_tables`, or ONLY_LAKE_TABLE."""
+    args: LakeTableArgs
+    module: TransformModule
+    table: LakeTable
+    packages: Dependencies
+    """Those of the transform."""
+
+    @property
+    def name(self) -> str:
+        """Begin of the resources' names."""
+        return resource_prefix(self.pipeline.name, self.key)
+
+    @property
+    def physical_name(self) -> str:
+        """Begin of names in AWS that people read."""
+        return resource_prefix(self.pipeline.physical_name, self.key)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,8 @@ from typing import Optional
 import pulumi
 import pulumi_aws as aws
 
-from streaming_etl.components.settings.validation import SettingsError, invalid
+from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.settings.validation import SettingsError, invalid, raise_if_any
 from streaming_etl.components.stages.references import PipelineContext
 
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
@@ -26,9 +27,7 @@ class Source:
 
     def __init__(self, pipeline: PipelineContext, parent: pulumi.Resource) -> None:
         if pipeline.args.source.use_existing:
-            existing = find_stream(
-                pipeline.args.table_name, pipeline.args.forwarder.old_image, parent
-            )
+            existing = find_stream(pipeline.args, parent)
             self.table_name = pulumi.Output.from_input(existing.name)
             self.table_arn = pulumi.Output.from_input(existing.arn)
             self.stream_arn = pulumi.Output.from_input(existing.stream_arn)
@@ -45,13 +44,14 @@ class Source:
 
 
 def find_stream(
-    table_name: str, old_image: str, parent: pulumi.Resource
+    args: StreamingEtlPipelineArgs, parent: pulumi.Resource
 ) -> aws.dynamodb.GetTableResult:
     """Look up an existing table and its stream.
 
     Pulumi's AWS provider cannot enable the stream of a table that it does not manage. Raises
     SettingsError for a stream that cannot feed a lake.
     """
+    table_name, old_image = args.table_name, args.forwarder.old_image
     table = aws.dynamodb.get_table(name=table_name, opts=pulumi.InvokeOptions(parent=parent))
     got, view = table.stream_view_type, STREAM_VIEW
     if not table.stream_enabled or not table.stream_arn:
@@ -62,6 +62,9 @@ def find_stream(
         details = {"got": got, "view": view}
         rule = "stream-without-old-images"
         raise SettingsError(invalid("old_image", old_image, rule, path="forwarder", **details))
+    types = {attribute.name: attribute.type for attribute in table.attributes or ()}
+    keys = {key: types[key] for key in (table.hash_key, table.range_key) if key in types}
+    raise_if_any(args.where_problems_of(keys, has_old_images=got == STREAM_VIEW))
     return table
 
 

@@ -3,25 +3,25 @@
 import pulumi
 import pulumi_aws as aws
 
-from streaming_etl.components.stages.references import CatalogEntry, PipelineContext
+from streaming_etl.components.stages.references import CatalogEntry, LakeTableContext
 from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.queries import current_state_sql, view_columns, view_text
 
 
 def create_view(
-    pipeline: PipelineContext, entry: CatalogEntry, parent: pulumi.Resource
+    lake_table: LakeTableContext, entry: CatalogEntry, parent: pulumi.Resource
 ) -> pulumi.Output[str]:
     """Create the view, a Glue table of type VIRTUAL_VIEW; return its name.
 
     The table has no description, because Trino shows no view with one.
     """
-    table = pipeline.table
+    table = lake_table.table
     columns = view_columns(table)
-    text = pulumi.Output.from_input(pipeline.database_name).apply(
+    text = pulumi.Output.from_input(lake_table.pipeline.database_name).apply(
         lambda database: view_text(current_state_sql(database, table), database, columns)
     )
     return aws.glue.CatalogTable(
-        f"{pipeline.name}-query-view",
+        f"{lake_table.name}-query-view",
         name=table.view_name,
         database_name=entry.database_name,
         table_type="VIRTUAL_VIEW",

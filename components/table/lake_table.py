@@ -1,14 +1,12 @@
 """LakeTable: what settings and transform module imply, as plain data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from streaming_etl.components.settings.pipeline import (
-    StreamingEtlPipelineArgs,
-    former_name_problems,
-    pipeline_name_problems,
-)
+from streaming_etl.components.settings.lake_table import LakeTableArgs
+from streaming_etl.components.settings.names import own_name_problems, pipeline_name_problems
+from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.validation import (
     Problem,
     SettingsError,
@@ -32,6 +30,8 @@ from streaming_etl.components.table.layout import (
 )
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 
+DERIVED_TABLES = {"view": current_view_name, "objects table": objects_table_name}
+
 EXTENSIONS = {
     ("csv", "GZIP"): ".csv.gz",
     ("csv", "UNCOMPRESSED"): ".csv",
@@ -42,7 +42,7 @@ EXTENSIONS = {
 
 @dataclass(frozen=True)
 class LakeTable:
-    """The lake table of one pipeline, as plain data."""
+    """One lake table, as plain data."""
 
     name: str
     format: str
@@ -108,28 +108,67 @@ class LakeTable:
         return self.declared
 
 
-def resolve(name: str, args: StreamingEtlPipelineArgs) -> tuple[TransformModule, LakeTable]:
-    """Transform module and lake table of the pipeline `name`.
+@dataclass(frozen=True)
+class ResolvedLakeTable:
+    """A lake table with its settings and its transform module."""
+
+    key: str
+    """Name in `lake_tables`, or ONLY_LAKE_TABLE."""
+    args: LakeTableArgs
+    module: TransformModule
+    table: LakeTable
+
+
+def resolve(name: str, args: StreamingEtlPipelineArgs) -> list[ResolvedLakeTable]:
+    """Lake tables of the pipeline `name`, with their transform modules.
 
     Raises SettingsError with all problems.
     """
     problems = list(pipeline_name_problems(name))
     if not problems:
-        problems += former_name_problems(name, args)
+        problems += own_name_problems(name, args.former_names)
         problems += name_problems(name, args)
-    try:
-        module = read_transform_module(args.transform_module)
-        table = plan_lake_table(args, module)
-    except SettingsError as error:
-        problems += error.problems
+    resolved = []
+    for key, table_args in args.tables.items():
+        try:
+            module = read_transform_module(table_args.transform_module)
+            table = plan_lake_table(lake_table_name(args, key), table_args, module)
+            resolved.append(ResolvedLakeTable(key, table_args, module, table))
+        except SettingsError as error:
+            path = args.lake_table_path(key)
+            problems += [problem.below(path) for problem in error.problems]
+    problems += shared_name_problems(args, resolved)
     raise_if_any(problems)
-    return module, table
+    return resolved
 
 
-def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> LakeTable:
+def shared_name_problems(
+    args: StreamingEtlPipelineArgs, resolved: Sequence[ResolvedLakeTable]
+) -> Iterator[Problem]:
+    """Problems of lake tables with the Glue table of another one."""
+    owners: dict[Optional[str], str] = {}
+    for each in resolved:
+        owners.setdefault(each.table.name, each.key)
+    for each in resolved:
+        owners.setdefault(each.table.view_name, each.key)
+        owners.setdefault(each.table.objects_name, each.key)
+    for each in resolved:
+        for name in (each.table.name, each.table.view_name, each.table.objects_name):
+            owner = owners[name]
+            if name is not None and owner != each.key:
+                yield invalid(
+                    "glue_table_name",
+                    name,
+                    "lake-table-shared",
+                    path=args.lake_table_path(each.key),
+                    other=args.lake_table_path(owner),
+                )
+
+
+def plan_lake_table(name: str, args: LakeTableArgs, module: TransformModule) -> LakeTable:
     """Lake table of the settings and the module.
 
-    Raises SettingsError with all problems of the combination.
+    name: of the Glue table. Raises SettingsError with all problems of the combination.
     """
     raise_if_any(column_problems(args, module))
     partitions = args.partitions
@@ -141,7 +180,7 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
     )
     needs_zone = by_event and partitions.time_zone != "UTC"
     return LakeTable(
-        name=lake_table_name(args),
+        name=name,
         format=args.format,
         compression=compression or "GZIP",
         columns=table_columns(args, module),
@@ -155,9 +194,7 @@ def plan_lake_table(args: StreamingEtlPipelineArgs, module: TransformModule) -> 
     )
 
 
-def table_columns(
-    args: StreamingEtlPipelineArgs, module: TransformModule
-) -> Optional[tuple[Column, ...]]:
+def table_columns(args: LakeTableArgs, module: TransformModule) -> Optional[tuple[Column, ...]]:
     """Columns of the lake table: COLUMNS, which may also hold partition keys."""
     if module.columns is None:
         return None
@@ -165,7 +202,7 @@ def table_columns(
     return tuple(column for column in module.columns if column.name not in keys)
 
 
-def transform_config(args: StreamingEtlPipelineArgs, module: TransformModule) -> dict[str, Any]:
+def transform_config(args: LakeTableArgs, module: TransformModule) -> dict[str, Any]:
     """Content of transform.json, from which the transform function reads its table."""
     columns, partitions = table_columns(args, module), args.partitions
     return {
@@ -191,7 +228,7 @@ def encoded_type(column: Column, module: TransformModule) -> ColumnType:
 
 
 def attribute_paths(
-    args: StreamingEtlPipelineArgs, module: TransformModule
+    args: LakeTableArgs, module: TransformModule
 ) -> Optional[dict[str, list[PathStep]]]:
     """The attribute of each column and dynamic partition key, without `transform`.
 
@@ -205,7 +242,7 @@ def attribute_paths(
     return paths | {name: [*source.path] for name, source in module.sources.items()}
 
 
-def column_problems(args: StreamingEtlPipelineArgs, module: TransformModule) -> Iterator[Problem]:
+def column_problems(args: LakeTableArgs, module: TransformModule) -> Iterator[Problem]:
     """Problems of columns with the format, the catalog and the partition keys."""
     path = args.transform_module
     if module.columns is None:

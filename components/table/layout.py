@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pulumi
 
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.names import MAX_PIPELINE_NAME
 from streaming_etl.components.settings.partitions import PartitionArgs
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.validation import Problem, invalid
@@ -45,9 +47,15 @@ def glue_name(name: str) -> str:
     return f"{legal[: MAX_TABLE_NAME - 9]}_{digest}"
 
 
-def lake_table_name(args: StreamingEtlPipelineArgs) -> str:
-    """Name of the Glue table."""
-    return args.glue_table_name or glue_name(args.table_name)
+def lake_table_name(args: StreamingEtlPipelineArgs, key: str) -> str:
+    """Name of the Glue table of the lake table `key`."""
+    default = args.table_name if key == ONLY_LAKE_TABLE else key
+    return args.tables[key].glue_table_name or glue_name(default)
+
+
+def resource_prefix(pipeline: str, key: str) -> str:
+    """Begin of the names of a lake table's resources."""
+    return pipeline if key == ONLY_LAKE_TABLE else f"{pipeline}-{key}"
 
 
 def current_view_name(lake_table: str) -> str:
@@ -70,6 +78,16 @@ def database_name(pipeline: str, args: StreamingEtlPipelineArgs) -> pulumi.Input
     return args.database_name or default_database_name(args.physical_name(pipeline))
 
 
+def pipeline_folder(pipeline: str, args: StreamingEtlPipelineArgs) -> str:
+    """Folder of a pipeline's backfills in a database's folder.
+
+    The Glue table's name, or for several lake tables a name that no Glue table can have.
+    """
+    if args.lake_tables:
+        return default_workgroup_name(args.physical_name(pipeline))
+    return lake_table_name(args, ONLY_LAKE_TABLE)
+
+
 def default_workgroup_name(pipeline: str) -> str:
     """Name of the workgroup of a pipeline in one stack."""
     return f"{pipeline}-{pulumi.get_stack()}"
@@ -78,7 +96,24 @@ def default_workgroup_name(pipeline: str) -> str:
 def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
     """Problems of derived names and prefixes that are too long for AWS."""
     yield from workgroup_problems(pipeline, args)
-    yield from prefix_problems(pipeline, args)
+    yield from resource_name_problems(pipeline, args)
+    for key in args.tables:
+        yield from prefix_problems(pipeline, args, key)
+
+
+def resource_name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
+    """Problems of lake tables with names that are too long for AWS."""
+    for key in args.lake_tables:
+        if len(resource_prefix(pipeline, key)) > MAX_PIPELINE_NAME:
+            most = MAX_PIPELINE_NAME - len(pipeline) - 1
+            yield invalid(
+                "lake_tables",
+                key,
+                "lake-table-name-length",
+                length=len(key),
+                most=max(most, 0),
+                pipeline=pipeline,
+            )
 
 
 def workgroup_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
@@ -89,25 +124,26 @@ def workgroup_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterato
         yield invalid("name", pipeline, "workgroup-name-length", workgroup=workgroup, most=most)
 
 
-def prefix_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
+def prefix_problems(pipeline: str, args: StreamingEtlPipelineArgs, key: str) -> Iterator[Problem]:
     """Problem of S3 prefixes that are too long for Firehose."""
-    length = prefix_length(pipeline, args)
+    length = prefix_length(pipeline, args, key)
     if length > MAX_PREFIX:
-        yield invalid(
-            "table_name", args.table_name, "prefix-length", length=length, most=MAX_PREFIX
-        )
+        several = bool(args.lake_tables)
+        name, value = ("lake_tables", key) if several else ("table_name", args.table_name)
+        yield invalid(name, value, "prefix-length", length=length, most=MAX_PREFIX)
 
 
-def prefix_length(pipeline: str, args: StreamingEtlPipelineArgs) -> int:
+def prefix_length(pipeline: str, args: StreamingEtlPipelineArgs, key: str) -> int:
     """Length of the longest prefix, without parts that only an update knows."""
+    partitions = args.tables[key].partitions
     name = database_name(pipeline, args)
     database = name if isinstance(name, str) else ""
-    values = args.partitions.dynamic_partition_keys
+    values = partitions.dynamic_partition_keys
     parts = [
-        f"{key}={max(values.get(key, ()), key=len, default='')}{JAVA_PATTERNS.get(key, '')}/"
-        for key in args.partitions.keys
+        f"{name}={max(values.get(name, ()), key=len, default='')}{JAVA_PATTERNS.get(name, '')}/"
+        for name in partitions.keys
     ]
-    return len(f"{DATA_PREFIX}{database}/{lake_table_name(args)}/{''.join(parts)}")
+    return len(f"{DATA_PREFIX}{database}/{lake_table_name(args, key)}/{''.join(parts)}")
 
 
 def firehose_prefix(partitions: PartitionArgs) -> str:

@@ -7,6 +7,7 @@ Pulumi keeps in the stack's state; a value that it does not contain is unknown a
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -47,13 +48,19 @@ class Finding:
 
 
 def layout_of(
-    table: LakeTable, args: StreamingEtlPipelineArgs, *, database: Any, bucket: Any
+    table: LakeTable,
+    args: StreamingEtlPipelineArgs,
+    key: str,
+    *,
+    database: Any,
+    bucket: Any,
 ) -> dict[str, Any]:
     """Layout of a lake table.
 
-    database, bucket: names, which may be outputs.
+    key: name of the lake table in the pipeline. database, bucket: names, which may be outputs.
     """
-    partitions, forwarder = args.partitions, args.forwarder
+    table_args, forwarder = args.tables[key], args.forwarder
+    partitions = table_args.partitions
     layout: dict[str, Any] = {
         "format": table.format,
         "columns": [
@@ -85,7 +92,9 @@ def layout_of(
     if table.declared:
         serde = SERDES[table.format]
         layout["serde"] = {"library": serde.library, "parameters": dict(serde.parameters)}
-    if args.catalog == "projection":
+    if table_args.where:
+        layout["where"] = comparable_where(table_args.where)
+    if table_args.catalog == "projection":
         layout["projection_start_year"] = partitions.projection_start_year
     if args.lake.data_retention_days is not None:
         layout["data_retention_days"] = args.lake.data_retention_days
@@ -94,6 +103,26 @@ def layout_of(
 
 def _partition_key(name: str, source: str) -> dict[str, Any]:
     return {"name": name, "type": PARTITION_KEY_TYPE, "source": source}
+
+
+def comparable_where(where: Mapping[str, Any]) -> dict[str, Any]:
+    """Return conditions with equal ones equal, as the state keeps them.
+
+    The order of values has no effect, and the state does not distinguish 1 and 1.0.
+    """
+    return {
+        name: dict(rule)
+        if isinstance(rule, Mapping)
+        else sorted((_comparable(value) for value in rule), key=json.dumps)
+        for name, rule in sorted(where.items())
+    }
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, (str, bool)):
+        return value
+    # Pulumi's state has numbers as floats, which distinguish 15 digits only.
+    return {"number": str(Decimal(str(value)).normalize())}
 
 
 def is_new_table(old: Layout, new: Layout) -> bool:
@@ -109,6 +138,7 @@ def findings(old: Layout, new: Layout) -> list[Finding]:
         *format_findings(old, new),
         *partition_findings(old, new),
         *location_findings(old, new),
+        *where_findings(old, new),
         *current_state_findings(old, new),
     ]
 
@@ -297,6 +327,29 @@ def location_findings(old: Layout, new: Layout) -> Iterator[Finding]:
                 None if layout.get(f"{name}_created") else layout.get(name) for layout in (old, new)
             ]
             yield Finding("location", setting, values[0], values[1], "all")
+
+
+def where_findings(old: Layout, new: Layout) -> Iterator[Finding]:
+    """A change of `where`, with which the table has other items.
+
+    The state of an earlier version has none, and neither has a table of all items.
+    """
+    before, after = old.get("where") or {}, new.get("where") or {}
+    if before == after or "format" not in old:
+        return
+    # Items that only the new condition matches can be added; nothing removes the others.
+    wider = all(name in before and _is_wider(before[name], rule) for name, rule in after.items())
+    rule, rows = ("where-wider", "unmatched-items") if wider else ("where", "former-matches")
+    yield Finding(rule, "where", before or None, after or None, rows)
+
+
+def _is_wider(old: Any, new: Any) -> bool:
+    """Whether a condition matches all values of another one."""
+    if isinstance(new, Mapping):
+        prefix = str(new["prefix"])
+        texts = [old["prefix"]] if isinstance(old, Mapping) else old
+        return all(isinstance(text, str) and text.startswith(prefix) for text in texts)
+    return not isinstance(old, Mapping) and all(value in new for value in old)
 
 
 def current_state_findings(old: Layout, new: Layout) -> Iterator[Finding]:

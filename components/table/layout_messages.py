@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.messages import value_text
 from streaming_etl.components.table.layout import DATA_PREFIX
 from streaming_etl.components.table.layout_guard import Finding, Layout
@@ -83,6 +85,14 @@ MESSAGES: Mapping[str, str] = {
         "{name} must stay {old} (got {new}). The current state would keep items as they were whose"
         " changes are filtered from now on, and lack items whose changes were filtered before."
     ),
+    "where": (
+        "{name} must stay {old} (got {new}). Nothing removes the rows of items that match no"
+        " longer: the current state would keep them."
+    ),
+    "where-wider": (
+        "{name} must stay {old} (got {new}). More items match, and their rows are missing until a"
+        " backfill: set `allow_layout_change: true` for one update, and run a backfill after it."
+    ),
     "source-table": (
         "{name} must stay {old} (got {new}). The current state would have items of both tables."
     ),
@@ -101,6 +111,8 @@ ROWS: Mapping[str, str] = {
     "before-year": "rows before {new}",
     "filtered-items": "rows of items whose changes are or were filtered",
     "former-items": "rows of items of {old}",
+    "former-matches": "rows of items that match no longer",
+    "unmatched-items": "no rows; items that did not match before are missing",
     "expired-items": "rows of items that have not changed recently",
 }
 """Rows at risk."""
@@ -153,39 +165,59 @@ def _value(value: object) -> str:
     return "unset" if value is None else value_text(value)
 
 
-def rejection(pipeline: str, stack: str, old: Layout, found: Sequence[Finding]) -> str:
+@dataclass(frozen=True)
+class Place:
+    """The lake table of a message."""
+
+    stack: str
+    pipeline: str
+    key: str
+    """Name in `lake_tables`, or ONLY_LAKE_TABLE."""
+
+    def __str__(self) -> str:
+        is_only = self.key == ONLY_LAKE_TABLE
+        return self.pipeline if is_only else f"{self.pipeline}.{self.key}"
+
+    @property
+    def backfill(self) -> str:
+        """The command that loads the current items."""
+        command = f"streaming-etl backfill {self.pipeline} --stack {self.stack} --restart"
+        return command if self.key == ONLY_LAKE_TABLE else f"{command} --lake-table {self.key}"
+
+
+def rejection(place: Place, old: Layout, found: Sequence[Finding]) -> str:
     """The message of a rejected update: all findings, and what to do."""
     ways = [RETAIN] if any(finding.deletes for finding in found) else []
     if not all(finding.deletes for finding in found):
-        ways.append(WAY.format(**_names(pipeline, stack, old)))
-    return "\n".join([*_summary(pipeline, old, found), *ways])
+        ways.append(WAY.format(**_names(place, old)))
+    return "\n".join([*_summary(place, old, found), *ways])
 
 
-def overridden(pipeline: str, old: Layout, found: Sequence[Finding]) -> str:
+def overridden(place: Place, old: Layout, found: Sequence[Finding]) -> str:
     """The warning of an update that `allow_layout_change` permits."""
-    return "\n".join([*_summary(pipeline, old, found), OVERRIDDEN])
+    return "\n".join([*_summary(place, old, found), OVERRIDDEN])
 
 
-def new_table(pipeline: str, stack: str, old: Layout, new: Layout) -> str:
+def new_table(place: Place, old: Layout, new: Layout) -> str:
     """The warning of a new Glue table, without the existing rows."""
     return NEW_TABLE.format(
-        **_names(pipeline, stack, old), new_table=_table(new), new_location=_location(new)
+        **_names(place, old), new_table=_table(new), new_location=_location(new)
     )
 
 
-def _summary(pipeline: str, old: Layout, found: Sequence[Finding]) -> list[str]:
+def _summary(place: Place, old: Layout, found: Sequence[Finding]) -> list[str]:
     count = "1 change" if len(found) == 1 else f"{len(found)} changes"
-    head = HEAD.format(pipeline=pipeline, count=count, table=_table(old))
+    head = HEAD.format(pipeline=place, count=count, table=_table(old))
     return [head, *(f"- {describe(finding)}" for finding in found)]
 
 
-def _names(pipeline: str, stack: str, old: Layout) -> dict[str, str]:
+def _names(place: Place, old: Layout) -> dict[str, str]:
     return {
-        "pipeline": pipeline,
+        "pipeline": str(place),
         "table": _table(old),
         "location": _location(old),
         "page": PAGE,
-        "command": f"streaming-etl backfill {pipeline} --stack {stack} --restart",
+        "command": place.backfill,
     }
 
 

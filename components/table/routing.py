@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stages import ForwarderArgs
-
-LAKE_TABLE = "lake-table"
-"""Name of the only route: pipelines with the same settings share one archive."""
 
 
 def route(
@@ -19,25 +17,29 @@ def route(
     """
     return {
         "name": name,
-        **({"where": where} if where else {}),
+        **({"where": dict(where)} if where else {}),
         "old_image": args.old_image,
         "max_changes_per_record": args.max_changes_per_record,
         "max_record_kib": args.max_record_kib,
     }
 
 
-def forwarder_config(
-    args: ForwarderArgs, routes: Sequence[Mapping[str, Any]], unmatched: str = "count"
-) -> dict[str, Any]:
+def pipeline_forwarder_config(args: StreamingEtlPipelineArgs) -> dict[str, Any]:
+    """Return the content of forwarder.json of a pipeline."""
+    routes = [route(key, args.forwarder, table.where) for key, table in args.tables.items()]
+    return forwarder_config(args.forwarder, routes)
+
+
+def forwarder_config(args: ForwarderArgs, routes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the content of forwarder.json, from which the forwarder reads its settings.
 
     It is in the archive because environment variables have at most 4 KB, and the conditions of
-    twenty lake tables are longer.
-    unmatched: `count` or `fail`, for changes without a route.
+    twenty lake tables are longer. Pipelines with one lake table and the same settings share one
+    archive, because its route has a fixed name.
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """
     return {
         "event_names": list(args.event_names),
-        "unmatched": unmatched,
+        "unmatched": args.unmatched,
         "routes": [dict(each) for each in routes],
     }

@@ -59,6 +59,7 @@ def bill_of(
     # Imports Pulumi, which `--help` does not need.
     from streaming_etl.components.monitoring.alarms import alarms
 
+    [table] = args.tables.values()
     usage = usage_of(traffic, args, assumptions, today)
     lines = []
 
@@ -67,15 +68,15 @@ def bill_of(
         lines.append(Line(service=service, item=item, quantity=quantity, unit=unit, usd=usd))
 
     billed, rows, objects = usage.billed_bytes / GB, usage.row_bytes / GB, usage.objects
-    parquet = billed if args.format == "parquet" else 0.0
+    parquet = billed if table.format == "parquet" else 0.0
     partitioned_rows, partitioned_objects = (
-        (rows, objects) if args.partitions.dynamic else (0.0, 0.0)
+        (rows, objects) if table.partitions.dynamic else (0.0, 0.0)
     )
     key_requests = objects * assumptions.key_requests_per_object if args.lake.kms_key_arn else 0.0
     # The events of an existing bucket belong to its owner.
     events = objects if args.lake.bucket_name is None else 0.0
     crawler_hours = usage.crawler_runs * assumptions.crawler_dpus * assumptions.crawler_minutes / 60
-    query = args.query
+    query = table.query
     query_listings = usage.listings[query.current_state_source] if query.current_state else 0
     listings = query_listings * assumptions.queries_per_month
     lambda_time = f"lambda_{args.architecture}"

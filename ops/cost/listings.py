@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Optional
 from streaming_etl.ops.cost.assumptions import HOURS, Assumptions
 
 if TYPE_CHECKING:
+    from streaming_etl.components.settings.lake_table import LakeTableArgs
     from streaming_etl.components.settings.partitions import PartitionArgs
-    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs as Args
+    from streaming_etl.components.settings.stages import LakeArgs
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 KEYS_PER_LIST = 1_000
@@ -19,14 +20,18 @@ PERIODS_PER_YEAR = {"year": 1, "month": 12, "day": 365, "hour": 8_760}
 
 
 def listings_of(
-    objects: float, args: "Args", assumptions: Assumptions, today: Optional[date] = None
+    objects: float,
+    lake: "LakeArgs",
+    args: "LakeTableArgs",
+    assumptions: Assumptions,
+    today: Optional[date] = None,
 ) -> Mapping[str, int]:
     """Count the requests by value of `query.current_state_source`.
 
     objects: written per month. today: in UTC, by default now.
     """
     stored_months = assumptions.stored_months
-    if (days := args.lake.data_retention_days) is not None:
+    if (days := lake.data_retention_days) is not None:
         stored_months = min(stored_months, days / MONTH_DAYS)
     stored_objects = objects * stored_months
     # A LIST without a result is billed, too.

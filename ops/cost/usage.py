@@ -17,6 +17,7 @@ from streaming_etl.ops.cost.assumptions import (
 from streaming_etl.ops.cost.listings import dynamic_prefixes, listings_of
 
 if TYPE_CHECKING:
+    from streaming_etl.components.settings.lake_table import LakeTableArgs
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs as Args
     from streaming_etl.components.settings.stages import SourceArgs
 
@@ -88,6 +89,7 @@ def usage_of(
     Raises CommandError for an invalid crawler schedule.
     """
     changes, stream_bytes, change_bytes = _sizes(traffic, args, assumptions)
+    [table] = args.tables.values()
     batch = _batch_changes(changes, stream_bytes, args, assumptions)
     forwarder_calls = changes / batch
     per_record = max(
@@ -102,13 +104,13 @@ def usage_of(
         batch, lambda count: _billed_bytes(count, per_record, change_bytes)
     )
     sent = changes * change_bytes
-    wait = max(args.transform.buffer_seconds, assumptions.minimum_wait_seconds)
+    wait = max(table.transform.buffer_seconds, assumptions.minimum_wait_seconds)
     transform_calls = min(
-        records, max(MONTH_SECONDS / wait, sent / (args.transform.buffer_mib * MIB))
+        records, max(MONTH_SECONDS / wait, sent / (table.transform.buffer_mib * MIB))
     )
     item_bytes = traffic.image_bytes * assumptions.row_share
     row_bytes = changes * (item_bytes + assumptions.metadata_bytes) if item_bytes else 0.0
-    objects = _objects(changes, records, row_bytes, args, assumptions)
+    objects = _objects(changes, records, row_bytes, table, assumptions)
     return Usage(
         changes=changes,
         change_bytes=change_bytes,
@@ -120,13 +122,13 @@ def usage_of(
         records=records,
         billed_bytes=billed,
         transform_calls=transform_calls,
-        transform_gb_s=_transform_gb_s(traffic, args, assumptions, changes, transform_calls),
+        transform_gb_s=_transform_gb_s(traffic, args, table, assumptions, changes, transform_calls),
         row_bytes=row_bytes,
         objects=objects,
-        stored_bytes=row_bytes / _compression_ratio(args, assumptions),
+        stored_bytes=row_bytes / _compression_ratio(table, assumptions),
         log_bytes=(forwarder_calls + transform_calls) * assumptions.log_bytes,
-        crawler_runs=runs_per_month(args.crawler_schedule) if args.catalog == "crawler" else 0,
-        listings=listings_of(objects, args, assumptions, today),
+        crawler_runs=runs_per_month(table.crawler_schedule) if table.catalog == "crawler" else 0,
+        listings=listings_of(objects, args.lake, table, assumptions, today),
     )
 
 
@@ -194,13 +196,18 @@ def _forwarder_gb_s(
 
 
 def _transform_gb_s(
-    traffic: Traffic, args: "Args", assumptions: Assumptions, changes: float, calls: float
+    traffic: Traffic,
+    args: "Args",
+    table: "LakeTableArgs",
+    assumptions: Assumptions,
+    changes: float,
+    calls: float,
 ) -> float:
     # With dynamic partitioning Firehose deaggregates records before it calls the transform.
-    single = args.partitions.dynamic or args.forwarder.max_changes_per_record == 1
-    rows = "csv" if args.format == "csv" else "json"
+    single = table.partitions.dynamic or args.forwarder.max_changes_per_record == 1
+    rows = "csv" if table.format == "csv" else "json"
     cpu = cpu_us(TRANSFORM[rows, "single" if single else "aggregated"], traffic.image_bytes)
-    return _gb_s(changes * cpu / 1000, 0.0, calls, args.transform.memory_mib, assumptions)
+    return _gb_s(changes * cpu / 1000, 0.0, calls, table.transform.memory_mib, assumptions)
 
 
 def _gb_s(
@@ -213,23 +220,27 @@ def _gb_s(
 
 
 def _objects(
-    changes: float, records: float, row_bytes: float, args: "Args", assumptions: Assumptions
+    changes: float,
+    records: float,
+    row_bytes: float,
+    table: "LakeTableArgs",
+    assumptions: Assumptions,
 ) -> float:
     """Return the objects that flushes by size or by time write."""
     if not row_bytes:
         return 0.0
-    wait = max(args.delivery.buffer_seconds, assumptions.minimum_wait_seconds)
-    prefixes = dynamic_prefixes(args.partitions, assumptions)
-    by_size = row_bytes / prefixes / (args.delivery.buffer_mib * MIB)
+    wait = max(table.delivery.buffer_seconds, assumptions.minimum_wait_seconds)
+    prefixes = dynamic_prefixes(table.partitions, assumptions)
+    by_size = row_bytes / prefixes / (table.delivery.buffer_mib * MIB)
     flushes = prefixes * max(MONTH_SECONDS / wait, by_size)
     # An object has at least one record, or one change where records are deaggregated.
-    return min(changes if args.partitions.dynamic else records, flushes)
+    return min(changes if table.partitions.dynamic else records, flushes)
 
 
-def _compression_ratio(args: "Args", assumptions: Assumptions) -> float:
-    if args.format != "parquet" and args.delivery.compression == "UNCOMPRESSED":
+def _compression_ratio(table: "LakeTableArgs", assumptions: Assumptions) -> float:
+    if table.format != "parquet" and table.delivery.compression == "UNCOMPRESSED":
         return 1.0
-    return assumptions.parquet_ratio if args.format == "parquet" else assumptions.gzip_ratio
+    return assumptions.parquet_ratio if table.format == "parquet" else assumptions.gzip_ratio
 
 
 def runs_per_month(schedule: str) -> float:

@@ -82,7 +82,8 @@ def rows_of(
             result.reason, result.unknown_columns, result.message
         ) from result.error
     partition_keys = {
-        key: result.partition.get(key) for key in runner.args.partitions.dynamic_partition_keys
+        key: result.partition.get(key)
+        for key in runner.lake_table.partitions.dynamic_partition_keys
     }
     excluded = () if metadata else METADATA_COLUMNS
     rows = [parse_row(runner.table, line) | partition_keys for line in result.lines]

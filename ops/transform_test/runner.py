@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from streaming_etl.components.packaging.dependencies import Target, ensure_dependencies
 from streaming_etl.components.settings.validation import SettingsError
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
+from streaming_etl.components.table.layout import lake_table_name
 from streaming_etl.components.table.module_imports import require_imports, resolve_imports
 from streaming_etl.components.table.transform_module import read_transform_module
 from streaming_etl.handlers.change.change import Change
@@ -28,6 +29,7 @@ from streaming_etl.ops.transform_test.selection import TransformSelection
 from streaming_etl.stack.errors import CommandError
 
 if TYPE_CHECKING:
+    from streaming_etl.components.settings.lake_table import LakeTableArgs
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 EXPRESSION = re.compile(r"!\{(partitionKeyFromLambda|timestamp):([^}]+)\}")
@@ -65,11 +67,13 @@ class TransformRunner:
     def __init__(self, selection: TransformSelection) -> None:
         """Load the module; raises CommandError where a deployment fails."""
         self.file, self.args = selection.file, selection.args
+        self.lake_table = selection.lake_table_args
         try:
             module = read_transform_module(str(self.file))
-            self.table = plan_lake_table(self.args, module)
+            name = lake_table_name(self.args, selection.lake_table)
+            self.table = plan_lake_table(name, self.lake_table, module)
             if module.runs:
-                _require_imports(self.args, self.file)
+                _require_imports(self.args, self.lake_table, self.file)
         except SettingsError as error:
             raise CommandError(
                 f"`pulumi preview` rejects the module or its settings: {error}",
@@ -130,17 +134,19 @@ class TransformRunner:
             return ()
         returned = self._returned if isinstance(self._returned, list) else [self._returned]
         known = {column.name for column in self.table.columns}
-        known.update(self.args.partitions.dynamic_partition_keys)
+        known.update(self.lake_table.partitions.dynamic_partition_keys)
         names = {name for row in returned if isinstance(row, dict) for name in row}
         return tuple(sorted(map(str, names - known)))
 
 
-def _require_imports(args: "StreamingEtlPipelineArgs", file: Path) -> None:
+def _require_imports(
+    args: "StreamingEtlPipelineArgs", lake_table: "LakeTableArgs", file: Path
+) -> None:
     """Raise SettingsError for imports that fail in Lambda."""
     # Only modules that import third-party packages need the archive's.
     if resolve_imports(file.read_bytes()):
         target = Target.lambda_(args.runtime, args.architecture)
-        packages = ensure_dependencies(target, args.transform.requirements)
+        packages = ensure_dependencies(target, lake_table.transform.requirements)
         require_imports(str(file), packages.transform.files)
 
 

@@ -15,6 +15,7 @@ from streaming_etl.ops.stack_settings import (
 from streaming_etl.stack.errors import CommandError
 
 if TYPE_CHECKING:
+    from streaming_etl.components.settings.lake_table import LakeTableArgs
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 DEFAULT_STACK = "dev"
@@ -30,6 +31,13 @@ class TransformSelection:
     """Whose settings they are, such as `orders in Pulumi.dev.yaml`."""
     key_names: Sequence[str]
     """The table's key attributes; empty for an existing table without `--key`."""
+    lake_table: str
+    """The lake table of the pipeline."""
+
+    @property
+    def lake_table_args(self) -> "LakeTableArgs":
+        """The settings of the lake table."""
+        return self.args.tables[self.lake_table]
 
 
 def select_transform(
@@ -55,12 +63,13 @@ def select_transform(
         settings = {"transform_module": transform, "catalog": "crawler", **overrides}
         keys = _key_names(default_settings(settings), None, key_names)
         return TransformSelection(
-            Path(transform), default_settings(settings), "the default settings", keys
+            Path(transform), default_settings(settings), "the default settings", keys, "lake-table"
         )
     args = stack_settings(stack or DEFAULT_STACK, overrides, only=name).pipelines[name]
-    file = Path(args.transform_module if by_name else transform)
+    [(key, lake_table)] = args.tables.items()
+    file = Path(lake_table.transform_module if by_name else transform)
     source = f"{name} in {pipelines.source}"
-    return TransformSelection(file, args, source, _key_names(args, name, key_names))
+    return TransformSelection(file, args, source, _key_names(args, name, key_names), key)
 
 
 def _stack_pipelines(stack: Optional[str]) -> Optional[StackSettings]:
@@ -77,7 +86,10 @@ def _user_of(path: str, pipelines: Optional[StackSettings], stack: Optional[str]
     names = [
         name
         for name, args in pipelines.pipelines.items()
-        if Path(args.transform_module).resolve() == resolved
+        if any(
+            Path(lake_table.transform_module).resolve() == resolved
+            for lake_table in args.tables.values()
+        )
     ]
     if len(names) > 1:
         raise CommandError(

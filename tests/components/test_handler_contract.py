@@ -10,9 +10,10 @@ import pytest
 
 from streaming_etl import BackfillArgs, ForwarderArgs, MonitoringArgs, QueryArgs
 from streaming_etl.components.monitoring import alarms
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.stages import OLD_IMAGES
 from streaming_etl.components.table.column_types import METADATA
-from streaming_etl.components.table.routing import LAKE_TABLE, forwarder_config
+from streaming_etl.components.table.routing import forwarder_config
 from streaming_etl.handlers import forwarder, structured_log, transform
 from streaming_etl.handlers.firehose import deadline
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
@@ -107,8 +108,8 @@ def test_the_forwarder_reads_the_settings_in_its_archive_and_environment(
     config = json.loads(archive_files(inputs["code"])["forwarder.json"])
     streams = json.loads(inputs["environment"]["variables"]["DELIVERY_STREAMS"])
     [stream] = graph.of("FirehoseDeliveryStream")
-    assert streams[LAKE_TABLE].startswith(stream.name)
-    route = Route(LAKE_TABLE, streams[LAKE_TABLE], "never", 7, 9 * 1024)
+    assert streams[ONLY_LAKE_TABLE].startswith(stream.name)
+    route = Route(ONLY_LAKE_TABLE, streams[ONLY_LAKE_TABLE], "never", 7, 9 * 1024)
     assert forwarder.routing_of(config, streams) == (frozenset({"INSERT"}), False, [route])
 
 
@@ -118,7 +119,7 @@ def test_the_environment_of_twenty_routes_has_less_than_its_limit() -> None:
 
 
 def test_the_forwarder_fails_unmatched_changes_on_request() -> None:
-    config = forwarder_config(ForwarderArgs(), [], unmatched="fail")
+    config = forwarder_config(ForwarderArgs(unmatched="fail"), [])
     assert forwarder.routing_of(config, {}).unmatched_fails
 
 

@@ -13,8 +13,9 @@ from pulumi.output import Unknown
 
 from streaming_etl import StreamingEtlPipeline
 from streaming_etl.components.layout_hook import LayoutError, check_layout, known
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.table.layout_guard import Finding, layout_of
-from streaming_etl.components.table.layout_messages import new_table, overridden
+from streaming_etl.components.table.layout_messages import Place, new_table, overridden
 from streaming_etl.stack.recorder import UNKNOWN, build
 from tests.support.pipeline_settings import lake_table, pipeline_args
 from tests.support.pipelines import ROOT, Pipelines
@@ -24,16 +25,23 @@ NEW = {**OLD, "format": "csv"}
 FINDING = Finding("format", "format", "json", "csv", "all")
 
 
+PLACE = Place("dev", "shop", ONLY_LAKE_TABLE)
+
+
 def checked(new: dict[str, Any], *, allow_change: bool = False) -> list[str]:
     """The warnings of a check against OLD."""
     with mock.patch("pulumi.log.warn") as warn:
-        check_layout("shop", "dev", OLD, new, allow_change=allow_change)
+        check_layout(PLACE, OLD, new, allow_change=allow_change)
     return [call.args[0] for call in warn.call_args_list]
 
 
 def test_the_inputs_of_a_lake_table_are_its_layout(pipelines: Pipelines) -> None:
     expected = layout_of(
-        lake_table(), pipeline_args(), database="shop_test", bucket="shop-lake-bucket-0000000"
+        lake_table(),
+        pipeline_args(),
+        ONLY_LAKE_TABLE,
+        database="shop_test",
+        bucket="shop-lake-bucket-0000000",
     )
     assert pipelines.build()["shop-lake-table"].inputs == expected
     preview = pipelines.build(preview=True)["shop-lake-table"].inputs
@@ -64,7 +72,7 @@ def test_rejects_a_change_with_its_findings() -> None:
 
 
 def test_warns_of_a_permitted_change() -> None:
-    assert checked(NEW, allow_change=True) == [overridden("shop", OLD, [FINDING])]
+    assert checked(NEW, allow_change=True) == [overridden(PLACE, OLD, [FINDING])]
     assert checked(OLD, allow_change=True) == []
 
 
@@ -73,14 +81,14 @@ def test_a_permitted_change_deletes_no_bucket() -> None:
     new = {**NEW, "bucket": "other", "bucket_created": False}
     for further in ({}, {"glue_table": "orders_2"}):
         with mock.patch("pulumi.log.warn") as warn, pytest.raises(LayoutError) as error:
-            check_layout("shop", "dev", created, {**new, **further}, allow_change=True)
+            check_layout(PLACE, created, {**new, **further}, allow_change=True)
         assert "bucket-deleted" in {finding.rule for finding in error.value.findings}
         assert not warn.called
 
 
 def test_warns_of_a_new_table() -> None:
     new = {**NEW, "glue_table": "orders_2"}
-    assert checked(new) == [new_table("shop", "dev", OLD, new)]
+    assert checked(new) == [new_table(PLACE, OLD, new)]
 
 
 def test_a_value_that_a_preview_does_not_know_is_left_out() -> None:

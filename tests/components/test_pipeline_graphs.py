@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from streaming_etl import StreamingEtlPipelineArgs
+from streaming_etl.components.settings.stack_config import GROUPS
+from streaming_etl.components.settings.validation import group_class
 from tools.pipeline_graphs.__main__ import GOLDEN, golden_files
 from tools.pipeline_graphs.cases import CASES
 
@@ -29,15 +31,15 @@ def test_graphs_are_those_of_the_golden_file(files: Mapping[str, str], name: str
 def settings_of(cls: Any, path: str = "") -> Iterator[str]:
     """All settings; those of a group as `group.setting`."""
     for field in dataclasses.fields(cls):
-        if dataclasses.is_dataclass(field.type):
-            yield from settings_of(field.type, f"{path}{field.name}.")
+        if (group := group_class(field)) is not None:
+            yield from settings_of(group, f"{path}{field.name}.")
         else:
             yield f"{path}{field.name}"
 
 
 def test_every_setting_has_a_case() -> None:
     covered = {
-        f"{name}.{key}" if isinstance(value, dict) and name != "tags" else name
+        f"{name}.{key}" if isinstance(value, dict) and name in GROUPS else name
         for case in CASES.values()
         for name, value in case.settings.items()
         for key in (value if isinstance(value, dict) and value else {"": None})

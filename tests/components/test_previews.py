@@ -52,6 +52,8 @@ def test_values_from_aws_are_unknown_in_a_preview(preview: Graph) -> None:
         "dashboard": "orders-test",
         "backfill_state_machine_arn": None,
         "backfill_location": None,
+        "backfill_errors_location": None,
+        "lake_tables": None,
         "region": "ap-northeast-1",
         "settings": dev_stack().exports["orders"]["settings"],
     }

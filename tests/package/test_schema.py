@@ -12,7 +12,13 @@ import pulumi
 from pulumi.provider.experimental.util import camel_case
 
 from package.host import PipelineProvider
-from streaming_etl import StreamingEtlPipeline, StreamingEtlPipelineArgs
+from streaming_etl import (
+    LakeTableArgs,
+    LakeTableQueryArgs,
+    StreamingEtlPipeline,
+    StreamingEtlPipelineArgs,
+)
+from streaming_etl.components.settings.stack_config import GROUPS
 from tools.docs.settings_tables import field_docs
 from tools.project import ROOT
 
@@ -42,12 +48,16 @@ def property_of(annotation: Any, description: str, *, plain: bool = True) -> dic
         return property_of(str, description, plain=False)
     origin, type_args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Sequence:
-        return {"type": "array", "items": property_of(type_args[0], description), **common}
+        return {
+            "type": "array",
+            "items": property_of(type_args[0], description, plain=plain),
+            **common,
+        }
     if annotation is Any:
-        return {"$ref": "pulumi.json#/Any", "description": description}
+        return {"$ref": "pulumi.json#/Any", **common}
     if origin in (Mapping, dict):
         assert type_args[0] is str
-        values = property_of(type_args[1], description)
+        values = property_of(type_args[1], description, plain=plain)
         return {"type": "object", "additionalProperties": values, **common}
     if origin is pulumi.Output:
         return property_of(type_args[0], description, plain=False)
@@ -76,15 +86,14 @@ def expected_schema() -> dict[str, Any]:
     docs = field_docs(StreamingEtlPipeline)
     outputs = inspect.get_annotations(StreamingEtlPipeline)
     types = {}
-    for item in dataclasses.fields(StreamingEtlPipelineArgs):
-        if isinstance(item.type, type) and dataclasses.is_dataclass(item.type):
-            properties, required = settings_of(item.type)
-            types[f"streaming-etl:index:{item.type.__name__}"] = {
-                "type": "object",
-                "description": item.type.__doc__,
-                "properties": properties,
-                **({"required": required} if required else {}),
-            }
+    for cls in (*GROUPS.values(), LakeTableArgs, LakeTableQueryArgs):
+        properties, required = settings_of(cls)
+        types[f"streaming-etl:index:{cls.__name__}"] = {
+            "type": "object",
+            "description": cls.__doc__,
+            "properties": properties,
+            **({"required": required} if required else {}),
+        }
     return {
         "name": "streaming-etl",
         "displayName": "streaming-etl",
@@ -121,10 +130,10 @@ def test_the_schema_has_every_setting_and_output() -> None:
     assert json.loads(text, object_hook=on_one_line) == expected_schema()
 
 
-def test_three_settings_are_required_and_four_may_be_outputs() -> None:
+def test_one_setting_is_required_and_four_may_be_outputs() -> None:
     schema = package_schema()
     [component] = schema["resources"].values()
-    assert component["requiredInputs"] == ["partitions", "tableName", "transformModule"]
+    assert component["requiredInputs"] == ["tableName"]
     parts = [("", component["inputProperties"])]
     parts += [(name.split(":")[2], part["properties"]) for name, part in schema["types"].items()]
     may_be_outputs = {

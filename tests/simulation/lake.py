@@ -74,7 +74,7 @@ class Lake:
         self.data_path = f"{DATA_PREFIX}{DATABASE}/{table.name}/"
         self.errors_path = f"{ERRORS_PREFIX}{DATABASE}/{table.name}/"
         # The bucket and the mapping of the run are the only ones.
-        events = failure_events("", FAILED_BATCHES_PREFIX, self.errors_path, None)
+        events = failure_events("", [FAILED_BATCHES_PREFIX, self.errors_path], [])
         keys = events["dead-lettered"].pattern["detail"]["object"]["key"]
         self.monitored = tuple(key["prefix"] for key in keys)
         """Prefixes of the event rule."""

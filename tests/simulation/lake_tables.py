@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from streaming_etl import DeliveryArgs, PartitionArgs, QueryArgs, TransformArgs
 from streaming_etl.components.table.column_types import Column, parse_type
-from streaming_etl.components.table.lake_table import plan_lake_table
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 from tests.simulation.deploy import EXTRA
 from tests.simulation.user_module import SECRET, STORES
 from tests.simulation.world import START, STREAM_FAULTS, Spell
+from tests.support.pipeline_settings import plan
 
 if TYPE_CHECKING:
     from tests.simulation.scenario import Scenario
@@ -99,12 +99,12 @@ def another(scenario: "Scenario", name: str, where: Where | None, chance: Random
         query=QueryArgs(current_state=args.query.current_state),
     )
     module = user_module(file_format, has_columns)
-    table, deploy = plan_lake_table(args, module), scenario.deploy
+    table, deploy = plan(args, module), scenario.deploy
     if deploy is not None:
         deploy = replace(deploy, table=table)
         if module.columns is not None:
             module = replace(module, columns=(*module.columns, EXTRA))
-            table = plan_lake_table(args, module)
+            table = plan(args, module)
     return replace(
         scenario,
         name=name,

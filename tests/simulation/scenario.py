@@ -7,7 +7,7 @@ from typing import Any
 
 from streaming_etl import ForwarderArgs, QueryArgs, StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stages import MAX_BATCH_WITHOUT_WINDOW
-from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
+from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.routing import forwarder_config, route
 from tests.simulation.deploy import EXTRA, Deploy, deploy_of
 from tests.simulation.filters import FILTERS
@@ -24,6 +24,7 @@ from tests.simulation.lake_tables import (
 from tests.simulation.outage import Outage, outage_of
 from tests.simulation.recreation import Recreation, recreation_of
 from tests.simulation.world import FAULTS, START, Spell
+from tests.support.pipeline_settings import plan
 
 DATABASE = "lake"
 FIREHOSE_ARN = "arn:aws:firehose:ap-northeast-1:123456789012:deliverystream"
@@ -144,7 +145,8 @@ class Scenario:
             route(each.name, each.forwarder_args(is_deployed), each.where)
             for each in self.lake_tables
         ]
-        return forwarder_config(self.forwarder_args(is_deployed), routes, self.unmatched)
+        args = replace(self.forwarder_args(is_deployed), unmatched=self.unmatched)
+        return forwarder_config(args, routes)
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -176,11 +178,11 @@ def scenario_of(seed: int) -> Scenario:
         ),
     )
     module = user_module(args.format, has_columns)
-    table = plan_lake_table(args, module)
+    table = plan(args, module)
     deploy = deploy_of(Random(f"{seed} deploy"), START, seconds, forwarder, table)
     if deploy is not None and module.columns is not None:
         module = replace(module, columns=(*module.columns, EXTRA))
-        table = plan_lake_table(args, module)
+        table = plan(args, module)
     recreation = recreation_of(Random(f"{seed} recreation"), START, seconds)
     scenario = Scenario(
         args=args,

@@ -21,7 +21,6 @@ from streaming_etl import (
 )
 from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.components.monitoring.failure_modes import FAILURE_MODES
-from streaming_etl.components.table.lake_table import plan_lake_table
 from tests.simulation.functions import handlers_in
 from tests.simulation.lake_tables import USER_MODULE, user_module
 from tests.simulation.outage import NO_OUTAGE, Outage
@@ -30,6 +29,7 @@ from tests.simulation.scenario import Scenario, scenario_of
 from tests.simulation.user_module import STORES
 from tests.simulation.world import START, Spell, World
 from tests.support.cloudwatch import Metrics
+from tests.support.pipeline_settings import plan
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -74,7 +74,7 @@ def scenario_without_faults(case: Case) -> Scenario:
         others=(),
         has_old_images=True,
         failing_stream=None,
-        table=plan_lake_table(args, user_module(args.format, has_columns=True)),
+        table=plan(args, user_module(args.format, has_columns=True)),
         spells=case.faults,
         changes=200,
         keys=12,

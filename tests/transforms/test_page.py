@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs, rows_of
-from streaming_etl.components.table.lake_table import plan_lake_table
 from streaming_etl.components.table.transform_module import read_transform_module
 from streaming_etl.ops.transform_test.sample_formats import SampleSource, samples_of
+from tests.support.pipeline_settings import plan
 from tools.docs.transforms_page import PAGE, run
 
 TEXT = PAGE.read_text()
@@ -56,7 +56,7 @@ def test_a_new_csv_column_shifts_older_rows_unless_it_is_the_last(
     args = StreamingEtlPipelineArgs(
         table_name="orders", transform_module=str(module), partitions=PartitionArgs(), format="csv"
     )
-    table = plan_lake_table(args, read_transform_module(str(module)))
+    table = plan(args, read_transform_module(str(module)))
     # OpenCSVSerDe returns NULL for columns that a line lacks.
     names = [column.name for column in table.all_columns]
     row = dict(zip_longest(names, cells))

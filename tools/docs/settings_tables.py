@@ -8,7 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from streaming_etl import StreamingEtlPipeline, StreamingEtlPipelineArgs
+from streaming_etl import (
+    LakeTableArgs,
+    LakeTableQueryArgs,
+    StreamingEtlPipeline,
+    StreamingEtlPipelineArgs,
+)
+from streaming_etl.components.settings.stack_config import GROUPS
+from streaming_etl.components.settings.validation import ordered_fields
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "settings.md"
@@ -16,7 +23,16 @@ REQUIRED = "*required*"
 
 
 def field_docs(cls: type) -> dict[str, str]:
-    """The docstring below each annotated attribute of a class, on one line."""
+    """The docstring below each attribute of a class and its bases."""
+    docs: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if dataclasses.is_dataclass(base) or base is cls:
+            docs |= own_field_docs(base)
+    return docs
+
+
+def own_field_docs(cls: type) -> dict[str, str]:
+    """Those of the class's own body, each on one line."""
     body = ast.parse(inspect.getsource(cls)).body[0].body  # type: ignore[attr-defined]
     docs = {}
     for item, following in itertools.pairwise(body):
@@ -49,21 +65,36 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def settings_table(cls: type) -> str:
     docs = field_docs(cls)
-    rows = [
-        [f"`{item.name}`", default(item), docs[item.name]]
-        for item in dataclasses.fields(cls)  # type: ignore[arg-type]
-    ]
+    rows = [[f"`{item.name}`", default(item), docs[item.name]] for item in ordered_fields(cls)]
     return table(["setting", "default", "meaning"], rows)
 
 
 def inputs() -> str:
     """Every settings class: the pipeline's own first, then a table per group."""
-    parts = [settings_table(StreamingEtlPipelineArgs)]
-    for item in dataclasses.fields(StreamingEtlPipelineArgs):
-        cls = item.type
-        if isinstance(cls, type) and dataclasses.is_dataclass(cls):
-            parts.append(f"#### `{item.name}`: {inspect.getdoc(cls)}\n\n{settings_table(cls)}")
+    parts = [settings_table(StreamingEtlPipelineArgs), lake_table_settings()]
+    for name, cls in GROUPS.items():
+        parts.append(f"#### `{name}`: {inspect.getdoc(cls)}\n\n{settings_table(cls)}")
     return "\n\n".join(parts)
+
+
+def lake_table_settings() -> str:
+    """The settings of a lake table that a pipeline does not have."""
+    shared = {item.name for item in dataclasses.fields(StreamingEtlPipelineArgs)}
+    own = {"renamed_from"}
+    same = [item.name for item in ordered_fields(LakeTableArgs) if item.name in shared - own]
+    docs = field_docs(LakeTableArgs)
+    rows = [
+        [f"`{item.name}`", default(item), docs[item.name]]
+        for item in ordered_fields(LakeTableArgs)
+        if item.name not in same
+    ]
+    queries = ", ".join(f"`{item.name}`" for item in dataclasses.fields(LakeTableQueryArgs))
+    return (
+        f"#### `lake_tables.<name>`: {inspect.getdoc(LakeTableArgs)}\n\n"
+        f"The settings {', '.join(f'`{name}`' for name in same)} are those of the pipeline, for one"
+        f" lake table; `query` has {queries} only. In addition:\n\n"
+        f"{table(['setting', 'default', 'meaning'], rows)}"
+    )
 
 
 def outputs() -> str:

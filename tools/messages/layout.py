@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.table.layout_guard import findings
 from streaming_etl.components.table.layout_messages import (
+    Place,
     describe,
     new_table,
     overridden,
@@ -40,6 +42,7 @@ OLD: dict[str, Any] = {
     "event_names": ["INSERT", "MODIFY", "REMOVE"],
     "filter_patterns": [],
     "data_retention_days": 30,
+    "where": {"type": ["order"], "pk": {"prefix": "ORDER#"}},
 }
 
 
@@ -71,8 +74,11 @@ CHANGES: list[Mapping[str, Any]] = [
     {"current_state": True, "event_names": ["MODIFY", "REMOVE"], "source_table": "orders-2"},
     {"columns": columns("_op", "store", "id", "total"), "database": "sales_prod"},
     {"database": "shared", "database_created": False},
+    {"where": {"type": ["order", "return"]}},
+    {"where": {"type": ["return"], "pk": {"prefix": "ORDER#"}}},
 ]
 CREATED = {**OLD, "bucket_created": True}
+ORDERS = Place("prod", "orders", ONLY_LAKE_TABLE)
 DELETION = {**CREATED, "bucket": "lake-2", "bucket_created": False}
 
 
@@ -87,8 +93,9 @@ def messages() -> dict[str, str]:
     several = findings(OLD, changed(time_zone="UTC", bucket="lake-2"))
     return {
         **texts,
-        "all-findings": rejection("orders", "prod", OLD, several),
-        "deletion": rejection("orders", "prod", CREATED, deletion),
-        "allowed": overridden("orders", OLD, several),
-        "new-table": new_table("orders", "prod", OLD, changed(glue_table="orders_2")),
+        "all-findings": rejection(ORDERS, OLD, several),
+        "deletion": rejection(ORDERS, CREATED, deletion),
+        "allowed": overridden(ORDERS, OLD, several),
+        "new-table": new_table(ORDERS, OLD, changed(glue_table="orders_2")),
+        "several-lake-tables": rejection(Place("prod", "shop", "orders"), OLD, several),
     }

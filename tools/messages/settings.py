@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,14 +15,13 @@ from streaming_etl import (
     LakeArgs,
     PartitionArgs,
     SettingsError,
+    SourceArgs,
     StreamingEtlPipelineArgs,
     TransformArgs,
 )
 from streaming_etl.components.packaging.dependencies import Lock, Target, read_lock
-from streaming_etl.components.settings.pipeline import (
-    former_name_problems,
-    pipeline_name_problems,
-)
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE, LakeTableArgs
+from streaming_etl.components.settings.names import own_name_problems, pipeline_name_problems
 from streaming_etl.components.settings.stack_config import read_stack, settings_from_config
 from streaming_etl.components.settings.validation import invalid, known_value, raise_if_any
 from streaming_etl.components.stack_pipelines import conflicts, name_conflicts
@@ -34,6 +34,7 @@ from streaming_etl.components.table.module_imports import require_imports
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 
 ORDERS = {"table_name": "orders", "transform_module": "orders.py", "partitions": {}}
+LAKE_TABLE = {"transform_module": "orders.py", "partitions": {}}
 TRANSFORM = "def transform(change):\n    return change.new\n"
 NESTED = Column("parts", {"array": "string"})
 
@@ -42,6 +43,8 @@ PATTERNS = [
     '{"dynamodb": {"Keys": {"id": ["a"], "sort": {"N": [5]}}}}',
     '{"eventName": ["' + "x" * 4096 + '"]}',
 ]
+
+WHERE = {"": [1], "a": 5, "b": {"suffix": "x"}, "c": {"prefix": ""}, "d": [], "e": [None]}
 
 # A table's own settings, and the defaults of the stack.
 CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -66,6 +69,21 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"format": "parquet", "delivery": {"compression": "GZIP"}}, {"delivery": {"buffer_mib": 5}}),
     ({"forwarder": {"max_record_kib": 1000}}, {"transform": {"buffer_mib": 0.5}}),
     ({}, {"table_name": "orders"}),
+    (
+        {
+            "where": {
+                "": [1],
+                "a": 5,
+                "b": {"suffix": "x"},
+                "c": {"prefix": ""},
+                "d": [],
+                "e": [None],
+            }
+        },
+        {},
+    ),
+    ({"lake_tables": {"Shop": LAKE_TABLE, "shop": LAKE_TABLE}}, {}),
+    ({"forwarder": {"unmatched": "fail"}}, {}),
 ]
 MODULES = [
     "def transform(change:\n",
@@ -114,6 +132,9 @@ def config_errors() -> Iterator[Callable[[], object]]:
     yield lambda configs=configs: raise_if_any(conflicts(configs))
     renamed = {"orders": ORDERS, "shop": {**ORDERS, "renamed_from": "orders"}}
     yield lambda: raise_if_any(name_conflicts(read_stack(renamed, None)[0]))
+    several = {"table_name": "orders", "lake_tables": {"shop": LAKE_TABLE}}
+    prefixes = {"orders": several, "orders-shop": ORDERS}
+    yield lambda: raise_if_any(name_conflicts(read_stack(prefixes, None)[0]))
     reader = {**ORDERS, "source": {"use_existing": True}}
     configs, _ = read_stack({"a": reader, "b": reader, "c": reader}, None)
     yield lambda configs=configs: raise_if_any(conflicts(configs))
@@ -144,33 +165,54 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
     yield lambda: raise_if_any(pipeline_name_problems("My_Orders"))
     yield lambda: raise_if_any(pipeline_name_problems("a" * 36))
     renamed = args(partitions=day, renamed_from="shop")
-    yield lambda: raise_if_any(former_name_problems("shop", renamed))
+    yield lambda: raise_if_any(own_name_problems("shop", renamed.former_names))
     yield lambda: raise_if_any(name_problems("a" * 30, args(partitions=keys)))
+    several = StreamingEtlPipelineArgs(
+        table_name="orders",
+        lake_tables={"shop": LakeTableArgs(transform_module="orders.py", partitions=day)},
+    )
+    yield lambda: raise_if_any(name_problems("a" * 32, several))
     for columns, settings in (
         (None, {"format": "csv"}),
         (None, {}),
         ((Column("day", "string"), NESTED), {"format": "csv"}),
     ):
         module = TransformModule(Path("orders.py"), columns, pure=True)
-        pipeline = args(partitions=day, **settings)
-        yield lambda module=module, pipeline=pipeline: plan_lake_table(pipeline, module)
+        pipeline = args(partitions=day, **settings).tables[ONLY_LAKE_TABLE]
+        yield lambda module=module, pipeline=pipeline: plan_lake_table("orders", pipeline, module)
     columns = (Column("store", "int"),)
     module = TransformModule(Path("orders.py"), columns, True, {"store": AttributeSource(("s",))})
     stores = PartitionArgs(dynamic_partition_keys={"store": []})
     only = args(partitions=stores, transform=TransformArgs(requirements="lock.txt"))
-    yield lambda: plan_lake_table(only, module)
+    yield lambda: plan_lake_table("orders", only.tables[ONLY_LAKE_TABLE], module)
     lake = LakeArgs(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/a-1")
     other = args(partitions=day, lake=lake)
     yield lambda: raise_if_any(other.region_problems("eu-west-1"))
     for enabled, view in ((False, ""), (True, "KEYS_ONLY"), (True, "NEW_IMAGE")):
-        yield lambda enabled=enabled, view=view: find_existing(enabled, view)
+        yield lambda enabled=enabled, view=view: find_existing(enabled, view, "always")
+    where = {"id": [5], "type": ["order"]}
+    yield lambda: find_existing(True, "NEW_IMAGE", "never", where)
 
 
-def find_existing(enabled: bool, view: str) -> None:
+def find_existing(
+    enabled: bool, view: str, old_image: str, where: dict[str, Any] | None = None
+) -> None:
     """Read an existing table with this stream."""
-    table = SimpleNamespace(stream_enabled=enabled, stream_arn="arn", stream_view_type=view)
+    table = SimpleNamespace(
+        stream_enabled=enabled,
+        stream_arn="arn",
+        stream_view_type=view,
+        attributes=[SimpleNamespace(name="id", type="S")],
+        hash_key="id",
+        range_key="",
+    )
+    settings = args(
+        partitions=PartitionArgs(),
+        forwarder=ForwarderArgs(old_image=old_image),
+        source=SourceArgs(use_existing=True),
+    )
     with mock.patch("pulumi_aws.dynamodb.get_table", return_value=table):
-        find_stream("orders", "always", None)  # type: ignore[arg-type]
+        find_stream(replace(settings, where=where or {}), None)  # type: ignore[arg-type]
 
 
 def module_errors() -> Iterator[Callable[[], object]]:

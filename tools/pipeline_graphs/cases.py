@@ -74,6 +74,28 @@ CASES: dict[str, Case] = {
     "table_name": Case({"table_name": "Sales.2026-v1"}),
     "transform_module": Case({"transform_module": "modules/other.py"}),
     "transform_module without transform": Case({"transform_module": "modules/columns_only.py"}),
+    "where": Case({"where": {"type": ["a", 5, True], "id": {"prefix": "A#"}}}),
+    "forwarder.unmatched": Case({"forwarder": {"unmatched": "fail"}}, "where"),
+    "lake_tables": Case(
+        {
+            "transform_module": None,
+            "partitions": None,
+            "lake_tables": {
+                "orders": {
+                    "transform_module": "modules/shop.py",
+                    "partitions": {"granularity": "day"},
+                    "where": {"type": ["order"]},
+                },
+                "items": {
+                    "transform_module": "modules/columns_only.py",
+                    "partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}},
+                    "format": "parquet",
+                    "query": {"saved_queries": True},
+                },
+            },
+        }
+    ),
+    "several lake_tables with backfill": Case({"backfill": {"enabled": True}}, "lake_tables"),
     "nested columns": Case({"transform_module": "modules/nested.py"}),
     "format=csv": Case({"format": "csv"}),
     "format=parquet": Case({"format": "parquet"}),

@@ -9,7 +9,7 @@ import yaml
 
 from streaming_etl import LakeArgs, MonitoringArgs, PartitionArgs, StreamingEtlPipelineArgs
 from streaming_etl.components.settings.monitoring import iterator_age_threshold
-from streaming_etl.components.settings.pipeline import pipeline_name_problems
+from streaming_etl.components.settings.names import pipeline_name_problems
 from streaming_etl.components.settings.stack_config import settings_from_config
 from streaming_etl.components.settings.stages import ForwarderArgs
 from streaming_etl.stack.recorder import build

@@ -8,9 +8,9 @@ import pytest
 from streaming_etl import PartitionArgs, QueryArgs, TransformArgs
 from streaming_etl.components.table.column_types import Column
 from streaming_etl.components.table.declared_columns import AttributeSource
-from streaming_etl.components.table.lake_table import plan_lake_table, resolve
+from streaming_etl.components.table.lake_table import resolve
 from streaming_etl.components.table.transform_module import TransformModule
-from tests.support.pipeline_settings import lake_table, pipeline_args
+from tests.support.pipeline_settings import lake_table, pipeline_args, plan
 from tests.support.problems import places, problems_of
 
 
@@ -118,7 +118,7 @@ def test_without_transform_the_function_reads_paths_and_units() -> None:
         city=AttributeSource(("shop.address", 0, "city")),
         created=AttributeSource(("created",), "seconds"),
     )
-    config = plan_lake_table(pipeline_args(), module).transform_config
+    config = plan(pipeline_args(), module).transform_config
     assert config["columns"] == [
         {"name": "id", "type": "string"},
         {"name": "city", "type": "string"},
@@ -139,7 +139,7 @@ def test_without_transform_a_partition_key_is_read_as_in_columns_or_by_its_name(
         {"id": "string", "store_id": "string"}, store_id=AttributeSource(("storeId",))
     )
     partitions = PartitionArgs(dynamic_partition_keys={"store_id": [], "kind": ["a"]})
-    table = plan_lake_table(pipeline_args(partitions=partitions), module)
+    table = plan(pipeline_args(partitions=partitions), module)
     assert table.columns == (Column("id", "string"),)
     assert table.transform_config["columns"] == [{"name": "id", "type": "string"}]
     assert table.transform_config["sources"] == {
@@ -152,7 +152,7 @@ def test_without_transform_a_partition_key_is_read_as_in_columns_or_by_its_name(
 def test_without_transform_a_partition_key_in_columns_is_a_string() -> None:
     partitions = PartitionArgs(dynamic_partition_keys={"store": []})
     module = columns_only({"store": "int", "day": "string"})
-    problems = problems_of(plan_lake_table, pipeline_args(partitions=partitions), module)
+    problems = problems_of(plan, pipeline_args(partitions=partitions), module)
     assert [(problem.rule, problem.details["column"]) for problem in problems] == [
         ("partition-key-type", "store"),
         ("column-is-partition-key", "day"),
@@ -161,5 +161,5 @@ def test_without_transform_a_partition_key_in_columns_is_a_string() -> None:
 
 def test_without_transform_packages_have_no_effect() -> None:
     args = pipeline_args(transform=TransformArgs(requirements="lock.txt"))
-    problems = problems_of(plan_lake_table, args, columns_only({"id": "string"}))
+    problems = problems_of(plan, args, columns_only({"id": "string"}))
     assert places(problems) == [("transform", "requirements", "requirements-without-transform")]

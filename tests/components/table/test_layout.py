@@ -6,7 +6,8 @@ import pulumi
 import pytest
 
 from streaming_etl import PartitionArgs
-from streaming_etl.components.settings.pipeline import MAX_PIPELINE_NAME
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.names import MAX_PIPELINE_NAME
 from streaming_etl.components.table.layout import (
     MAX_PREFIX,
     firehose_prefix,
@@ -111,7 +112,7 @@ def test_rejects_prefixes_longer_than_firehose_writes() -> None:
 
 def test_the_longest_names_give_a_prefix_that_firehose_accepts() -> None:
     args = pipeline_args(table_name="A" * 255, partitions=PartitionArgs(granularity="hour"))
-    assert prefix_length("a" * MAX_PIPELINE_NAME, args) <= MAX_PREFIX
+    assert prefix_length("a" * MAX_PIPELINE_NAME, args, ONLY_LAKE_TABLE) <= MAX_PREFIX
 
 
 def test_rejects_a_workgroup_name_longer_than_athenas_limit(

@@ -7,6 +7,7 @@ from typing import Any, Optional
 import pytest
 
 from streaming_etl import ForwarderArgs, LakeArgs, PartitionArgs, QueryArgs
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.table.layout_guard import (
     Finding,
     findings,
@@ -31,7 +32,9 @@ def layout(
 ) -> dict[str, Any]:
     """Layout of a pipeline, as the engine returns it from the state."""
     table = lake_table(columns, **settings)
-    plain = layout_of(table, pipeline_args(**settings), database=database, bucket=bucket)
+    plain = layout_of(
+        table, pipeline_args(**settings), ONLY_LAKE_TABLE, database=database, bucket=bucket
+    )
     return dict(json.loads(json.dumps(plain), parse_int=float))
 
 
@@ -81,7 +84,9 @@ def test_a_layout_is_plain_data_of_settings_and_columns() -> None:
         "lake": LakeArgs(data_retention_days=30),
     }
     table = lake_table({"id": "string", "total": "decimal(10,2)"}, **settings)
-    made = layout_of(table, pipeline_args(**settings), database="orders_dev", bucket="lake")
+    made = layout_of(
+        table, pipeline_args(**settings), ONLY_LAKE_TABLE, database="orders_dev", bucket="lake"
+    )
     assert json.loads(json.dumps(made)) == made
     assert made == {
         "format": "csv",

@@ -18,7 +18,9 @@ CRAWLER = {"catalog": "crawler", "format": "csv"}
 
 def listings(objects: float, today: date = TODAY, **overrides: Any) -> tuple[int, int]:
     """Requests for the objects and for the partitions; objects: per month."""
-    counted = listings_of(objects, settings(**overrides), Assumptions(), today)
+    args = settings(**overrides)
+    [table] = args.tables.values()
+    counted = listings_of(objects, args.lake, table, Assumptions(), today)
     assert list(counted) == ["objects", "partitions"]
     return counted["objects"], counted["partitions"]
 
