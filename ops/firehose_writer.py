@@ -119,7 +119,7 @@ def pipeline_writer(
     forwarder = pipeline.args.forwarder
     return FirehoseWriter(
         client,
-        pipeline.delivery_stream,
+        pipeline.only.delivery_stream,
         max_changes=forwarder.max_changes_per_record,
         max_bytes=min(forwarder.max_record_kib * 1024, MAX_RECORD_BYTES),
         kib_per_second=kib_per_second,

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
@@ -27,6 +27,25 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeployedLakeTable:
+    """The outputs of one lake table of a pipeline."""
+
+    key: str
+    """Its name in `lake_tables`, or ONLY_LAKE_TABLE."""
+    table: str
+    delivery_stream: str
+    errors_location: str
+    view: Optional[str] = None
+    current_state_query_id: Optional[str] = None
+    crawler: Optional[str] = None
+
+
+REQUIRED_OF_LAKE_TABLE = ("table", "delivery_stream", "errors_location")
+ONLY_LAKE_TABLE = "lake-table"
+"""As in the settings, which import Pulumi."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeployedPipeline:
     """The outputs of one StreamingEtlPipeline, which documents them."""
 
@@ -36,15 +55,17 @@ class DeployedPipeline:
     """The settings that it was deployed with, as plain data."""
     bucket: str
     database: str
-    table: str
     workgroup: str
-    delivery_stream: str
     source_table: str
     source_table_arn: str
     source_stream_arn: str
     failed_batches_location: str
-    errors_location: str
     failure_events_topic_arn: str
+    lake_tables: Optional[Mapping[str, Mapping[str, Any]]] = None
+    """Outputs by lake table; None with one, whose outputs are those of the pipeline."""
+    table: Optional[str] = None
+    delivery_stream: Optional[str] = None
+    errors_location: Optional[str] = None
     alarm_topic_arn: Optional[str] = None
     view: Optional[str] = None
     current_state_query_id: Optional[str] = None
@@ -52,6 +73,7 @@ class DeployedPipeline:
     crawler: Optional[str] = None
     backfill_state_machine_arn: Optional[str] = None
     backfill_location: Optional[str] = None
+    backfill_errors_location: Optional[str] = None
 
     @classmethod
     def from_outputs(cls, name: str, outputs: Mapping[str, Any]) -> "DeployedPipeline":
@@ -62,6 +84,14 @@ class DeployedPipeline:
         values = {_snake_case(key): value for key, value in outputs.items()}
         fields = {field.name: field for field in dataclasses.fields(cls) if field.name != "name"}
         required = [key for key, field in fields.items() if field.default is dataclasses.MISSING]
+        tables = values.get("lake_tables")
+        if isinstance(tables, Mapping) and tables:
+            values["lake_tables"] = {
+                key: {_snake_case(name): value for name, value in outputs.items()}
+                for key, outputs in tables.items()
+            }
+        else:
+            required += REQUIRED_OF_LAKE_TABLE
         # Pulumi prints secrets as [secret].
         missing = [key for key in required if values.get(key) in (None, "[secret]")]
         if missing:
@@ -78,6 +108,42 @@ class DeployedPipeline:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         del values["name"]
         return values
+
+    @property
+    def tables(self) -> dict[str, DeployedLakeTable]:
+        """The lake tables by name: those of `lake_tables`, or the only one."""
+        of_tables = self.lake_tables or {ONLY_LAKE_TABLE: self.outputs}
+        names = {field.name for field in dataclasses.fields(DeployedLakeTable)} - {"key"}
+        tables: dict[str, DeployedLakeTable] = {}
+        for key, outputs in of_tables.items():
+            values: dict[str, Any] = {name: outputs.get(name) for name in names}
+            tables[key] = DeployedLakeTable(key=key, **values)
+        return tables
+
+    @property
+    def only(self) -> DeployedLakeTable:
+        """The lake table of a pipeline with one."""
+        [table] = self.tables.values()
+        return table
+
+    def select(self, keys: Sequence[str]) -> dict[str, DeployedLakeTable]:
+        """Return lake tables by name, by default all; raises CommandError."""
+        tables = self.tables
+        if unknown := [key for key in keys if key not in tables or not self.lake_tables]:
+            known = list(tables) if self.lake_tables else []
+            message = (
+                f"--lake-table must be one of {', '.join(known)} (got {unknown[0]})."
+                if known
+                else f"{self.name} has one lake table. Omit --lake-table."
+            )
+            raise CommandError(
+                message,
+                code="unknown-lake-table",
+                pipeline=self.name,
+                lake_tables=list(unknown),
+                known=known,
+            )
+        return {key: tables[key] for key in keys} if keys else tables
 
     @property
     def oldest_name(self) -> str:
@@ -110,7 +176,7 @@ def _pipeline_names(exports: Mapping[str, Any]) -> list[str]:
         name
         for name, value in exports.items()
         if isinstance(value, Mapping)
-        and not {"delivery_stream", "deliveryStream"}.isdisjoint(value)
+        and not {"failed_batches_location", "failedBatchesLocation"}.isdisjoint(value)
     ]
 
 

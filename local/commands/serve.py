@@ -114,7 +114,7 @@ def print_commands(
     for pipeline in pipelines:
         types = key_types(emulator.clients("dynamodb"), pipeline.source_table)
         item = example_item(pipeline.name, types)
-        table = f'"{pipeline.database}"."{pipeline.table}"'
+        table = f'"{pipeline.database}"."{pipeline.only.table}"'
         console.print_heading(f"Commands for {pipeline.name}")
         commands = {
             "Write an item": ["put", pipeline.name, json.dumps(item, default=float)],

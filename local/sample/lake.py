@@ -67,7 +67,7 @@ class Lake:
     def failed_changes(self) -> list[FailedChange]:
         """Return the changes in error records."""
         s3, failed = self._clients("s3"), []
-        for key in list_objects(self._clients, self.pipeline.errors_location):
+        for key in list_objects(self._clients, self.pipeline.only.errors_location):
             body = s3.get_object(Bucket=self.pipeline.bucket, Key=key)["Body"].read()
             for record in map(json.loads, body.splitlines()):
                 for change in changes_of(base64.b64decode(record["rawData"])):
@@ -88,18 +88,18 @@ class Lake:
 
     @property
     def _table(self) -> str:
-        return f'"{self.pipeline.database}"."{self.pipeline.table}"'
+        return f'"{self.pipeline.database}"."{self.pipeline.only.table}"'
 
     def _glue_table(self) -> Mapping[str, Any]:
         response = self._clients("glue").get_table(
-            DatabaseName=self.pipeline.database, Name=self.pipeline.table
+            DatabaseName=self.pipeline.database, Name=self.pipeline.only.table
         )
         return dict(response["Table"])
 
 
 def has_current_state(pipeline: DeployedPipeline) -> bool:
     """Whether the pipeline has a view, or a saved query instead."""
-    return pipeline.view is not None or pipeline.current_state_query_id is not None
+    return pipeline.only.view is not None or pipeline.only.current_state_query_id is not None
 
 
 def current_state_sql(clients: Clients, pipeline: DeployedPipeline) -> str:
@@ -107,16 +107,16 @@ def current_state_sql(clients: Clients, pipeline: DeployedPipeline) -> str:
 
     Raises CommandError when there is neither.
     """
-    if pipeline.view is not None:
-        return f'SELECT * FROM "{pipeline.database}"."{pipeline.view}"'
-    if pipeline.current_state_query_id is None:
+    if pipeline.only.view is not None:
+        return f'SELECT * FROM "{pipeline.database}"."{pipeline.only.view}"'
+    if pipeline.only.current_state_query_id is None:
         raise CommandError(
             f"The pipeline {pipeline.name} has no current state. "
             "Set `query.current_state: true`, or query its table.",
             code="no-current-state",
             pipeline=pipeline.name,
         )
-    return saved_query(clients, pipeline.current_state_query_id)
+    return saved_query(clients, pipeline.only.current_state_query_id)
 
 
 def changes_of(record: bytes) -> list[dict[str, Any]]:

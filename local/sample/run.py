@@ -129,9 +129,9 @@ def wait_for_delivery(
 def crawl_all(clients: Clients, pipelines: list[DeployedPipeline]) -> dict[str, int]:
     """Run every crawler; return the number of added partitions by pipeline."""
     return {
-        pipeline.name: crawl(clients, pipeline.crawler)
+        pipeline.name: crawl(clients, pipeline.only.crawler)
         for pipeline in pipelines
-        if pipeline.crawler
+        if pipeline.only.crawler
     }
 
 

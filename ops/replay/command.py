@@ -162,7 +162,7 @@ def replay_pipeline(
         ChangeRecovery(
             clients, pipeline.source_stream_arn, pipeline.source_table, forwarder.old_image
         ),
-        PipelineIdentity(pipeline.source_table_arn, pipeline.delivery_stream),
+        PipelineIdentity(pipeline.source_table_arn, pipeline.only.delivery_stream),
         EventFilter(forwarder.event_names, forwarder.old_image),
         options.errors,
         writer,
@@ -182,5 +182,5 @@ def _locations(pipeline: DeployedPipeline, source: str) -> Sequence[str]:
         # The pipeline's own bucket: include failed batches of event source mappings that an update
         # replaced.
         failed_batches = f"s3://{pipeline.bucket}/{FAILED_BATCHES_PREFIX}"
-    locations = {"failed-batches": failed_batches, "errors": pipeline.errors_location}
+    locations = {"failed-batches": failed_batches, "errors": pipeline.only.errors_location}
     return [*locations.values()] if source == "all" else [locations[source]]

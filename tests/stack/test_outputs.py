@@ -11,6 +11,7 @@ from streaming_etl import StreamingEtlPipelineArgs
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import (
     STATE_FILE,
+    DeployedLakeTable,
     DeployedPipeline,
     DeployedStack,
     open_stack,
@@ -53,6 +54,42 @@ def test_reads_the_outputs_of_programs_in_other_languages() -> None:
 
     exports = {"orders": {camel(name): value for name, value in OUTPUTS.items()} | {"urn": "x"}}
     assert pipelines_of(exports) == [deployed_pipeline()]
+
+
+def test_one_lake_table_has_the_outputs_of_the_pipeline() -> None:
+    pipeline = deployed_pipeline()
+    assert pipeline.tables == {
+        "lake-table": DeployedLakeTable(
+            key="lake-table",
+            table="orders",
+            delivery_stream="orders-delivery",
+            errors_location="s3://lake/errors/shop/orders/",
+            view="orders_current",
+            current_state_query_id="query",
+        )
+    }
+    assert pipeline.only == pipeline.select([])["lake-table"]
+    with pytest.raises(CommandError) as error:
+        pipeline.select(["lake-table"])
+    assert error.value.code == "unknown-lake-table"
+
+
+def test_several_lake_tables_have_outputs_by_name() -> None:
+    names = ("table", "deliveryStream", "errorsLocation")
+    tables = {key: {name: f"{key}-{name}" for name in names} for key in ("items", "orders")}
+    nothing = dict.fromkeys(("table", "delivery_stream", "errors_location", "view"))
+    pipeline = deployed_pipeline(lake_tables=tables, **nothing)
+    assert {key: table.delivery_stream for key, table in pipeline.tables.items()} == {
+        "items": "items-deliveryStream",
+        "orders": "orders-deliveryStream",
+    }
+    assert list(pipeline.select(["orders"])) == ["orders"]
+    with pytest.raises(CommandError) as error:
+        pipeline.select(["orders", "carts"])
+    assert error.value.details["lake_tables"] == ["carts"]
+    with pytest.raises(CommandError) as error:
+        deployed_pipeline(**nothing)
+    assert error.value.details["missing"] == ["table", "delivery_stream", "errors_location"]
 
 
 def test_a_pipeline_has_the_name_before_all_renames() -> None:

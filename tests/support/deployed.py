@@ -32,6 +32,8 @@ OUTPUTS: dict[str, Any] = {
     "crawler": None,
     "backfill_state_machine_arn": None,
     "backfill_location": None,
+    "backfill_errors_location": None,
+    "lake_tables": None,
 }
 
 

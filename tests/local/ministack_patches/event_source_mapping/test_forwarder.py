@@ -86,7 +86,7 @@ def test_dead_letters_complete_batches_that_firehose_does_not_accept(
     aws: Clients, tmp_path: Path
 ) -> None:
     pipeline = deploy_pipeline(aws, tmp_path, "no-firehose")
-    aws("firehose").delete_delivery_stream(DeliveryStreamName=pipeline.delivery_stream)
+    aws("firehose").delete_delivery_stream(DeliveryStreamName=pipeline.only.delivery_stream)
     for number in range(3):
         put(aws, pipeline, str(number))
 
