@@ -64,7 +64,7 @@ def test_yaml_blocks_contain_valid_settings(block: Block) -> None:
 
 
 def test_the_readme_config_builds_the_pipelines_of_the_example_stack() -> None:
-    [block] = [block for block in blocks("yaml") if block.page == "README.md"]
+    block = next(block for block in blocks("yaml") if block.page == "README.md")
     config = yaml.safe_load(block.text)["config"]
     graph = program_graph({key: json.dumps(value) for key, value in config.items()})
     # Pulumi registers resources from threads, in any order.
