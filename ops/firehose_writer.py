@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from streaming_etl.handlers.firehose.batching import groups
 from streaming_etl.handlers.firehose.put_records import (
@@ -13,6 +13,7 @@ from streaming_etl.handlers.firehose.put_records import (
 )
 from streaming_etl.handlers.pacing import RateLimiter
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES
+from streaming_etl.handlers.wire.routing import Route, route_of
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
 
@@ -28,6 +29,7 @@ class FirehoseWriter:
     """Writes lines to one delivery stream at `kib_per_second`; threads may share it.
 
     max_changes, max_bytes: limits of one Firehose record.
+    limiter: the budget, where several writers share it.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class FirehoseWriter:
         max_changes: int,
         max_bytes: int,
         kib_per_second: float,
+        limiter: Optional[RateLimiter] = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
@@ -46,7 +49,7 @@ class FirehoseWriter:
         self._stream = stream
         self._max_changes, self._max_bytes = max_changes, max_bytes
         self._bytes_per_second = kib_per_second * 1024
-        self._limiter = RateLimiter(self._bytes_per_second, clock=clock, sleep=sleep)
+        self._limiter = limiter or RateLimiter(self._bytes_per_second, clock=clock, sleep=sleep)
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
 
     def write(self, lines: Sequence[bytes]) -> None:
@@ -97,6 +100,11 @@ class RoutedWriter:
     def __init__(self, writers: Mapping[str, FirehoseWriter]) -> None:
         self._writers = writers
 
+    @property
+    def lake_tables(self) -> list[str]:
+        """The names of the lake tables."""
+        return [*self._writers]
+
     def write(self, lines: Sequence[bytes], lake_tables: Sequence[str]) -> None:
         """Write changes; `lake_tables` has the lake table of each.
 
@@ -107,6 +115,49 @@ class RoutedWriter:
             some = [line for line, each in zip(lines, lake_tables, strict=True) if each == name]
             if some:
                 writer.write(some)
+
+
+def routes_to(pipeline: DeployedPipeline, lake_tables: Sequence[str] = ()) -> list[Route]:
+    """Return the forwarder's routes to lake tables, by default to all."""
+    # Imports Pulumi, which `--help` does not need.
+    from streaming_etl.components.table.routing import pipeline_forwarder_config
+
+    tables = pipeline.select(lake_tables)
+    streams = {name: table.delivery_stream for name, table in tables.items()}
+    routes = pipeline_forwarder_config(pipeline.args)["routes"]
+    return [route_of(route, streams) for route in routes if route["name"] in streams]
+
+
+def routed_writer(
+    client: Any,
+    routes: Sequence[Route],
+    kib_per_second: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    jitter: Callable[[], float] = random.random,
+) -> RoutedWriter:
+    """Return a writer that aggregates each route's records like the forwarder.
+
+    kib_per_second: the rate of all delivery streams together.
+    """
+    limiter = RateLimiter(kib_per_second * 1024, clock=clock, sleep=sleep)
+    return RoutedWriter(
+        {
+            route.name: FirehoseWriter(
+                client,
+                route.stream,
+                max_changes=route.max_changes,
+                max_bytes=route.max_bytes,
+                kib_per_second=kib_per_second,
+                limiter=limiter,
+                clock=clock,
+                sleep=sleep,
+                jitter=jitter,
+            )
+            for route in routes
+        }
+    )
 
 
 def pipeline_writer(

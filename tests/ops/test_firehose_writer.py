@@ -3,9 +3,15 @@
 import pytest
 
 from streaming_etl.handlers.firehose.put_records import MAX_CALL_BYTES
-from streaming_etl.ops.firehose_writer import FirehoseWriter, RoutedWriter, pipeline_writer
+from streaming_etl.ops.firehose_writer import (
+    FirehoseWriter,
+    RoutedWriter,
+    pipeline_writer,
+    routed_writer,
+    routes_to,
+)
 from streaming_etl.stack.errors import CommandError
-from tests.support.deployed import deployed_pipeline
+from tests.support.deployed import deployed_pipeline, deployed_shop
 from tests.support.fake_aws import THROTTLED, FakeClock, FakeFirehose, client_error
 
 
@@ -97,3 +103,31 @@ def test_each_lake_table_gets_its_own_changes() -> None:
     routed = RoutedWriter({name: writer(stream) for name, stream in streams.items()})
     routed.write([b"1\n", b"2\n", b"2\n"], ["orders", "orders", "customers"])
     assert (orders.calls, customers.calls, events.calls) == ([[b"1\n", b"2\n"]], [[b"2\n"]], [])
+
+
+def test_the_routes_of_a_command_are_those_of_the_forwarder() -> None:
+    routes = routes_to(deployed_shop({"forwarder": {"max_changes_per_record": 2}}))
+    named = [(each.name, each.stream, each.max_changes) for each in routes]
+    assert named == [
+        ("orders", "shop-orders-delivery", 2),
+        ("customers", "shop-customers-delivery", 2),
+        ("events", "shop-events-delivery", 2),
+    ]
+    conditions = [each.where and each.where.matches({"kind": {"S": "company"}}) for each in routes]
+    assert conditions == [False, True, None]
+    [only] = routes_to(deployed_pipeline())
+    assert (only.name, only.stream, only.where) == ("lake-table", "orders-delivery", None)
+
+
+def test_the_routes_to_chosen_lake_tables_have_the_order_of_the_settings() -> None:
+    chosen = routes_to(deployed_shop(), ["events", "orders"])
+    assert [each.name for each in chosen] == ["orders", "events"]
+
+
+def test_all_delivery_streams_share_the_rate() -> None:
+    firehose, clock = FakeFirehose(), FakeClock()
+    routed = routed_writer(firehose, routes_to(deployed_shop()), 1, clock=clock, sleep=clock.sleep)
+    routed.write([b"x" * 1024] * 3, routed.lake_tables)
+    assert clock.pauses == [1.0, 1.0]
+    streams = {"shop-orders-delivery", "shop-customers-delivery", "shop-events-delivery"}
+    assert firehose.streams == streams

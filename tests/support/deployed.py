@@ -43,6 +43,41 @@ def deployed_pipeline(settings: dict[str, Any] | None = None, **outputs: Any) ->
     return DeployedPipeline.from_outputs("orders", values)
 
 
+SHOP_TABLES: dict[str, Any] = {
+    "orders": {"where": {"kind": ["order"]}},
+    "customers": {"where": {"kind": ["customer", "company"]}, "format": "parquet"},
+    "events": {},
+}
+"""Settings of the lake tables of `deployed_shop`; the last has all items."""
+
+
+def deployed_shop(settings: dict[str, Any] | None = None, **outputs: Any) -> DeployedPipeline:
+    """The pipeline `shop` with the lake tables `orders`, `customers` and `events`."""
+    tables = {
+        key: {"transform_module": f"transforms/{key}.py", "partitions": {}, **table}
+        for key, table in SHOP_TABLES.items()
+    }
+    of_tables = {
+        key: {
+            "table": key,
+            "view": f"{key}_current",
+            "current_state_query_id": None,
+            "delivery_stream": f"shop-{key}-delivery",
+            "errors_location": f"s3://lake/errors/shop/{key}/",
+            "crawler": None,
+        }
+        for key in tables
+    }
+    values = {
+        **OUTPUTS,
+        **dict.fromkeys(of_tables["orders"]),
+        "settings": {"table_name": "orders", "lake_tables": tables, **(settings or {})},
+        "lake_tables": of_tables,
+        **outputs,
+    }
+    return DeployedPipeline.from_outputs("shop", values)
+
+
 def embedded_options(outputs: Path, endpoint: object) -> list[str]:
     """Options of a command for the stack `dev` on the embedded AWS."""
     return ["--stack", "dev", "--outputs", str(outputs), "--endpoint-url", str(endpoint)]
