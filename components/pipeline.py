@@ -17,12 +17,12 @@ from streaming_etl.components.monitoring.monitoring import (
     Monitoring,
 )
 from streaming_etl.components.packaging.dependencies import Packages, Target, ensure_dependencies
+from streaming_etl.components.pipeline_guard import guarded_inputs, pipeline_guard
 from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.protection import resolve_protection
 from streaming_etl.components.settings.stack_config import args_from_config
 from streaming_etl.components.settings.validation import SettingsError, invalid, raise_if_any
-from streaming_etl.components.source_guard import source_guard, source_of
 from streaming_etl.components.stack_traces import short_stack_traces
 from streaming_etl.components.stages.backfill import Backfill
 from streaming_etl.components.stages.catalog import create_database
@@ -119,12 +119,12 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         ]
         own = pulumi.ResourceOptions(
             transformations=of_children,
-            hooks=pulumi.ResourceHookBinding(before_update=[source_guard(name)]),
+            hooks=pulumi.ResourceHookBinding(before_update=[pipeline_guard(name)]),
         )
         opts = pulumi.ResourceOptions.merge(opts, own)
         # An input, which Pulumi keeps in the stack's state, for the guard. All other resources are
         # updated after it has passed.
-        inputs = {"source": source_of(args)}
+        inputs = guarded_inputs(args)
         super().__init__("streaming-etl:index:StreamingEtlPipeline", name, inputs, opts)
 
         raise_if_any(args.region_problems(configured_region(self)))

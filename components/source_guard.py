@@ -3,11 +3,9 @@
 Pulumi's protection does not: it allows a replacement if the old or the new state is unprotected.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import pulumi
 
 from streaming_etl.components.settings.messages import value_text
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -51,14 +49,6 @@ class SourceFinding:
         return f"{MESSAGES[self.rule].format(name=f'`{self.setting}`', **values)} [{self.rule}]"
 
 
-class SourceTableError(pulumi.RunError):
-    """An update that would replace or delete a protected source table."""
-
-    def __init__(self, pipeline: str, found: Sequence[SourceFinding]) -> None:
-        super().__init__("\n".join(f"{pipeline}: {finding}" for finding in found))
-        self.findings = list(found)
-
-
 def source_of(args: StreamingEtlPipelineArgs) -> dict[str, Any]:
     """Return what identifies and protects a source table, as plain data."""
     protection = resolve_protection(args)
@@ -91,20 +81,3 @@ def source_findings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
         for name in settings:
             setting = name if name == "table_name" else f"source.{name}"
             yield SourceFinding(rule, setting, old.get(name), new.get(name))
-
-
-def source_guard(pipeline: str) -> pulumi.ResourceHook:
-    """Return the hook of the component whose input `source` is `source_of`.
-
-    A hook of the table itself would not run before a replacement. A hook without a name would not
-    run in previews; names are unique in a stack.
-    """
-
-    def compare(args: pulumi.ResourceHookArgs) -> None:
-        old, new = (args.old_inputs or {}).get("source", {}), (args.new_inputs or {})["source"]
-        if found := list(source_findings(old, new)):
-            raise SourceTableError(pipeline, found)
-
-    return pulumi.ResourceHook(
-        f"{pipeline}-source-guard", compare, pulumi.ResourceHookOptions(on_dry_run=True)
-    )

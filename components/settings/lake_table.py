@@ -65,7 +65,8 @@ class LakeTableSettings(Settings):
     below the former location, without a table; run a backfill."""
     allow_layout_change: bool = False
     """Permit a change of the layout that puts existing rows at risk, with a warning, but not one
-    that deletes the bucket or the database. For a table without rows, and for one update."""
+    that deletes the bucket or the database. For a table without rows, and for one update. The
+    removal of the lake table needs it in an update before."""
     transform: TransformArgs = field(default_factory=TransformArgs)
     """The transform's Lambda function."""
     delivery: DeliveryArgs = field(default_factory=DeliveryArgs)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streaming_etl import SourceArgs, StreamingEtlPipeline
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.source_guard import (
     MESSAGES,
     SourceFinding,
@@ -89,12 +90,13 @@ def test_the_golden_file_has_an_example_of_every_rule() -> None:
     assert set(messages()) == set(MESSAGES)
 
 
-def test_each_pipeline_has_the_source_as_an_input_and_a_hook(pipelines: Pipelines) -> None:
+def test_each_pipeline_has_the_guarded_inputs_and_a_hook(pipelines: Pipelines) -> None:
     def program() -> None:
         for name in ("orders", "shop"):
             StreamingEtlPipeline(name, pipelines.args(table_name=name))
 
     for node in build(program).of("StreamingEtlPipeline"):
-        assert node.options["hooks"] == {"before_update": [f"{node.name}-source-guard"]}
+        assert node.options["hooks"] == {"before_update": [f"{node.name}-guard"]}
         assert node.inputs["source"]["table_name"] == node.name
         assert node.inputs["source"].keys() >= {"use_existing", "hash_key", "protect", "retain"}
+        assert node.inputs["guarded_lake_tables"].keys() == {ONLY_LAKE_TABLE}

@@ -22,6 +22,19 @@ ORDERS: dict[str, Any] = {
     "partitions": {"granularity": "day"},
 }
 """Settings of the smallest pipeline."""
+LAKE_TABLE: dict[str, Any] = {
+    "transform_module": "transforms/orders.py",
+    "partitions": {"granularity": "day"},
+}
+"""Settings of the smallest lake table."""
+SHOP: dict[str, Any] = {
+    "table_name": "shop",
+    "lake_tables": {
+        "orders": {**LAKE_TABLE, "where": {"id": {"prefix": "ORDER#"}}},
+        "items": {**LAKE_TABLE, "where": {"id": {"prefix": "ITEM#"}}},
+    },
+}
+"""Settings of a pipeline with two lake tables."""
 
 STATEFUL = ("aws:dynamodb/table:Table", "aws:s3/bucket:Bucket")
 

@@ -1,6 +1,7 @@
 """Messages about a protected source table, one for each rule."""
 
-from streaming_etl.components.source_guard import SourceTableError, source_findings
+from streaming_etl.components.pipeline_guard import PipelineGuardError
+from streaming_etl.components.source_guard import source_findings
 
 OLD = {"use_existing": False, "table_name": "orders", "protect": True, "retain": False}
 
@@ -16,6 +17,6 @@ def messages() -> dict[str, str]:
         "retained-keys": ({**OLD, **retained}, {**OLD, **retained, "range_key": "at"}),
     }
     return {
-        name: str(SourceTableError("orders", list(source_findings(old, new))))
+        name: str(PipelineGuardError("orders", list(source_findings(old, new))))
         for name, (old, new) in updates.items()
     }
