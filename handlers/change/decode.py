@@ -96,7 +96,7 @@ class RecordReader:
             decoder = self._decoder = Decoder(self)
         if len(content) <= _CHUNK_BYTES:
             return [Chunk(decoder, content)]
-        return [Chunk(decoder, lines) for lines in cut(content)]
+        return [Chunk(decoder, lines) for lines in _cut(content)]
 
 
 class Decoder:
@@ -212,7 +212,7 @@ def lines_of(chunks: Iterable[Chunk]) -> list[bytes]:
     return [line for chunk in chunks for line in chunk.lines]
 
 
-def cut(content: bytes) -> list[bytes]:
+def _cut(content: bytes) -> list[bytes]:
     """Cut the content into complete lines of about _CHUNK_BYTES."""
     parts, start = [], 0
     while end := content.find(b"\n", start + _CHUNK_BYTES) + 1:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional
 import msgspec
 from pybase64 import b64decode
 
-from streaming_etl.handlers.change.decode import cut, record_decoder
+from streaming_etl.handlers.change.decode import record_decoder
 from streaming_etl.handlers.rows.direct_lines import DirectLines
 from streaming_etl.handlers.rows.encoder import Rows
 
@@ -47,7 +47,7 @@ class DirectRecords:
         # Any exception, because the function path finds the failed change and its reason.
         try:
             contents = [b64decode(record["data"], validate=True) for record in records]
-            changes = [self._changes(content) for content in contents]
+            changes = [self._decode(content) for content in contents]
             lines = iter(self._encode([change for part in changes for change in part]))
         except Exception:
             if len(records) == 1:
@@ -59,9 +59,6 @@ class DirectRecords:
             else None
             for content, part in zip(contents, changes, strict=True)
         ]
-
-    def _changes(self, content: bytes) -> list[Any]:
-        return [change for part in cut(content) for change in self._decode(part)]
 
 
 def batches(records: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -7,6 +7,8 @@ the encoder of the function path, so every text is that of the function path.
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
+import msgspec
+
 from streaming_etl.handlers.rows.attribute_row import Path, value_at
 from streaming_etl.handlers.rows.json_row import json_encoder
 from streaming_etl.handlers.rows.scalar_columns import INTEGER_BITS, Encode, scalar_encoder
@@ -21,6 +23,8 @@ Column = Callable[[Values], list[str]]
 
 Raises an exception if an attribute does not fit the column.
 """
+
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 _NumberForm = Callable[[str], str]
 """Returns the text of a number in a column; '' for a number in an unusual form."""
@@ -72,12 +76,20 @@ def json_column(name: str, kind: Any, steps: Path, plain_values: PlainValues) ->
     label, encode = quote(name) + ":", json_encoder(kind, name)
     if kind != "string" or steps:
         return _column(name, kind, steps, plain_values, label, ",", encode)
-    return lambda attributes: [
-        f"{label}{quote(text)},"
-        if it is not None and (text := it.S) is not None
-        else _other(it, lambda value: f"{label}{encode(value)},")
-        for it in attributes
-    ]
+
+    def other(value: Any) -> str:
+        return f"{label}{encode(value)},"
+
+    def column(attributes: Values) -> list[str]:
+        texts = [None if it is None else it.S for it in attributes]
+        # One call quotes all texts, as `quote` would; quoted texts have no line breaks.
+        quoted = str(_encode_lines(texts), "utf-8").split("\n")
+        return [
+            _other(it, other) if text is None else f"{label}{json},"
+            for it, text, json in zip(attributes, texts, quoted, strict=False)
+        ]
+
+    return column
 
 
 def _column(
