@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tools.bench import __main__ as bench
 from tools.bench import (
     baseline,
     candidate,
+    columns_only,
     five_columns,
     handlers_bench,
     images,
@@ -49,6 +51,19 @@ def test_all_implementations_return_the_same_rows(case: Case) -> None:
     handlers_bench.check(case, 20_000)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", candidate.FORMATS)
+def test_the_rows_with_and_without_a_function_are_the_same_bytes(shape: str, kind: str) -> None:
+    case = Case("columns", shape, "complete stream record", "aggregated", "floor")
+    event = handlers_bench.event_of(case, 20_000)
+    with handlers_bench.silence():
+        with_function, without = (
+            candidate.five_columns_transform(kind, function=function)(event.parsed())
+            for function in (True, False)
+        )
+    assert with_function == without
+
+
 def test_rejects_an_implementation_that_loses_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     case = handlers_bench.cases()[0]
     transform = candidate.transform("csv")
@@ -74,6 +89,12 @@ def test_the_measured_configuration_is_the_deployed_one() -> None:
         partitions=PartitionArgs(),
     )
     assert candidate.pipeline_settings("csv") == transform_config(args, module)
+    for kind in candidate.FORMATS:
+        for measured in (five_columns, columns_only):
+            settings = candidate.five_columns_settings(kind, function=measured is five_columns)
+            in_format = replace(args, transform_module=measured.__file__, format=kind)
+            module = read_transform_module(measured.__file__)
+            assert settings == transform_config(in_format, module)
     routes = [route("orders", args.forwarder)]
     assert forwarder_config(args.forwarder, routes) == candidate.FORWARDER_CONFIG
 
@@ -123,6 +144,7 @@ def test_measures_each_function() -> None:
 def test_tables_have_a_row_per_comparison() -> None:
     times = {case: [1e-06, 2e-06] for case in handlers_bench.cases()}
     assert len(bench.transform_table(times).splitlines()) == 4 + 2 * 2 * 2 * len(SHAPES)
+    assert len(bench.columns_table(times).splitlines()) == 4 + 2 * 2 * 2 * len(SHAPES)
     assert len(bench.forwarder_table(times).splitlines()) == 4 + len(SHAPES)
 
 

@@ -22,7 +22,7 @@ from tools.docs.marked_blocks import replace_blocks
 from tools.project import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = ("handlers", "memory", "program")
+PARTS = ("handlers", "columns", "memory", "program")
 ENGINE = "engine"
 """A part that needs the Pulumi CLI on the PATH; measured on request only."""
 FORMATS = {"csv": "CSV", "json": "JSON lines"}
@@ -40,6 +40,7 @@ def main() -> None:
     for part in arguments.parts or PARTS:
         tables = {
             "handlers": handlers,
+            "columns": columns,
             "memory": memory_tables,
             "program": program,
             ENGINE: engine,
@@ -87,23 +88,40 @@ def handlers(quick: bool) -> list[str]:
     for case in handlers_bench.cases():
         if case.function == "forwarder":
             bills[case] = handlers_bench.count_received(case)
-        elif case.implementation == "floor":
-            handlers_bench.check(case, 50_000)
-    times = run_all(1, ["--values=1"]) if quick else run_all(PASSES, [])
+    times = measured(["transform", "forwarder"], quick)
     return [transform_table(times), forwarder_table(times), bill_table(bills)]
 
 
-def run_all(passes: int, options: Sequence[str]) -> Times:
-    """Run all benchmarks once per pass, each in a new process.
+def columns(quick: bool) -> list[str]:
+    """Table of five columns with and without a function."""
+    return [columns_table(measured(["columns"], quick))]
+
+
+def measured(functions: Sequence[str], quick: bool) -> Times:
+    """Compare the rows of all implementations, and run the benchmarks."""
+    for case in handlers_bench.cases():
+        if case.implementation == "floor" and case.function in functions:
+            handlers_bench.check(case, 50_000)
+    return run_all(functions, 1, ["--values=1"]) if quick else run_all(functions, PASSES, [])
+
+
+def run_all(functions: Sequence[str], passes: int, options: Sequence[str]) -> Times:
+    """Run the functions' benchmarks once per pass, each in a new process.
 
     An interruption of the machine affects one pass of all benchmarks, and no median of the ratios.
     """
     command = [sys.executable, "-m", "tools.bench.handlers_bench", "--quiet", *options]
+    environment = os.environ | {"BENCH_FUNCTIONS": ",".join(functions)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "result.json"
         for number in range(passes):
             print(f"pass {number + 1} of {passes}", file=sys.stderr)
-            subprocess.run([*command, "--append", str(path)], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [*command, "--append", str(path)],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                env=environment,
+            )
         suite = pyperf.BenchmarkSuite.load(str(path))
     times = {}
     for benchmark in suite:
@@ -129,6 +147,29 @@ def transform_table(times: Times) -> str:
     head = ["input", "rows", "records", "item", "floor", "baseline", "transform"]
     head += ["of baseline", "of floor"]
     return table("Transform: CPU µs per change", head, rows)
+
+
+def columns_table(times: Times) -> str:
+    """Five columns as ratios to the floor."""
+    rows = []
+    for form in INPUT_FORMS:
+        for records in ("single", "aggregated"):
+            for kind, name in FORMATS.items():
+                for shape in SHAPES:
+                    floor, *others = (
+                        times[Case("columns", shape, form, records, implementation)]
+                        for implementation in (
+                            "floor",
+                            f"powertools {kind}",
+                            f"function {kind}",
+                            f"columns {kind}",
+                        )
+                    )
+                    figures = [ratio for each in others for ratio in ratios(each, floor)]
+                    rows.append([form, records, name, shape, *micros(floor), *figures])
+    head = ["input", "records", "rows", "item", "floor, µs", "Powertools", "`transform`"]
+    head += ["columns only"]
+    return table("Five columns and all metadata: CPU time as a ratio to the floor", head, rows)
 
 
 def forwarder_table(times: Times) -> str:

@@ -56,6 +56,21 @@ def _pipeline(kind: str) -> Any:
     return TransformRuntime(module.transform, str(module.__file__), encoder)
 
 
+def five_columns_transform(kind: str, *, function: bool) -> Handler:
+    """The transform of a module with five columns."""
+    from streaming_etl.handlers.transform import make_runtime, transform_records
+
+    module: Any = five_columns if function else None
+    runtime = make_runtime(five_columns_settings(kind, function=function), module, UTC)
+    return lambda event: transform_records(event["records"], runtime, _requeue)
+
+
+def five_columns_settings(kind: str, *, function: bool) -> dict[str, Any]:
+    """The content of transform.json with five columns in either format."""
+    sources = None if function else {name: [name] for name in five_columns.COLUMNS}
+    return pipeline_settings("csv") | {"format": kind, "sources": sources}
+
+
 def pipeline_settings(kind: str) -> dict[str, Any]:
     """The content of transform.json."""
     types = {"decimal(10,2)": {"decimal": [10, 2]}}

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import orjson
 import pyperf
 
-from tools.bench import baseline, candidate, stub
+from tools.bench import baseline, candidate, powertools, stub
 from tools.bench.candidate import Handler
 from tools.bench.events import (
     SHAPES,
@@ -43,7 +43,7 @@ class Case(NamedTuple):
     """One benchmark."""
 
     function: str
-    """transform or forwarder"""
+    """transform, columns or forwarder"""
     shape: str
     input_form: str
     records: str
@@ -75,6 +75,15 @@ IMPLEMENTATIONS: dict[str, dict[str, Callable[[], Handler]]] = {
         "baseline json": lambda: baseline.json_transform,
         "candidate json": lambda: candidate.transform("json"),
     },
+    "columns": {
+        "floor": lambda: floor,
+        "powertools csv": lambda: powertools.transform("csv"),
+        "function csv": lambda: candidate.five_columns_transform("csv", function=True),
+        "columns csv": lambda: candidate.five_columns_transform("csv", function=False),
+        "powertools json": lambda: powertools.transform("json"),
+        "function json": lambda: candidate.five_columns_transform("json", function=True),
+        "columns json": lambda: candidate.five_columns_transform("json", function=False),
+    },
     "forwarder": {
         "baseline": lambda: baseline.forward,
         "candidate": lambda: candidate.forwarder(),
@@ -85,11 +94,12 @@ IMPLEMENTATIONS: dict[str, dict[str, Callable[[], Handler]]] = {
 def cases() -> list[Case]:
     """All benchmarks."""
     transform = [
-        Case("transform", shape, form, records, name)
+        Case(function, shape, form, records, name)
+        for function in ("transform", "columns")
         for form in INPUT_FORMS
         for records in ("single", "aggregated")
         for shape in SHAPES
-        for name in IMPLEMENTATIONS["transform"]
+        for name in IMPLEMENTATIONS[function]
     ]
     forwarder = [
         Case("forwarder", shape, "stream", "", name)
@@ -146,15 +156,16 @@ def silence() -> Iterator[None]:
 def check(case: Case, size: int) -> None:
     """Raise ValueError unless all implementations return the same rows of every change."""
     event = event_of(case, size)
+    implementations = IMPLEMENTATIONS[case.function]
     for kind in candidate.FORMATS:
         ids = []
-        for name in (f"baseline {kind}", f"candidate {kind}"):
+        for name in [name for name in implementations if name.endswith(kind)]:
             with silence():
-                response = IMPLEMENTATIONS["transform"][name]()(event.parsed())
+                response = implementations[name]()(event.parsed())
             if {record["result"] for record in response["records"]} != {"Ok"}:
                 raise ValueError(f"{name} fails for {case.name}")
             ids.append(item_ids(response, kind))
-        if ids[0] != ids[1] or len(ids[0]) != event.changes:
+        if ids.count(ids[0]) != len(ids) or len(ids[0]) != event.changes:
             raise ValueError(f"the {kind} rows differ for {case.name}")
 
 
@@ -183,13 +194,14 @@ def item_ids(response: dict[str, Any], kind: str) -> list[str]:
 
 
 def main() -> None:
-    """Run all benchmarks, or those whose name contains $BENCH_ONLY."""
+    """Run the benchmarks of $BENCH_FUNCTIONS whose name contains $BENCH_ONLY; by default all."""
     only = os.environ.get("BENCH_ONLY", "")
+    functions = os.environ.get("BENCH_FUNCTIONS", ",".join(IMPLEMENTATIONS)).split(",")
     module = ("-m", "tools.bench.handlers_bench")
     runner = pyperf.Runner(processes=1, values=3, warmups=1, loops=1, program_args=module)
-    runner.argparser.set_defaults(inherit_environ=["BENCH_ONLY"])
+    runner.argparser.set_defaults(inherit_environ=["BENCH_ONLY", "BENCH_FUNCTIONS"])
     for case in cases():
-        if only in case.name:
+        if only in case.name and case.function in functions:
             runner.bench_time_func(case.name, cpu_time, case)
 
 
