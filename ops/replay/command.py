@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
-from streaming_etl.ops.firehose_writer import DEFAULT_KIB_PER_SECOND, pipeline_writer
+from streaming_etl.ops.firehose_writer import (
+    DEFAULT_KIB_PER_SECOND,
+    routed_writer,
+    routes_to,
+)
 from streaming_etl.stack.console import counted, progress, show_json, show_progress
 from streaming_etl.stack.errors import EXIT_PARTIAL, UsageError
 from streaming_etl.stack.outputs import DeployedPipeline, open_stack, stack_options
@@ -34,6 +38,7 @@ class ReplayOptions:
     """What to replay, and how."""
 
     source: str = "all"
+    lake_tables: Sequence[str] = ()
     since: Optional[datetime] = None
     until: Optional[datetime] = None
     errors: Sequence[str] = ()
@@ -63,6 +68,14 @@ class ReplayOptions:
     show_default=True,
     help="The forwarder's failed batches, Firehose's error records, or both.",
 )
+@click.option(
+    "--lake-table",
+    "lake_tables",
+    multiple=True,
+    metavar="NAME",
+    help="Only error records of this lake table, and failed batches to no other; repeat the option "
+    "for several.",
+)
 @click.option("--since", type=iso_time, metavar="TIME", help="Only objects written from then on.")
 @click.option("--until", type=iso_time, metavar="TIME", help="Only objects written before then.")
 @click.option(
@@ -81,7 +94,7 @@ class ReplayOptions:
     type=click.FloatRange(min=1),
     default=DEFAULT_KIB_PER_SECOND,
     show_default=True,
-    help="Rate limit; the pipeline's own changes share the delivery stream.",
+    help="Rate limit; the pipeline's own changes share its delivery streams.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def replay(
@@ -94,10 +107,11 @@ def replay(
 ) -> int:
     """Send the dead-lettered changes of PIPELINE again.
 
-    The changes go through its delivery stream and transform again; remove the cause of the
-    failure first. An object whose changes Firehose has all accepted is moved below replayed/ in
-    the bucket. After an interruption the same command continues. A change that is sent twice
-    counts once in the current state.
+    The changes go through delivery stream and transform again; remove the cause of the failure
+    first. Error records go to their lake table, failed batches to those whose `where` matches. An
+    object whose changes Firehose has all accepted is moved below replayed/ in the bucket. After an
+    interruption the same command continues. A change that is sent twice counts once in the current
+    state.
 
     \b
     Show errors, days and changes, and change nothing:
@@ -107,6 +121,8 @@ def replay(
     Replay what the transform failed on since this morning, slowly:
       streaming-etl replay orders --stack prod --from errors --since 2026-11-23T09:00+09:00 \\
         --error Lambda.ProcessingFailedStatus --kib-per-second 64
+    Replay to one of several lake tables:
+      streaming-etl replay shop --stack prod --lake-table orders
 
     Exit code 3: some entries cannot be replayed; the result lists them with the reason.
     """
@@ -122,6 +138,7 @@ def replay(
         chosen.dry_run,
         transform_test=TransformTest(target.bucket, target.name, stack, endpoint_url),
         show_keys=chosen.show_keys,
+        lake_tables=[*target.select(chosen.lake_tables)] if target.lake_tables else [],
         most_listed=float("inf") if as_json else SHOWN_CHANGES if chosen.dry_run else 0,
     )
     replay_pipeline(target, deployed.clients(target), chosen, report)
@@ -143,44 +160,44 @@ def replay_pipeline(
     from streaming_etl.ops.replay.entries import EventFilter
     from streaming_etl.ops.replay.lost_changes import ChangeRecovery
     from streaming_etl.ops.replay.objects import FailureObjects
-    from streaming_etl.ops.replay.ownership import PipelineIdentity
+    from streaming_etl.ops.replay.places import places_of
     from streaming_etl.ops.replay.run import Replay
 
     forwarder = pipeline.args.forwarder
     objects = FailureObjects(clients("s3"), pipeline.bucket)
-    matches = [
-        each
-        for location in _locations(pipeline, options.source)
-        for each in objects.below(location, options.since, options.until)
-    ]
-    matches.sort(key=lambda each: (each.written, each.key))
+    found = []
+    for place in places_of(pipeline, options.source, options.lake_tables):
+        matches = [*objects.below(place.location, options.since, options.until)]
+        matches.sort(key=lambda each: (each.written, each.key))
+        found.append((place, matches))
     writer = None
     if not options.dry_run:
-        writer = pipeline_writer(clients("firehose"), pipeline, options.kib_per_second)
-    run = Replay(
-        objects,
-        ChangeRecovery(
-            clients, pipeline.source_stream_arn, pipeline.source_table, forwarder.old_image
-        ),
-        PipelineIdentity(pipeline.source_table_arn, pipeline.only.delivery_stream),
-        EventFilter(forwarder.event_names, forwarder.old_image),
-        options.errors,
-        writer,
-        report,
-    )
-    size = sum(each.size for each in matches)
-    show_progress(f"{counted(len(matches), 'object')}, {counted(size, 'byte')}.")
+        routes = routes_to(pipeline)
+        writer = routed_writer(clients("firehose"), routes, options.kib_per_second)
+    size = sum(each.size for _, matches in found for each in matches)
+    count = sum(len(matches) for _, matches in found)
+    show_progress(f"{counted(count, 'object')}, {counted(size, 'byte')}.")
     with progress("Reading" if options.dry_run else "Replaying", size) as advance:
-        run.run(matches, advance)
-
-
-def _locations(pipeline: DeployedPipeline, source: str) -> Sequence[str]:
-    from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX
-
-    failed_batches = pipeline.failed_batches_location
-    if pipeline.args.lake.bucket_name is None:
-        # The pipeline's own bucket: include failed batches of event source mappings that an update
-        # replaced.
-        failed_batches = f"s3://{pipeline.bucket}/{FAILED_BATCHES_PREFIX}"
-    locations = {"failed-batches": failed_batches, "errors": pipeline.only.errors_location}
-    return [*locations.values()] if source == "all" else [locations[source]]
+        for place, matches in found:
+            Replay(
+                objects,
+                ChangeRecovery(
+                    clients,
+                    pipeline.source_stream_arn,
+                    pipeline.source_table,
+                    forwarder.old_image,
+                    where=place.where,
+                ),
+                place.identity,
+                EventFilter(
+                    forwarder.event_names,
+                    forwarder.old_image,
+                    place.routes,
+                    forwarder.unmatched == "fail",
+                ),
+                options.errors,
+                writer,
+                report,
+                lake_table=place.lake_table,
+                only=options.lake_tables,
+            ).run(matches, advance)

@@ -417,6 +417,9 @@ def _error_entry(document: Any, events: EventFilter, pipeline: Optional[Pipeline
                 rows.append(row)
             else:
                 unknown += 1
+    if events.routes:
+        # Only lines of an export have no lake table, and they are not changes.
+        unknown, lines, rows = unknown + len(lines) + len(rows), [], []
     problem = Problem("unknown-lines", unknown) if unknown else None
     if without_new and not unknown:
         problem = Problem("missing-image", len(without_new))

@@ -1,8 +1,8 @@
 """Failure objects in the lake's bucket: list, read, and move below `replayed/`."""
 
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Optional
 from urllib.parse import urlparse
@@ -26,6 +26,16 @@ class FailureObject:
     key: str
     size: int
     written: datetime
+
+
+@dataclass
+class Note:
+    """Entries of an object that is not done, by their index."""
+
+    done: set[int] = field(default_factory=set)
+    """Entries that are replayed."""
+    sent: dict[str, set[int]] = field(default_factory=dict)
+    """Other entries, by the lake tables that have got their changes."""
 
 
 class FailureObjects:
@@ -81,26 +91,32 @@ class FailureObjects:
         # One byte more than allowed: the object may have grown since it was listed.
         return response["Body"].read(MAX_OBJECT_BYTES + 1), response["ETag"]
 
-    def replayed_entries(self, key: str, etag: str) -> Optional[set[int]]:
-        """Return the entries that earlier runs have replayed; None without a note.
+    def note(self, key: str, etag: str) -> Optional[Note]:
+        """Return the note of earlier runs; None without one.
 
-        An invalid note, or one about other content of this key, lists none.
+        An invalid note, or one about other content of this key, lists no entries.
         """
         content = self._get(_note_key(key))
         if content is None:
             return None
         try:
             note = json.loads(content[0])
-            done = [int(index) for index in note["done"]] if note["etag"] == etag else []
-        except (ValueError, TypeError, LookupError, RecursionError):
-            return set()
-        return set(done)
+            if note["etag"] != etag:
+                return Note()
+            # Earlier versions have no lake tables.
+            sent = note.get("lake_tables", {}).items()
+            return Note(_indexes(note["done"]), {name: _indexes(each) for name, each in sent})
+        except (AttributeError, ValueError, TypeError, LookupError, RecursionError):
+            return Note()
 
-    def write_note(self, key: str, etag: str, replayed: Collection[int]) -> None:
+    def write_note(self, key: str, etag: str, note: Note) -> None:
         """Write a note of the entries that are replayed; the object stays."""
-        note = json.dumps({"etag": etag, "done": sorted(replayed)}).encode()
+        content: dict[str, Any] = {"etag": etag, "done": sorted(note.done)}
+        if note.sent:
+            content["lake_tables"] = {name: sorted(each) for name, each in note.sent.items()}
+        body = json.dumps(content).encode()
         self._client.put_object(
-            Bucket=self._bucket, Key=_note_key(key), Body=note, ContentType="application/json"
+            Bucket=self._bucket, Key=_note_key(key), Body=body, ContentType="application/json"
         )
 
     def finish(self, key: str, etag: str, *, with_note: bool) -> None:
@@ -124,6 +140,10 @@ class FailureObjects:
         self._client.delete_object(Bucket=self._bucket, Key=key)
         if with_note:
             self._client.delete_object(Bucket=self._bucket, Key=_note_key(key))
+
+
+def _indexes(values: Any) -> set[int]:
+    return {int(index) for index in values}
 
 
 def _note_key(key: str) -> str:

@@ -1,6 +1,7 @@
 """The pipeline of a failure object in a shared bucket."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -23,6 +24,11 @@ class PipelineIdentity:
 
     table_arn: str
     delivery_stream: str
+    """A delivery stream of the pipeline. If the program configures its name, no name of a function
+    or a delivery stream identifies a pipeline."""
+    own_names: Optional[Collection[str]] = None
+    """The names with which those of its functions and delivery streams begin; by default the one of
+    `delivery_stream`."""
 
     def owns_stream(self, arn: Any) -> Optional[bool]:
         """Report whether it is a stream of the table, present or earlier."""
@@ -44,5 +50,13 @@ class PipelineIdentity:
         return None if match is None else self._same_pipeline(STREAM_NAME.fullmatch(match[1]))
 
     def _same_pipeline(self, name: Optional["re.Match[str]"]) -> Optional[bool]:
-        own = STREAM_NAME.fullmatch(self.delivery_stream)
-        return None if name is None or own is None else name[1] == own[1]
+        own = own_name(self.delivery_stream)
+        if name is None or own is None:
+            return None
+        return name[1] in ((own,) if self.own_names is None else self.own_names)
+
+
+def own_name(delivery_stream: str) -> Optional[str]:
+    """Return the name from which Pulumi derived a delivery stream's, if any."""
+    match = STREAM_NAME.fullmatch(delivery_stream)
+    return match and match[1]

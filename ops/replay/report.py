@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Optional
@@ -43,6 +43,8 @@ class ListedChange:
     outcome: str
     """`sent`, `from-stream`, `from-table`, `deleted-since`, `filtered`, or a Problem's code."""
     is_row: bool = False
+    lake_table: str = ""
+    """Empty for a change that no lake table gets."""
 
     @property
     def item_key_hash(self) -> str:
@@ -59,12 +61,13 @@ class TransformTest:
     stack: str
     endpoint_url: Optional[str] = None
 
-    def command(self, key: str) -> str:
+    def command(self, key: str, lake_table: str = "") -> str:
         """Return a command for bash and zsh, which prints rows."""
+        name = f"{self.pipeline}.{lake_table}" if lake_table else self.pipeline
         endpoint = f"--endpoint-url {quoted(self.endpoint_url)} " if self.endpoint_url else ""
         return (
             f"aws {endpoint}s3 cp {quoted(f's3://{self.bucket}/{key}')} - | streaming-etl "
-            f"test-transform {quoted(self.pipeline)} --stack {quoted(self.stack)} -"
+            f"test-transform {quoted(name)} --stack {quoted(self.stack)} -"
         )
 
 
@@ -110,6 +113,12 @@ class Report:
     by_day: Counter[str] = field(default_factory=Counter)
     """Objects by the UTC day when they were written."""
     problems: list[EntryProblem] = field(default_factory=list)
+    lake_tables: Sequence[str] = ()
+    """The selected lake tables of a pipeline with `lake_tables`."""
+    error_records: Counter[str] = field(default_factory=Counter)
+    """Error records that are not replayed yet, by lake table."""
+    sent: Counter[str] = field(default_factory=Counter)
+    """`changes` by lake table."""
     transform_test: Optional[TransformTest] = None
     """None where no commands are needed."""
     show_keys: bool = False
@@ -131,7 +140,11 @@ class Report:
         """Return the command that tests the change's object; None for a row."""
         if self.transform_test is None or change.is_row:
             return None
-        return self.transform_test.command(change.location)
+        if self.lake_tables and not change.lake_table:
+            return None
+        return self.transform_test.command(
+            change.location, change.lake_table if self.lake_tables else ""
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the result for scripts."""
@@ -154,6 +167,7 @@ class Report:
                 "filtered": self.filtered,
                 "deleted_since": self.deleted_since,
             },
+            **({"lake_tables": self._by_lake_table()} if self.lake_tables else {}),
             "listed": [
                 {
                     "key": each.object_key,
@@ -164,6 +178,7 @@ class Report:
                     **({"item_key": json.loads(each.change.key)} if self.show_keys else {}),
                     "error": each.error,
                     "outcome": each.outcome,
+                    **({"lake_table": each.lake_table or None} if self.lake_tables else {}),
                     "test_command": self.test_command(each),
                 }
                 for each in self.listed
@@ -180,6 +195,12 @@ class Report:
             ],
         }
 
+    def _by_lake_table(self) -> dict[str, dict[str, int]]:
+        return {
+            name: {"error_records": self.error_records[name], "sent": self.sent[name]}
+            for name in self.lake_tables
+        }
+
 
 def render(report: Report) -> None:
     """Print the result for people."""
@@ -187,6 +208,12 @@ def render(report: Report) -> None:
         days, codes = sorted(report.by_day.items()), sorted(report.by_error.items())
         show_table("Objects by day", ["Day (UTC)", "Objects"], days)
         show_table("\nEntries by error", ["Error", "Entries"], codes)
+        if report.lake_tables:
+            counts = [
+                (name, report.error_records[name], report.sent[name]) for name in report.lake_tables
+            ]
+            sent = "Changes to send" if report.dry_run else "Changes sent"
+            show_table("\nBy lake table", ["Lake table", "Error records", sent], counts)
     if report.listed:
         _render_changes(report)
     if report.problems:
@@ -227,19 +254,21 @@ def render(report: Report) -> None:
 
 
 def _render_changes(report: Report) -> None:
-    rows = [
+    rows: list[Sequence[Any]] = [
         (
             each.change.key if report.show_keys else each.item_key_hash,
             each.change.kind,
             each.error,
             each.outcome,
+            *([each.lake_table] if report.lake_tables else []),
             each.object_key,
             each.entry,
         )
         for each in report.listed
     ]
     key = "Key" if report.show_keys else "Hash of key"
-    head = [key, "Event type", "Error", "Outcome", "Object", "Entry"]
+    lake_table = ["Lake table"] if report.lake_tables else []
+    head = [key, "Event type", "Error", "Outcome", *lake_table, "Object", "Entry"]
     show_table("\nChanges", head, rows)
     if report.not_listed:
         click.echo(f"... and {report.not_listed:,} more; --json lists all.")

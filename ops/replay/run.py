@@ -1,4 +1,4 @@
-"""Replays the failure objects of one pipeline, oldest first."""
+"""Replays the failure objects of one place, oldest first."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from streaming_etl.ops.replay.entries import (
     summary,
 )
 from streaming_etl.ops.replay.lost_changes import ChangeRecovery
-from streaming_etl.ops.replay.objects import FailureObject, FailureObjects
+from streaming_etl.ops.replay.objects import FailureObject, FailureObjects, Note
 from streaming_etl.ops.replay.ownership import PipelineIdentity
 from streaming_etl.ops.replay.report import EntryProblem, ListedChange, Report
 from streaming_etl.stack.console import Advance
@@ -47,10 +47,15 @@ class ParsedObject:
     object: FailureObject
     etag: str
     entries: list[Entry]
-    replayed: Optional[set[int]]
-    """Indexes of entries that earlier runs have replayed; None without a note."""
+    note: Optional[Note]
+    """What earlier runs have replayed; None without a note."""
     selected: list[int]
     """Indexes of entries that this run replays, ascending."""
+
+    @property
+    def before(self) -> Note:
+        """What earlier runs have replayed."""
+        return self.note or Note()
 
     @property
     def rows(self) -> list[RowReference]:
@@ -62,6 +67,9 @@ class Replay:
     """One run. Without a writer it is a dry run.
 
     errors: the error codes to replay; empty for all.
+    lake_table: the lake table of all error records; "" where changes are routed.
+    only: the lake tables that get routed changes; empty for all. An object stays until all of its
+    lake tables have them.
     """
 
     def __init__(
@@ -73,10 +81,14 @@ class Replay:
         errors: Collection[str],
         writer: "Optional[FirehoseWriter | RoutedWriter]",
         report: Report,
+        *,
+        lake_table: str = "",
+        only: Collection[str] = (),
     ) -> None:
         self._objects, self._recovery, self._pipeline = objects, recovery, pipeline
         self._events, self._errors = events, errors
         self._writer, self._report = writer, report
+        self._lake_table, self._only = lake_table, frozenset(only)
         self._with_rows: list[ParsedObject] = []
 
     def run(self, objects: Iterable[FailureObject], advance: Advance) -> Report:
@@ -115,20 +127,39 @@ class Replay:
                 return None
             body, etag = content
             entries = self._entries(body)
-            replayed = self._objects.replayed_entries(failure.key, etag)
+            note = self._objects.note(failure.key, etag)
         except OtherPipelineError:
             return failure
         except CorruptError as error:
             # One entry with a problem, so that the object stays.
-            entries, etag, replayed = [Entry("corrupt", problem=error.problem)], "", None
-        if replayed is not None:
-            replayed &= set(range(len(entries)))
-        selected = [
+            entries, etag, note = [Entry("corrupt", problem=error.problem)], "", None
+        if note is not None:
+            note.done &= set(range(len(entries)))
+        parsed = ParsedObject(failure, etag, entries, note, [])
+        parsed.selected = [
             index
             for index, entry in enumerate(entries)
-            if index not in (replayed or ()) and (not self._errors or entry.code in self._errors)
+            if index not in parsed.before.done
+            and (not self._errors or entry.code in self._errors)
+            and (not entry.lake_tables or self._chosen(entry))
         ]
-        return ParsedObject(failure, etag, entries, replayed, selected)
+        return parsed
+
+    def _chosen(self, entry: Entry) -> set[str]:
+        """Return the lake tables that get the entry's changes in this run."""
+        names = set(entry.lake_tables)
+        return names & self._only if self._only else names
+
+    def _lines(self, parsed: ParsedObject, index: int) -> Iterator[tuple[str, bytes]]:
+        """Yield lake table and line of each change to send."""
+        entry = parsed.entries[index]
+        if not entry.lake_tables:
+            yield from ((self._lake_table, line) for line in entry.lines)
+            return
+        chosen = self._chosen(entry)
+        for name, line in zip(entry.lake_tables, entry.lines, strict=True):
+            if name in chosen and index not in parsed.before.sent.get(name, ()):
+                yield name, line
 
     def _entries(self, body: bytes) -> list[Entry]:
         """Parse an object; raises no error but CorruptError and OtherPipelineError."""
@@ -144,11 +175,14 @@ class Replay:
         report.objects += 1
         report.size += parsed.object.size
         report.by_day[f"{parsed.object.written:%Y-%m-%d}"] += 1
-        report.by_error.update(
+        codes = [
             entry.code
             for index, entry in enumerate(parsed.entries)
-            if index not in (parsed.replayed or ())
-        )
+            if index not in parsed.before.done
+        ]
+        report.by_error.update(codes)
+        if self._lake_table:
+            report.error_records[self._lake_table] += len(codes)
 
     def _send_rows(self, pool: ThreadPoolExecutor) -> None:
         """Recover the changes of the waiting rows and send them."""
@@ -182,24 +216,24 @@ class Replay:
 
         outcomes: of recovered rows, by event id.
         """
-        lines: list[bytes] = []
-        lake_tables: list[str] = []
+        outgoing: list[tuple[str, bytes]] = []
         sent: set[str] = set()
-        selected = [each.entries[index] for each in parsed for index in each.selected]
-        for entry in selected:
-            lines += entry.lines
-            lake_tables += entry.lake_tables
-            for row in entry.rows:
-                line = recovered.get(row.event_id)
-                if isinstance(line, bytes) and row.event_id not in sent:
-                    sent.add(row.event_id)
-                    lines.append(line)
+        for each in parsed:
+            for index in each.selected:
+                outgoing += self._lines(each, index)
+                for row in each.entries[index].rows:
+                    line = recovered.get(row.event_id)
+                    if isinstance(line, bytes) and row.event_id not in sent:
+                        sent.add(row.event_id)
+                        outgoing.append((self._lake_table, line))
+        lake_tables, lines = [name for name, _ in outgoing], [line for _, line in outgoing]
         if isinstance(self._writer, RoutedWriter):
             self._writer.write(lines, lake_tables)
         elif self._writer is not None:
             self._writer.write(lines)
         self._report.changes += len(lines)
-        for entry in selected:
+        self._report.sent.update(lake_tables)
+        for entry in (each.entries[index] for each in parsed for index in each.selected):
             self._report.without_old_image += entry.without_old_image
             if entry.problem is None:
                 self._report.filtered += len(entry.unsent)
@@ -210,28 +244,75 @@ class Replay:
             if self._report.most_listed:
                 moved = finished and self._writer is not None
                 location = f"{REPLAYED_PREFIX if moved else ''}{each.object.key}"
-                self._report.list_changes(_listed(each, location, recovered, outcomes))
+                self._report.list_changes(self._listed(each, location, recovered, outcomes))
 
     def _settle(self, parsed: ParsedObject, recovered: Lines) -> tuple[list[EntryProblem], bool]:
         """Move the object or write its note; return problems and completion."""
         key = parsed.object.key
-        before = parsed.replayed or set()
         problems = {
             index: problem
             for index in parsed.selected
             if (problem := _problem(parsed.entries[index], recovered))
         }
-        replayed = before | (set(parsed.selected) - set(problems))
-        finished = len(replayed) == len(parsed.entries)
+        note = self._new_note(parsed, problems)
+        finished = len(note.done) == len(parsed.entries)
         if self._writer is not None:
             if finished:
                 try:
-                    self._objects.finish(key, parsed.etag, with_note=parsed.replayed is not None)
+                    self._objects.finish(key, parsed.etag, with_note=parsed.note is not None)
                 except CorruptError as error:
                     return [EntryProblem(key, 1, error.problem)], False
-            elif replayed != before:
-                self._objects.write_note(key, parsed.etag, replayed)
+            elif note != parsed.before:
+                self._objects.write_note(key, parsed.etag, note)
         return [EntryProblem(key, index + 1, each) for index, each in problems.items()], finished
+
+    def _new_note(self, parsed: ParsedObject, problems: Collection[int]) -> Note:
+        """Return what is replayed after this run; problems: indexes of entries."""
+        before = parsed.before
+        note = Note(set(before.done), {name: set(each) for name, each in before.sent.items()})
+        for index in parsed.selected:
+            entry = parsed.entries[index]
+            for name in self._chosen(entry):
+                note.sent.setdefault(name, set()).add(index)
+            have_it = all(index in note.sent.get(name, ()) for name in entry.lake_tables)
+            if index not in problems and have_it:
+                note.done.add(index)
+        sent = {name: each - note.done for name, each in note.sent.items()}
+        return Note(note.done, {name: each for name, each in sent.items() if each})
+
+    def _listed(
+        self,
+        parsed: ParsedObject,
+        location: str,
+        recovered: Lines,
+        outcomes: Mapping[str, str],
+    ) -> Iterator[ListedChange]:
+        """Yield each change of the selected entries."""
+        for index in parsed.selected:
+            entry = parsed.entries[index]
+            add = partial(ListedChange, parsed.object.key, index + 1)
+            for name, line in self._lines(parsed, index):
+                yield add(summary(line), entry.code, location, "sent", lake_table=name)
+            unsent = entry.problem.code if entry.problem else "filtered"
+            for line in entry.unsent:
+                name = self._lake_table
+                yield add(summary(line), entry.code, location, unsent, lake_table=name)
+            for row in entry.rows:
+                change = ChangeSummary(row.event_id, row.kind, row.key)
+                found = recovered.get(row.event_id, LOST)
+                outcome = (
+                    found.code
+                    if isinstance(found, Problem)
+                    else outcomes.get(row.event_id, "deleted-since")
+                )
+                yield add(
+                    change,
+                    entry.code,
+                    location,
+                    outcome,
+                    is_row=True,
+                    lake_table=self._lake_table,
+                )
 
 
 def _slices(objects: Iterable[FailureObject]) -> Iterator[list[FailureObject]]:
@@ -244,29 +325,6 @@ def _slices(objects: Iterable[FailureObject]) -> Iterator[list[FailureObject]]:
         part.append(each)
     if part:
         yield part
-
-
-def _listed(
-    parsed: ParsedObject, location: str, recovered: Lines, outcomes: Mapping[str, str]
-) -> Iterator[ListedChange]:
-    """Yield each change of the selected entries."""
-    for index in parsed.selected:
-        entry = parsed.entries[index]
-        add = partial(ListedChange, parsed.object.key, index + 1)
-        for line in entry.lines:
-            yield add(summary(line), entry.code, location, "sent")
-        unsent = entry.problem.code if entry.problem else "filtered"
-        for line in entry.unsent:
-            yield add(summary(line), entry.code, location, unsent)
-        for row in entry.rows:
-            change = ChangeSummary(row.event_id, row.kind, row.key)
-            found = recovered.get(row.event_id, LOST)
-            outcome = (
-                found.code
-                if isinstance(found, Problem)
-                else outcomes.get(row.event_id, "deleted-since")
-            )
-            yield add(change, entry.code, location, outcome, is_row=True)
 
 
 def _problem(entry: Entry, recovered: Lines) -> Optional[Problem]:

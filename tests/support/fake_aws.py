@@ -24,8 +24,13 @@ class FakeFirehose:
 
     def __init__(self, *responses: Any, then: Any = ()) -> None:
         self.calls: list[list[bytes]] = []
-        self.streams: set[str] = set()
+        self.calls_by_stream: dict[str, list[list[bytes]]] = {}
         self._responses = chain(responses, repeat(then))
+
+    @property
+    def streams(self) -> set[str]:
+        """The delivery streams that were called."""
+        return {*self.calls_by_stream}
 
     def put_record_batch(self, **request: Any) -> dict[str, Any]:
         assert set(request) == {"DeliveryStreamName", "Records"}
@@ -33,7 +38,7 @@ class FakeFirehose:
         assert 1 <= len(data) <= 500
         assert sum(map(len, data)) <= 4_194_304
         assert all(len(content) <= 1_024_000 for content in data)
-        self.streams.add(request["DeliveryStreamName"])
+        self.calls_by_stream.setdefault(request["DeliveryStreamName"], []).append(data)
         self.calls.append(data)
         assert len(self.calls) <= 50, "the retries do not end"
         response = next(self._responses)

@@ -5,7 +5,9 @@ import io
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -157,6 +159,9 @@ def _replay_messages() -> dict[str, str]:
     reasons = {
         f"problem-{code}": Problem(code, count=2, error="KeyError").reason for code in REASONS
     }
+    several = replace(dry_run, objects=1, changes=3, lake_tables=["orders", "customers"])
+    several.listed = [ListedChange(*failure, lake_table=name) for name in several.lake_tables]
+    several.error_records, several.sent = Counter(orders=2), Counter(orders=2, customers=1)
     with patch("streaming_etl.ops.replay.report.SHOWN_PROBLEMS", 1):
         result = _printed(render, report)
     return {
@@ -168,6 +173,7 @@ def _replay_messages() -> dict[str, str]:
         "firehose-rejected": _error(writer.write, [b"a\n", b"b\n"]),
         "replay-result": result,
         "replay-result-dry-run": _printed(render, dry_run),
+        "replay-result-several-lake-tables": _printed(render, several),
     }
 
 

@@ -8,27 +8,32 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner
 
+from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.ops.__main__ import commands, main
 from streaming_etl.ops.replay import command
 from streaming_etl.ops.replay.command import ReplayOptions
 from streaming_etl.stack.console import printable
 from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, UsageError
 from streaming_etl.stack.outputs import DeployedStack
+from tests.ops.replay.shop import STREAMS, shop
 from tests.support.changes import line, stream_record
 from tests.support.deployed import MAPPING, OUTPUTS, SETTINGS
 from tests.support.failure_objects import BUCKET, ERRORS, FakeS3, batch, error_line
 from tests.support.fake_aws import FakeFirehose
 
+SHOP = shop().outputs
 SHARED = OUTPUTS | {"settings": SETTINGS | {"lake": {"bucket_name": BUCKET}}}
 
 
 class FakeClients:
     def __init__(self) -> None:
         self.s3, self.firehose = FakeS3(), FakeFirehose()
+        self.dynamodb, self.dynamodbstreams = Mock(), Mock()
 
     def __call__(self, service: str) -> Any:
         return getattr(self, service)
@@ -36,12 +41,12 @@ class FakeClients:
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> FakeClients:
-    """A stack with `orders`, and `shared` in an existing bucket."""
+    """A stack with `orders`, `shop`, and `shared` in an existing bucket."""
     clients = FakeClients()
 
     def open_stack(*arguments: Any) -> DeployedStack:
         assert arguments == ("dev", None, None)
-        return DeployedStack("dev", {"orders": OUTPUTS, "shared": SHARED})
+        return DeployedStack("dev", {"orders": OUTPUTS, "shared": SHARED, "shop": SHOP})
 
     monkeypatch.setattr(command, "open_stack", open_stack)
     monkeypatch.setattr(DeployedStack, "clients", lambda *_: clients)
@@ -195,7 +200,8 @@ def test_reads_the_locations_of_the_source(
     clients.s3.add("aws/lambda/replaced-mapping/two", batch(stream_record(2)))
     clients.s3.add(f"{ERRORS}three", error_line(line(3)))
     assert replay("orders", "--from", source) == 0
-    assert clients.firehose.calls == [[b"".join(line(number) for number in lines)]]
+    records = [record for call in clients.firehose.calls for record in call]
+    assert b"".join(records) == b"".join(line(number) for number in lines)
 
 
 def test_reads_only_the_pipelines_mapping_in_an_existing_bucket(clients: FakeClients) -> None:
@@ -236,3 +242,174 @@ def test_the_time_range_must_not_be_empty() -> None:
         ReplayOptions(since=day, until=day).check()
     assert error.value.code == "since-not-before-until"
     assert error.value.details == {"since": day, "until": day}
+
+
+ORDER, CUSTOMER = {"kind": {"S": "order"}}, {"name": {"S": "c-1"}}
+
+
+def sent_by_stream(clients: FakeClients) -> dict[str, list[bytes]]:
+    """Lines by lake table; the calls of each delivery stream are recorded."""
+    return {
+        key: [each for call in calls for record in call for each in record.splitlines(True)]
+        for key, stream in STREAMS.items()
+        if (calls := clients.firehose.calls_by_stream.get(stream))
+    }
+
+
+@pytest.fixture
+def shop_failures(clients: FakeClients) -> dict[str, str]:
+    """Keys of a failed batch and of each lake table's error records."""
+    add = clients.s3.add
+    both = stream_record(3, **ORDER, **CUSTOMER)
+    return {
+        "batch": add(f"aws/lambda/{MAPPING}/one", batch(stream_record(1, **ORDER), both)),
+        "orders": add(
+            "errors/shop/orders/two",
+            error_line(line(5), function="shop-orders-transform-function-0a1b2c3"),
+        ),
+        "customers": add(
+            "errors/shop/customers/three",
+            error_line(line(6), function="shop-customers-transform-function-0a1b2c3"),
+        ),
+    }
+
+
+ORDER_1, BOTH = line(1, **ORDER), line(3, **ORDER, **CUSTOMER)
+
+
+@pytest.mark.parametrize(
+    ("options", "sent", "moved"),
+    [
+        (
+            [],
+            {"orders": [ORDER_1, BOTH, line(5)], "customers": [BOTH, line(6)]},
+            ["batch", "orders", "customers"],
+        ),
+        (
+            ["--lake-table", "orders"],
+            # The batch stays, because the other lake table does not have it yet.
+            {"orders": [ORDER_1, BOTH, line(5)]},
+            ["orders"],
+        ),
+        (
+            ["--lake-table", "customers", "--from", "errors"],
+            {"customers": [line(6)]},
+            ["customers"],
+        ),
+        (
+            ["--lake-table", "customers", "--lake-table", "orders", "--from", "failed-batches"],
+            {"orders": [ORDER_1, BOTH], "customers": [BOTH]},
+            ["batch"],
+        ),
+    ],
+)
+def test_each_lake_table_gets_its_changes(
+    clients: FakeClients,
+    capsys: pytest.CaptureFixture[str],
+    shop_failures: dict[str, str],
+    options: list[str],
+    sent: dict[str, list[bytes]],
+    moved: list[str],
+) -> None:
+    assert replay("shop", "--json", "--dry-run", *options) == 0
+    dry_run = json.loads(capsys.readouterr().out)
+    assert clients.firehose.calls == []
+    assert replay("shop", "--json", *options) == 0
+    done = json.loads(capsys.readouterr().out)
+
+    assert sent_by_stream(clients) == sent
+    names = {
+        name for name, key in shop_failures.items() if f"replayed/{key}" in clients.s3.contents
+    }
+    assert names == set(moved)
+    counts = {key: each["sent"] for key, each in done["lake_tables"].items()}
+    assert {key: count for key, count in counts.items() if count} == {
+        key: len(lines) for key, lines in sent.items()
+    }
+    assert dry_run["lake_tables"] == done["lake_tables"]
+    listed = [(each["lake_table"], each["event_id"]) for each in done["listed"]]
+    assert len(listed) == sum(map(len, sent.values()))
+
+
+def test_reports_error_records_by_lake_table(
+    capsys: pytest.CaptureFixture[str], shop_failures: dict[str, str]
+) -> None:
+    assert replay("shop", "--json", "--dry-run") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["lake_tables"] == {
+        "orders": {"error_records": 1, "sent": 3},
+        "customers": {"error_records": 1, "sent": 2},
+    }
+    assert {
+        (each["lake_table"], each["key"], f"shop.{each['lake_table']} --" in each["test_command"])
+        for each in result["listed"]
+    } == {
+        ("orders", shop_failures["batch"], True),
+        ("customers", shop_failures["batch"], True),
+        ("orders", shop_failures["orders"], True),
+        ("customers", shop_failures["customers"], True),
+    }
+    assert replay("shop", "--dry-run", "--lake-table", "orders") == 0
+    printed = [" ".join(text.split()) for text in capsys.readouterr().out.splitlines()]
+    assert "orders 1 3" in printed
+    assert not any(text.startswith("customers ") for text in printed)
+
+
+def test_a_change_without_a_lake_table_has_no_command(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clients.s3.add(f"aws/lambda/{MAPPING}/one", batch(stream_record(1)))
+    assert replay("shop", "--json", "--dry-run") == 0
+    [change] = json.loads(capsys.readouterr().out)["listed"]
+    assert (change["outcome"], change["lake_table"], change["test_command"]) == (
+        "filtered",
+        None,
+        None,
+    )
+
+
+def test_lists_the_errors_of_a_backfill_once(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = clients.s3.add(
+        "errors/shop/shop-dev/backfill-failed/2026/11/23/file-1.json",
+        error_line(b'{"Item":1}', function=None),
+    )
+    assert replay("shop", "--json", "--dry-run") == EXIT_PARTIAL
+    [problem] = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["key"], problem["code"]) == (key, "unknown-lines")
+    assert replay("shop", "--json", "--dry-run", "--lake-table", "orders") == 0
+
+
+def test_rejects_an_unknown_lake_table(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for pipeline in ("shop", "orders"):
+        assert replay(pipeline, "--lake-table", "carts") not in (0, EXIT_PARTIAL)
+    assert capsys.readouterr().out == ""
+    assert clients.s3.downloads == []
+
+
+@pytest.mark.parametrize(("kind", "sent"), [("order", 1), ("draft", 0)])
+def test_recovers_the_rows_of_items_that_the_lake_table_still_has(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str], kind: str, sent: int
+) -> None:
+    item = {"id": {"S": "o-1"}, "kind": {"S": kind}}
+    clients.dynamodb.batch_get_item.return_value = {"Responses": {"orders": [item]}}
+    shards = {"StreamDescription": {"Shards": []}}
+    clients.dynamodbstreams.describe_stream.return_value = shards
+    row = {
+        "_event_id": "event-1",
+        "_op": "INSERT",
+        "_sequence_number": "4421584500000000017450439001",
+        "_changed_at": "2026-11-23 09:30:00.000",
+        "_key": KEY,
+    }
+    body = json.dumps({name: row.get(name, "") for name in METADATA_COLUMNS}).encode()
+    clients.s3.add("errors/shop/orders/one", error_line(body, function=None))
+
+    assert replay("shop", "--json") == 0
+
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert (changes["from_table"], changes["deleted_since"]) == (sent, 1 - sent)
+    assert list(sent_by_stream(clients)) == ["orders"] * sent

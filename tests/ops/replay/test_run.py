@@ -1,6 +1,7 @@
 """Replays of failure objects: what is sent, moved and left."""
 
 import json
+import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,6 +70,7 @@ def replay(
     until: datetime | None = None,
     event_names: tuple[str, ...] = EVENTS,
     routes: tuple[Route, ...] = (),
+    only: tuple[str, ...] = (),
     most_listed: float = 0,
 ) -> Report:
     """Replay all failure objects; without Firehose a dry run."""
@@ -97,6 +99,7 @@ def replay(
         errors,
         writer if firehose else None,
         report,
+        only=only,
     ).run(matches, advanced.append)
     assert sum(advanced) == sum(each.size for each in matches)
     return report
@@ -296,6 +299,8 @@ def test_an_object_that_is_replaced_during_the_run_stays(s3: FakeS3) -> None:
         b'{"done": 1, "etag": "%s"}',
         b'{"done": ["x"], "etag": "%s"}',
         b'{"done": [7, -1], "etag": "%s"}',
+        b'{"done": [0], "etag": "%s", "lake_tables": [1]}',
+        b'{"done": [0], "etag": "%s", "lake_tables": {"orders": 1}}',
     ],
 )
 def test_an_invalid_note_lists_no_entries(note: bytes) -> None:
@@ -524,3 +529,81 @@ def test_a_failed_batch_is_done_when_all_of_its_lake_tables_have_it() -> None:
     assert firehose.calls == [[line(1) + second], [second]]
     assert firehose.streams == {"all-stream", "some-stream"}
     assert (report.changes, report.objects_replayed, key in s3.contents) == (3, 1, False)
+
+
+ORDERS = Route("orders", "orders-stream", "never", 500, 100_000, Where({"kind": ["order"]}))
+ALL_ITEMS = Route("items", "items-stream", "never", 500, 100_000)
+
+
+def order(number: int) -> bytes:
+    return line(number, kind={"S": "order"})
+
+
+def test_an_object_stays_until_all_of_its_lake_tables_have_it() -> None:
+    s3, routes = FakeS3(), (ORDERS, ALL_ITEMS)
+    body = batch(stream_record(1, kind={"S": "order"}), stream_record(2))
+    key = s3.add(f"{FAILED}1", body)
+    first, again, last = FakeFirehose(), FakeFirehose(), FakeFirehose()
+
+    reports = [
+        replay(s3, first, routes=routes, only=("orders",), most_listed=9),
+        replay(s3, again, routes=routes, only=("orders",), most_listed=9),
+    ]
+    assert json.loads(s3.contents[f"replayed/{key}.done.json"]) == {
+        "etag": etag(body),
+        "done": [],
+        "lake_tables": {"orders": [0]},
+    }
+    assert s3.contents[key] == body
+    reports.append(replay(s3, last, routes=routes, most_listed=9))
+
+    assert (first.calls, first.streams) == ([[order(1)]], {"orders-stream"})
+    assert again.calls == []
+    assert (last.calls, last.streams) == ([[order(1) + line(2)]], {"items-stream"})
+    assert [report.sent for report in reports] == [{"orders": 1}, {}, {"items": 2}]
+    assert [report.objects_replayed for report in reports] == [0, 0, 1]
+    assert [[each.lake_table for each in report.listed] for report in reports] == [
+        ["orders"],
+        [],
+        ["items", "items"],
+    ]
+    assert list(s3.contents) == [f"replayed/{key}"]
+
+
+def test_an_object_is_done_when_no_other_lake_table_has_its_changes() -> None:
+    s3, firehose = FakeS3(), FakeFirehose()
+    drafts = Route("drafts", "drafts-stream", "never", 500, 100_000, Where({"kind": ["draft"]}))
+    routes = (ORDERS, drafts)
+    s3.add(f"{FAILED}1", batch(stream_record(1, kind={"S": "order"}), stream_record(2)))
+    other = s3.add(f"{FAILED}2", batch(stream_record(3, kind={"S": "draft"})))
+
+    report = replay(s3, firehose, routes=routes, only=("orders",))
+
+    # No lake table has the second change, and the first one has one.
+    assert (firehose.calls, report.filtered) == ([[order(1)]], 1)
+    assert sorted(s3.contents) == [other, f"replayed/{FAILED}1"]
+
+
+def test_a_lake_table_gets_a_change_once_that_another_one_cannot_read() -> None:
+    s3 = FakeS3()
+    noise = {"S": random.Random(1).randbytes(1_000_000).hex()}
+    change = stream_record(1, "MODIFY", kind={"S": "order"})
+    change["dynamodb"]["OldImage"] = {"id": {"S": "o-1"}, "text": noise}
+    key = s3.add(f"{FAILED}1", batch(change))
+    routes = (ORDERS, ALL_ITEMS._replace(old_image="always"))
+    first, second = FakeFirehose(), FakeFirehose()
+
+    reports = [replay(s3, firehose, routes=routes) for firehose in (first, second)]
+
+    assert [first.streams, second.streams] == [{"orders-stream"}, set()]
+    problem = EntryProblem(key, 1, Problem("change-too-large"))
+    assert [report.problems for report in reports] == [[problem], [problem]]
+
+
+def test_lines_of_an_export_have_no_lake_table() -> None:
+    s3, firehose = FakeS3(), FakeFirehose()
+    key = s3.add(f"{ERRORS}lines", error_line(b'{"Item":{}}') + error_line(line(1)))
+    report = replay(s3, firehose, routes=(ORDERS, ALL_ITEMS))
+    assert firehose.calls == []
+    problem = Problem("unknown-lines", 1)
+    assert report.problems == [EntryProblem(key, 1, problem), EntryProblem(key, 2, problem)]
