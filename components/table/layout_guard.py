@@ -7,7 +7,7 @@ Pulumi keeps in the stack's state; a value that it does not contain is unknown a
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -122,7 +122,25 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, (str, bool)):
         return value
     # Pulumi's state has numbers as floats, which distinguish 15 digits only.
-    return {"number": str(Decimal(str(value)).normalize())}
+    number = Decimal(str(value))
+    # By default a context rounds to 28 digits; DynamoDB's numbers have 38.
+    exact = Context(prec=len(number.as_tuple().digits))
+    return {"number": str(number.normalize(exact)) if number else "0"}
+
+
+def _shown(where: Mapping[str, Any]) -> Any:
+    """Return comparable conditions as in the settings; None without one."""
+    return {
+        name: rule if isinstance(rule, Mapping) else [_shown_value(value) for value in rule]
+        for name, rule in where.items()
+    } or None
+
+
+def _shown_value(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    number = Decimal(value["number"])
+    return int(number) if number == number.to_integral_value() else float(number)
 
 
 def is_new_table(old: Layout, new: Layout) -> bool:
@@ -340,7 +358,7 @@ def where_findings(old: Layout, new: Layout) -> Iterator[Finding]:
     # Items that only the new condition matches can be added; nothing removes the others.
     wider = all(name in before and _is_wider(before[name], rule) for name, rule in after.items())
     rule, rows = ("where-wider", "unmatched-items") if wider else ("where", "former-matches")
-    yield Finding(rule, "where", before or None, after or None, rows)
+    yield Finding(rule, "where", _shown(before), _shown(after), rows)
 
 
 def _is_wider(old: Any, new: Any) -> bool:

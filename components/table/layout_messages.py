@@ -86,12 +86,12 @@ MESSAGES: Mapping[str, str] = {
         " changes are filtered from now on, and lack items whose changes were filtered before."
     ),
     "where": (
-        "{name} must stay {old} (got {new}). Nothing removes the rows of items that match no"
-        " longer: the current state would keep them."
+        "{name} must stay {old} (got {new}). Nothing removes the rows of items that no longer"
+        " match: the current state would keep them."
     ),
     "where-wider": (
-        "{name} must stay {old} (got {new}). More items match, and their rows are missing until a"
-        " backfill: set `allow_layout_change: true` for one update, and run a backfill after it."
+        "{name} must stay {old} (got {new}). More items match, and the rows of those are missing"
+        " until a backfill."
     ),
     "source-table": (
         "{name} must stay {old} (got {new}). The current state would have items of both tables."
@@ -111,7 +111,7 @@ ROWS: Mapping[str, str] = {
     "before-year": "rows before {new}",
     "filtered-items": "rows of items whose changes are or were filtered",
     "former-items": "rows of items of {old}",
-    "former-matches": "rows of items that match no longer",
+    "former-matches": "rows of items that no longer match",
     "unmatched-items": "no rows; items that did not match before are missing",
     "expired-items": "rows of items that have not changed recently",
 }
@@ -125,6 +125,10 @@ WAY = (
     " New rows and the current items go to the new table; the existing rows stay below {location}."
     " If the table has no rows, set `allow_layout_change: true` for one update."
 )
+WIDER = (
+    "To change the condition, set `allow_layout_change: true` for one update, and run `{command}`"
+    " after it, which loads the current items that match."
+)
 RETAIN = (
     "To keep a bucket or database that the pipeline no longer creates, set `retain: true` in an"
     " update before this one, without another change. Neither `glue_table_name` nor"
@@ -133,6 +137,7 @@ RETAIN = (
 OVERRIDDEN = (
     "The update continues, because `allow_layout_change` is true. Remove the setting afterwards."
 )
+BACKFILL = "Run `{command}` after the update, which loads the current items that match."
 GUARD_OFF = (
     "{pipeline}: `allow_layout_change` is true, so changes of the layout do not fail. Remove the"
     " setting after the update that needs it."
@@ -188,14 +193,18 @@ class Place:
 def rejection(place: Place, old: Layout, found: Sequence[Finding]) -> str:
     """The message of a rejected update: all findings, and what to do."""
     ways = [RETAIN] if any(finding.deletes for finding in found) else []
-    if not all(finding.deletes for finding in found):
-        ways.append(WAY.format(**_names(place, old)))
+    if others := [finding for finding in found if not finding.deletes]:
+        way = WIDER if all(finding.rule == "where-wider" for finding in others) else WAY
+        ways.append(way.format(**_names(place, old)))
     return "\n".join([*_summary(place, old, found), *ways])
 
 
 def overridden(place: Place, old: Layout, found: Sequence[Finding]) -> str:
     """The warning of an update that `allow_layout_change` permits."""
-    return "\n".join([*_summary(place, old, found), OVERRIDDEN])
+    ends = [OVERRIDDEN]
+    if any(finding.rule == "where-wider" for finding in found):
+        ends.append(BACKFILL.format(command=place.backfill))
+    return "\n".join([*_summary(place, old, found), *ends])
 
 
 def new_table(place: Place, old: Layout, new: Layout) -> str:

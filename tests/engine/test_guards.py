@@ -259,6 +259,45 @@ def test_a_created_lake_is_deleted_by_no_setting(engine: Engine) -> None:
     assert (set(engine.of("Bucket")), set(engine.of("CatalogDatabase"))) == ({bucket}, {database})
 
 
+def test_a_change_of_the_items_of_a_lake_table_is_guarded(engine: Engine) -> None:
+    conditions = {"kind": ["order", 5, 2.5, True], "id": {"prefix": "ORDER#"}}
+    others = {"kind": ["return"]}
+
+    def shop(orders: Settings, **settings: Any) -> dict[str, Settings]:
+        part = {"transform_module": module(engine.folder, "id string"), "partitions": {}}
+        tables = {"orders": {**part, "where": orders, **settings}, "items": {**part, **both}}
+        return {"shop": {"table_name": "shop", "lake_tables": tables}}
+
+    both = {"where": others}
+    stack = deployed(engine, shop(conditions))
+
+    # Pulumi's state has 5 as 5.0, and the order of values has no effect.
+    reordered = {"id": {"prefix": "ORDER#"}, "kind": [2.50, True, 5.0, "order"]}
+    outcome = edited(stack, shop(reordered))
+    assert (outcome.succeeded, outcome.warnings) == (True, [])
+    assert "shop-orders-lake-table" not in outcome.changed
+
+    narrower, wider = {**conditions, "kind": ["order"]}, {"kind": [*conditions["kind"], 6]}
+    for where, rule in ((narrower, "where"), ({}, "where-wider"), (wider, "where-wider")):
+        assert found(edited(stack, shop(where))) == {(rule, "where")}
+    assert found(stack.up()) == {("where-wider", "where")}
+    assert found(edited(stack, shop({**conditions, "kind": ["order", 5, 2.5, 1]}))) == {
+        ("where", "where")
+    }
+    # Each lake table has its guard and its permission.
+    both = {"where": {}, "allow_layout_change": True}
+    outcome = edited(stack, shop(narrower))
+    assert (found(outcome), _findings(outcome.warnings)) == (
+        {("where", "where")},
+        {("where-wider", "where")},
+    )
+    outcome = edited(stack, shop(narrower, glue_table_name="orders_2"))
+    assert warned(outcome) == {("where-wider", "where")}
+    stack.configure(config_of(shop(narrower, allow_layout_change=True)))
+    assert warned(stack.up()) == {("where", "where"), ("where-wider", "where")}
+    assert edited(stack, shop(narrower, allow_layout_change=True)).changed == {}
+
+
 def test_what_another_version_of_the_program_writes_is_guarded(engine: Engine) -> None:
     tables = {"orders": orders(engine.folder, format="csv")}
     stack = deployed(engine, tables)

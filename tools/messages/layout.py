@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
-from streaming_etl.components.table.layout_guard import findings
+from streaming_etl.components.table.layout_guard import comparable_where, findings
 from streaming_etl.components.table.layout_messages import (
     Place,
     describe,
@@ -42,7 +42,7 @@ OLD: dict[str, Any] = {
     "event_names": ["INSERT", "MODIFY", "REMOVE"],
     "filter_patterns": [],
     "data_retention_days": 30,
-    "where": {"type": ["order"], "pk": {"prefix": "ORDER#"}},
+    "where": comparable_where({"type": ["order", 5], "pk": {"prefix": "ORDER#"}}),
 }
 
 
@@ -56,6 +56,7 @@ def columns(*names: str, **types: str) -> list[dict[str, str]]:
     return [{"name": name, "type": types.get(name, "string")} for name in names]
 
 
+WIDER = {"where": comparable_where({"type": ["order", "return", 5, 2.5]})}
 CHANGES: list[Mapping[str, Any]] = [
     {"format": "parquet"},
     {"serde": {"library": "LazySimpleSerDe"}},
@@ -74,11 +75,12 @@ CHANGES: list[Mapping[str, Any]] = [
     {"current_state": True, "event_names": ["MODIFY", "REMOVE"], "source_table": "orders-2"},
     {"columns": columns("_op", "store", "id", "total"), "database": "sales_prod"},
     {"database": "shared", "database_created": False},
-    {"where": {"type": ["order", "return"]}},
-    {"where": {"type": ["return"], "pk": {"prefix": "ORDER#"}}},
+    WIDER,
+    {"where": comparable_where({"type": ["return", 5], "pk": {"prefix": "ORDER#"}})},
 ]
 CREATED = {**OLD, "bucket_created": True}
 ORDERS = Place("prod", "orders", ONLY_LAKE_TABLE)
+SHOP = Place("prod", "shop", "orders")
 DELETION = {**CREATED, "bucket": "lake-2", "bucket_created": False}
 
 
@@ -96,6 +98,8 @@ def messages() -> dict[str, str]:
         "all-findings": rejection(ORDERS, OLD, several),
         "deletion": rejection(ORDERS, CREATED, deletion),
         "allowed": overridden(ORDERS, OLD, several),
+        "where-wider-only": rejection(SHOP, OLD, findings(OLD, changed(**WIDER))),
+        "where-wider-allowed": overridden(SHOP, OLD, findings(OLD, changed(**WIDER))),
         "new-table": new_table(ORDERS, OLD, changed(glue_table="orders_2")),
-        "several-lake-tables": rejection(Place("prod", "shop", "orders"), OLD, several),
+        "several-lake-tables": rejection(SHOP, OLD, several),
     }

@@ -65,6 +65,11 @@ def located(
     )
 
 
+def where(**conditions: Any) -> dict[str, Any]:
+    """Layout of the items with these attributes."""
+    return layout(where=conditions)
+
+
 def rules(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(finding.rule, finding.subject) for finding in findings(old, new)]
 
@@ -579,6 +584,85 @@ def test_another_format_hides_what_follows_from_it() -> None:
     assert rules(layout(format="csv"), layout({"x": "int"}, format="json")) == [
         ("format", "format")
     ]
+
+
+A, AB, PREFIX = {"a": ["x"]}, {"a": ["x"], "b": [1]}, {"a": {"prefix": "x-"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        # More items match.
+        (A, {"a": ["y", "x"]}, "where-wider"),
+        (AB, A, "where-wider"),
+        (AB, {"b": [1, True]}, "where-wider"),
+        (PREFIX, {"a": {"prefix": "x"}}, "where-wider"),
+        ({"a": ["x-1", "x-"]}, PREFIX, "where-wider"),
+        (A, {}, "where-wider"),
+        ({"a": [10**30]}, {"a": [10**30, 10**30 + 1]}, "where-wider"),
+        # Items that no longer match have rows.
+        ({"a": ["y", "x"]}, A, "where"),
+        (A, {"a": ["y"]}, "where"),
+        (A, AB, "where"),
+        (A, {"b": ["x"]}, "where"),
+        (AB, {"a": ["x", "y"], "c": [1]}, "where"),
+        (AB, {"a": ["x", "y"], "b": [2]}, "where"),
+        (PREFIX, {"a": {"prefix": "x-1"}}, "where"),
+        (PREFIX, {"a": {"prefix": "y"}}, "where"),
+        (PREFIX, {"a": ["x-1"]}, "where"),
+        ({"a": ["x-1", "y"]}, PREFIX, "where"),
+        ({"a": ["x-1", 1]}, PREFIX, "where"),
+        ({"a": [True]}, {"a": ["True"]}, "where"),
+        ({"a": [1]}, {"a": [True]}, "where"),
+        ({"a": [True]}, {"a": [1]}, "where"),
+        ({"a": [1]}, {"a": ["1"]}, "where"),
+        ({"a": [10**30]}, {"a": [10**30 + 1]}, "where"),
+        ({}, A, "where"),
+    ],
+    ids=str,
+)
+def test_another_condition_is_found(
+    old: dict[str, Any], new: dict[str, Any], expected: str
+) -> None:
+    assert rules(where(**old), where(**new)) == [(expected, "where")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"a": ["x", "y"], "b": [1]}, {"b": [1], "a": ["y", "x"]}),
+        ({"a": [1, 0, 100, 2.5]}, {"a": [2.50, 1e2, -0.0, 1.0]}),
+        ({"a": [1, True, "1"]}, {"a": ["1", True, 1]}),
+        (PREFIX, {"a": {"prefix": "x-"}}),
+        ({}, {}),
+    ],
+    ids=str,
+)
+def test_an_equal_condition_is_not_found(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert rules(where(**old), where(**new)) == []
+    # An earlier version's state has no layout.
+    assert rules({}, where(**new)) == []
+
+
+def test_a_condition_is_reported_as_in_the_settings() -> None:
+    old = where(a=["x", 5, 2.5, True, 100], b={"prefix": "y"})
+    [finding] = findings(old, layout())
+    # Sorted, because the order has no effect.
+    assert finding == Finding(
+        "where-wider",
+        "where",
+        {"a": ["x", True, 100, 2.5, 5], "b": {"prefix": "y"}},
+        None,
+        "unmatched-items",
+    )
+    assert [type(value) for value in finding.old["a"]] == [str, bool, int, float, int]
+
+
+def test_a_wider_condition_needs_a_backfill_and_no_other_table() -> None:
+    text = messages()
+    assert "--lake-table orders" in text["where-wider-only"]
+    assert "glue_table_name" not in text["where-wider-only"]
+    assert "--lake-table orders" in text["where-wider-allowed"]
 
 
 def test_the_golden_file_has_an_example_of_every_rule() -> None:
