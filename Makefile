@@ -18,7 +18,7 @@ local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until 
 	@$(BIN)/python -m local serve $(if $(ENGINE),--engine $(ENGINE))
 
 test-transform: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=transforms/orders.py CHANGES=file ARGS=--raw
-	@test -n "$(TRANSFORM)" || { echo "make: TRANSFORM must be the path of a transform or a pipeline of the dev stack, such as make test-transform TRANSFORM=transforms/orders.py" >&2; exit 2; }
+	@test -n "$(TRANSFORM)" || { echo "make: TRANSFORM must be the path of a transform, or a pipeline or lake table of the dev stack, such as make test-transform TRANSFORM=transforms/orders.py" >&2; exit 2; }
 	@$(BIN)/streaming-etl test-transform $(TRANSFORM) $(CHANGES) $(ARGS)
 
 test: $(INSTALLED) ## All tests, including those on the embedded AWS

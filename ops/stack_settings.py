@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -10,12 +10,14 @@ import yaml
 
 from streaming_etl.stack.config import StackConfig, read_config, validated
 from streaming_etl.stack.errors import CommandError, UsageError
-from streaming_etl.stack.outputs import DeployedPipeline, open_stack
+from streaming_etl.stack.outputs import open_stack
 
 if TYPE_CHECKING:
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 REQUIRED_SETTINGS = {"table_name": "table", "transform_module": "transform.py", "partitions": {}}
+
+LAKE_TABLES = "lake_tables"
 
 Settings = dict[str, Any]
 """Nested settings, spelled as in a stack's config."""
@@ -71,29 +73,78 @@ def stack_settings(
     overrides: Settings,
     *,
     only: Optional[str] = None,
+    only_lake_table: Optional[str] = None,
     outputs: Optional[Path] = None,
 ) -> StackSettings:
     """Read a stack's settings, each pipeline's merged with `overrides`.
 
     The config file in the current directory is read when it has tables, because a stack need not
-    be deployed; otherwise the stack's outputs. only: the one pipeline that `overrides` is for.
-    outputs: a file of outputs to read instead. Raises CommandError.
+    be deployed; otherwise the stack's outputs. only, only_lake_table: the one pipeline that
+    `overrides` is for, and the one lake table of `lake_tables`. outputs: a file of outputs to read
+    instead. Raises CommandError.
     """
+
+    def merged(name: str, settings: Any) -> Any:
+        if only not in (None, name):
+            return settings
+        return merge_pipeline(settings, overrides, only_lake_table)
+
     if outputs is None and (config := config_with_tables(stack)):
-        return _from_config(config, overrides, only)
+        return _from_config(config, merged)
     pipelines = open_stack(stack, outputs, None).pipelines
     if not pipelines:
         raise _no_pipelines(stack)
-    merged = {
-        pipeline.name: _merged_output(pipeline, overrides if only in (None, pipeline.name) else {})
+    args = {
+        pipeline.name: _validated(
+            merged(pipeline.name, pipeline.settings),
+            f"the output `settings` of {pipeline.name}",
+            pipeline.name,
+        )
         for pipeline in pipelines
     }
-    return StackSettings(f"the outputs of {stack}", pipelines[0].region or None, merged)
+    return StackSettings(f"the outputs of {stack}", pipelines[0].region or None, args)
 
 
 def default_settings(overrides: Settings) -> "StreamingEtlPipelineArgs":
     """Return the default settings merged with `overrides`; raises CommandError."""
     return _validated(merge(REQUIRED_SETTINGS, overrides), "--set")
+
+
+def merge_pipeline(
+    settings: Any, overrides: Settings, only_lake_table: Optional[str] = None
+) -> Any:
+    """Merge the settings of a pipeline.
+
+    A setting of a lake table applies to each of `lake_tables`, or to `only_lake_table`.
+    """
+    if not isinstance(settings, Mapping) or not isinstance(settings.get(LAKE_TABLES), Mapping):
+        return merge(settings, overrides)
+    of_pipeline, of_tables = _split(overrides)
+    merged = merge(settings, of_pipeline)
+    tables = merged[LAKE_TABLES]
+    if isinstance(tables, Mapping):
+        merged[LAKE_TABLES] = {
+            key: merge(table, of_tables) if only_lake_table in (None, key) else table
+            for key, table in tables.items()
+        }
+    return merged
+
+
+def _split(overrides: Settings) -> tuple[Settings, Settings]:
+    """Return overrides of a pipeline, and of its lake tables."""
+    # Imports Pulumi, which `--help` does not need.
+    from streaming_etl.components.settings.stack_config import GROUPS, is_of_lake_table
+
+    of_pipeline: Settings = {}
+    of_tables: Settings = {}
+    for name, value in overrides.items():
+        if name in GROUPS and isinstance(value, dict):
+            for inner, each in value.items():
+                target = of_tables if is_of_lake_table(name, inner) else of_pipeline
+                target.setdefault(name, {})[inner] = each
+        else:
+            (of_tables if is_of_lake_table("", name) else of_pipeline)[name] = value
+    return of_pipeline, of_tables
 
 
 def merge(settings: Any, overrides: Settings) -> Any:
@@ -116,13 +167,10 @@ def config_with_tables(stack: str) -> Optional[StackConfig]:
     return config if f"{config.project}:tables" in config.values else None
 
 
-def _from_config(config: StackConfig, overrides: Settings, only: Optional[str]) -> StackSettings:
+def _from_config(config: StackConfig, merged: Callable[[str, Any], Any]) -> StackSettings:
     tables = config.section("tables")
     if isinstance(tables, dict):
-        tables = {
-            name: merge(table, overrides) if only in (None, name) else table
-            for name, table in tables.items()
-        }
+        tables = {name: merged(name, table) for name, table in tables.items()}
     # Dates of YAML become text, which the settings report.
     text = json.dumps(tables, default=str)
     values = {**config.values, f"{config.project}:tables": text}
@@ -130,11 +178,6 @@ def _from_config(config: StackConfig, overrides: Settings, only: Optional[str]) 
     if not config.pipelines:
         raise _no_pipelines(config.stack)
     return StackSettings(f"Pulumi.{config.stack}.yaml", config.region, config.pipelines)
-
-
-def _merged_output(pipeline: DeployedPipeline, overrides: Settings) -> "StreamingEtlPipelineArgs":
-    source = f"the output `settings` of {pipeline.name}"
-    return _validated(merge(pipeline.settings, overrides), source, pipeline.name)
 
 
 def _validated(

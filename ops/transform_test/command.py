@@ -17,6 +17,7 @@ Examples:
   streaming-etl test-transform transforms/orders.py
   streaming-etl test-transform orders --stack prod changes.json --raw
   streaming-etl test-transform transforms/orders.py --set format=json
+  streaming-etl test-transform shop.customers --stack prod changes.json
   aws dynamodb scan --table-name orders --max-items 20 | streaming-etl test-transform orders -
 """
 
@@ -58,11 +59,13 @@ def test_transform(
 ) -> int:
     """Print the rows that sample changes become in the lake.
 
-    TRANSFORM is the path of a module or the name of a pipeline. CHANGES are files of sample
+    TRANSFORM is the path of a module or the name of a pipeline; with several lake tables, of one of
+    them, such as shop.orders. CHANGES are files of sample
     changes, - for the standard input; by default <module>.changes.json next to the module.
     docs/transforms.md lists their forms.
 
-    The module runs in the code of the Lambda function, with the settings of its pipeline.
+    The module runs in the code of the Lambda function, with the settings of its pipeline, and gets
+    the changes that match the lake table's `where`.
 
     Exit code 3: a change failed; in AWS it would be dead-lettered.
     """
@@ -73,7 +76,7 @@ def test_transform(
 
     selection = select_transform(transform, stack, parse_overrides(overrides), key_names)
     runner = TransformRunner(selection)
-    table, old_image = runner.table, runner.args.forwarder.old_image
+    table, old_image = runner.table, runner.old_image
     show_progress(f"{selection.file} as {table.format}, with {selection.settings_source}.")
     results = [
         runner.run(line)

@@ -28,6 +28,8 @@ def summary_line(table: LakeTable, number: int, result: TransformResult) -> str:
         return f"{change}: failed: {result.message}"
     if result.filtered:
         return f"{change}: filtered: `forwarder.event_names` does not include {result.kind}"
+    if result.unmatched:
+        return f"{change}: unmatched: `where` of the lake table does not match the item"
     if not result.lines:
         return f"{change}: no rows"
     prefix = partition_prefix(table, result.partition)
@@ -77,6 +79,7 @@ def document(table: LakeTable, results: Sequence[TransformResult]) -> dict[str, 
                 "kind": result.kind,
                 "keys": json.loads(_text(dict(result.keys)), parse_float=str),
                 "filtered": result.filtered,
+                "unmatched": result.unmatched,
                 "lines": list(result.lines),
                 "prefix": partition_prefix(table, result.partition) if result.lines else None,
                 "failed": result.reason,

@@ -47,17 +47,18 @@ def rows_of(
 ) -> list[dict[str, Any]]:
     """Return the rows of a change as Athena does, without AWS.
 
-    transform: path of a module, which has the settings of the pipeline that uses it, or name of a
-    pipeline; of the config of `stack`, by default dev. A module that no pipeline uses has the
-    default settings and JSON rows.
+    transform: path of a module, which has the settings of the lake table that uses it, or name of
+    a pipeline or, with several, of its lake table (`shop.orders`); of the config of `stack`, by
+    default dev. A module that no lake table uses has the default settings and JSON rows.
     new, old: the item after and before the change, in plain values or in DynamoDB JSON.
     kind: by default INSERT with `new` alone, MODIFY with both, REMOVE with `old` alone.
     keys: by default the table's key attributes in the item; `id` unless the settings differ.
     key_names: key attributes of an existing table, which the settings do not name.
     metadata: include the metadata columns.
 
-    Settings apply as in AWS: `old_image` determines whether `change.old` is present, and a change
-    that `event_names` filters has no rows. Dynamic partition keys are columns with text.
+    Settings apply as in AWS: `old_image` determines whether `change.old` is present, a change that
+    `event_names` filters or `where` does not match has no rows, and an item that begins or ceases
+    to match `where` is an INSERT or a REMOVE. Dynamic partition keys are columns with text.
     Raises TransformError for a failed change, InvalidChangeError (a ValueError) for an invalid
     change, and CommandError for a module or settings that cannot be deployed.
     """
@@ -76,7 +77,7 @@ def rows_of(
         changed_at=changed_at,
         is_ttl_delete=is_ttl_delete,
     )
-    result = runner.run(change_line(record, runner.args.forwarder.old_image))
+    result = runner.run(change_line(record, runner.old_image))
     if result.reason is not None:
         raise TransformError(
             result.reason, result.unknown_columns, result.message

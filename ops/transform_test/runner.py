@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC
+from gzip import decompress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 from zoneinfo import ZoneInfo
@@ -22,6 +23,8 @@ from streaming_etl.components.table.transform_module import read_transform_modul
 from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.transform import make_runtime, transform_records
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.handlers.wire.routing import Where, routed
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
 from streaming_etl.ops.transform_test.interrupt import interruptible
 from streaming_etl.ops.transform_test.module_loader import in_sys_modules, load_module
@@ -43,6 +46,8 @@ class TransformResult:
     keys: Mapping[str, Any]
     filtered: bool = False
     """The pipeline's `event_names` do not include its kind."""
+    unmatched: bool = False
+    """The lake table's `where` matches neither of its images."""
     lines: tuple[str, ...] = ()
     """Its rows as they are in the lake."""
     partition: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +73,7 @@ class TransformRunner:
         """Load the module; raises CommandError where a deployment fails."""
         self.file, self.args = selection.file, selection.args
         self.lake_table = selection.lake_table_args
+        self._where = Where(self.lake_table.where) if self.lake_table.where else None
         try:
             module = read_transform_module(str(self.file))
             name = lake_table_name(self.args, selection.lake_table)
@@ -91,15 +97,48 @@ class TransformRunner:
         self._error: Optional[BaseException] = None
         self._returned: Any = None
 
+    @property
+    def old_image(self) -> str:
+        """The `old_image` with which samples must be encoded."""
+        # The forwarder evaluates `where` before it removes the old image.
+        return self.args.forwarder.old_image if self._where is None else "always"
+
     def run(self, line: bytes) -> TransformResult:
-        """Run one change, as the forwarder sends it."""
+        """Run one change: a line of the table's stream, with `old_image`."""
+        result = self._result(line)
+        if result.kind not in (*self.args.forwarder.event_names, SNAPSHOT):
+            return replace(result, filtered=True)
+        if self._where is None:
+            return self._run(result, line)
+        try:
+            sent = self._routed(line, self._where)
+        except LookupError:
+            reason = "the stream record must have NewImage, which `where` reads"
+            return replace(result, reason=reason)
+        if sent is None:
+            return replace(result, unmatched=True)
+        return self._run(self._result(sent), sent)
+
+    def _result(self, line: bytes) -> TransformResult:
+        """Return the change of a line, without rows."""
         # A separate reader: the runtime's reader notes which attributes `transform` requests.
         [chunk] = RecordReader(lazy=False).read(line.rstrip(b"\n"))
         [record] = chunk.records()
         change = chunk.change(record, 0)
-        result = TransformResult(kind=change.kind, keys=change.keys)
-        if change.kind not in (*self.args.forwarder.event_names, SNAPSHOT):
-            return replace(result, filtered=True)
+        return TransformResult(kind=change.kind, keys=change.keys)
+
+    def _routed(self, line: bytes, where: Where) -> Optional[bytes]:
+        """Return the change as the forwarder sends it; None if unmatched."""
+        record = json.loads(line)
+        if "gzip" in record:
+            record = json.loads(decompress(b64decode(record["gzip"])))
+        # The line has the end of the ARN only.
+        record["eventSourceARN"] = f"/{record.get('streamLabel', '')}"
+        sent = routed(record, where)
+        return None if sent is None else change_line(sent, self.args.forwarder.old_image)
+
+    def _run(self, result: TransformResult, line: bytes) -> TransformResult:
+        """Run the transform on a change, as the forwarder sends it."""
         self._error, self._returned, log = None, None, io.StringIO()
         firehose_record = {"recordId": "sample", "data": b64encode(line).decode()}
         loaded = in_sys_modules(self._module) if self._module else nullcontext()

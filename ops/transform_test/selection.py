@@ -46,18 +46,19 @@ def select_transform(
     overrides: Optional[Settings] = None,
     key_names: Sequence[str] = (),
 ) -> TransformSelection:
-    """Find a module by its path or its pipeline's name.
+    """Find a module by its path or its lake table's name.
 
-    stack: by default dev, if its config exists. A module that no pipeline of the stack uses has
-    default settings, except `overrides`. key_names: the key of an existing table. Raises
-    CommandError.
+    transform: with several lake tables the name is `pipeline.lake-table`. stack: by default dev, if
+    its config exists. A module that no pipeline of the stack uses has default settings, except
+    `overrides`. key_names: the key of an existing table. Raises CommandError.
     """
     overrides = overrides or {}
-    by_name = not set("./") & set(transform)
+    by_name = "/" not in transform and not transform.endswith(".py")
     pipelines = _stack_pipelines(stack)
-    name = transform if by_name else _user_of(transform, pipelines, stack)
-    if by_name and (pipelines is None or transform not in pipelines.pipelines):
-        raise _unknown_pipeline(transform, pipelines)
+    if by_name:
+        name: Optional[str] = _named(transform, pipelines)
+    else:
+        name = _user_of(transform, pipelines, stack)
     if name is None or pipelines is None:
         # A crawler allows modules without COLUMNS; the rows are the same.
         settings = {"transform_module": transform, "catalog": "crawler", **overrides}
@@ -65,11 +66,12 @@ def select_transform(
         return TransformSelection(
             Path(transform), default_settings(settings), "the default settings", keys, "lake-table"
         )
-    args = stack_settings(stack or DEFAULT_STACK, overrides, only=name).pipelines[name]
-    [(key, lake_table)] = args.tables.items()
-    file = Path(lake_table.transform_module if by_name else transform)
+    pipeline, key = _lake_tables(pipelines)[name]
+    read = stack_settings(stack or DEFAULT_STACK, overrides, only=pipeline, only_lake_table=key)
+    args = read.pipelines[pipeline]
+    file = Path(args.tables[key].transform_module if by_name else transform)
     source = f"{name} in {pipelines.source}"
-    return TransformSelection(file, args, source, _key_names(args, name, key_names), key)
+    return TransformSelection(file, args, source, _key_names(args, pipeline, key_names), key)
 
 
 def _stack_pipelines(stack: Optional[str]) -> Optional[StackSettings]:
@@ -78,22 +80,46 @@ def _stack_pipelines(stack: Optional[str]) -> Optional[StackSettings]:
     return stack_settings(stack or DEFAULT_STACK, {})
 
 
+def _lake_tables(pipelines: Optional[StackSettings]) -> dict[str, tuple[str, str]]:
+    """Return pipeline and lake table by the name that the user writes."""
+    return {
+        f"{pipeline}.{key}" if args.lake_tables else pipeline: (pipeline, key)
+        for pipeline, args in (pipelines.pipelines.items() if pipelines else ())
+        for key in args.tables
+    }
+
+
+def _named(transform: str, pipelines: Optional[StackSettings]) -> str:
+    """Return a lake table's name; raises CommandError for an unknown one."""
+    known = _lake_tables(pipelines)
+    if transform in known:
+        return transform
+    names = [name for name, (pipeline, _) in known.items() if pipeline == transform]
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise CommandError(
+            f"TRANSFORM must be one of the lake tables of {transform}. Write {', '.join(names)}.",
+            code="several-lake-tables",
+            pipeline=transform,
+            lake_tables=names,
+        )
+    raise _unknown_pipeline(transform, [*known])
+
+
 def _user_of(path: str, pipelines: Optional[StackSettings], stack: Optional[str]) -> Optional[str]:
-    """Return the only pipeline that uses the module, if any."""
+    """Return the only lake table that uses the module, if any."""
     if pipelines is None:
         return None
     resolved = Path(path).resolve()
     names = [
         name
-        for name, args in pipelines.pipelines.items()
-        if any(
-            Path(lake_table.transform_module).resolve() == resolved
-            for lake_table in args.tables.values()
-        )
+        for name, (pipeline, key) in _lake_tables(pipelines).items()
+        if Path(pipelines.pipelines[pipeline].tables[key].transform_module).resolve() == resolved
     ]
     if len(names) > 1:
         raise CommandError(
-            f"{path} is the transform module of several pipelines in {pipelines.source}. Name one"
+            f"{path} is the transform module of several lake tables in {pipelines.source}. Name one"
             f" of them instead: {', '.join(names)}.",
             code="ambiguous-module",
             module=path,
@@ -109,14 +135,13 @@ def _user_of(path: str, pipelines: Optional[StackSettings], stack: Optional[str]
     return names[0] if names else None
 
 
-def _unknown_pipeline(name: str, pipelines: Optional[StackSettings]) -> CommandError:
-    known = list(pipelines.pipelines) if pipelines else []
+def _unknown_pipeline(name: str, known: Sequence[str]) -> CommandError:
     return CommandError(
         f"TRANSFORM must be a pipeline ({', '.join(known) or 'there are none'}) or the path of a"
-        f" module such as transforms/{name}.py (got {name}).",
+        f" module such as transforms/{name.rpartition('.')[2]}.py (got {name}).",
         code="unknown-pipeline",
         pipeline=name,
-        known=known,
+        known=list(known),
     )
 
 

@@ -42,6 +42,8 @@ COMMANDS = {
     "key-mismatch": ["one", "--key", "pk"],
     "module-not-in-stack": ["other.py", "--stack", "dev"],
     "no-samples": ["other.py"],
+    "several-lake-tables": ["several"],
+    "unknown-lake-table": ["several.carts"],
     "unknown-pipeline": ["orders"],
 }
 OUTCOMES = """\
@@ -50,6 +52,10 @@ COLUMNS = {"id": "string", "gone": "int"}
 
 def transform(change):
     return {"a": {"id": "a"}, "b": None}[change.new["id"]]
+"""
+LAKE_TABLES = ("orders", "customers")
+COLUMNS_ONLY = """\
+COLUMNS = {"id": "string"}
 """
 
 
@@ -62,11 +68,17 @@ def messages() -> dict[str, str]:
         for name, arguments in COMMANDS.items():
             rejected[name] = error_of(["test-transform", *arguments])
         runner = TransformRunner(select_transform("outcomes.py"))
+        routed = TransformRunner(select_transform("several.orders"))
     items = [{"id": "a"}, {"id": "b"}, {"id": "c"}]
     body = json.dumps(items).encode()
     results = [runner.run(line) for line in samples_of(body, SampleSource("", ["id"], "always"))]
     lines = [summary_line(runner.table, number, each) for number, each in enumerate(results, 1)]
-    return {**rejected, "outcomes": "\n".join([*lines, summary(runner.table, results)])}
+    [other] = samples_of(json.dumps(items[0]).encode(), SampleSource("", ["id"], "always"))
+    return {
+        **rejected,
+        "outcomes": "\n".join([*lines, summary(runner.table, results)]),
+        "unmatched": summary_line(routed.table, 1, routed.run(other)),
+    }
 
 
 def _rejection(code: str, content: Any, *key_names: str) -> str:
@@ -82,10 +94,14 @@ def _rejection(code: str, content: Any, *key_names: str) -> str:
 
 def _write_program(directory: Path) -> None:
     table = {"transform_module": "shared.py", "catalog": "crawler", "partitions": {}}
-    tables = {name: {**table, "table_name": name} for name in ("one", "two")}
+    tables: dict[str, Any] = {name: {**table, "table_name": name} for name in ("one", "two")}
+    of_table = {"transform_module": "columns.py", "where": {"type": ["order"]}, "partitions": {}}
+    lake_tables = dict.fromkeys(LAKE_TABLES, of_table)
+    tables["several"] = {"table_name": "three", "lake_tables": lake_tables}
     config = {"config": {"shop:tables": tables}}
     (directory / "Pulumi.dev.yaml").write_text(json.dumps(config))
     module = "def transform(change):\n    return change.new\n"
     (directory / "shared.py").write_text(module)
     (directory / "other.py").write_text(module)
     (directory / "outcomes.py").write_text(OUTCOMES)
+    (directory / "columns.py").write_text(COLUMNS_ONLY)

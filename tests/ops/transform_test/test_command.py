@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.handlers.wire.routing import Where, routed
 from streaming_etl.ops.__main__ import commands, main
 from tests.ops.transform_test.conftest import Program
+from tests.support.changes import stream_record
+from tests.support.failure_objects import batch, error_line
 from tests.support.pipelines import ROOT
 
 ONE_OF_EACH = """
@@ -110,7 +114,7 @@ def test_json_has_the_outcome_of_every_change(program: Program) -> None:
         '"_changed_at":"2026-11-23 09:30:00"}'
     )
     assert parsed["changes"][1].pop("failed")
-    without_rows = {"lines": [], "prefix": None, "unknown_columns": []}
+    without_rows = {"unmatched": False, "lines": [], "prefix": None, "unknown_columns": []}
     assert parsed == {
         "format": "parquet",
         "changes": [
@@ -118,6 +122,7 @@ def test_json_has_the_outcome_of_every_change(program: Program) -> None:
                 "kind": "INSERT",
                 "keys": {"id": 1},
                 "filtered": False,
+                "unmatched": False,
                 "lines": [line],
                 "prefix": f"store=x/{PREFIX}",
                 "failed": None,
@@ -190,3 +195,70 @@ def test_reads_several_files(module: str, program: Program) -> None:
     second.write_text('{"id": "b", "do": 2}\n{"id": "c", "do": 3}')
     changes = document(module, str(first), str(second))["changes"]
     assert [change["keys"]["id"] for change in changes] == ["a", "b", "c"]
+
+
+def routed_outcomes(*args: str, stdin: Any) -> list[tuple[str, bool, bool, int]]:
+    """Kind, filtered, unmatched and number of rows of each change."""
+    return [
+        (each["kind"], each["filtered"], each["unmatched"], len(each["lines"]))
+        for each in document("shop.orders", "-", *args, stdin=stdin)["changes"]
+    ]
+
+
+@pytest.fixture
+def lake_table(program: Program) -> None:
+    """The lake table shop.orders, which has the items with `type: order`."""
+    where = {"type": ["order"]}
+    program.lake_tables({"orders": {"where": where, "catalog": "crawler"}})
+    program.module("def transform(change):\n    return {'id': change.keys['id']}\n", "orders.py")
+
+
+ORDER = {"id": "a", "type": "order"}
+
+
+@pytest.mark.usefixtures("lake_table")
+def test_reports_the_changes_that_do_not_match_the_lake_table() -> None:
+    changes = [
+        ORDER,
+        {"id": "b", "type": "cart"},
+        {"kind": "MODIFY", "new": {"id": "a", "type": "cart"}, "old": ORDER},
+        {"kind": "REMOVE", "old": {"id": "b", "type": "cart"}},
+    ]
+    outcomes = routed_outcomes(stdin=json.dumps(changes))
+    assert outcomes == [
+        ("INSERT", False, False, 1),
+        ("INSERT", False, True, 0),
+        ("REMOVE", False, False, 1),
+        ("REMOVE", False, True, 0),
+    ]
+
+
+@pytest.mark.usefixtures("lake_table")
+def test_routes_the_changes_of_failure_objects() -> None:
+    left = stream_record(1, "MODIFY", type={"S": "cart"})
+    left["dynamodb"]["OldImage"] = {"id": {"S": "o-1"}, "type": {"S": "order"}}
+    body = batch(left, stream_record(2, type={"S": "cart"}))
+    expected = [("REMOVE", False, False, 1), ("INSERT", False, True, 0)]
+    assert routed_outcomes(stdin=body) == expected
+    # What the lake table has got already matches again.
+    sent = change_line(routed(left, Where({"type": ["order"]})) or {}, "on_remove")
+    assert routed_outcomes(stdin=error_line(sent)) == expected[:1]
+
+
+@pytest.mark.usefixtures("lake_table")
+def test_routes_compressed_changes() -> None:
+    large = {"S": "x" * 1_100_000}
+    body = batch(stream_record(1, type={"S": "order"}, text=large), stream_record(2, text=large))
+    assert routed_outcomes(stdin=body) == [
+        ("INSERT", False, False, 1),
+        ("INSERT", False, True, 0),
+    ]
+
+
+@pytest.mark.usefixtures("lake_table")
+def test_a_stream_record_without_its_image_fails_where_a_condition_reads_it() -> None:
+    record = stream_record(1)
+    del record["dynamodb"]["NewImage"]
+    [change] = document("shop.orders", "-", stdin=json.dumps(record))["changes"]
+    assert change["failed"]
+    assert (change["unmatched"], change["lines"]) == (False, [])

@@ -366,3 +366,48 @@ def test_the_key_of_an_existing_table_is_a_parameter(program: Program) -> None:
     with pytest.raises(InvalidChangeError) as rejected:
         rows_of("shop", item)
     assert rejected.value.code == "unknown-key"
+
+
+@pytest.mark.parametrize("old_image", ["always", "on_remove", "never"])
+def test_a_lake_table_has_the_changes_of_the_items_that_match(
+    program: Program, old_image: str
+) -> None:
+    """What the forwarder evaluates includes old images that it does not send."""
+    program.module(
+        "def transform(change):\n    return {'kind': change.kind, 'old': bool(change.old)}\n",
+        "orders.py",
+    )
+    program.lake_tables(
+        {"orders": {"where": {"type": ["order"]}, "catalog": "crawler"}},
+        forwarder={"old_image": old_image},
+    )
+    order, cart = {"id": "a", "type": "order"}, {"id": "a", "type": "cart"}
+    always, on_remove = old_image == "always", old_image != "never"
+
+    def rows(new: Any = None, old: Any = None, **options: Any) -> list[dict[str, Any]]:
+        return rows_of("shop.orders", new, old, **options)
+
+    assert rows(order) == [{"kind": "INSERT", "old": False}]
+    assert rows(order, order) == [{"kind": "MODIFY", "old": always}]
+    assert rows(order, cart) == [{"kind": "INSERT", "old": False}]
+    assert rows(cart, order) == [{"kind": "REMOVE", "old": on_remove}]
+    assert rows(old=order) == [{"kind": "REMOVE", "old": on_remove}]
+    assert rows(order, kind="SNAPSHOT") == [{"kind": "SNAPSHOT", "old": False}]
+    assert rows(cart) == rows(cart, cart) == rows(old=cart) == rows(cart, kind="SNAPSHOT") == []
+
+
+def test_event_types_are_those_of_the_stream_not_of_the_lake_table(program: Program) -> None:
+    program.module(name="orders.py")
+    program.lake_tables(
+        {
+            "orders": {
+                "where": {"type": ["order"]},
+                "catalog": "crawler",
+                "query": {"current_state": False},
+            }
+        },
+        forwarder={"event_names": ["MODIFY"]},
+    )
+    order, cart = {"id": "a", "type": "order"}, {"id": "a", "type": "cart"}
+    assert rows_of("shop.orders", order) == []
+    assert [row["type"] for row in rows_of("shop.orders", order, cart)] == ["order"]

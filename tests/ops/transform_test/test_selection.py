@@ -37,6 +37,46 @@ def test_rejects_a_module_of_two_pipelines(program: Program) -> None:
     assert (error.code, error.details["pipelines"]) == ("ambiguous-module", ["shop", "store"])
 
 
+SEVERAL: dict[str, dict[str, Any]] = {
+    "orders": {"catalog": "crawler"},
+    "items": {"transform_module": "shared.py", "catalog": "crawler"},
+    "gifts": {"transform_module": "shared.py", "catalog": "crawler"},
+}
+
+
+def test_a_lake_table_is_selected_by_its_name_or_its_module(program: Program) -> None:
+    program.lake_tables(SEVERAL)
+    by_path = select_transform(program.module(name="orders.py"))
+    by_name = select_transform("shop.orders")
+    for selection in (by_path, by_name):
+        assert selection.file.resolve() == program.root / "orders.py"
+        assert selection.lake_table == "orders"
+        assert selection.settings_source == "shop.orders in Pulumi.dev.yaml"
+
+
+def test_rejects_what_may_be_several_lake_tables(program: Program) -> None:
+    program.lake_tables(SEVERAL)
+    error = rejection(program.module(name="shared.py"))
+    names = ["shop.items", "shop.gifts"]
+    assert (error.code, error.details["pipelines"]) == ("ambiguous-module", names)
+    error = rejection("shop")
+    names = ["shop.orders", "shop.items", "shop.gifts"]
+    assert (error.code, error.details["lake_tables"]) == ("several-lake-tables", names)
+    error = rejection("shop.carts")
+    assert (error.code, error.details["known"]) == ("unknown-pipeline", names)
+    program.lake_tables({"orders": SEVERAL["orders"]})
+    assert select_transform("shop").lake_table == "orders"
+
+
+def test_overrides_apply_only_to_the_selected_lake_table(program: Program) -> None:
+    program.lake_tables(SEVERAL)
+    overrides = {"where": {"kind": ["a"]}, "source": {"hash_key": "pk"}}
+    selection = select_transform("shop.items", None, overrides)
+    wheres = {key: table.where for key, table in selection.args.tables.items()}
+    assert wheres == {"orders": {}, "items": {"kind": ["a"]}, "gifts": {}}
+    assert selection.key_names == ["pk"]
+
+
 @pytest.mark.parametrize(
     ("transform", "stack", "code"),
     [
