@@ -5,6 +5,7 @@ a resource of a renamed pipeline, or below another parent, would be created agai
 one deleted.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -27,6 +28,19 @@ FORMER_PARENTS = {
 """Former parent by the first word of a resource's name after the pipeline's name.
 
 Until version 0.1 a pipeline had these components. Resources that are new since then need no alias.
+"""
+
+LAKE_TABLE_PART = re.compile(
+    "lake-table"
+    "|catalog-(crawler|crawler-policy|crawler-role|objects|table)"
+    "|delivery-(log-stream|logs|policy|role|stream)"
+    "|monitoring-.+"
+    "|query-(current-state|latest-changes|rows-per-partition|view)"
+    "|transform-(function|logs|policy|role)"
+)
+"""What follows a lake table's name in the names of its resources.
+
+An alarm's name may also be that of a resource of the lake table `<name>-monitoring`.
 """
 
 
@@ -76,10 +90,15 @@ def former_parts(part: str, former_lake_tables: Mapping[str, Sequence[str]]) -> 
 
     part: what follows it now, such as `-orders-delivery-stream`.
     """
-    keys = [key for key in former_lake_tables if part.startswith(f"-{key}-")]
+    rests = {
+        key: part.removeprefix(f"-{key}-")
+        for key in former_lake_tables
+        if part.startswith(f"-{key}-")
+    }
+    # `orders-catalog` is another lake table than `orders`, which has a `catalog-table`.
+    keys = [key for key, rest in rests.items() if LAKE_TABLE_PART.fullmatch(rest)]
     if not keys:
         return []
-    # One name may begin another one.
     key = max(keys, key=len)
-    rest = part.removeprefix(f"-{key}")
-    return [f"{resource_prefix('', former)}{rest}" for former in former_lake_tables[key]]
+    formers = former_lake_tables[key]
+    return [f"{resource_prefix('', former)}-{rests[key]}" for former in formers]

@@ -1,10 +1,20 @@
 """Aliases with the former parent of every resource."""
 
+from collections import Counter
+from typing import Any
+
 import pulumi
 import pytest
 
-from streaming_etl import BackfillArgs, StreamingEtlPipeline
-from streaming_etl.stack.recorder import Graph, build
+from streaming_etl import (
+    BackfillArgs,
+    LakeTableQueryArgs,
+    MonitoringArgs,
+    PartitionArgs,
+    QueryArgs,
+    StreamingEtlPipeline,
+)
+from streaming_etl.stack.recorder import Graph, Node, build
 from tests.components.test_sharing import NAMES, build_all
 from tests.support.pipelines import Pipelines
 from tools.pipeline_graphs.__main__ import case_graph, modules_directory
@@ -157,6 +167,77 @@ def test_every_resource_of_a_renamed_pipeline_has_all_former_names(renamed: Grap
         missing[node.name] = expected - {*node.aliases}
     assert {name: urns for name, urns in missing.items() if urns} == {}
     assert len(missing) > 50
+
+
+PART: dict[str, Any] = {
+    "catalog": "crawler",
+    "format": "parquet",
+    "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
+}
+"""Settings of a lake table with all of its resources."""
+
+
+def urn_of(node: Node) -> str:
+    above = {PIPELINE: [PIPELINE], LAKE_TABLE: [PIPELINE, LAKE_TABLE]}.get(node.parent_type, [])
+    return f"urn:pulumi:test::streaming-etl::{'$'.join([*above, node.type])}::{node.name}"
+
+
+def continued(old: Graph, new: Graph) -> list[str]:
+    """URNs of the old graph, once for each resource that continues it."""
+    existing = {urn_of(node) for node in old.nodes}
+    return [urn for node in new.nodes for urn in {urn_of(node), *node.aliases} if urn in existing]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"orders": []}, {"sales": ["orders"]}),
+        ({"orders": [], "orders_catalog": []}, {"sales": ["orders"], "orders_catalog": []}),
+        ({"sales": [], "orders_catalog": []}, {"orders": ["sales"], "orders_catalog": []}),
+        (
+            {"a": [], "b": [], "c": []},
+            {"orders": ["a"], "orders_monitoring": ["b"], "orders_monitoring_query": ["c"]},
+        ),
+        (
+            {"a": [], "b": [], "c": [], "d": []},
+            {"monitoring": ["a"], "catalog": ["b"], "lake": ["c"], "query_catalog": ["d"]},
+        ),
+        ({"orders": []}, {"items": ["sales", "orders"]}),
+        ({"sales": []}, {"orders": ["orders", "sales"]}),
+        # Both in the same update.
+        ({}, {"orders": ["lake-table"]}),
+        ({}, {"catalog": ["lake-table"]}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("renamed", [[], ["store"]], ids=str)
+def test_a_renamed_lake_table_keeps_every_resource(
+    pipelines: Pipelines,
+    before: dict[str, list[str]],
+    after: dict[str, list[str]],
+    renamed: list[str],
+) -> None:
+    shared = {
+        "monitoring": MonitoringArgs(alarms="all"),
+        "backfill": BackfillArgs(enabled=True),
+    }
+    query = {"query": LakeTableQueryArgs(saved_queries=True)}
+    old_tables = {key: {**PART, **query} for key in before}
+    new_tables = {
+        key: {**PART, **query, "renamed_from": [name.replace("_", "-") for name in names]}
+        for key, names in after.items()
+    }
+    one = {**PART, "query": QueryArgs(saved_queries=True)}
+    old = pipelines.build(
+        renamed[0] if renamed else "shop",
+        **shared,
+        **(pipelines.lake_tables(**old_tables) if before else one),
+    )
+    new = pipelines.build(
+        "shop", **shared, **pipelines.lake_tables(**new_tables), renamed_from=renamed
+    )
+    assert Counter(continued(old, new)) == Counter(map(urn_of, old.nodes))
+    assert len(new.nodes) == len(old.nodes)
 
 
 def test_the_oldest_name_may_be_in_use_again(pipelines: Pipelines) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pulumi import automation
 
-from local.engine.workspace import EngineStack
-from tests.engine.harness import ORDERS, REGION, Engine, config_of, deployed, edited
+from local.engine.workspace import EngineStack, Outcome
+from tests.engine.harness import LAKE_TABLE, ORDERS, REGION, Engine, config_of, deployed, edited
 
 SETTINGS: dict[str, Any] = {
     **ORDERS,
@@ -56,6 +56,53 @@ def test_a_chain_of_renames_updates_resources_in_place(engine: Engine) -> None:
         names = [outputs[key] for key in ("database", "workgroup", "dashboard")]
         assert names == ["orders_dev", "orders-dev", "orders-dev"]
     assert stack.preview().changed == {}
+
+
+PART: dict[str, Any] = {
+    **LAKE_TABLE,
+    "catalog": "crawler",
+    "partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}},
+    "format": "parquet",
+    "query": {"saved_queries": True},
+}
+"""Settings of a lake table with all of its resources."""
+SHARED: dict[str, Any] = {
+    "table_name": "shop",
+    "backfill": {"enabled": True},
+    "monitoring": {"alarms": "all"},
+}
+
+
+def shop(**lake_tables: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a pipeline with these lake tables."""
+    return {**SHARED, "lake_tables": lake_tables}
+
+
+def kept(engine: Engine, stack: EngineStack, tables: dict[str, Any]) -> Outcome:
+    """Deploy settings that replace and delete saved queries only, whose names change."""
+    existing = {key for key in engine.backend.resources if not key[0].endswith(":NamedQuery")}
+    assert len(existing) > 50
+    preview = edited(stack, tables)
+    assert preview.succeeded, preview.errors
+    assert {name for name in preview.of("replace") if "-query-" not in name} == set()
+    assert preview.of("delete") == set()
+    outcome = stack.up()
+    assert outcome.succeeded, outcome.errors
+    assert existing <= engine.backend.resources.keys()
+    assert stack.preview().changed == {}
+    return outcome
+
+
+def test_the_lake_table_of_a_pipeline_becomes_one_of_several(engine: Engine) -> None:
+    stack = deployed(engine, {"shop": {**SHARED, **PART}})
+    orders = {**PART, "renamed_from": "lake-table", "glue_table_name": "shop"}
+    outcome = kept(engine, stack, {"shop": shop(orders=orders, items=PART)})
+    assert {name for name in outcome.of("create") if "-items-" not in name} == set()
+    # One of two lake tables and the pipeline have another name in the same update.
+    other = {**orders, "renamed_from": ["lake-table", "orders"]}
+    sales = {**shop(sales=other, items=PART), "renamed_from": "shop"}
+    outcome = kept(engine, stack, {"web-shop": sales})
+    assert outcome.of("create") == set()
 
 
 def test_a_rename_without_the_former_name_fails_the_preview(engine: Engine) -> None:

@@ -4,6 +4,7 @@ The pipeline is `shop` and its table `orders`, so that names differ by their ori
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import pulumi
 import pytest
 
 from streaming_etl import (
+    LakeTableArgs,
     PartitionArgs,
     SettingsError,
     StreamingEtlPipeline,
@@ -69,6 +71,16 @@ class Pipelines:
             "partitions": PartitionArgs(),
         }
         return StreamingEtlPipelineArgs(**{**required, **settings})
+
+    def lake_tables(self, **tables: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings with these lake tables; `_` is `-` in their names."""
+        made = {
+            name.replace("_", "-"): LakeTableArgs(
+                **{"transform_module": self.module(), "partitions": PartitionArgs(), **settings}
+            )
+            for name, settings in tables.items()
+        }
+        return {"transform_module": None, "partitions": None, "lake_tables": made}
 
     def build(
         self,
