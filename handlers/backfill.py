@@ -30,7 +30,8 @@ from streaming_etl.handlers.firehose.put_records import (
 )
 from streaming_etl.handlers.pacing import RateLimiter
 from streaming_etl.handlers.structured_log import log
-from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line, stream_created
+from streaming_etl.handlers.wire.change_line import change_line, stream_created
+from streaming_etl.handlers.wire.routing import Route, read_config, routes_of, snapshot_routes
 from streaming_etl.handlers.wire.snapshot import marker_record, snapshot_record
 
 # A batch has what the rate allows in this time, so a call that begins before the deadline also
@@ -40,14 +41,10 @@ BATCH_SECONDS = 5
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings from the function's environment."""
+    """Settings from the function's environment and archive."""
 
-    stream: str
-    """The delivery stream."""
-    max_changes: int
-    """Changes in one Firehose record, as in the forwarder."""
-    max_bytes: int
-    """Bytes of one Firehose record."""
+    routes: Sequence[Route]
+    """To the lake tables, as in the forwarder."""
     key_names: Sequence[str]
     """The table's key attributes."""
     kib_per_second: float
@@ -60,6 +57,10 @@ class Settings:
 
 class OldExportError(Exception):
     """The export lacks changes that were made before the stream."""
+
+
+class UnknownLakeTableError(Exception):
+    """The pipeline has no such lake table, maybe since an update."""
 
 
 class NoProgressError(Exception):
@@ -79,13 +80,36 @@ def time_of_export(state: dict[str, Any], settings: Settings) -> datetime:
     return taken_at
 
 
-def to_change(content: bytes, key_names: Sequence[str], taken_at_ms: int, stream_arn: str) -> bytes:
+def selected_routes(state: dict[str, Any], settings: Settings) -> list[Route]:
+    """Return the routes to the lake tables of the backfill.
+
+    state: `lake_tables`, the names; all without it. Raises UnknownLakeTableError.
+    """
+    names = state.get("lake_tables")
+    if names is None:
+        return [*settings.routes]
+    unknown = set(names) - {route.name for route in settings.routes}
+    if unknown or not names:
+        raise UnknownLakeTableError(", ".join(sorted(unknown)))
+    return [route for route in settings.routes if route.name in names]
+
+
+def to_change(
+    content: bytes,
+    routes: Sequence[Route],
+    key_names: Sequence[str],
+    taken_at_ms: int,
+    stream_arn: str,
+) -> tuple[bytes, Sequence[int]]:
     """Encode an export line's item like the forwarder encodes a change.
 
+    Returns the line, and the indexes of the routes that have the item.
     Raises ChangeTooLargeError, or any other error for a line without an item.
     """
     item = orjson.loads(content)["Item"]
-    return change_line(snapshot_record(item, key_names, taken_at_ms, stream_arn))
+    record = snapshot_record(item, key_names, taken_at_ms, stream_arn)
+    indexes = snapshot_routes(record, routes)
+    return (change_line(record) if indexes else b""), indexes
 
 
 def error_records(invalid: Sequence[InvalidLine], now_ms: int) -> bytes:
@@ -121,29 +145,33 @@ def forward_file(
 ) -> dict[str, Any]:
     """Forward the rest of an export file, until the deadline.
 
-    state: `bucket`, `key`, `export_time` (ISO 8601, from DescribeExport) and Progress's fields.
+    state: `bucket`, `key`, `export_time` (ISO 8601, from DescribeExport), Progress's fields, and
+    `lake_tables` unless the items of all are sent. The state of an execution that began before an
+    update may lack fields.
     Returns the state with the new progress, and with `done` at the end of the file.
     An invocation that made progress returns even after an error; an invocation without progress
     raises. The state machine's loop therefore ends, and a retry begins after the last progress.
-    Raises OldExportError before the first item.
+    Raises OldExportError and UnknownLakeTableError before the first item.
     """
     if not settings.key_names:
         raise ValueError("KEY_NAMES is empty: all items would have the same key")
-    start = Progress(*(state[name] for name in Progress.__dataclass_fields__))
+    fields = Progress.__dataclass_fields__
+    start = Progress(**{name: state[name] for name in fields if name in state})
     taken_at = time_of_export(state, settings)
+    routes = selected_routes(state, settings)
     limiter = RateLimiter(settings.kib_per_second * 1024, clock=clock, sleep=sleep)
-    put = partial(put_records, firehose_client, settings.stream, deadline=deadline)
+    put = partial(put_to_route, firehose_client, deadline, clock=clock, sleep=sleep)
     forwarder = FileForwarder(
         start,
-        max_changes=settings.max_changes,
-        max_bytes=settings.max_bytes,
-        put=partial(put, clock=clock, sleep=sleep),
+        routes=routes,
+        put=put,
         dead_letter=partial(dead_letter, bucket_client, settings.errors_path, state, taken_at),
         wait_for_capacity=partial(limiter.take, deadline=deadline),
     )
     taken_at_ms = int(taken_at.timestamp() * 1000)
     to_line = partial(
         to_change,
+        routes=routes,
         key_names=settings.key_names,
         taken_at_ms=taken_at_ms,
         stream_arn=settings.stream_arn,
@@ -167,17 +195,49 @@ def forward_file(
 def forward_marker(
     state: dict[str, Any], settings: Settings, firehose_client: Any, deadline: float
 ) -> dict[str, Any]:
-    """Forward the marker of a completed backfill.
+    """Forward the marker of a completed backfill to its lake tables.
 
-    state: `export_time` of the backfill. Raises NoProgressError if Firehose rejects the marker, and
-    OldExportError.
+    state: `export_time` and `lake_tables` of the backfill. Raises NoProgressError if Firehose
+    rejects a marker, OldExportError and UnknownLakeTableError. A retry sends all markers again.
     """
     taken_at = time_of_export(state, settings)
     marker = change_line(marker_record(int(taken_at.timestamp() * 1000), settings.stream_arn))
-    if put_records(firehose_client, settings.stream, [marker], deadline):
-        raise NoProgressError("Firehose did not accept the marker before the deadline")
-    log("INFO", "backfill completed")
+    routes = selected_routes(state, settings)
+    for index, route in enumerate(routes):
+        if put_to_route(firehose_client, deadline, route, [marker], len(routes) - index):
+            raise NoProgressError("Firehose did not accept the marker before the deadline")
+    log("INFO", "backfill completed", lake_tables=[route.name for route in routes])
     return state
+
+
+def put_to_route(
+    client: Any,
+    deadline: float,
+    route: Route,
+    records: Sequence[bytes],
+    left: int,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[int]:
+    """Send records of a route; return the indexes of those not accepted.
+
+    left: the number of routes left, which have equal parts of the time until the deadline, so that
+    each is called at least once before it.
+    """
+    now = clock()
+    share = now + (deadline - now) / left
+    report = partial(log, lake_table=route.name)
+    return put_records(
+        client,
+        route.stream,
+        records,
+        share,
+        must_call=False,
+        clock=clock,
+        sleep=sleep,
+        report=report,
+    )
 
 
 def batch_bytes(kib_per_second: float) -> int:
@@ -217,9 +277,7 @@ def s3() -> Any:
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Forward the file of a Step Functions event, or the marker."""
     settings = Settings(
-        stream=os.environ["DELIVERY_STREAM"],
-        max_changes=int(os.environ["MAX_CHANGES_PER_RECORD"]),
-        max_bytes=min(int(os.environ["MAX_RECORD_KIB"]) * 1024, MAX_RECORD_BYTES),
+        routes=routes_of(read_config(), json.loads(os.environ["DELIVERY_STREAMS"])),
         key_names=json.loads(os.environ["KEY_NAMES"]),
         kib_per_second=float(os.environ["KIB_PER_SECOND"]),
         errors_path=os.environ["ERRORS_PATH"],

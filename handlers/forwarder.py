@@ -4,9 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from streaming_etl.handlers.firehose.batching import groups
@@ -14,7 +12,7 @@ from streaming_etl.handlers.firehose.deadline import deadline_of
 from streaming_etl.handlers.firehose.put_records import firehose, put_records
 from streaming_etl.handlers.structured_log import count, log
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
-from streaming_etl.handlers.wire.routing import Route, route_of, routed
+from streaming_etl.handlers.wire.routing import Route, read_config, routed, routes_of
 
 
 class BisectBatchError(Exception):
@@ -177,20 +175,14 @@ def routing_of(config: Mapping[str, Any], streams: Mapping[str, str]) -> Routing
     return Routing(
         event_names=frozenset(config["event_names"]),
         unmatched_fails=config["unmatched"] == "fail",
-        routes=[route_of(route, streams) for route in config["routes"]],
+        routes=routes_of(config, streams),
     )
 
 
 @cache
 def load_routing() -> Routing:
-    """Load forwarder.json from the archive and the delivery streams, once per container.
-
-    An update of the function replaces its environment before its archive. In between, a route
-    without a stream makes invocations fail, which Lambda retries, so that no change is lost.
-    """
-    content = (Path(__file__).parents[2] / "forwarder.json").read_bytes()
-    config = json.loads(content, parse_float=Decimal)
-    return routing_of(config, json.loads(os.environ["DELIVERY_STREAMS"]))
+    """Load forwarder.json and the delivery streams, once per container."""
+    return routing_of(read_config(), json.loads(os.environ["DELIVERY_STREAMS"]))
 
 
 def handle(event: dict[str, Any], context: Any, routing: Routing) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Writes changes to a pipeline's delivery stream, aggregated and rate-limited."""
+"""Writes changes to a pipeline's delivery streams, aggregated and rate-limited."""
 
 import random
 import time
@@ -12,7 +12,6 @@ from streaming_etl.handlers.firehose.put_records import (
     put_records,
 )
 from streaming_etl.handlers.pacing import RateLimiter
-from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES
 from streaming_etl.handlers.wire.routing import Route, route_of
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -157,22 +156,4 @@ def routed_writer(
             )
             for route in routes
         }
-    )
-
-
-def pipeline_writer(
-    client: Any,
-    pipeline: DeployedPipeline,
-    kib_per_second: float,
-    sleep: Callable[[float], None] = time.sleep,
-) -> FirehoseWriter:
-    """Return a writer that aggregates records as the pipeline's forwarder does."""
-    forwarder = pipeline.args.forwarder
-    return FirehoseWriter(
-        client,
-        pipeline.only.delivery_stream,
-        max_changes=forwarder.max_changes_per_record,
-        max_bytes=min(forwarder.max_record_kib * 1024, MAX_RECORD_BYTES),
-        kib_per_second=kib_per_second,
-        sleep=sleep,
     )

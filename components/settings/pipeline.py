@@ -8,7 +8,7 @@ from typing import Optional
 
 import pulumi
 
-from streaming_etl.components.settings.backfill import BackfillArgs
+from streaming_etl.components.settings.backfill import CALL_SECONDS, BackfillArgs
 from streaming_etl.components.settings.filter_patterns import excluded_changes
 from streaming_etl.components.settings.lake_table import (
     MAX_LAKE_TABLES,
@@ -262,6 +262,10 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         """Settings that do not go together with an export of the table."""
         if not self.backfill.enabled:
             return
+        low, seconds = CALL_SECONDS * (len(self.tables) + 1), self.backfill.timeout_seconds
+        if seconds < low and len(self.tables) <= MAX_LAKE_TABLES:
+            names = Related("lake_tables", list(self.tables))
+            yield invalid("timeout_seconds", seconds, "minimum", names, path="backfill", low=low)
         enabled = Related("backfill.enabled", True)
         recovery = self.source.point_in_time_recovery
         if not self.source.use_existing and not recovery:

@@ -25,7 +25,10 @@ from streaming_etl.components.table.layout import BACKFILL_PREFIX, ERRORS_PREFIX
 
 
 class Backfill:
-    """The backfill's function and state machine."""
+    """The backfill's function and state machine.
+
+    deliveries: the delivery streams by the names of `pipeline.forwarder_config`'s routes.
+    """
 
     state_machine_arn: pulumi.Output[str]
     location: pulumi.Output[str]
@@ -68,6 +71,7 @@ class Backfill:
                 results=pulumi.Output.concat(path, "results"),
                 function_arn=function.resource.arn,
                 kms_key_arn=pipeline.args.lake.kms_key_arn,
+                lake_tables=tuple(deliveries),
             ),
             bucket,
             path,
@@ -83,8 +87,8 @@ class Backfill:
         deliveries: Mapping[str, DeliveryStream],
         statements: Sequence[iam.Statement],
     ) -> Function:
-        """Create the function that forwards one file; it aggregates like the forwarder."""
-        args, limits = pipeline.args.backfill, pipeline.args.forwarder
+        """Create the function that forwards one file by the forwarder's routes."""
+        args = pipeline.args.backfill
         return create_function(
             f"{pipeline.name}-backfill",
             pipeline,
@@ -95,9 +99,9 @@ class Backfill:
             parent=self.parent,
             statements=statements,
             environment={
-                "DELIVERY_STREAM": next(iter(deliveries.values())).name,
-                "MAX_CHANGES_PER_RECORD": str(limits.max_changes_per_record),
-                "MAX_RECORD_KIB": str(limits.max_record_kib),
+                "DELIVERY_STREAMS": pulumi.Output.json_dumps(
+                    {route: delivery.name for route, delivery in deliveries.items()}
+                ),
                 "KEY_NAMES": json.dumps(list(key_names)),
                 "KIB_PER_SECOND": f"{args.kib_per_second / args.concurrency:g}",
                 "ERRORS_PATH": self.errors_path,

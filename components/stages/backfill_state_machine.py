@@ -5,7 +5,7 @@ It exports the table and calls the function for each file of the export.
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -39,6 +39,8 @@ class StateMachineInputs:
     """Key prefix of the files' results, without a trailing slash."""
     function_arn: pulumi.Input[str]
     kms_key_arn: pulumi.Input[str] | None
+    lake_tables: Sequence[str]
+    """Names of the pipeline's lake tables."""
 
     def resource(self, action: str) -> pulumi.Output[str]:
         """Return the ARN of a service integration."""
@@ -50,11 +52,22 @@ def definition(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]
 
     Its input is `{}`, or an existing export with a list of files to forward:
     `{"export_arn": ..., "manifest": key of an object with one JSON line per file}`.
+    `lake_tables` in the input selects lake tables. Without it, an execution sends to those that
+    the pipeline has when it starts: a marker is only for lake tables that get all items.
     """
     return {
         "Comment": "Sends the items of a DynamoDB table to Firehose, from an export to S3",
-        "StartAt": "ChooseExport",
+        "StartAt": "ChooseLakeTables",
         "States": {
+            "ChooseLakeTables": choice(
+                "$.lake_tables", {"IsPresent": True}, "ChooseExport", otherwise="AllLakeTables"
+            ),
+            "AllLakeTables": {
+                "Type": "Pass",
+                "Result": list(inputs.lake_tables),
+                "ResultPath": "$.lake_tables",
+                "Next": "ChooseExport",
+            },
             **export_states(inputs),
             "Files": {**files_state(inputs, args), "ResultPath": "$.results", "Next": "Count"},
             # The items of a file whose failure was tolerated are missing in the lake.
@@ -86,6 +99,7 @@ def definition(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]
                     "FunctionName": inputs.function_arn,
                     "Payload": {
                         "completed": True,
+                        "lake_tables.$": "$.lake_tables",
                         "export_time.$": "$.export.ExportDescription.ExportTime",
                     },
                 },
@@ -117,7 +131,16 @@ def export_states(inputs: StateMachineInputs) -> dict[str, Any]:
             "Resource": inputs.resource("aws-sdk:dynamodb:exportTableToPointInTime"),
             "Parameters": export_parameters(inputs),
             "ResultSelector": {"export_arn.$": "$.ExportDescription.ExportArn"},
+            "ResultPath": "$.started",
             "Retry": [retrier(5)],
+            "Next": "Started",
+        },
+        "Started": {
+            "Type": "Pass",
+            "Parameters": {
+                "export_arn.$": "$.started.export_arn",
+                "lake_tables.$": "$.lake_tables",
+            },
             "Next": "Describe",
         },
         "Describe": {
@@ -151,6 +174,7 @@ def export_states(inputs: StateMachineInputs) -> dict[str, Any]:
             "Type": "Pass",
             "Parameters": {
                 "export_arn.$": "$.export_arn",
+                "lake_tables.$": "$.lake_tables",
                 "export.$": "$.export",
                 "manifest.$": manifest,
             },
@@ -195,7 +219,9 @@ def files_state(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any
             "bucket": inputs.bucket,
             "key.$": "$$.Map.Item.Value.dataFileS3Key",
             "export_time.$": "$.export.ExportDescription.ExportTime",
-            **dict.fromkeys(("offset", "line", "changes", "dead_lettered"), 0),
+            "lake_tables.$": "$.lake_tables",
+            **dict.fromkeys(("offset", "line", "changes", "dead_lettered", "unmatched"), 0),
+            "sent": {},
         },
         "MaxConcurrency": args.concurrency,
         "ToleratedFailurePercentage": args.tolerated_failure_percentage,

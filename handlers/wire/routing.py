@@ -1,7 +1,9 @@
 """Routes of changes to lake tables, by attributes of the item."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES
@@ -86,6 +88,35 @@ def route_of(config: Mapping[str, Any], streams: Mapping[str, str]) -> Route:
         max_bytes=min(config["max_record_kib"] * 1024, MAX_RECORD_BYTES),
         where=Where(config["where"]) if config.get("where") else None,
     )
+
+
+def read_config() -> dict[str, Any]:
+    """Read forwarder.json from the archive of the function."""
+    content = (Path(__file__).parents[3] / "forwarder.json").read_bytes()
+    config: dict[str, Any] = json.loads(content, parse_float=Decimal)
+    return config
+
+
+def routes_of(config: Mapping[str, Any], streams: Mapping[str, str]) -> list[Route]:
+    """Return the routes of forwarder.json.
+
+    streams: the delivery streams by the routes' names. An update of a function replaces its
+    environment before its archive. In between, a route without a stream makes invocations fail,
+    which are retried, so that nothing is lost.
+    """
+    return [route_of(route, streams) for route in config["routes"]]
+
+
+def snapshot_routes(record: dict[str, Any], routes: Sequence[Route]) -> list[int]:
+    """Return the indexes of the routes that have a SNAPSHOT's item.
+
+    They all send the same line: a SNAPSHOT has no old image.
+    """
+    return [
+        index
+        for index, route in enumerate(routes)
+        if route.where is None or routed(record, route.where) is not None
+    ]
 
 
 def routed(record: dict[str, Any], where: Where) -> Optional[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Backfill by an export: options, plan, runs and result."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from math import ceil
@@ -10,13 +10,20 @@ from typing import Any, Optional
 import click
 
 from streaming_etl.handlers.wire.change_line import stream_created
-from streaming_etl.ops.backfill.by_scan import duration, show_plan
+from streaming_etl.ops.backfill.by_scan import (
+    copies,
+    duration,
+    selection_line,
+    show_lake_tables,
+    show_plan,
+)
 from streaming_etl.ops.backfill.export_runs import ExportRuns, File, Run
 from streaming_etl.ops.backfill.source_table import (
     SourceTable,
     require_stream_reader,
     source_table,
 )
+from streaming_etl.ops.firehose_writer import routes_to
 from streaming_etl.stack import console
 from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -29,6 +36,8 @@ EMBEDDED_POLL_SECONDS = 0.2
 class ExportOptions:
     """Command-line options."""
 
+    lake_tables: Sequence[str] = ()
+    """Empty for all."""
     restart: bool = False
     dry_run: bool = False
     json: bool = False
@@ -44,11 +53,25 @@ class Remainder:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What a new run does."""
+
+    lake_tables: list[str]
+    """Empty for a pipeline with one lake table."""
+    copies: int
+    """Estimate of the lake tables that have an item."""
+    number: int
+    """N of `run-N`."""
+
+
+@dataclass(frozen=True)
 class ExportPlan:
     """Estimate of a run, from DynamoDB's counts."""
 
     pipeline: str
     table: str
+    lake_tables: list[str]
+    """Empty for a pipeline with one lake table."""
     items: int
     bytes: int
     files_left: Optional[int]
@@ -63,13 +86,16 @@ class ExportPlan:
             f"{self.table} has about {self.items:,} items, {self.bytes / 2**30:,.2f} GiB "
             "(DynamoDB updates these counts about every six hours)."
         )
+        selection = [selection_line(self.lake_tables)] if self.lake_tables else []
         if self.files_left is not None:
-            return [size, f"{self.files_left:,} files of its last export are left to send."]
+            left = f"{self.files_left:,} files of its last export are left to send."
+            return [size, left, *selection]
         return [
             size,
             "An export uses no read capacity and is billed by the table's size. Sending the items "
             f"with at most {self.kib_per_second:,} KiB per second takes about "
             f"{duration(self.seconds)}.",
+            *selection,
         ]
 
 
@@ -85,6 +111,10 @@ class ExportResult:
     files_succeeded: int
     items: int
     """Items that Firehose has accepted, of the files that succeeded."""
+    lake_tables: dict[str, int]
+    """Of these, the items of each lake table; empty for a pipeline with one."""
+    unmatched: int
+    """Items that none of the lake tables has."""
     dead_lettered: int
     """Lines of the export in the error prefix."""
     errors: dict[str, int]
@@ -105,25 +135,33 @@ def backfill_by_export(
     An earlier run is watched or continued. Raises CommandError before a run starts when a
     precondition is not met.
     """
+    routes = routes_to(pipeline, options.lake_tables)
+    lake_tables = [route.name for route in routes] if pipeline.lake_tables else []
     runs = ExportRuns(clients, pipeline, state_machine_arn(stack, pipeline))
-    run = runs.latest()
-    if run is not None and run.status == "RUNNING":
-        require_only_watching(run, options)
-    else:
-        if run is not None and is_older_than_stream(runs, run, pipeline.source_stream_arn):
-            console.show_progress(f"{run.name} is older than the stream; all items are sent again.")
-            options = replace(options, restart=True)
-        if run is not None and run.status == "SUCCEEDED" and not options.restart:
-            console.show_progress(
-                f"This backfill is done ({run.name}). To send all items again, add --restart."
-            )
-            return report(pipeline.name, run, runs, as_json=options.json)
-        run = start(pipeline, clients, runs, run, options)
-        if run is None:
-            return 0
+    latest = next(runs.all(), None)
     embedded = getattr(clients, "endpoint", None) is not None
-    ended = watch(runs, run, lambda: sleep(EMBEDDED_POLL_SECONDS if embedded else POLL_SECONDS))
-    return report(pipeline.name, ended, runs, as_json=options.json)
+
+    def watch_and_report(run: Run) -> int:
+        ended = watch(runs, run, lambda: sleep(EMBEDDED_POLL_SECONDS if embedded else POLL_SECONDS))
+        return report(pipeline.name, ended, runs, as_json=options.json)
+
+    if latest is not None and latest.status == "RUNNING":
+        require_only_watching(latest, lake_tables, options)
+        return watch_and_report(latest)
+    # The backfills of different lake tables are independent.
+    last = next((run for run in runs.all() if run.lake_tables == lake_tables), None)
+    if last is not None and is_older_than_stream(runs, last, pipeline.source_stream_arn):
+        console.show_progress(f"{last.name} is older than the stream; all items are sent again.")
+        options = replace(options, restart=True)
+    if last is not None and last.status == "SUCCEEDED" and not options.restart:
+        console.show_progress(
+            f"This backfill is done ({last.name}). To send all items again, add --restart."
+        )
+        return report(pipeline.name, last, runs, as_json=options.json)
+    number = 1 if latest is None else latest.number + 1
+    work = Work(lake_tables, copies(routes), number)
+    started = start(pipeline, clients, runs, last, work, options)
+    return 0 if started is None else watch_and_report(started)
 
 
 def state_machine_arn(stack: str, pipeline: DeployedPipeline) -> str:
@@ -138,8 +176,17 @@ def state_machine_arn(stack: str, pipeline: DeployedPipeline) -> str:
     return pipeline.backfill_state_machine_arn
 
 
-def require_only_watching(run: Run, options: ExportOptions) -> None:
+def require_only_watching(run: Run, lake_tables: Sequence[str], options: ExportOptions) -> None:
     """Raise CommandError for options other than watching the current run."""
+    if run.lake_tables != lake_tables:
+        message = (
+            f"{run.name} is running for the lake tables {', '.join(run.lake_tables) or 'all'}. Two "
+            "runs would exceed the rate. Wait until it ends, or watch it with the same "
+            f"--lake-table options, or stop it first: {run.stop_command}"
+        )
+        raise CommandError(
+            message, code="other-lake-tables", run=run.name, lake_tables=run.lake_tables
+        )
     for option, is_set in (("--restart", options.restart), ("--dry-run", options.dry_run)):
         if is_set:
             message = (
@@ -166,25 +213,28 @@ def start(
     clients: Callable[[str], Any],
     runs: ExportRuns,
     last: Optional[Run],
+    work: Work,
     options: ExportOptions,
 ) -> Optional[Run]:
-    """Start a run over all items or the last run's remainder."""
+    """Start a run over all items or the last run's remainder.
+
+    last: the last run for the same lake tables.
+    """
     require_stream_reader(clients, pipeline)
     table = source_table(clients, pipeline)
     remainder = None if last is None or options.restart else remainder_of(runs, last)
     if remainder is None:
         runs.require_backups(table)
-    plan = export_plan(pipeline.name, table, remainder, pipeline.args.backfill.kib_per_second)
+    plan = export_plan(pipeline.name, table, remainder, pipeline.args.backfill.kib_per_second, work)
     show_plan(plan, plan.lines(), dry_run=options.dry_run, as_json=options.json)
     if options.dry_run:
         return None
-    number = (0 if last is None else last.number) + 1
-    run_input: dict[str, Any] = {}
+    run_input: dict[str, Any] = {"lake_tables": work.lake_tables} if work.lake_tables else {}
     if remainder is not None:
         run_input["export_arn"] = remainder.export_arn
         if remainder.files is not None:
-            run_input["manifest"] = runs.write_list(number, remainder.files)
-    return runs.start(number, run_input)
+            run_input["manifest"] = runs.write_list(work.number, remainder.files)
+    return runs.start(work.number, run_input)
 
 
 def remainder_of(runs: ExportRuns, failed: Run) -> Optional[Remainder]:
@@ -213,17 +263,22 @@ def remainder_of(runs: ExportRuns, failed: Run) -> Optional[Remainder]:
 
 
 def export_plan(
-    pipeline: str, table: SourceTable, remainder: Optional[Remainder], kib_per_second: int
+    pipeline: str,
+    table: SourceTable,
+    remainder: Optional[Remainder],
+    kib_per_second: int,
+    work: Work,
 ) -> ExportPlan:
     files = None if remainder is None else remainder.files
     return ExportPlan(
         pipeline=pipeline,
         table=table.name,
+        lake_tables=work.lake_tables,
         items=table.items,
         bytes=table.size,
         files_left=None if files is None else len(files),
         kib_per_second=kib_per_second,
-        seconds=ceil(table.kib_of_changes / kib_per_second),
+        seconds=ceil(table.kib_of_changes * work.copies / kib_per_second),
     )
 
 
@@ -277,6 +332,8 @@ def report(pipeline: str, run: Run, runs: ExportRuns, *, as_json: bool) -> int:
         files=len(runs.files(run)),
         files_succeeded=len(results.succeeded),
         items=results.items,
+        lake_tables={name: results.sent[name] for name in run.lake_tables},
+        unmatched=results.unmatched,
         dead_lettered=results.dead_lettered,
         errors=results.errors or {},
         execution_arn=run.arn,
@@ -294,10 +351,11 @@ def render(result: ExportResult) -> None:
         f"{result.pipeline}: Firehose accepted {console.counted(result.items, 'item')}, from "
         f"{result.files_succeeded:,} of {console.counted(result.files, 'file')} of the export."
     )
+    show_lake_tables(result.lake_tables, result.unmatched)
     if result.dead_lettered:
         click.echo(
             f"{result.dead_lettered:,} lines of the export cannot be sent; they are dead-lettered "
-            "in backfill-failed/ below the errors location."
+            "below the output `backfill_errors_location`."
         )
     if result.status != "SUCCEEDED":
         for error, count in sorted(result.errors.items()):

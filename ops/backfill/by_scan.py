@@ -1,7 +1,8 @@
 """Backfill by a scan: options, plan, threads and result."""
 
+import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from math import ceil
@@ -12,6 +13,7 @@ import click
 
 from streaming_etl.handlers.pacing import RateLimiter
 from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.handlers.wire.routing import Route
 from streaming_etl.handlers.wire.snapshot import marker_record
 from streaming_etl.ops.backfill.checkpoint import Checkpoint, CheckpointIdentity, open_checkpoint
 from streaming_etl.ops.backfill.scan import BYTES_PER_UNIT, Scan, units_per_page
@@ -22,8 +24,9 @@ from streaming_etl.ops.backfill.source_table import (
 )
 from streaming_etl.ops.firehose_writer import (
     DEFAULT_KIB_PER_SECOND,
-    FirehoseWriter,
-    pipeline_writer,
+    RoutedWriter,
+    routed_writer,
+    routes_to,
 )
 from streaming_etl.stack import console
 from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError, UsageError
@@ -42,11 +45,16 @@ PROVISIONED_SHARE = 0.5
 MIN_PER_SECOND, MAX_PER_SECOND = 1.0, 1_000_000.0
 """Limits of read units and of KiB."""
 
+MAX_FILE_NAME = 80
+"""Of the lake tables in a checkpoint's file name; file systems accept 255 bytes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScanOptions:
     """Command-line options; None takes the default."""
 
+    lake_tables: Sequence[str] = ()
+    """Empty for all."""
     segments: Optional[int] = None
     read_units: Optional[float] = None
     kib_per_second: Optional[float] = None
@@ -82,10 +90,12 @@ class ScanPlan:
 
     pipeline: str
     table: str
+    lake_tables: list[str]
+    """Empty for a pipeline with one lake table."""
     items: int
     bytes: int
     items_done: int
-    """Items that earlier runs have sent."""
+    """Items that earlier runs have read."""
     read_units: float
     """Read units of the remaining items."""
     read_units_per_second: float
@@ -107,9 +117,24 @@ class ScanPlan:
             f"{self.read_units_per_second:,.0f} units and {self.kib_per_second:,.0f} KiB to "
             f"Firehose per second: about {duration(self.seconds)}.",
         ]
+        if self.lake_tables:
+            lines.append(selection_line(self.lake_tables))
         if self.items_done:
             lines.append(f"Continuing after {self.items_done:,} items of earlier runs.")
         return lines
+
+
+def selection_line(lake_tables: Sequence[str]) -> str:
+    """Describe the lake tables of a plan for people."""
+    return f"Lake tables to fill: {', '.join(lake_tables)}."
+
+
+def copies(routes: Sequence[Route]) -> int:
+    """Estimate how many lake tables have an item.
+
+    Conditions usually exclude each other; a lake table without one has every item.
+    """
+    return max(1, sum(route.where is None for route in routes))
 
 
 def duration(seconds: int) -> str:
@@ -122,23 +147,28 @@ def duration(seconds: int) -> str:
 
 
 def scan_plan(
-    pipeline: str, table: SourceTable, checkpoint: Checkpoint, options: ScanOptions
+    pipeline: str,
+    table: SourceTable,
+    checkpoint: Checkpoint,
+    options: ScanOptions,
+    copies: int = 1,
 ) -> ScanPlan:
-    """Estimate a run.
+    """Estimate a run; copies: the lake tables that have an item.
 
     Raises CommandError for more read units than the table has.
     """
     units_per_second = read_budget(table, options.read_units)
     kib_per_second = options.kib_per_second or DEFAULT_KIB_PER_SECOND
-    left = 1.0 if not table.items else max(0.0, 1 - checkpoint.items / table.items)
+    left = 1.0 if not table.items else max(0.0, 1 - checkpoint.items_read / table.items)
     units = left * table.size / BYTES_PER_UNIT
-    kib = left * table.kib_of_changes
+    kib = left * table.kib_of_changes * copies
     return ScanPlan(
         pipeline=pipeline,
         table=table.name,
+        lake_tables=checkpoint.identity.lake_tables,
         items=table.items,
         bytes=table.size,
-        items_done=checkpoint.items,
+        items_done=checkpoint.items_read,
         read_units=round(units, 1),
         read_units_per_second=units_per_second,
         kib_per_second=kib_per_second,
@@ -179,6 +209,10 @@ class ScanResult:
     table: str
     items: int
     """Items that Firehose has accepted; items read twice count twice."""
+    lake_tables: dict[str, int]
+    """Of these, the items of each lake table; empty for a pipeline with one."""
+    unmatched: int
+    """Items that none of the lake tables has."""
     read_units: float
     too_large: list[str]
     """Event ids of items that exceed a Firehose record."""
@@ -214,18 +248,20 @@ def backfill_by_scan(
 
     Raises CommandError before the first read when a precondition is not met.
     """
+    routes = routes_to(pipeline, options.lake_tables)
     require_stream_reader(clients, pipeline)
     table = source_table(clients, pipeline)
     suffix = "" if getattr(clients, "endpoint", None) is None else "-embedded"
     # A renamed pipeline continues its scan.
     name = pipeline.oldest_name
-    default = Path(".build", "backfill", f"{stack}-{name}{suffix}.json")
-    path = options.checkpoint or default
-    identity = CheckpointIdentity(stack, name, table.arn, table.created, table.stream_arn)
+    names = [route.name for route in routes] if pipeline.lake_tables else []
+    file = f"{stack}-{name}{part_of_name(pipeline, names)}{suffix}.json"
+    path = options.checkpoint or Path(".build", "backfill", file)
+    identity = CheckpointIdentity(stack, name, table.arn, table.created, table.stream_arn, names)
     checkpoint = open_checkpoint(
         path, identity, options.segments, DEFAULT_SEGMENTS, restart=options.restart
     )
-    plan = scan_plan(pipeline.name, table, checkpoint, options)
+    plan = scan_plan(pipeline.name, table, checkpoint, options, copies(routes))
     if checkpoint.completed:
         console.show_progress(
             f"This backfill is done ({path}). To send all items again, add --restart."
@@ -236,12 +272,13 @@ def backfill_by_scan(
         return 0
     checkpoint.save()
     cancellation = Cancellation()
-    writer = pipeline_writer(
-        clients("firehose"), pipeline, plan.kib_per_second, sleep=cancellation.sleep
+    writer = routed_writer(
+        clients("firehose"), routes, plan.kib_per_second, sleep=cancellation.sleep
     )
     scan = Scan(
         clients("dynamodb"),
         table,
+        routes,
         writer,
         checkpoint,
         RateLimiter(plan.read_units_per_second, sleep=cancellation.sleep),
@@ -255,9 +292,28 @@ def backfill_by_scan(
     return report(checkpoint, plan, options)
 
 
-def complete(table: SourceTable, writer: FirehoseWriter, checkpoint: Checkpoint) -> None:
-    """Send the marker after all pages, and note it in the checkpoint."""
-    writer.write([change_line(marker_record(table.described_at_ms, table.stream_arn))])
+def part_of_name(pipeline: DeployedPipeline, lake_tables: Sequence[str]) -> str:
+    """Return the lake tables' part of a checkpoint's file name.
+
+    It is empty for all lake tables.
+
+    The backfills of different lake tables are independent.
+    """
+    if len(lake_tables) in (0, len(pipeline.tables)):
+        return ""
+    names = "+".join(lake_tables)
+    if len(names) > MAX_FILE_NAME:
+        names = f"{len(lake_tables)}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+    return f".{names}"
+
+
+def complete(table: SourceTable, writer: RoutedWriter, checkpoint: Checkpoint) -> None:
+    """Send the marker after all pages, and note it in the checkpoint.
+
+    It is for the lake tables of the backfill only: the others may lack items of this stream.
+    """
+    marker = change_line(marker_record(table.described_at_ms, table.stream_arn))
+    writer.write([marker] * len(writer.lake_tables), writer.lake_tables)
     checkpoint.complete()
 
 
@@ -299,6 +355,8 @@ def report(checkpoint: Checkpoint, plan: ScanPlan, options: ScanOptions) -> int:
         pipeline=plan.pipeline,
         table=plan.table,
         items=checkpoint.items,
+        lake_tables={name: checkpoint.sent[name] for name in plan.lake_tables},
+        unmatched=checkpoint.unmatched,
         read_units=round(checkpoint.read_units, 1),
         too_large=checkpoint.too_large,
         checkpoint=str(checkpoint.path),
@@ -310,6 +368,16 @@ def report(checkpoint: Checkpoint, plan: ScanPlan, options: ScanOptions) -> int:
             f"{result.table}: Firehose accepted {console.counted(result.items, 'item')}, read with "
             f"{result.read_units:,.1f} read units."
         )
+        show_lake_tables(result.lake_tables, result.unmatched)
         for event_id in result.too_large:
             click.echo(f"Too large for a Firehose record, not in the lake: {event_id}")
     return EXIT_PARTIAL if result.too_large else 0
+
+
+def show_lake_tables(items: Mapping[str, int], unmatched: int) -> None:
+    """Print the items of each lake table, if there are several."""
+    for name, count in items.items():
+        click.echo(f"Lake table {name}: {console.counted(count, 'item')}")
+    if unmatched:
+        excluded = console.counted(unmatched, "item")
+        click.echo(f"Not sent, because `where` excludes them: {excluded}")

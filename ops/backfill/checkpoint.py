@@ -4,6 +4,7 @@ import json
 import os
 import threading
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ class CheckpointIdentity:
     table_arn: str
     table_created: str
     stream_arn: str
+    lake_tables: list[str] = field(default_factory=list)
+    """The lake tables that it fills; none for the only one of a pipeline."""
 
 
 @dataclass
@@ -36,10 +39,18 @@ class Segment:
     """The next page begins after this key; None at the segment's start."""
     done: bool = False
     items: int = 0
-    """Items that Firehose has accepted."""
+    """Items that Firehose has accepted for every lake table that has them."""
     read_units: float = 0.0
     too_large: list[str] = field(default_factory=list)
     """Event ids of items that exceed a Firehose record."""
+    unmatched: int = 0
+    """Items that none of the lake tables has."""
+    sent: dict[str, int] = field(default_factory=dict)
+    """Of `items`, those of each lake table."""
+
+    @property
+    def items_read(self) -> int:
+        return self.items + len(self.too_large) + self.unmatched
 
 
 class Checkpoint:
@@ -61,6 +72,19 @@ class Checkpoint:
     @property
     def items(self) -> int:
         return sum(segment.items for segment in self.segments)
+
+    @property
+    def items_read(self) -> int:
+        return sum(segment.items_read for segment in self.segments)
+
+    @property
+    def unmatched(self) -> int:
+        return sum(segment.unmatched for segment in self.segments)
+
+    @property
+    def sent(self) -> Counter[str]:
+        """Items of each lake table."""
+        return sum((Counter(segment.sent) for segment in self.segments), Counter())
 
     @property
     def read_units(self) -> float:
@@ -154,7 +178,8 @@ def _require_identity(
     path: Path, identity: CheckpointIdentity, document: Mapping[str, Any]
 ) -> None:
     for field_name, value in asdict(identity).items():
-        stored = document.get(field_name)
+        # A checkpoint of an earlier version has one lake table.
+        stored = document.get(field_name, [] if field_name == "lake_tables" else None)
         if stored != value:
             raise CommandError(
                 f"The checkpoint {path} is of another backfill: {field_name} is {stored!r} there "

@@ -15,6 +15,13 @@ SCAN_OPTIONS = ("segments", "read_units", "kib_per_second", "checkpoint")
 @click.argument("pipeline")
 @stack_options
 @click.option(
+    "--lake-table",
+    "lake_tables",
+    multiple=True,
+    metavar="NAME",
+    help="Fill only this lake table of several; repeat the option for more.  [default: all]",
+)
+@click.option(
     "--segments",
     type=int,
     metavar="N",
@@ -31,7 +38,7 @@ SCAN_OPTIONS = ("segments", "read_units", "kib_per_second", "checkpoint")
     "--kib-per-second",
     type=float,
     metavar="N",
-    help="Rate limit to Firehose; the pipeline's own changes share the delivery stream.  "
+    help="Rate limit to Firehose; the pipeline's own changes share the delivery streams.  "
     "[default: 512]",
 )
 @click.option(
@@ -75,6 +82,8 @@ def backfill(
       streaming-etl backfill orders --stack dev --restart
     Export a large table, and send it with a state machine on AWS:
       streaming-etl backfill orders --stack dev --export
+    Fill a new lake table of several, and leave the others as they are:
+      streaming-etl backfill shop --stack dev --lake-table customers
 
     Exit code 3: some items exceed a Firehose record and are listed; with --export, some files or
     lines failed.

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 from urllib.parse import urlparse
 
@@ -28,6 +28,11 @@ class Run:
     input: dict[str, Any]
     error: Optional[str]
     cause: Optional[str]
+
+    @property
+    def lake_tables(self) -> list[str]:
+        """The lake tables that it fills; none for the only one."""
+        return list(self.input.get("lake_tables", []))
 
     @property
     def number(self) -> int:
@@ -59,6 +64,10 @@ class FileResults:
     """Items of these that Firehose has accepted."""
     dead_lettered: int = 0
     """Lines of these in the error prefix."""
+    unmatched: int = 0
+    """Items of these that no lake table has."""
+    sent: Counter[str] = field(default_factory=Counter)
+    """Of `items`, those of each lake table."""
     errors: Optional[dict[str, int]] = None
     """Errors of the other files, with the number of files."""
 
@@ -75,11 +84,16 @@ class ExportRuns:
         location = urlparse(str(pipeline.backfill_location))
         self._bucket, self._path = location.netloc, location.path.lstrip("/")
 
-    def latest(self) -> Optional[Run]:
-        """Return the latest run; Step Functions keeps runs for 90 days."""
-        runs = self._sfn.list_executions(stateMachineArn=self._machine_arn, maxResults=1)
-        arns = [run["executionArn"] for run in runs["executions"]]
-        return self.describe(arns[0]) if arns else None
+    def all(self) -> Iterator[Run]:
+        """Yield the runs of the last 90 days, the latest first."""
+        start: dict[str, str] = {}
+        while True:
+            page = self._sfn.list_executions(stateMachineArn=self._machine_arn, **start)
+            for run in page["executions"]:
+                yield self.describe(run["executionArn"])
+            if "nextToken" not in page:
+                return
+            start = {"nextToken": page["nextToken"]}
 
     def describe(self, arn: str) -> Run:
         execution = self._sfn.describe_execution(executionArn=arn)
@@ -113,11 +127,13 @@ class ExportRuns:
         """Return the run's export; None before the export is started."""
         if "export_arn" in run.input:
             return str(run.input["export_arn"])
-        # The second state starts it, so that its event is in the first page.
+        # One of the first states starts it, so that its event is in the first page.
         for event in self._sfn.get_execution_history(executionArn=run.arn)["events"]:
             exited = event.get("stateExitedEventDetails", {})
             if exited.get("name") == EXPORT_STATE:
-                return str(json.loads(exited["output"])["export_arn"])
+                output = json.loads(exited["output"])
+                # Without `started` in a run of an earlier version.
+                return str(output.get("started", output)["export_arn"])
         return None
 
     def export(self, run: Run) -> Optional[dict[str, Any]]:
@@ -168,6 +184,9 @@ class ExportRuns:
             succeeded=frozenset(output["key"] for output in outputs),
             items=sum(output["changes"] for output in outputs),
             dead_lettered=sum(output["dead_lettered"] for output in outputs),
+            # A run of an earlier version has one lake table.
+            unmatched=sum(output.get("unmatched", 0) for output in outputs),
+            sent=sum((Counter(output.get("sent", {})) for output in outputs), Counter()),
             errors=dict(errors),
         )
 

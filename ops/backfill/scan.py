@@ -2,8 +2,9 @@
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Optional
 
@@ -11,10 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from streaming_etl.handlers.pacing import RateLimiter, backoff
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
+from streaming_etl.handlers.wire.routing import Route, snapshot_routes
 from streaming_etl.handlers.wire.snapshot import snapshot_record
 from streaming_etl.ops.backfill.checkpoint import Checkpoint, Key, Segment
 from streaming_etl.ops.backfill.source_table import SourceTable, server_time_ms
-from streaming_etl.ops.firehose_writer import FirehoseWriter
+from streaming_etl.ops.firehose_writer import RoutedWriter
 from streaming_etl.stack.errors import CommandError
 
 # An eventually consistent read costs half a unit per 4 KB, rounded up, that a page reads.
@@ -56,17 +58,32 @@ class Page:
     """Time of the response by AWS's clock, in epoch milliseconds."""
 
 
+@dataclass
+class Snapshots:
+    """Changes of a page."""
+
+    lines: list[bytes] = field(default_factory=list)
+    lake_tables: list[str] = field(default_factory=list)
+    """The lake table of each line; an item of several has a line for each."""
+    items: int = 0
+    too_large: list[str] = field(default_factory=list)
+    """Event ids."""
+    unmatched: int = 0
+
+
 class Scan:
     """Reads segments of a table and sends their items as snapshots.
 
-    client: DynamoDB's. Each segment may be read in its own thread.
+    client: DynamoDB's. routes: to the lake tables, for each of which `writer` has a stream.
+    Each segment may be read in its own thread.
     """
 
     def __init__(
         self,
         client: Any,
         table: SourceTable,
-        writer: FirehoseWriter,
+        routes: Sequence[Route],
+        writer: RoutedWriter,
         checkpoint: Checkpoint,
         limiter: RateLimiter,
         units_per_page: float,
@@ -74,7 +91,8 @@ class Scan:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._client, self._table, self._writer = client, table, writer
+        self._client, self._table = client, table
+        self._routes, self._writer = routes, writer
         self._checkpoint, self._limiter = checkpoint, limiter
         self._units_per_page = units_per_page
         self._sleep, self._jitter = sleep, jitter
@@ -86,15 +104,16 @@ class Scan:
         """
         before = self._checkpoint.segments[number]
         page = self._read(number, before)
-        lines, too_large = snapshot_lines(page, self._table)
-        if lines:
-            self._writer.write(lines)
+        snapshots = snapshots_of(page, self._table, self._routes)
+        self._writer.write(snapshots.lines, snapshots.lake_tables)
         after = Segment(
             start=page.next,
             done=page.next is None,
-            items=before.items + len(lines),
+            items=before.items + snapshots.items,
             read_units=before.read_units + page.read_units,
-            too_large=[*before.too_large, *too_large],
+            too_large=[*before.too_large, *snapshots.too_large],
+            unmatched=before.unmatched + snapshots.unmatched,
+            sent=dict(Counter(before.sent) + Counter(snapshots.lake_tables)),
         )
         self._checkpoint.update(number, after)
         return len(page.items)
@@ -124,9 +143,9 @@ class Scan:
         if self._table.items and self._table.size:
             size = self._table.size / self._table.items
         units = size / BYTES_PER_UNIT
-        if segment.items:
+        if segment.items_read:
             # The cost of this segment's items so far, if higher.
-            units = max(units, segment.read_units / segment.items)
+            units = max(units, segment.read_units / segment.items_read)
         return max(1, int(self._units_per_page / units))
 
     def _scan(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -155,16 +174,22 @@ class Scan:
         raise CommandError(message, code="scan-throttled", table=self._table.name, error=code)
 
 
-def snapshot_lines(page: Page, table: SourceTable) -> tuple[list[bytes], list[str]]:
-    """Return lines of items, and event ids of too large ones."""
-    lines, too_large = [], []
+def snapshots_of(page: Page, table: SourceTable, routes: Sequence[Route]) -> Snapshots:
+    """Return the changes of a page, for each lake table."""
+    result = Snapshots()
     for item in page.items:
         record = snapshot_record(item, table.key_names, page.taken_at_ms, table.stream_arn)
+        indexes = snapshot_routes(record, routes)
         try:
-            lines.append(change_line(record))
+            line = change_line(record) if indexes else b""
         except ChangeTooLargeError:
-            too_large.append(record["eventID"])
-    return lines, too_large
+            result.too_large.append(record["eventID"])
+            continue
+        result.lines += [line] * len(indexes)
+        result.lake_tables += [routes[index].name for index in indexes]
+        result.items += bool(indexes)
+        result.unmatched += not indexes
+    return result
 
 
 def units_per_page(read_units: float, segments: int) -> float:

@@ -10,6 +10,7 @@ import pytest
 
 from streaming_etl.handlers import forwarder
 from streaming_etl.handlers.forwarder import BisectBatchError, Routing, forward
+from streaming_etl.handlers.wire import routing
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
 from streaming_etl.handlers.wire.routing import Route, Where
 from tests.support.changes import read_change, stream_record
@@ -144,7 +145,7 @@ def firehose(monkeypatch, tmp_path):
     """Fake Firehose; the archive's forwarder.json and the handler's environment."""
     fake = FakeFirehose()
     monkeypatch.setattr(forwarder, "firehose", lambda: fake)
-    monkeypatch.setattr(forwarder, "__file__", str(tmp_path / "a" / "b" / "forwarder.py"))
+    monkeypatch.setattr(routing, "__file__", str(tmp_path / "a" / "b" / "c" / "routing.py"))
     (tmp_path / "forwarder.json").write_text(json.dumps(CONFIG))
     monkeypatch.setenv("DELIVERY_STREAMS", '{"orders": "orders-delivery-1a2b3c4"}')
     forwarder.load_routing.cache_clear()

@@ -6,7 +6,6 @@ from streaming_etl.handlers.firehose.put_records import MAX_CALL_BYTES
 from streaming_etl.ops.firehose_writer import (
     FirehoseWriter,
     RoutedWriter,
-    pipeline_writer,
     routed_writer,
     routes_to,
 )
@@ -47,7 +46,8 @@ def test_aggregates_lines_by_count_and_by_size() -> None:
 def test_aggregates_like_the_forwarder_of_the_pipeline() -> None:
     firehose = FakeFirehose()
     pipeline = deployed_pipeline({"forwarder": {"max_changes_per_record": 2}})
-    pipeline_writer(firehose, pipeline, 512, sleep=lambda _: None).write([b"x\n"] * 3)
+    writer = routed_writer(firehose, routes_to(pipeline), 512, sleep=lambda _: None)
+    writer.write([b"x\n"] * 3, ["lake-table"] * 3)
     assert firehose.calls == [[b"x\nx\n", b"x\n"]]
     assert firehose.streams == {"orders-delivery"}
 

@@ -8,7 +8,7 @@ from email.utils import formatdate
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from zlib import crc32
 
 from botocore.exceptions import ClientError
@@ -18,9 +18,10 @@ from streaming_etl.ops.backfill import by_scan
 from streaming_etl.ops.backfill.checkpoint import Checkpoint, CheckpointIdentity, Segment
 from streaming_etl.ops.backfill.scan import Scan
 from streaming_etl.ops.backfill.source_table import SourceTable
+from streaming_etl.ops.firehose_writer import routed_writer
 from streaming_etl.stack.errors import CommandError
-from tests.simulation.puts import Client, routed_writer_of, writer_of
-from tests.simulation.routed_backfill import BackfillWriter, Writer
+from tests.simulation.functions import routes_after_deployment
+from tests.simulation.puts import KIB_PER_SECOND, Client
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import TABLE_ARN, Change, Table, attributes, compact, keys_of
 from tests.simulation.user_module import KilledError
@@ -155,11 +156,20 @@ class Backfill:
         self.checkpoint = MemoryCheckpoint(Path("checkpoint"), IDENTITY, saved.saved)
         self.checkpoint.completed = saved.saved_completed
         self.checkpoint.save()
-        self.writer = self.new_writer()
+        routes = routes_after_deployment(self.scenario)
+        self.writer = routed_writer(
+            self.client,
+            routes,
+            KIB_PER_SECOND,
+            clock=lambda: self.world.now,
+            sleep=self.wait,
+            jitter=self.world.chance("jitter").random,
+        )
         self.scan = Scan(
             DynamoDb(self.world, self.table, self),
             self.source_table(),
-            cast(Any, self.writer),
+            routes,
+            self.writer,
             self.checkpoint,
             # Other tests cover the budget; here pages have scheduled times.
             RateLimiter(1e9, clock=lambda: self.world.now, sleep=self.wait),
@@ -168,12 +178,6 @@ class Backfill:
             jitter=self.world.chance("jitter").random,
         )
         self.world.after(0, self.step)
-
-    def new_writer(self) -> Writer:
-        parts = (self.client, self.world, self.scenario, self.wait)
-        if not self.scenario.has_routes:
-            return writer_of(*parts)
-        return BackfillWriter(self.scenario, routed_writer_of(*parts))
 
     def source_table(self) -> SourceTable:
         """Return the description of the table with its present stream."""
@@ -198,7 +202,7 @@ class Backfill:
                 self.passed |= set(self.page)
             else:
                 self.note_marker()
-                by_scan.complete(self.source_table(), cast(Any, self.writer), self.checkpoint)
+                by_scan.complete(self.source_table(), self.writer, self.checkpoint)
             if world.occurs("backfill is killed after a checkpoint"):
                 raise KilledError
             failed = False

@@ -258,10 +258,10 @@ def checkpoint_before_put() -> Any:
     send_page = Scan.send_page
 
     def early(scan: Scan, number: int) -> int:
-        put, lines = scan._writer.write, []
-        with patch.object(scan._writer, "write", lines.extend):
+        put = scan._writer.write
+        with patch.object(scan._writer, "write") as write:
             items = send_page(scan, number)
-        put(lines)
+        put(*write.call_args.args)
         return items
 
     return patch.object(Scan, "send_page", early)

@@ -18,6 +18,7 @@ from streaming_etl.handlers import forwarder, structured_log
 from streaming_etl.handlers import transform as transform_handler
 from streaming_etl.handlers.firehose import deadline, put_records
 from streaming_etl.handlers.rows.encoder import RowEncoder
+from streaming_etl.handlers.wire.routing import Route, routes_of
 from tests.simulation.scenario import Scenario
 from tests.simulation.user_module import KilledError, transform
 from tests.simulation.user_module import __file__ as user_file
@@ -207,8 +208,18 @@ def runtime_of(scenario: Scenario, world: World) -> Any:
 def routing_of(scenario: Scenario, world: World) -> forwarder.Routing:
     """Return what the forwarder's cold start loads from its archive and environment."""
     text = json.dumps(scenario.forwarder_config(world.has_new_forwarder))
-    streams = {each.name: each.stream_name for each in scenario.lake_tables}
-    return forwarder.routing_of(json.loads(text), streams)
+    return forwarder.routing_of(json.loads(text), streams_of(scenario))
+
+
+def routes_after_deployment(scenario: Scenario) -> list[Route]:
+    """Return the routes that a command reads from the stack's outputs."""
+    text = json.dumps(scenario.forwarder_config(is_deployed=True))
+    return routes_of(json.loads(text), streams_of(scenario))
+
+
+def streams_of(scenario: Scenario) -> dict[str, str]:
+    """Return the delivery stream of each lake table."""
+    return {each.name: each.stream_name for each in scenario.lake_tables}
 
 
 def previous_line(world: World, scenario: Scenario, line: bytes) -> bytes:

@@ -1,14 +1,18 @@
 """Patches of the routes to several lake tables, for mutations."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 from streaming_etl.handlers import forwarder
 from streaming_etl.handlers.wire.snapshot import MARKER
+from streaming_etl.ops.backfill.scan import Scan
 from streaming_etl.ops.firehose_writer import RoutedWriter
 from streaming_etl.ops.replay.entries import Entry, Problem
+from streaming_etl.stack.errors import CommandError
 from tests.simulation.breaking import around
 
 Record = dict[str, Any]
@@ -104,6 +108,25 @@ def unmatched_as_filtered(entry_of: Callable[..., Entry], *arguments: Any) -> En
 def marker_of_the_first() -> Any:
     """Write markers to the first lake table only."""
     return _lines_to_the_first(lambda line: MARKER.encode() in line)
+
+
+def pages_of_the_first_stream() -> Any:
+    """Ignore the errors of all streams but the first in a backfill."""
+
+    def wrapper(write: Any, lines: Sequence[bytes], names: Sequence[str]) -> None:
+        for name in dict.fromkeys(names):
+            own = [line for line, each in zip(lines, names, strict=True) if each == name]
+            with suppress(*(() if name == names[0] else (CommandError,))):
+                write(own, [name] * len(own))
+
+    send_page = Scan.send_page
+
+    def send(scan: Scan, number: int) -> int:
+        write = partial(wrapper, scan._writer.write)
+        with patch.object(scan._writer, "write", write):
+            return send_page(scan, number)
+
+    return patch.object(Scan, "send_page", send)
 
 
 def replay_to_the_first() -> Any:

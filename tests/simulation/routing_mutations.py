@@ -3,10 +3,10 @@
 from unittest.mock import patch
 
 from streaming_etl.handlers import forwarder
+from streaming_etl.ops.backfill import scan
 from streaming_etl.ops.replay import entries as replay_entries
 from streaming_etl.ops.replay import lost_changes
 from tests.simulation import conditions as when
-from tests.simulation import routed_backfill
 from tests.simulation import routing_breaking as breaking
 from tests.simulation.breaking import around, forwarder_config
 from tests.simulation.mutation import detected_by
@@ -88,8 +88,18 @@ def add_routing_mutations() -> None:
     )
     different(
         "snapshots go to every lake table",
-        around(routed_backfill, "routed", lambda _, record, __: record),
+        around(scan, "snapshot_routes", lambda _, __, routes: range(len(routes))),
         when.routes_snapshots,
+    )
+    missing(
+        "a snapshot goes to the first matching lake table only",
+        around(scan, "snapshot_routes", lambda routes_of, *a: routes_of(*a)[:1]),
+        lambda scenario: when.routes_snapshots(scenario) and when.has_several(scenario),
+    )
+    missing(
+        "a page is complete when the first stream accepts it",
+        breaking.pages_of_the_first_stream(),
+        lambda scenario: when.routes_snapshots(scenario) and when.has_several(scenario),
     )
     missing(
         "a marker goes to the first lake table only",

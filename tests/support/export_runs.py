@@ -2,12 +2,13 @@
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from streaming_etl.stack.outputs import DeployedPipeline
 from tests.support.backfill import FakeDynamoDb, FakeLambda
 from tests.support.deployed import MAPPING, TABLE_ARN, deployed_pipeline
 
@@ -75,6 +76,8 @@ class FakeStates:
         self.ends = ("SUCCEEDED", ["a", "b", "c"], [])
         """How the next run ends: status, files that succeed, files that fail."""
         self.started: list[tuple[str, dict[str, Any]]] = []
+        self.progress: dict[str, Any] = {}
+        """Further fields in the result of each file."""
 
     def add(
         self, name: str, status: str, run_input: dict[str, Any] | None = None
@@ -111,9 +114,9 @@ class FakeStates:
         if run["status"] != "SUCCEEDED":
             run |= {"error": "States.ExceedToleratedFailureThreshold", "cause": "Too many."}
         folder = f"{PATH}/results/{run['name']}-uuid"
+        progress = {"changes": 10, "dead_lettered": 0, **self.progress}
         outputs = [
-            {"Output": json.dumps({"key": f"{DATA}/{name}.gz", "changes": 10, "dead_lettered": 0})}
-            for name in succeeded
+            {"Output": json.dumps({"key": f"{DATA}/{name}.gz", **progress})} for name in succeeded
         ]
         errors = [{"Error": "NoProgressError", "Cause": "..."} for _ in failed]
         results = {"SUCCEEDED": outputs, "FAILED": errors, "PENDING": []}
@@ -131,8 +134,15 @@ class FakeStates:
         return match
 
     def list_executions(self, **request: Any) -> dict[str, Any]:
-        assert request == {"stateMachineArn": MACHINE, "maxResults": 1}
-        return {"executions": [{"executionArn": run["executionArn"]} for run in self.runs[:1]]}
+        assert request.pop("stateMachineArn") == MACHINE
+        # One per page.
+        place = int(request.pop("nextToken", 0))
+        assert request == {}
+        arns = [run["executionArn"] for run in self.runs]
+        page: dict[str, Any] = {
+            "executions": [{"executionArn": arn} for arn in arns[place : place + 1]]
+        }
+        return page if place + 1 >= len(arns) else {**page, "nextToken": str(place + 1)}
 
     def describe_execution(self, **request: Any) -> dict[str, Any]:
         run = self.run(request["executionArn"])
@@ -152,7 +162,8 @@ class FakeStates:
 
     def get_execution_history(self, **request: Any) -> dict[str, Any]:
         run = self.run(request["executionArn"])
-        export = {"name": "Export", "output": json.dumps({"export_arn": EXPORT})}
+        output = {"lake_tables": [], "started": {"export_arn": EXPORT}}
+        export = {"name": "Export", "output": json.dumps(output)}
         before = {"name": "ChooseExport", "output": "{}"}
         events = [{"stateExitedEventDetails": before}, {"stateExitedEventDetails": export}]
         return {"events": [{}, *events[: run["described"]]]}
@@ -173,7 +184,9 @@ class World:
 
     endpoint = None
 
-    def __init__(self, **outputs: Any) -> None:
+    def __init__(
+        self, deployed: Callable[..., DeployedPipeline] = deployed_pipeline, **outputs: Any
+    ) -> None:
         self.bucket = FakeBucket()
         self.states = FakeStates(self.bucket)
         self.dynamodb = FakeExporter()
@@ -186,7 +199,7 @@ class World:
             "backfill_state_machine_arn": MACHINE,
             "backfill_location": f"s3://lake/{PATH}/",
         }
-        self.pipeline = deployed_pipeline(**{**machine, **outputs})
+        self.pipeline = deployed(**{**machine, **outputs})
 
     def __call__(self, service: str) -> Any:
         services = {

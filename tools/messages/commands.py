@@ -77,6 +77,7 @@ STREAM = {
     "StreamSpecification": {"StreamEnabled": True},
 }
 IDENTITY = CheckpointIdentity("dev", "orders", "arn", "2026-11-01", "stream")
+SHOP = CheckpointIdentity("dev", "shop", "arn", "2026-11-01", "stream", ["orders", "events"])
 
 
 def messages() -> dict[str, str]:
@@ -186,6 +187,8 @@ def _scan_messages() -> dict[str, str]:
     options = by_scan.ScanOptions
     maximum = SimpleNamespace(name="orders", read_units=40.0, provisioned=False)
     plan = by_scan.scan_plan("orders", TABLE, checkpoint, options())
+    shop = Checkpoint(path, SHOP, [Segment(items=250, unmatched=9, sent={"orders": 250})])
+    shop_plan = by_scan.scan_plan("shop", TABLE, shop, options())
     return {
         "out-of-range-segments": _error(options(segments=99).check),
         "out-of-range-rate": _error(options(read_units=0).check),
@@ -203,6 +206,11 @@ def _scan_messages() -> dict[str, str]:
         "scan-throttled": _scan_error("ThrottlingException"),
         "scan-plan": "\n".join(plan.lines()),
         "scan-result": _printed(by_scan.report, checkpoint, plan, options()),
+        "scan-plan-lake-tables": "\n".join(shop_plan.lines()),
+        "scan-result-lake-tables": _printed(by_scan.report, shop, shop_plan, options()),
+        "other-checkpoint-lake-tables": _error(
+            open_checkpoint, path, replace(IDENTITY, lake_tables=["orders"]), None, 4, restart=False
+        ),
     }
 
 
@@ -219,13 +227,20 @@ def _export_messages() -> dict[str, str]:
     left = _error(by_export.remainder_of, ended, RUN)
     ended.succeeded.return_value = 1
     ended.files.return_value = [File("a", ""), File("b", "")]
-    ended.results.return_value = FileResults(frozenset("a"), 1000, 2, {"NoProgressError": 1})
+    ended.results.return_value = FileResults(frozenset("a"), 1000, 2, errors={"NoProgressError": 1})
     remainder = by_export.Remainder("arn:export", ended.files())
     watching = by_export.ExportOptions(restart=True)
+    only, several = by_export.Work([], 1, 1), by_export.Work(["orders", "events"], 1, 1)
     plans = {
-        "export-plan": by_export.export_plan("orders", TABLE, None, 512),
-        "export-plan-remainder": by_export.export_plan("orders", TABLE, remainder, 512),
+        "export-plan": by_export.export_plan("orders", TABLE, None, 512, only),
+        "export-plan-remainder": by_export.export_plan("orders", TABLE, remainder, 512, only),
+        "export-plan-lake-tables": by_export.export_plan("shop", TABLE, None, 512, several),
     }
+    of_orders = replace(RUN, input={"lake_tables": ["orders"]})
+    result = _printed(by_export.report, "orders", RUN, ended, as_json=False)
+    ended.results.return_value = FileResults(
+        frozenset("ab"), 1000, 0, 20, Counter(orders=1000), errors={}
+    )
     return {
         **{name: "\n".join(plan.lines()) for name, plan in plans.items()},
         "scan-option-with-export": _error(
@@ -236,10 +251,16 @@ def _export_messages() -> dict[str, str]:
         "backfill-not-enabled": _error(by_export.state_machine_arn, "dev", PIPELINE),
         "no-point-in-time-recovery": _error(runs.require_backups, TABLE),
         "run-already-started": _error(runs.start, 1, {}),
-        "run-in-progress": _error(by_export.require_only_watching, RUN, watching),
+        "run-in-progress": _error(by_export.require_only_watching, RUN, [], watching),
+        "other-lake-tables": _error(
+            by_export.require_only_watching, of_orders, ["events"], watching
+        ),
         "export-failed": failed,
         "nothing-left": left,
-        "export-result": _printed(by_export.report, "orders", RUN, ended, as_json=False),
+        "export-result": result,
+        "export-result-lake-tables": _printed(
+            by_export.report, "shop", of_orders, ended, as_json=False
+        ),
     }
 
 
@@ -290,7 +311,7 @@ def _scan_error(code: str) -> str:
     client: Any = Mock()
     client.scan.side_effect = _client_error(code)
     checkpoint = Checkpoint(Path("checkpoint.json"), IDENTITY, [Segment()])
-    scan = Scan(client, TABLE, Mock(), checkpoint, Mock(), 4, sleep=lambda _: None)
+    scan = Scan(client, TABLE, [], Mock(), checkpoint, Mock(), 4, sleep=lambda _: None)
     return _error(scan.send_page, 0)
 
 

@@ -176,6 +176,18 @@ def test_unmatched_changes_fail_only_if_every_lake_table_has_a_condition() -> No
     assert StreamingEtlPipelineArgs(table_name="shop", lake_tables=tables, forwarder=forwarder)
 
 
+def test_the_time_out_of_a_backfill_has_a_call_to_each_lake_table() -> None:
+    tables = {f"table{number}": ORDERS for number in range(20)}
+    backfill = {"enabled": True, "timeout_seconds": 251}
+    assert problems(lake_tables=tables, backfill=backfill) == [
+        ("tables.shop.backfill", "timeout_seconds", "minimum")
+    ]
+    accepted = shop(lake_tables=tables, backfill={**backfill, "timeout_seconds": 252})
+    assert accepted.backfill.timeout_seconds == 252
+    few = {key: tables[key] for key in ("table0", "table1", "table2", "table3")}
+    assert shop(lake_tables=few, backfill={**backfill, "timeout_seconds": 60}).backfill.enabled
+
+
 def test_rejects_something_else_than_settings_in_python() -> None:
     found = problems_of(StreamingEtlPipelineArgs, table_name="shop", lake_tables={"orders": ORDERS})
     assert places(found) == [("", "lake_tables[orders]", "type")]

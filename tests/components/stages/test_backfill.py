@@ -4,11 +4,12 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from streaming_etl import BackfillArgs, LakeArgs, SourceArgs
+from streaming_etl import BackfillArgs, LakeArgs, LakeTableArgs, PartitionArgs, SourceArgs
 from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL
 from streaming_etl.handlers.export.progress import Progress
 from streaming_etl.ops.backfill.export_runs import EXPORT_STATE
@@ -71,11 +72,57 @@ def test_the_state_machine_passes_the_fields_that_the_function_reads(
 ) -> None:
     files = definition["States"]["Files"]
     passed = {name.removesuffix(".$") for name in files["ItemSelector"]}
-    assert passed == {"bucket", "key", "export_time", *Progress.__dataclass_fields__}
+    fields = Progress.__dataclass_fields__
+    assert passed == {"bucket", "key", "export_time", "lake_tables", *fields}
+    assert asdict(Progress()) == {name: files["ItemSelector"][name] for name in fields}
     # The policy of the child executions contains the label.
     assert files["Label"] == FILES_LABEL
     # The command reads the export's ARN from the output of this state.
     assert EXPORT_STATE in definition["States"]
+
+
+@pytest.fixture(scope="module")
+def several(pipelines: Pipelines) -> Graph:
+    """A pipeline with two lake tables."""
+    module = pipelines.module()
+    tables = {
+        key: LakeTableArgs(transform_module=module, partitions=PartitionArgs())
+        for key in ("orders", "customers")
+    }
+    return pipelines.build(
+        backfill=ENABLED, lake_tables=tables, transform_module=None, partitions=None
+    )
+
+
+def test_an_execution_has_the_lake_tables_of_its_input_or_all(several: Graph) -> None:
+    definition = json.loads(several["shop-backfill-state-machine"].inputs["definition"])
+    assert invalid_parts(definition) == []
+    states = definition["States"]
+    assert states["AllLakeTables"]["Result"] == ["orders", "customers"]
+    selector, marker = states["Files"]["ItemSelector"], states["Mark"]["Parameters"]["Payload"]
+    assert {selector["lake_tables.$"], marker["lake_tables.$"]} == {"$.lake_tables"}
+    # These states replace the data of the execution.
+    replaced = {
+        name: state["Parameters"]
+        for name, state in states.items()
+        if "Parameters" in state and state["Type"] == "Pass" and "ResultPath" not in state
+    }
+    assert set(replaced) == {"Started", "List"}
+    assert all(each["lake_tables.$"] == "$.lake_tables" for each in replaced.values())
+    tasks = [state for state in states.values() if state["Type"] in ("Task", "Map")][:-1]
+    assert all("ResultPath" in state for state in tasks)
+
+
+def test_the_function_sends_to_the_delivery_stream_of_each_lake_table(several: Graph) -> None:
+    variables = several["shop-backfill-function"].inputs["environment"]["variables"]
+    streams = json.loads(variables["DELIVERY_STREAMS"])
+    assert set(streams) == {"orders", "customers"}
+    [arns] = [
+        statement["Resource"]
+        for statement in several["shop-backfill-policy"].policy()["Statement"]
+        if statement["Action"] == ["firehose:PutRecordBatch"]
+    ]
+    assert {arn.rpartition("/")[2] for arn in arns} == set(streams.values())
 
 
 def key_names(graph: Graph) -> list[str]:

@@ -9,11 +9,11 @@ from streaming_etl.ops.__main__ import main
 from streaming_etl.ops.backfill.by_export import ExportOptions, backfill_by_export
 from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, CommandError
 from tests.support.backfill import FakeLambda
-from tests.support.deployed import MAPPING
+from tests.support.deployed import MAPPING, deployed_shop
 from tests.support.export_runs import EXPORT, MANIFEST, PATH, STATES, World
 
 
-def call(world: World, **options: bool) -> int:
+def call(world: World, **options: Any) -> int:
     pauses: list[float] = []
     code = backfill_by_export(
         "dev", world.pipeline, world, ExportOptions(**options), sleep=pauses.append
@@ -22,7 +22,7 @@ def call(world: World, **options: bool) -> int:
     return code
 
 
-def failure(world: World, **options: bool) -> CommandError:
+def failure(world: World, **options: Any) -> CommandError:
     """The error of a call that starts no run."""
     with pytest.raises(CommandError) as error:
         call(world, **options)
@@ -43,6 +43,8 @@ def succeeded(run: str, **differing: Any) -> dict[str, Any]:
         "files": 3,
         "files_succeeded": 3,
         "items": 30,
+        "lake_tables": {},
+        "unmatched": 0,
         "dead_lettered": 0,
         "errors": {},
         "execution_arn": f"{STATES}:execution:orders-backfill:{run}",
@@ -64,6 +66,7 @@ def test_a_dry_run_reports_the_plan_and_starts_nothing(capsys: pytest.CaptureFix
     assert result(capsys) == {
         "pipeline": "orders",
         "table": "orders",
+        "lake_tables": [],
         "items": 1000,
         "bytes": 8_192_000,
         "files_left": None,
@@ -166,6 +169,112 @@ def test_a_call_after_success_reports_it_and_starts_nothing(
     assert call(world, json=True) == 0
     assert world.states.started == []
     assert result(capsys) == succeeded("run-1")
+
+
+ALL = ["orders", "customers", "events"]
+
+
+def test_fills_all_lake_tables_with_one_export(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World(deployed_shop)
+    world.states.progress = {"unmatched": 1, "sent": {"orders": 7, "events": 10}}
+    assert call(world, json=True) == 0
+    assert world.states.started == [("run-1", {"lake_tables": ALL})]
+    assert result(capsys) == succeeded(
+        "run-1",
+        pipeline="shop",
+        unmatched=3,
+        lake_tables={"orders": 21, "customers": 0, "events": 30},
+    )
+
+
+def test_fills_selected_lake_tables_only(capsys: pytest.CaptureFixture[str]) -> None:
+    world = World(deployed_shop)
+    chosen = ["customers", "orders"]
+    assert call(world, lake_tables=chosen, json=True) == 0
+    assert world.states.started == [("run-1", {"lake_tables": ["orders", "customers"]})]
+    assert list(result(capsys)["lake_tables"]) == ["orders", "customers"]
+    # In another order it is the same backfill.
+    assert call(world, lake_tables=[*reversed(chosen)], json=True) == 0
+    assert len(world.states.started) == 1
+
+
+def test_the_plan_counts_an_item_for_each_lake_table_without_condition(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    everything = {key: {} for key in ("orders", "items")}
+    tables = {
+        key: {"transform_module": "m.py", "partitions": {}, **each}
+        for key, each in everything.items()
+    }
+    outputs = {key: deployed_shop().outputs["lake_tables"]["orders"] for key in tables}
+    settings = {"table_name": "orders", "lake_tables": tables}
+    world = World(deployed_shop, settings=settings, lake_tables=outputs)
+    assert call(world, dry_run=True, json=True) == 0
+    planned = result(capsys)
+    assert (planned["lake_tables"], planned["seconds"]) == (["orders", "items"], 45)
+    assert call(world, dry_run=True, json=True, lake_tables=["items"]) == 0
+    assert result(capsys)["seconds"] == 23
+
+
+def test_rejects_unknown_lake_tables_before_a_run() -> None:
+    assert failure(World(deployed_shop), lake_tables=["carts"]).code == "unknown-lake-table"
+    assert failure(World(), lake_tables=["lake-table"]).code == "unknown-lake-table"
+
+
+def test_the_backfills_of_different_lake_tables_are_independent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world = World(deployed_shop)
+    world.states.ended("run-1", "FAILED", "a", "bc", lake_tables=["orders"])
+    world.states.ended("run-2", "SUCCEEDED", "abc", "", lake_tables=["events"])
+
+    # The files that the run for orders left.
+    world.states.ends = ("SUCCEEDED", ["b", "c"], [])
+    assert call(world, lake_tables=["orders"], json=True) == 0
+    [(name, run_input)] = world.states.started
+    assert (name, run_input["lake_tables"]) == ("run-3", ["orders"])
+    listed = world.bucket.objects[run_input["manifest"]].decode()
+    assert listed == f"{world.lines['b']}\n{world.lines['c']}\n"
+    assert result(capsys)["run"] == "run-3"
+
+    assert call(world, lake_tables=["events"], json=True) == 0
+    assert result(capsys)["run"] == "run-2"
+    assert len(world.states.started) == 1
+
+    # A lake table without a run needs an export.
+    world.states.ends = ("SUCCEEDED", ["a", "b", "c"], [])
+    assert call(world, lake_tables=["customers"]) == 0
+    assert world.states.started[1:] == [("run-4", {"lake_tables": ["customers"]})]
+
+
+def test_a_run_before_the_pipeline_had_several_lake_tables_filled_none_of_them() -> None:
+    world = World(deployed_shop)
+    world.states.ended("run-1", "SUCCEEDED", "abc", "")
+    assert call(world) == 0
+    assert world.states.started == [("run-2", {"lake_tables": ALL})]
+
+
+def test_a_running_run_for_other_lake_tables_is_an_error() -> None:
+    world = World(deployed_shop)
+    world.states.add("run-4", "RUNNING", {"lake_tables": ["orders"]})
+    for options in ({}, {"lake_tables": ["orders", "events"]}, {"dry_run": True}):
+        error = failure(world, **options)
+        assert error.code == "other-lake-tables"
+        assert error.details == {"run": "run-4", "lake_tables": ["orders"]}
+    assert call(world, lake_tables=["orders"]) == 0
+
+
+def test_finds_the_export_of_a_run_of_an_earlier_version() -> None:
+    world = World()
+    run = world.states.ended("run-1", "FAILED", "a", "bc")
+    former = {"name": "Export", "output": json.dumps({"export_arn": EXPORT})}
+    history = {"events": [{"stateExitedEventDetails": former}]}
+    world.states.get_execution_history = lambda **_: history  # type: ignore[method-assign]
+    assert run["status"] == "FAILED"
+    world.states.ends = ("SUCCEEDED", ["b", "c"], [])
+    assert call(world) == 0
+    manifest = {"export_arn": EXPORT, "manifest": f"{PATH}/lists/run-2.json"}
+    assert world.states.started == [("run-2", manifest)]
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])

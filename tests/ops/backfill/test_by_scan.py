@@ -32,7 +32,7 @@ from streaming_etl.stack.errors import (
 )
 from streaming_etl.stack.outputs import DeployedStack
 from tests.support.backfill import FakeClients, client_error, item
-from tests.support.deployed import MAPPING, OUTPUTS, STREAM_ARN, deployed_pipeline
+from tests.support.deployed import MAPPING, OUTPUTS, STREAM_ARN, deployed_pipeline, deployed_shop
 
 IDS = sorted(f"o-{number}" for number in range(10))
 
@@ -52,17 +52,18 @@ class Bench:
     def __init__(self, directory: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clients = FakeClients(*map(item, range(10)))
         self.outputs = dict(OUTPUTS)
+        self.pipeline = "orders"
         self.checkpoint = directory / ".build" / "backfill" / "dev-orders.json"
         self.capsys = capsys
         monkeypatch.chdir(directory)
         monkeypatch.setattr(
-            command, "open_stack", lambda *_: DeployedStack("dev", {"orders": self.outputs})
+            command, "open_stack", lambda *_: DeployedStack("dev", {self.pipeline: self.outputs})
         )
         monkeypatch.setattr(DeployedStack, "clients", lambda *_: self.clients)
         monkeypatch.setattr(by_scan.Cancellation, "sleep", lambda self, _: self.check())
 
     def __call__(self, *arguments: str) -> Ended:
-        code = main(["backfill", "orders", "--stack", "dev", "--json", *arguments])
+        code = main(["backfill", self.pipeline, "--stack", "dev", "--json", *arguments])
         printed = self.capsys.readouterr()
         return Ended(code, json.loads(printed.out) if printed.out else None, printed.err)
 
@@ -98,6 +99,8 @@ def test_sends_every_item_once_and_reports_it(backfill: Bench) -> None:
             "pipeline": "orders",
             "table": "orders",
             "items": 10,
+            "lake_tables": {},
+            "unmatched": 0,
             "read_units": 10.0,
             "too_large": [],
             "checkpoint": ".build/backfill/dev-orders.json",
@@ -118,6 +121,72 @@ def test_a_renamed_pipeline_continues_its_backfill(
     sent = backfill.ids()
     assert main(["backfill", "shop", "--stack", "dev", "--json"]) == 0
     assert backfill.ids() == sent == IDS
+
+
+@pytest.fixture
+def shop(backfill: Bench) -> Bench:
+    """The command for three lake tables.
+
+    Orders has two items, customers three, and events all.
+    """
+    backfill.pipeline, backfill.outputs = "shop", deployed_shop().outputs
+    kinds = ["order"] * 2 + ["customer"] * 2 + ["company"] + ["event"] * 5
+    items = [{**item(number), "kind": {"S": kind}} for number, kind in enumerate(kinds)]
+    backfill.clients = FakeClients(*items)
+    return backfill
+
+
+def test_one_scan_fills_all_lake_tables(shop: Bench) -> None:
+    ended = shop()
+    assert (ended.code, ended.out["items"], ended.out["unmatched"]) == (0, 10, 0)
+    assert ended.out["lake_tables"] == {"orders": 2, "customers": 3, "events": 10}
+    assert len(shop.clients.dynamodb.requests) == 4
+    names = ("orders", "customers", "events")
+    assert shop.clients.firehose.streams == {f"shop-{name}-delivery" for name in names}
+    assert len(shop.markers()) == 3
+
+
+def test_fills_selected_lake_tables_and_marks_only_these(shop: Bench) -> None:
+    ended = shop("--lake-table", "customers")
+    assert (ended.code, ended.out["items"], ended.out["unmatched"]) == (0, 3, 7)
+    assert ended.out["lake_tables"] == {"customers": 3}
+    assert shop.clients.firehose.streams == {"shop-customers-delivery"}
+    assert (shop.ids(), len(shop.markers())) == (["o-2", "o-3", "o-4"], 1)
+
+
+def test_the_checkpoints_of_different_lake_tables_are_independent(shop: Bench) -> None:
+    assert shop("--lake-table", "customers").code == 0
+    assert shop("--lake-table", "orders").out["lake_tables"] == {"orders": 2}
+    assert shop("--lake-table", "events", "--lake-table", "orders").code == 0
+    assert shop().out["lake_tables"] == {"orders": 2, "customers": 3, "events": 10}
+    files = sorted(path.name for path in Path(".build", "backfill").iterdir())
+    assert files == [
+        "dev-shop.customers.json",
+        "dev-shop.json",
+        "dev-shop.orders+events.json",
+        "dev-shop.orders.json",
+    ]
+    requests = len(shop.clients.dynamodb.requests)
+    for chosen in (["customers"], ["orders", "events"], ["events", "customers", "orders"]):
+        again = shop(*(text for name in chosen for text in ("--lake-table", name)))
+        assert (again.code, set(again.out["lake_tables"])) == (0, set(chosen))
+    assert len(shop.clients.dynamodb.requests) == requests
+
+
+def test_the_checkpoint_of_many_lake_tables_has_a_short_name() -> None:
+    pipeline: Any = Mock(tables=range(20))
+    names = [f"{'n' * 33}{number}" for number in range(10, 29)]
+    part = by_scan.part_of_name(pipeline, names)
+    assert (part[:4], len(part)) == (".19-", 12)
+    assert part != by_scan.part_of_name(pipeline, names[::-1])
+
+
+def test_a_checkpoint_of_other_lake_tables_is_rejected(shop: Bench) -> None:
+    assert shop("--lake-table", "customers", "--checkpoint", "file").code == 0
+    sent = shop.ids()
+    assert shop("--lake-table", "orders", "--checkpoint", "file").code == EXIT_FAILURE
+    assert shop("--lake-table", "carts").code == EXIT_FAILURE
+    assert shop.ids() == sent
 
 
 MARKER = (STREAM_ARN[-23:], f"backfill-{STREAM_ARN[-23:]}")
@@ -156,6 +225,7 @@ def test_a_dry_run_reports_the_plan_and_reads_nothing(backfill: Bench) -> None:
     assert backfill("--dry-run").out == {
         "pipeline": "orders",
         "table": "orders",
+        "lake_tables": [],
         "items": 1000,
         "bytes": 8_192_000,
         "items_done": 0,

@@ -16,13 +16,15 @@ from streaming_etl.ops.backfill.checkpoint import (
 from streaming_etl.stack.errors import CommandError
 
 IDENTITY = CheckpointIdentity(
-    "dev", "orders", "arn:table/orders", "2026-11-01T09:00:00+00:00", "arn:stream/1"
+    "dev", "orders", "arn:table/orders", "2026-11-01T09:00:00+00:00", "arn:stream/1", ["orders"]
 )
 PROGRESS = Segment(
     start={"id": {"B": b"\x00\xff"}, "line": {"N": "7"}, "name": {"S": "é"}},
     items=12,
     read_units=3.5,
     too_large=["snapshot-1-a"],
+    unmatched=4,
+    sent={"orders": 9, "events": 12},
 )
 
 
@@ -51,22 +53,34 @@ def test_writes_progress_with_binary_keys_as_text_and_reads_it_again(path: Path)
         "table_arn": "arn:table/orders",
         "table_created": "2026-11-01T09:00:00+00:00",
         "stream_arn": "arn:stream/1",
+        "lake_tables": ["orders"],
         "done": False,
         "completed": False,
         "segments": [
-            {"start": None, "done": False, "items": 0, "read_units": 0.0, "too_large": []},
+            {
+                "start": None,
+                "done": False,
+                "items": 0,
+                "read_units": 0.0,
+                "too_large": [],
+                "unmatched": 0,
+                "sent": {},
+            },
             {
                 "start": {"id": {"B": "AP8="}, "line": {"N": "7"}, "name": {"S": "é"}},
                 "done": False,
                 "items": 12,
                 "read_units": 3.5,
                 "too_large": ["snapshot-1-a"],
+                "unmatched": 4,
+                "sent": {"orders": 9, "events": 12},
             },
         ],
     }
     again = opened(path)
     assert again.segments == [Segment(), PROGRESS]
     assert (again.items, again.read_units, again.too_large) == (12, 3.5, ["snapshot-1-a"])
+    assert (again.unmatched, again.items_read, again.sent) == (4, 17, PROGRESS.sent)
 
 
 def test_is_completed_only_after_the_marker(path: Path) -> None:
@@ -84,6 +98,30 @@ def test_a_checkpoint_of_an_earlier_version_is_not_completed(path: Path) -> None
     del document["completed"]
     path.write_text(json.dumps(document))
     assert not opened(path).completed
+
+
+def test_a_checkpoint_of_an_earlier_version_is_of_the_only_lake_table(path: Path) -> None:
+    only = replace(IDENTITY, lake_tables=[])
+    open_checkpoint(path, only, None, 2, restart=False).update(1, PROGRESS)
+    document = json.loads(path.read_text())
+    del document["lake_tables"]
+    for segment in document["segments"]:
+        del segment["unmatched"], segment["sent"]
+    path.write_text(json.dumps(document))
+    again = open_checkpoint(path, only, None, 2, restart=False)
+    assert again.segments == [Segment(), replace(PROGRESS, unmatched=0, sent={})]
+    with pytest.raises(CommandError):
+        opened(path)
+
+
+def test_rejects_the_checkpoint_of_other_lake_tables(path: Path) -> None:
+    opened(path).save()
+    with pytest.raises(CommandError) as error:
+        open_checkpoint(
+            path, replace(IDENTITY, lake_tables=["orders", "events"]), None, 2, restart=False
+        )
+    assert error.value.code == "other-checkpoint"
+    assert error.value.details["field"] == "lake_tables"
 
 
 def test_is_done_when_all_segments_are(path: Path) -> None:

@@ -113,7 +113,7 @@ def call(aws: Clients, directory: Path, *more: str) -> tuple[int, dict[str, Any]
 
 
 def set_stream(aws: Clients, stream: str) -> None:
-    """Change the delivery stream of the function that sends files."""
+    """Change the delivery streams of the function that sends files."""
     functions = aws("lambda").list_functions()["Functions"]
     [name] = [
         each["FunctionName"]
@@ -123,8 +123,9 @@ def set_stream(aws: Clients, stream: str) -> None:
     variables = aws("lambda").get_function_configuration(FunctionName=name)["Environment"][
         "Variables"
     ]
+    streams = json.dumps(dict.fromkeys(json.loads(variables["DELIVERY_STREAMS"]), stream))
     aws("lambda").update_function_configuration(
-        FunctionName=name, Environment={"Variables": {**variables, "DELIVERY_STREAM": stream}}
+        FunctionName=name, Environment={"Variables": {**variables, "DELIVERY_STREAMS": streams}}
     )
 
 

@@ -34,6 +34,7 @@ def test_estimates_read_units_and_duration() -> None:
     assert plan(Segment(), Segment()) == ScanPlan(
         pipeline="orders",
         table="orders",
+        lake_tables=[],
         items=1000,
         bytes=8_192_000,
         items_done=0,
@@ -50,8 +51,18 @@ def test_the_rate_to_firehose_counts_where_it_is_the_slower_one() -> None:
     assert plan(Segment(), options=ScanOptions(read_units=1000, kib_per_second=100)).seconds == 115
 
 
+def test_an_item_of_several_lake_tables_is_sent_several_times() -> None:
+    checkpoint = Checkpoint(
+        Path("file"), CheckpointIdentity("dev", "shop", "", "", "", ["a", "b"]), [Segment()]
+    )
+    options = ScanOptions(read_units=1000, kib_per_second=100)
+    twice = scan_plan("shop", TABLE, checkpoint, options, 2)
+    assert (twice.seconds, twice.lake_tables) == (230, ["a", "b"])
+    assert len(twice.lines()) == len(plan(Segment()).lines()) + 1
+
+
 def test_a_continued_run_plans_the_remaining_items() -> None:
-    remaining = plan(Segment(items=750))
+    remaining = plan(Segment(items=700, unmatched=49, too_large=["a"]))
     assert (remaining.items_left, remaining.read_units, remaining.seconds) == (250, 250.0, 25)
     assert len(remaining.lines()) == len(plan(Segment()).lines()) + 1
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from streaming_etl.handlers.pacing import RateLimiter
 from streaming_etl.handlers.wire.change_line import ChangeTooLargeError, change_line
+from streaming_etl.handlers.wire.routing import Route, Where
 from streaming_etl.handlers.wire.snapshot import snapshot_record
 from streaming_etl.ops.backfill import scan as scan_module
 from streaming_etl.ops.backfill.checkpoint import (
@@ -18,7 +19,7 @@ from streaming_etl.ops.backfill.checkpoint import (
     open_checkpoint,
 )
 from streaming_etl.ops.backfill.scan import TRANSIENT, Scan, units_per_page
-from streaming_etl.ops.firehose_writer import FirehoseWriter
+from streaming_etl.ops.firehose_writer import routed_writer
 from streaming_etl.stack.errors import CommandError
 from tests.support.backfill import TABLE, FakeDynamoDb, client_error, item
 from tests.support.fake_aws import FakeClock, FakeFirehose
@@ -26,6 +27,7 @@ from tests.support.fake_aws import client_error as firehose_error
 
 IDENTITY = CheckpointIdentity("dev", "orders", TABLE.arn, TABLE.created, TABLE.stream_arn)
 KEY = {"id": {"S": "o-1"}}
+ROUTE = Route("lake-table", "orders-delivery", "always", max_changes=500, max_bytes=256 * 1024)
 
 
 class Bench:
@@ -38,24 +40,20 @@ class Bench:
         self.read_units_per_second = 1e6
         self.path, self.segments = path, segments
         self.table = TABLE
+        self.routes = [ROUTE]
         self.open()
 
     def open(self) -> None:
         """Start a new process of the command."""
         self.checkpoint = self.stored()
-        writer = FirehoseWriter(
-            self.firehose,
-            "orders-delivery",
-            max_changes=500,
-            max_bytes=256 * 1024,
-            kib_per_second=1e6,
-            clock=self.clock,
-            sleep=self.clock.sleep,
+        writer = routed_writer(
+            self.firehose, self.routes, 1e6, clock=self.clock, sleep=self.clock.sleep
         )
         limiter = RateLimiter(self.read_units_per_second, clock=self.clock, sleep=self.clock.sleep)
         self.scan = Scan(
             self.dynamodb,
             self.table,
+            self.routes,
             writer,
             self.checkpoint,
             limiter,
@@ -100,7 +98,9 @@ def test_requests_a_page_within_its_budget_and_sends_snapshots(
         for n in range(2)
     ]
     assert bench.firehose.calls == [[b"".join(lines)]]
-    assert bench.stored().segments == [Segment(start=KEY, items=2, read_units=2.0)]
+    assert bench.stored().segments == [
+        Segment(start=KEY, items=2, read_units=2.0, sent={"lake-table": 2})
+    ]
 
 
 def test_reads_pages_up_to_the_end_of_each_segment(path: Path) -> None:
@@ -133,7 +133,9 @@ def test_writes_the_checkpoint_after_firehose_has_accepted_the_page(path: Path) 
         bench.scan.send_page(0)
     assert error.value.code == "firehose-rejected"
 
-    assert bench.stored().segments == [Segment(start=KEY, items=2, read_units=2.0)]
+    assert bench.stored().segments == [
+        Segment(start=KEY, items=2, read_units=2.0, sent={"lake-table": 2})
+    ]
     bench.firehose = FakeFirehose()
     bench.open()
     bench.scan.send_page(0)
@@ -238,8 +240,47 @@ def test_an_item_too_large_for_a_record_does_not_block_others(
     event_id = snapshot_record(item(1), ["id"], 1_000_000, TABLE.stream_arn)["eventID"]
     assert bench.ids() == ["o-0", "o-2"]
     assert bench.stored().segments == [
-        Segment(done=True, items=2, read_units=3.0, too_large=[event_id])
+        Segment(done=True, items=2, read_units=3.0, too_large=[event_id], sent={"lake-table": 2})
     ]
+
+
+def test_sends_each_item_to_the_lake_tables_that_have_it(path: Path) -> None:
+    bench = Bench(path, *({**item(n), "kind": {"S": kind}} for n, kind in enumerate("abca")))
+    bench.routes = [
+        ROUTE._replace(name="first", stream="first-stream", where=Where({"kind": ["a"]})),
+        ROUTE._replace(name="both", stream="both-stream", where=Where({"kind": ["a", "b"]})),
+    ]
+    bench.open()
+
+    assert [bench.scan.send_page(0), bench.scan.send_page(0)] == [2, 2]
+
+    assert bench.firehose.streams == {"first-stream", "both-stream"}
+    sent = [[json.loads(line) for line in data.splitlines()] for [data] in bench.firehose.calls]
+    ids = [[change["dynamodb"]["Keys"]["id"]["S"] for change in changes] for changes in sent]
+    assert ids == [["o-0"], ["o-0", "o-1"], ["o-3"], ["o-3"]]
+    [segment] = bench.stored().segments
+    assert (segment.items, segment.unmatched, segment.items_read) == (3, 1, 4)
+    assert segment.sent == {"first": 2, "both": 3}
+
+
+def test_writes_the_checkpoint_after_all_delivery_streams_have_accepted_the_page(
+    path: Path,
+) -> None:
+    bench = Bench(path, item(0))
+    bench.routes = [ROUTE, ROUTE._replace(name="other", stream="other-stream")]
+    bench.firehose = FakeFirehose((), then=firehose_error("AccessDeniedException"))
+    bench.open()
+    with pytest.raises(CommandError) as error:
+        bench.scan.send_page(0)
+    assert error.value.details["stream"] == "other-stream"
+    assert not path.exists()
+
+
+def test_items_that_are_not_sent_count_for_the_size_of_a_page(path: Path) -> None:
+    bench = Bench(path, item(0))
+    bench.checkpoint.segments = [Segment(items=1, unmatched=9, read_units=10.0)]
+    bench.scan.send_page(0)
+    assert bench.dynamodb.requests[-1]["Limit"] == 2
 
 
 @pytest.mark.parametrize(
