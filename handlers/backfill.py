@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -112,9 +112,12 @@ def to_change(
     return (change_line(record) if indexes else b""), indexes
 
 
-def error_records(invalid: Sequence[InvalidLine], now_ms: int) -> bytes:
+def error_records(
+    invalid: Sequence[InvalidLine], now_ms: int, snapshot: Mapping[str, Any]
+) -> bytes:
     """Encode invalid lines, complete, in the form of Firehose's error records.
 
+    snapshot: what a replay needs, besides the line, to make the change.
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
     """
     return b"".join(
@@ -126,6 +129,7 @@ def error_records(invalid: Sequence[InvalidLine], now_ms: int) -> bytes:
                 "errorMessage": f"{each.error} at line {each.line} of the export file",
                 "attemptEndingTimestamp": now_ms,
                 "rawData": b64encode_as_string(each.content),
+                "snapshot": snapshot,
             },
             option=orjson.OPT_APPEND_NEWLINE,
         )
@@ -165,7 +169,7 @@ def forward_file(
         start,
         routes=routes,
         put=put,
-        dead_letter=partial(dead_letter, bucket_client, settings.errors_path, state, taken_at),
+        dead_letter=partial(dead_letter, bucket_client, settings, state, taken_at, routes),
         wait_for_capacity=partial(limiter.take, deadline=deadline),
     )
     taken_at_ms = int(taken_at.timestamp() * 1000)
@@ -247,9 +251,10 @@ def batch_bytes(kib_per_second: float) -> int:
 
 def dead_letter(
     client: Any,
-    errors_path: str,
+    settings: Settings,
     state: dict[str, Any],
     taken_at: datetime,
+    routes: Sequence[Route],
     invalid: Sequence[InvalidLine],
 ) -> None:
     """Write invalid lines to the error prefix.
@@ -257,10 +262,16 @@ def dead_letter(
     A retry writes the same lines under the same key.
     """
     file = PurePosixPath(state["key"]).name.partition(".")[0]
+    snapshot = {
+        "takenAt": int(taken_at.timestamp() * 1000),
+        "streamArn": settings.stream_arn,
+        "keyNames": settings.key_names,
+        "lakeTables": [route.name for route in routes],
+    }
     client.put_object(
         Bucket=state["bucket"],
-        Key=f"{errors_path}{taken_at:%Y/%m/%d}/{file}-{invalid[0].line}.json",
-        Body=error_records(invalid, time.time_ns() // 1_000_000),
+        Key=f"{settings.errors_path}{taken_at:%Y/%m/%d}/{file}-{invalid[0].line}.json",
+        Body=error_records(invalid, time.time_ns() // 1_000_000, snapshot),
     )
     for each in invalid:
         fields = {"line": each.line, "code": each.code, "error": each.error}

@@ -170,9 +170,8 @@ def replay_pipeline(
         matches = [*objects.below(place.location, options.since, options.until)]
         matches.sort(key=lambda each: (each.written, each.key))
         found.append((place, matches))
-    writer = None
+    routes, writer = routes_to(pipeline), None
     if not options.dry_run:
-        routes = routes_to(pipeline)
         writer = routed_writer(clients("firehose"), routes, options.kib_per_second)
     size = sum(each.size for _, matches in found for each in matches)
     count = sum(len(matches) for _, matches in found)
@@ -194,6 +193,7 @@ def replay_pipeline(
                     forwarder.old_image,
                     place.routes,
                     forwarder.unmatched == "fail",
+                    routes,
                 ),
                 options.errors,
                 writer,

@@ -24,7 +24,7 @@ from streaming_etl.handlers.wire.change_line import (
 )
 from streaming_etl.handlers.wire.routing import Route, routed
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
-from streaming_etl.handlers.wire.snapshot import MARKER
+from streaming_etl.handlers.wire.snapshot import MARKER, snapshot_record
 from streaming_etl.ops.replay.ownership import PipelineIdentity
 from streaming_etl.stack.json_documents import json_documents
 
@@ -75,6 +75,7 @@ REASONS = {
     "not-a-json-object": "the line is not a JSON object",
     "no-raw-data": "the line has no rawData",
     "raw-data-not-base64": "its rawData is not base64",
+    "not-an-item": "the line of the export is not an item ({error})",
     "unknown-lines": "{count} of its lines are neither changes nor rows of the lake table",
     "invalid-key": "{count} of its rows have a key that the table cannot have",
     "lost-rows": "{count} of its rows belong to items that neither stream nor table have, and "
@@ -164,6 +165,8 @@ class EventFilter:
     """To the lake tables of a stream; without one, changes are not routed."""
     unmatched_fails: bool = False
     """Whether a change without a route is a problem."""
+    snapshot_routes: Sequence[Route] = ()
+    """To all lake tables, for the items of an export; without one, they are not routed."""
 
 
 def entries_of(
@@ -400,6 +403,8 @@ def _error_entry(document: Any, events: EventFilter, pipeline: Optional[Pipeline
         data = b64decode(raw, validate=True)
     except ValueError:
         return Entry(code, problem=Problem("raw-data-not-base64"))
+    if isinstance(snapshot := document.get("snapshot"), dict):
+        return _exported_entry(data, snapshot, code, events, pipeline)
     lines: list[bytes] = []
     rows: list[RowReference] = []
     without_new: list[bytes] = []
@@ -418,12 +423,39 @@ def _error_entry(document: Any, events: EventFilter, pipeline: Optional[Pipeline
             else:
                 unknown += 1
     if events.routes:
-        # Only lines of an export have no lake table, and they are not changes.
+        # Only lines of an export have no lake table. Those of an earlier version lack what makes
+        # them changes.
         unknown, lines, rows = unknown + len(lines) + len(rows), [], []
     problem = Problem("unknown-lines", unknown) if unknown else None
     if without_new and not unknown:
         problem = Problem("missing-image", len(without_new))
     return Entry(code, lines, rows, problem, without_new, without_old)
+
+
+def _exported_entry(
+    data: bytes,
+    snapshot: dict[str, Any],
+    code: str,
+    events: EventFilter,
+    pipeline: Optional[PipelineIdentity],
+) -> Entry:
+    """Parse a line of an export that a backfill could not send.
+
+    snapshot: what handlers/backfill.py adds to the line. The change is the one that the backfill
+    would have sent, for the same lake tables.
+    """
+    try:
+        stream_arn, names = snapshot["streamArn"], set(snapshot["lakeTables"])
+        if pipeline and pipeline.owns_stream(stream_arn) is False:
+            return Entry(code, problem=OTHER_PIPELINE)
+        item = json.loads(data)["Item"]
+        record = snapshot_record(item, snapshot["keyNames"], snapshot["takenAt"], stream_arn)
+    except Exception as error:
+        return Entry(code, problem=Problem("not-an-item", error=type(error).__name__))
+    routes = [route for route in events.snapshot_routes if route.name in names]
+    if events.snapshot_routes and not routes:
+        return Entry(code, problem=Problem("unmatched"))
+    return _record_entry(record, code, EventFilter(KINDS, "never", routes))
 
 
 def _is_change(record: Any) -> bool:

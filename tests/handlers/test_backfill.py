@@ -162,6 +162,12 @@ def test_dead_letters_invalid_lines_and_forwards_the_others(
             "attemptsMade": 1,
             "errorCode": "Backfill.LineUnreadable",
             "rawData": base64.b64encode(raw).decode(),
+            "snapshot": {
+                "takenAt": TAKEN_AT_MS,
+                "streamArn": STREAM_ARN,
+                "keyNames": ["id"],
+                "lakeTables": ["lake-table"],
+            },
         }
         for raw in bad[:2]
     ]

@@ -13,6 +13,8 @@ from unittest.mock import Mock
 import pytest
 from click.testing import CliRunner
 
+from streaming_etl.handlers.backfill import error_records
+from streaming_etl.handlers.export.progress import InvalidLine
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.ops.__main__ import commands, main
 from streaming_etl.ops.replay import command
@@ -22,7 +24,7 @@ from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, UsageError
 from streaming_etl.stack.outputs import DeployedStack
 from tests.ops.replay.shop import STREAMS, shop
 from tests.support.changes import line, stream_record
-from tests.support.deployed import MAPPING, OUTPUTS, SETTINGS
+from tests.support.deployed import MAPPING, OUTPUTS, SETTINGS, STREAM_ARN
 from tests.support.failure_objects import BUCKET, ERRORS, FakeS3, batch, error_line
 from tests.support.fake_aws import FakeFirehose
 
@@ -379,6 +381,38 @@ def test_lists_the_errors_of_a_backfill_once(
     [problem] = json.loads(capsys.readouterr().out)["problems"]
     assert (problem["key"], problem["code"]) == (key, "unknown-lines")
     assert replay("shop", "--json", "--dry-run", "--lake-table", "orders") == 0
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "place", "backfilled", "streams"),
+    [
+        ("shop", "shop/shop-dev", ["orders", "customers"], {"orders", "customers"}),
+        ("shop", "shop/shop-dev", ["customers"], {"customers"}),
+        ("orders", "shop/orders", ["lake-table"], {"orders-delivery"}),
+    ],
+)
+def test_sends_the_items_that_a_backfill_could_not_send(
+    clients: FakeClients,
+    capsys: pytest.CaptureFixture[str],
+    pipeline: str,
+    place: str,
+    backfilled: list[str],
+    streams: set[str],
+) -> None:
+    item = {"id": {"S": "o-1"}, "kind": {"S": "order"}, "name": {"S": "c"}}
+    line = InvalidLine(1, json.dumps({"Item": item}).encode(), "Backfill.LineUnreadable", "x")
+    snapshot = {
+        "takenAt": 1_795_418_914_028,
+        "streamArn": STREAM_ARN,
+        "keyNames": ["id"],
+        "lakeTables": backfilled,
+    }
+    key = f"errors/{place}/backfill-failed/2026/11/23/file-1.json"
+    clients.s3.add(key, error_records([line], 1, snapshot))
+    assert replay(pipeline, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["changes"]["sent"] == len(streams)
+    assert set(clients.firehose.calls_by_stream) == {STREAMS.get(each, each) for each in streams}
+    assert key not in clients.s3.contents
 
 
 def test_rejects_an_unknown_lake_table(

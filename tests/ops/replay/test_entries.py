@@ -4,28 +4,39 @@ import gzip
 import json
 import random
 import tracemalloc
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from streaming_etl.handlers.backfill import error_records
 from streaming_etl.handlers.change.decode import RecordReader
+from streaming_etl.handlers.export.progress import InvalidLine
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.wire.change_line import MAX_RECORD_BYTES, change_line
 from streaming_etl.handlers.wire.routing import Route, Where
-from streaming_etl.handlers.wire.snapshot import marker_record
+from streaming_etl.handlers.wire.snapshot import marker_record, snapshot_record
 from streaming_etl.ops.replay import entries as entries_module
 from streaming_etl.ops.replay.entries import (
     REASONS,
     CorruptError,
     Entry,
     EventFilter,
+    OtherPipelineError,
     Problem,
     RowReference,
     decompressed,
     entries_of,
     row_reference,
 )
-from tests.support.changes import STREAM_LABEL, line, read_change, stream_record
+from streaming_etl.ops.replay.ownership import PipelineIdentity
+from tests.support.changes import (
+    STREAM_ARN,
+    STREAM_LABEL,
+    line,
+    read_change,
+    stream_record,
+)
 from tests.support.failure_objects import batch, error_line
 from tests.support.rows import row_encoder
 
@@ -135,6 +146,85 @@ def test_an_invalid_record_has_no_route(record: Any) -> None:
     assert entry.lines == []
     assert entry.problem is not None
     assert entry.problem.code == "not-a-stream-record"
+
+
+EXPORTED = {
+    "takenAt": 1_795_418_914_028,
+    "streamArn": STREAM_ARN,
+    "keyNames": ["id"],
+    "lakeTables": ["orders", "drafts"],
+}
+EXPORTED_ITEM = {"id": {"S": "o-1"}, "kind": {"S": "order"}}
+
+
+def exported(line: bytes, routes: Sequence[Route] = (), own: Any = None, **snapshot: Any) -> Entry:
+    """The entry of an exported line that was not sent."""
+    invalid = InvalidLine(7, line, "Backfill.LineUnreadable", "ValueError")
+    body = error_records([invalid], 1, {**EXPORTED, **snapshot})
+    [entry] = entries_of(body, EventFilter(("MODIFY",), "always", snapshot_routes=routes), own)
+    return entry
+
+
+def test_a_line_of_an_export_is_the_change_that_the_backfill_would_have_sent() -> None:
+    snapshot = snapshot_record(EXPORTED_ITEM, ["id"], EXPORTED["takenAt"], STREAM_ARN)
+    content = json.dumps({"Item": EXPORTED_ITEM}).encode()
+    code, sent = "Backfill.LineUnreadable", change_line(snapshot)
+    assert exported(content) == Entry(code, [sent])
+    only = ROUTES[0]._replace(name="lake-table", where=None)
+    of_only = exported(content, [only], lakeTables=["lake-table"])
+    assert of_only == Entry(code, [sent], lake_tables=["lake-table"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "backfilled", "lake_tables"),
+    [
+        ("order", ["orders", "drafts"], ["orders", "drafts"]),
+        ("order", ["orders"], ["orders"]),
+        ("draft", ["orders", "drafts"], ["drafts"]),
+        ("draft", ["orders"], []),
+        ("other", ["orders", "drafts"], []),
+    ],
+)
+def test_a_line_of_an_export_goes_to_the_lake_tables_of_the_backfill_that_have_it(
+    kind: str, backfilled: list[str], lake_tables: list[str]
+) -> None:
+    content = json.dumps({"Item": {**EXPORTED_ITEM, "kind": {"S": kind}}}).encode()
+    entry = exported(content, ROUTES, lakeTables=backfilled)
+    assert (entry.lake_tables, len(entry.lines), entry.problem) == (
+        lake_tables,
+        len(lake_tables),
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "snapshot", "code"),
+    [
+        (b'{"Item": {"id"', {}, "not-an-item"),
+        (b'{"Item": {"kind": {"S": "order"}}}', {}, "not-an-item"),
+        (b"1", {}, "not-an-item"),
+        (b'{"Item": {"id": {"S": "o-1"}}}', {"lakeTables": 5}, "not-an-item"),
+        (b'{"Item": {"id": {"S": "o-1"}}}', {"lakeTables": ["removed"]}, "unmatched"),
+        (b'{"Item": {"id": {"Q": "o-1"}}}', {"keyNames": ["id"]}, "not-a-stream-record"),
+    ],
+)
+def test_a_line_of_an_export_that_is_not_an_item_stays(
+    line: bytes, snapshot: dict[str, Any], code: str
+) -> None:
+    where = ROUTES[0]._replace(where=None)
+    problem = exported(line, [where], **snapshot).problem
+    assert problem is not None
+    assert problem.code == code
+
+
+def test_a_line_of_an_export_of_another_table_is_of_another_pipeline() -> None:
+    with pytest.raises(OtherPipelineError):
+        exported(
+            b"{}",
+            own=PipelineIdentity(
+                "arn:aws:dynamodb:ap-northeast-1:123456789012:table/carts", "stream"
+            ),
+        )
 
 
 def test_an_invalid_record_does_not_affect_the_others() -> None:
