@@ -1,15 +1,17 @@
 """Monthly bill of a pipeline: usage times prices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Optional
 
 from streaming_etl.ops.cost.assumptions import Assumptions
 from streaming_etl.ops.cost.prices import Prices
-from streaming_etl.ops.cost.usage import GB, TB, Traffic, Usage, usage_of
+from streaming_etl.ops.cost.usage import GB, TB, LakeTableUsage, Traffic, Usage, usage_of
 
 if TYPE_CHECKING:
+    from streaming_etl.components.settings.lake_table import LakeTableArgs
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 
@@ -22,6 +24,19 @@ class Line:
     quantity: float
     unit: str
     usd: float
+    lake_table: Optional[str] = None
+    """The lake table of a pipeline with `lake_tables`; None for what its lake tables share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeTableBill:
+    """The part of one lake table in the bill."""
+
+    usd: float
+    query_listings: int
+    """LIST requests of one query of the current state; 0 without current state."""
+    full_scan_usd: float
+    """Athena's price for one query over all rows of the month; not part of the bill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +48,19 @@ class Bill:
     usage: Usage
     lines: Sequence[Line]
     """Every item, also those with a quantity of 0."""
-    query_listings: int
-    """LIST requests of one query of the current state; 0 without current state."""
-    full_scan_usd: float
-    """Athena's price for one query over all rows of the month; not part of the bill."""
+    lake_tables: Mapping[str, LakeTableBill]
+    has_several: bool
+    """Whether the pipeline has `lake_tables`."""
+
+    @property
+    def query_listings(self) -> int:
+        """LIST requests of one query of each current state."""
+        return sum(table.query_listings for table in self.lake_tables.values())
+
+    @property
+    def full_scan_usd(self) -> float:
+        """Athena's price for one query over all rows of each lake table."""
+        return sum(table.full_scan_usd for table in self.lake_tables.values())
 
     @property
     def usd(self) -> float:
@@ -59,14 +83,53 @@ def bill_of(
     # Imports Pulumi, which `--help` does not need.
     from streaming_etl.components.monitoring.alarms import alarms
 
-    [table] = args.tables.values()
     usage = usage_of(traffic, args, assumptions, today)
-    lines = []
+    lines: list[Line] = []
+    add = partial(_line, prices)
+    lambda_time = f"lambda_{args.architecture}"
+    # Lambda reads streams without charge.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CostOptimization_StreamsUsage.html
+    lines += [
+        add("DynamoDB Streams", "reads by Lambda", usage.changes, "changes", "", 1),
+        add("Lambda", "forwarder", usage.forwarder_calls, "calls", "lambda_requests", 1e6),
+        add("Lambda", "forwarder, time", usage.forwarder_gb_s, "GB-s", lambda_time, 1),
+    ]
+    lake_tables = {}
+    for key, table in args.tables.items():
+        used = usage.lake_tables[key]
+        of_table = list(_lake_table_lines(key, table, used, args, prices, assumptions))
+        lines += of_table
+        lake_tables[key] = LakeTableBill(
+            usd=sum(line.usd for line in of_table),
+            query_listings=_query_listings(used, table),
+            full_scan_usd=prices.of("athena_scan", used.stored_bytes / TB),
+        )
+    # One metric per alarm.
+    metrics, dashboards = len(alarms(args)), int(args.monitoring.dashboard)
+    lines += [
+        add("CloudWatch", "alarms", metrics, "metrics", "cloudwatch_alarms", 1),
+        add("CloudWatch", "dashboard", dashboards, "dashboards", "cloudwatch_dashboards", 1),
+        add("CloudWatch", "logs", usage.log_bytes / GB, "GB", "cloudwatch_logs", 1),
+    ]
+    return Bill(
+        name=name,
+        traffic=traffic,
+        usage=usage,
+        lines=tuple(lines),
+        lake_tables=lake_tables,
+        has_several=bool(args.lake_tables),
+    )
 
-    def add(service: str, item: str, quantity: float, unit: str, price: str, per: float) -> None:
-        usd = prices.of(price, quantity / per) if price else 0.0
-        lines.append(Line(service=service, item=item, quantity=quantity, unit=unit, usd=usd))
 
+def _lake_table_lines(
+    key: str,
+    table: "LakeTableArgs",
+    usage: LakeTableUsage,
+    args: "StreamingEtlPipelineArgs",
+    prices: Prices,
+    assumptions: Assumptions,
+) -> Iterator[Line]:
+    """Yield what AWS bills for one lake table."""
     billed, rows, objects = usage.billed_bytes / GB, usage.row_bytes / GB, usage.objects
     parquet = billed if table.format == "parquet" else 0.0
     partitioned_rows, partitioned_objects = (
@@ -76,21 +139,15 @@ def bill_of(
     # The events of an existing bucket belong to its owner.
     events = objects if args.lake.bucket_name is None else 0.0
     crawler_hours = usage.crawler_runs * assumptions.crawler_dpus * assumptions.crawler_minutes / 60
-    query = table.query
-    query_listings = usage.listings[query.current_state_source] if query.current_state else 0
-    listings = query_listings * assumptions.queries_per_month
+    listings = _query_listings(usage, table) * assumptions.queries_per_month
     lambda_time = f"lambda_{args.architecture}"
-    # Lambda reads streams without charge.
-    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CostOptimization_StreamsUsage.html
-    add("DynamoDB Streams", "reads by Lambda", usage.changes, "changes", "", 1)
-    add("Lambda", "forwarder", usage.forwarder_calls, "calls", "lambda_requests", 1e6)
-    add("Lambda", "forwarder, time", usage.forwarder_gb_s, "GB-s", lambda_time, 1)
-    add("Firehose", "ingestion", billed, "GB", "firehose_ingestion", 1)
-    add("Lambda", "transform", usage.transform_calls, "calls", "lambda_requests", 1e6)
-    add("Lambda", "transform, time", usage.transform_gb_s, "GB-s", lambda_time, 1)
-    add("Firehose", "Parquet", parquet, "GB", "firehose_conversion", 1)
-    add("Firehose", "partitioning", partitioned_rows, "GB", "firehose_partitioning", 1)
-    add(
+    add = partial(_line, prices, lake_table=key if args.lake_tables else None)
+    yield add("Firehose", "ingestion", billed, "GB", "firehose_ingestion", 1)
+    yield add("Lambda", "transform", usage.transform_calls, "calls", "lambda_requests", 1e6)
+    yield add("Lambda", "transform, time", usage.transform_gb_s, "GB-s", lambda_time, 1)
+    yield add("Firehose", "Parquet", parquet, "GB", "firehose_conversion", 1)
+    yield add("Firehose", "partitioning", partitioned_rows, "GB", "firehose_partitioning", 1)
+    yield add(
         "Firehose",
         "partitioned objects",
         partitioned_objects,
@@ -98,37 +155,36 @@ def bill_of(
         "firehose_partitioned_objects",
         1e3,
     )
-    add("S3", "PUTs", objects, "objects", "s3_puts", 1e3)
-    add("S3", "the month's rows", usage.stored_bytes / GB, "GB-month", "s3_storage", 1)
+    yield add("S3", "PUTs", objects, "objects", "s3_puts", 1e3)
+    yield add("S3", "the month's rows", usage.stored_bytes / GB, "GB-month", "s3_storage", 1)
     # PUT and LIST requests have one price.
     # https://aws.amazon.com/s3/pricing/
-    add("S3", "listings of queries", listings, "listings", "s3_puts", 1e3)
-    add("KMS", "requests", key_requests, "requests", "kms_requests", 1e3)
-    add("EventBridge", "objects", events, "events", "eventbridge_object_events", 1e6)
-    add("Glue", "crawler", crawler_hours, "DPU-hours", "glue_crawler", 1)
-    # One metric per alarm.
-    add(
-        "CloudWatch",
-        "alarms",
-        len(alarms(args)),
-        "metrics",
-        "cloudwatch_alarms",
-        1,
-    )
-    add(
-        "CloudWatch",
-        "dashboard",
-        int(args.monitoring.dashboard),
-        "dashboards",
-        "cloudwatch_dashboards",
-        1,
-    )
-    add("CloudWatch", "logs", usage.log_bytes / GB, "GB", "cloudwatch_logs", 1)
-    return Bill(
-        name=name,
-        traffic=traffic,
-        usage=usage,
-        lines=tuple(lines),
-        query_listings=query_listings,
-        full_scan_usd=prices.of("athena_scan", usage.stored_bytes / TB),
+    yield add("S3", "listings of queries", listings, "listings", "s3_puts", 1e3)
+    yield add("KMS", "requests", key_requests, "requests", "kms_requests", 1e3)
+    yield add("EventBridge", "objects", events, "events", "eventbridge_object_events", 1e6)
+    yield add("Glue", "crawler", crawler_hours, "DPU-hours", "glue_crawler", 1)
+
+
+def _query_listings(usage: LakeTableUsage, table: "LakeTableArgs") -> int:
+    query = table.query
+    return usage.listings[query.current_state_source] if query.current_state else 0
+
+
+def _line(
+    prices: Prices,
+    service: str,
+    item: str,
+    quantity: float,
+    unit: str,
+    price: str,
+    per: float,
+    lake_table: Optional[str] = None,
+) -> Line:
+    """Return an item of the bill.
+
+    price: its name, "" for none. per: units of the quantity per unit of the price.
+    """
+    usd = prices.of(price, quantity / per) if price else 0.0
+    return Line(
+        service=service, item=item, quantity=quantity, unit=unit, usd=usd, lake_table=lake_table
     )

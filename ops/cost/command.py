@@ -1,8 +1,9 @@
 """`streaming-etl cost`: the monthly bill of pipelines, before or after deployment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import click
 
@@ -11,6 +12,9 @@ from streaming_etl.ops.cost.usage import Traffic
 from streaming_etl.ops.stack_settings import default_settings, parse_overrides, stack_settings
 from streaming_etl.stack.console import show_json, show_table
 from streaming_etl.stack.errors import UsageError
+
+if TYPE_CHECKING:
+    from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 DEFAULT_NAME = "pipeline"
 DEFAULT_REGION = "us-east-1"
@@ -54,6 +58,14 @@ Examples:
     help="Mean size of an item in DynamoDB JSON.  [default: 300]",
 )
 @click.option(
+    "--share",
+    "shares",
+    multiple=True,
+    metavar="LAKE_TABLE=N",
+    help="Share of the changes, from 0 to 1, that a lake table with `where` gets, such as "
+    "shop.orders=0.6.  [default: equal parts]",
+)
+@click.option(
     "--region", help=f"Region of the prices.  [default: the stack's, or {DEFAULT_REGION}]"
 )
 @click.option(
@@ -69,6 +81,7 @@ def cost(
     outputs: Optional[Path],
     changes: tuple[str, ...],
     image_bytes: tuple[str, ...],
+    shares: tuple[str, ...],
     region: Optional[str],
     overrides: tuple[str, ...],
     as_json: bool,
@@ -91,6 +104,8 @@ def cost(
         pipelines, region = read.pipelines, region or read.region
     prices, assumptions = read_prices(region or DEFAULT_REGION), Assumptions()
     traffic = traffic_of(list(pipelines), changes, image_bytes)
+    for (name, key), share in shares_of(pipelines, shares).items():
+        traffic[name] = replace(traffic[name], shares={**traffic[name].shares, key: share})
     bills = [
         bill_of(name, traffic[name], args, prices, assumptions) for name, args in pipelines.items()
     ]
@@ -112,6 +127,51 @@ def traffic_of(
     _read_amounts("--changes", changes, counts, 0, MAX_CHANGES)
     _read_amounts("--image-bytes", image_bytes, sizes, 1, MAX_IMAGE_BYTES)
     return {name: Traffic(changes=counts[name], image_bytes=sizes[name]) for name in names}
+
+
+def shares_of(
+    pipelines: "Mapping[str, StreamingEtlPipelineArgs]", texts: Sequence[str]
+) -> dict[tuple[str, str], float]:
+    """Parse `shop.orders=0.6`; return shares by pipeline and lake table.
+
+    Raises UsageError, also for a lake table without `where`, which gets all changes.
+    """
+    option = "--share"
+    known = {
+        f"{name}.{key}" if args.lake_tables else name: (name, key)
+        for name, args in pipelines.items()
+        for key in args.tables
+    }
+    shares = {}
+    for text in texts:
+        label, _, number = text.rpartition("=")
+        if label not in known:
+            raise UsageError(
+                f"{option} must name one of the lake tables {', '.join(known)} (got {label}).",
+                code="unknown-lake-table",
+                option=option,
+                lake_table=label,
+                known=list(known),
+            )
+        name, key = known[label]
+        if not pipelines[name].tables[key].where:
+            raise UsageError(
+                f"{option} must name a lake table with `where` (got {label}). Without it, a lake"
+                " table gets all changes.",
+                code="share-without-where",
+                option=option,
+                lake_table=label,
+            )
+        share = parse_amount(number)
+        if share is None or share > 1:
+            raise UsageError(
+                f"{option} must be a number from 0 to 1, such as 0.6 (got {number}).",
+                code="invalid-amount",
+                option=option,
+                value=number,
+            )
+        shares[name, key] = share
+    return shares
 
 
 def _read_amounts(

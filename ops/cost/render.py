@@ -60,12 +60,10 @@ class Table(NamedTuple):
 
 
 def tables(bills: Sequence[Bill]) -> Iterator[Table]:
-    """Yield a table for each pipeline, and one with totals."""
+    """Yield tables of each pipeline and its lake tables, and of totals."""
     for bill in bills:
         rows: list[Sequence[Any]] = [
-            [f"{line.service}, {line.item}", _quantity(line), cents(line.usd)]
-            for line in bill.lines
-            if line.quantity
+            [_item(line), _quantity(line), cents(line.usd)] for line in bill.lines if line.quantity
         ]
         yield Table(
             f"{bill.name}: {format_amount(bill.traffic.changes)} changes per month, items of"
@@ -73,10 +71,27 @@ def tables(bills: Sequence[Bill]) -> Iterator[Table]:
             ["Item", "Quantity", "USD"],
             [*rows, ["Total", None, cents(bill.usd)]],
         )
+        if bill.has_several:
+            yield _of_lake_tables(bill)
     if len(bills) > 1:
         totals: list[Sequence[Any]] = [[bill.name, cents(bill.usd)] for bill in bills]
         total = cents(sum(bill.usd for bill in bills))
         yield Table("All pipelines", ["Pipeline", "USD"], [*totals, ["Total", total]])
+
+
+def _item(line: Line) -> str:
+    lake_table = f" ({line.lake_table})" if line.lake_table else ""
+    return f"{line.service}, {line.item}{lake_table}"
+
+
+def _of_lake_tables(bill: Bill) -> Table:
+    rows: list[Sequence[Any]] = [
+        [f"{bill.name}.{key}", format_amount(bill.usage.lake_tables[key].changes), cents(part.usd)]
+        for key, part in bill.lake_tables.items()
+    ]
+    shared = bill.usd - sum(part.usd for part in bill.lake_tables.values())
+    rows.append(["Shared", format_amount(bill.usage.changes), cents(shared)])
+    return Table(f"{bill.name} by lake table", ["Lake table", "Changes", "USD"], rows)
 
 
 def _quantity(line: Line) -> str:
@@ -92,7 +107,7 @@ def notes(bills: Sequence[Bill], prices: Prices) -> Iterator[str]:
         f"USD per month of {HOURS} hours in {prices.region}, list prices as of {prices.as_of}."
         f" {unconfirmed} of {len(prices.by_name)} prices are marked `check` in"
         " ops/cost/prices.json: compare them with AWS's pages.",
-        *map(_usage_note, bills),
+        *(note for bill in bills for note in _usage_notes(bill)),
         "The traffic is assumed to be even. Lambda's time is scaled from docs/performance.md, not"
         " measured on AWS. docs/cost.md lists all assumptions.",
         f"Not included: {', '.join(NOT_INCLUDED)}.",
@@ -101,21 +116,34 @@ def notes(bills: Sequence[Bill], prices: Prices) -> Iterator[str]:
         yield textwrap.fill(paragraph, WIDTH)
 
 
-def _usage_note(bill: Bill) -> str:
+def _usage_notes(bill: Bill) -> Iterator[str]:
     usage = bill.usage
     if not usage.changes:
-        return f"{bill.name}: no change is sent; the bill is for resources that exist."
+        yield f"{bill.name}: no change is sent; the bill is for resources that exist."
+        return
+    calls = f"{bill.name}: {format_amount(usage.batch_changes)} changes per forwarder call."
+    if not bill.has_several:
+        [key] = usage.lake_tables
+        yield f"{calls} {_lake_table_note(bill, key)}"
+        return
+    yield calls
+    for key, used in usage.lake_tables.items():
+        share = f"{bill.name}.{key}: {format_amount(used.share * 100)}% of the changes."
+        yield f"{share} {_lake_table_note(bill, key)}" if used.changes else share
+
+
+def _lake_table_note(bill: Bill, key: str) -> str:
+    used, part = bill.usage.lake_tables[key], bill.lake_tables[key]
     listings = (
-        f" LIST requests of a query of the current state: {format_amount(bill.query_listings)}."
-        if bill.query_listings
+        f" LIST requests of a query of the current state: {format_amount(part.query_listings)}."
+        if part.query_listings
         else ""
     )
     return (
-        f"{bill.name}: {format_amount(usage.batch_changes)} changes per forwarder call."
-        f" Firehose bills {format_amount(usage.billed_bytes / usage.changes)} bytes for a change of"
-        f" {format_amount(usage.change_bytes)} bytes. An Athena query over all"
-        f" {format_amount(usage.stored_bytes / GB)} GB of the month costs"
-        f" {format_amount(bill.full_scan_usd)} USD.{listings}"
+        f"Firehose bills {format_amount(used.billed_bytes / used.changes)} bytes for a change of"
+        f" {format_amount(bill.usage.change_bytes)} bytes. An Athena query over all"
+        f" {format_amount(used.stored_bytes / GB)} GB of the month costs"
+        f" {format_amount(part.full_scan_usd)} USD.{listings}"
     )
 
 
@@ -127,8 +155,27 @@ def document(bills: Sequence[Bill], prices: Prices, assumptions: Assumptions) ->
         "currency": "USD",
         "month_hours": HOURS,
         "usd": sum(bill.usd for bill in bills),
-        "pipelines": {bill.name: {"usd": bill.usd, **dataclasses.asdict(bill)} for bill in bills},
+        "pipelines": {bill.name: _document_of(bill) for bill in bills},
         "not_included": list(NOT_INCLUDED),
         "assumptions": dataclasses.asdict(assumptions),
         "prices": {name: dataclasses.asdict(price) for name, price in prices.by_name.items()},
+    }
+
+
+def _document_of(bill: Bill) -> dict[str, Any]:
+    usage = dataclasses.asdict(bill.usage)
+    tables = usage.pop("lake_tables")
+    lake_tables = {
+        key: {**dataclasses.asdict(part), "usage": tables[key]}
+        for key, part in bill.lake_tables.items()
+    }
+    return {
+        "name": bill.name,
+        "usd": bill.usd,
+        "traffic": {"changes": bill.traffic.changes, "image_bytes": bill.traffic.image_bytes},
+        "usage": usage,
+        "lines": [dataclasses.asdict(line) for line in bill.lines],
+        "query_listings": bill.query_listings,
+        "full_scan_usd": bill.full_scan_usd,
+        **({"lake_tables": lake_tables} if bill.has_several else {}),
     }

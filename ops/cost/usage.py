@@ -1,8 +1,8 @@
 """Monthly usage of a pipeline: calls, records, bytes and objects."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Optional
 
@@ -49,20 +49,28 @@ class Traffic:
     changes: float
     image_bytes: float
     """Mean size of an item in DynamoDB JSON."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Share of the changes by lake table; by default as `default_shares`."""
+
+
+def default_shares(args: "Args") -> dict[str, float]:
+    """Share of the changes that each lake table gets.
+
+    A lake table without `where` gets all, and those with one get equal parts.
+    """
+    tables = args.tables
+    conditions = sum(bool(table.where) for table in tables.values())
+    return {key: 1 / conditions if table.where else 1.0 for key, table in tables.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Means over a month of even traffic without failures."""
+class LakeTableUsage:
+    """The part of one lake table in the usage."""
 
+    share: float
+    """Of all changes."""
     changes: float
-    """Changes that the forwarder sends."""
-    change_bytes: float
-    """Size of one change in Firehose."""
-    batch_changes: float
-    """Changes per forwarder call."""
-    forwarder_calls: float
-    forwarder_gb_s: float
+    """Changes that the forwarder sends to it."""
     records: float
     """Firehose records."""
     billed_bytes: float
@@ -74,10 +82,38 @@ class Usage:
     objects: float
     stored_bytes: float
     """Size of the rows in the lake."""
-    log_bytes: float
     crawler_runs: float
     listings: Mapping[str, int]
     """LIST requests of one query over all rows, by value of `query.current_state_source`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Means over a month of even traffic without failures.
+
+    Amounts are those of all lake tables.
+    """
+
+    changes: float
+    """Changes that the forwarder gets and `event_names` includes."""
+    change_bytes: float
+    """Size of one change in Firehose."""
+    batch_changes: float
+    """Changes per forwarder call."""
+    forwarder_calls: float
+    forwarder_gb_s: float
+    records: float
+    billed_bytes: float
+    transform_calls: float
+    transform_gb_s: float
+    row_bytes: float
+    objects: float
+    stored_bytes: float
+    log_bytes: float
+    crawler_runs: float
+    listings: Mapping[str, int]
+    """LIST requests of one query of each lake table, as in LakeTableUsage."""
+    lake_tables: Mapping[str, LakeTableUsage]
 
 
 def usage_of(
@@ -89,9 +125,58 @@ def usage_of(
     Raises CommandError for an invalid crawler schedule.
     """
     changes, stream_bytes, change_bytes = _sizes(traffic, args, assumptions)
-    [table] = args.tables.values()
     batch = _batch_changes(changes, stream_bytes, args, assumptions)
-    forwarder_calls = changes / batch
+    calls = changes / batch
+    shares = default_shares(args) | dict(traffic.shares)
+    tables = {
+        key: _lake_table_usage(
+            table, shares[key], traffic, args, assumptions, changes, batch, change_bytes, today
+        )
+        for key, table in args.tables.items()
+    }
+
+    def total(amount: Callable[[LakeTableUsage], float]) -> float:
+        return sum(map(amount, tables.values()))
+
+    transform_calls = total(lambda table: table.transform_calls)
+    return Usage(
+        changes=changes,
+        change_bytes=change_bytes,
+        batch_changes=batch,
+        forwarder_calls=calls,
+        forwarder_gb_s=_forwarder_gb_s(
+            traffic, args, assumptions, changes, calls, stream_bytes, change_bytes, tables.values()
+        ),
+        records=total(lambda table: table.records),
+        billed_bytes=total(lambda table: table.billed_bytes),
+        transform_calls=transform_calls,
+        transform_gb_s=total(lambda table: table.transform_gb_s),
+        row_bytes=total(lambda table: table.row_bytes),
+        objects=total(lambda table: table.objects),
+        stored_bytes=total(lambda table: table.stored_bytes),
+        log_bytes=(calls + transform_calls) * assumptions.log_bytes,
+        crawler_runs=total(lambda table: table.crawler_runs),
+        listings={
+            source: sum(table.listings[source] for table in tables.values())
+            for source in next(iter(tables.values())).listings
+        },
+        lake_tables=tables,
+    )
+
+
+def _lake_table_usage(
+    table: "LakeTableArgs",
+    share: float,
+    traffic: Traffic,
+    args: "Args",
+    assumptions: Assumptions,
+    all_changes: float,
+    batch_changes: float,
+    change_bytes: float,
+    today: Optional[date],
+) -> LakeTableUsage:
+    """Compute the usage that a share of each batch causes."""
+    changes, batch, calls = all_changes * share, batch_changes * share, all_changes / batch_changes
     per_record = max(
         1,
         min(
@@ -99,26 +184,21 @@ def usage_of(
             int(args.forwarder.max_record_kib * KIB / change_bytes),
         ),
     )
-    records = forwarder_calls * _interpolate(batch, lambda count: math.ceil(count / per_record))
-    billed = forwarder_calls * _interpolate(
+    records = calls * _interpolate(batch, lambda count: math.ceil(count / per_record))
+    billed = calls * _interpolate(
         batch, lambda count: _billed_bytes(count, per_record, change_bytes)
     )
-    sent = changes * change_bytes
     wait = max(table.transform.buffer_seconds, assumptions.minimum_wait_seconds)
     transform_calls = min(
-        records, max(MONTH_SECONDS / wait, sent / (table.transform.buffer_mib * MIB))
+        records,
+        max(MONTH_SECONDS / wait, changes * change_bytes / (table.transform.buffer_mib * MIB)),
     )
     item_bytes = traffic.image_bytes * assumptions.row_share
     row_bytes = changes * (item_bytes + assumptions.metadata_bytes) if item_bytes else 0.0
     objects = _objects(changes, records, row_bytes, table, assumptions)
-    return Usage(
+    return LakeTableUsage(
+        share=share,
         changes=changes,
-        change_bytes=change_bytes,
-        batch_changes=batch,
-        forwarder_calls=forwarder_calls,
-        forwarder_gb_s=_forwarder_gb_s(
-            traffic, args, assumptions, changes, forwarder_calls, stream_bytes, change_bytes
-        ),
         records=records,
         billed_bytes=billed,
         transform_calls=transform_calls,
@@ -126,7 +206,6 @@ def usage_of(
         row_bytes=row_bytes,
         objects=objects,
         stored_bytes=row_bytes / _compression_ratio(table, assumptions),
-        log_bytes=(forwarder_calls + transform_calls) * assumptions.log_bytes,
         crawler_runs=runs_per_month(table.crawler_schedule) if table.catalog == "crawler" else 0,
         listings=listings_of(objects, args.lake, table, assumptions, today),
     )
@@ -186,11 +265,16 @@ def _forwarder_gb_s(
     calls: float,
     stream_bytes: float,
     change_bytes: float,
+    tables: Iterable[LakeTableUsage],
 ) -> float:
     records = "aggregated" if args.forwarder.max_changes_per_record > 1 else "single"
-    cpu_ms = changes * cpu_us(FORWARDER[records], traffic.image_bytes) / 1000
-    cpu_ms += changes * stream_bytes / MIB * assumptions.parse_ms_per_mib
-    put_calls = max(calls, changes * change_bytes / CALL_BYTES)
+    cpu_of_change = cpu_us(FORWARDER[records], traffic.image_bytes)
+    cpu_ms = changes * stream_bytes / MIB * assumptions.parse_ms_per_mib
+    put_calls = 0.0
+    for table in tables:
+        # The forwarder encodes a change for each lake table, and calls one stream after another.
+        cpu_ms += table.changes * cpu_of_change / 1000
+        put_calls += max(min(calls, table.changes), table.changes * change_bytes / CALL_BYTES)
     wait_ms = put_calls * assumptions.put_wait_ms
     return _gb_s(cpu_ms, wait_ms, calls, args.forwarder.memory_mib, assumptions)
 

@@ -44,5 +44,17 @@ def settings(**overrides: Any) -> StreamingEtlPipelineArgs:
     return args_from_config("settings", merge(SETTINGS, overrides))
 
 
+def shop(*lake_tables: dict[str, Any], **overrides: Any) -> StreamingEtlPipelineArgs:
+    """Settings with lake tables `a`, `b`, ..., each with one kind."""
+    of_table = ("transform_module", "partitions", "transform")
+    own = {name: value for name, value in SETTINGS.items() if name in of_table}
+    shared = {name: value for name, value in SETTINGS.items() if name not in of_table}
+    tables = {
+        name: {**own, "where": {"kind": [name]}, **table}
+        for name, table in zip("abcdef", lake_tables, strict=False)
+    }
+    return args_from_config("settings", {**merge(shared, overrides), "lake_tables": tables})
+
+
 def traffic(changes_per_second: float, image_bytes: float = 300) -> Traffic:
     return Traffic(changes=changes_per_second * SECONDS, image_bytes=image_bytes)

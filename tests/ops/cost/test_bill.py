@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from streaming_etl import StreamingEtlPipeline
 from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.ops.cost.bill import Bill, bill_of
 from streaming_etl.ops.cost.prices import read_prices
 from streaming_etl.ops.cost.usage import Traffic
 from streaming_etl.stack.config import read_config
-from tests.ops.cost.cases import CARRIERS, PLAIN, settings, traffic
+from streaming_etl.stack.recorder import build
+from tests.ops.cost.cases import CARRIERS, PLAIN, settings, shop, traffic
 from tests.support.pipelines import dev_stack
 from tools.project import ROOT
 
@@ -170,3 +172,34 @@ def test_the_dev_stack_has_the_billed_alarms_dashboards_and_object_events() -> N
         events = lines["EventBridge", "objects"] > 0
         billed[name] = (lines["CloudWatch", "alarms"], lines["CloudWatch", "dashboard"], events)
     assert billed == counted
+
+
+def test_a_lake_table_is_billed_as_if_it_were_the_only_one() -> None:
+    args = shop({"format": "parquet"}, {"where": {}, "catalog": "crawler"})
+    month = replace(traffic(500, 1_024), shares={"a": 0.5})
+    several = bill_of("shop", month, args, VIRGINIA, PLAIN)
+
+    # Half of the batches of a stream with twice the changes.
+    alone = bill(traffic(250, 1_024), format="parquet", forwarder={"batch_size": 250})
+    shared = {"reads by Lambda", "forwarder", "forwarder, time", "alarms", "dashboard", "logs"}
+    lines = {line.item: line.usd for line in several.lines if line.lake_table == "a"}
+    assert lines == pytest.approx(
+        {line.item: line.usd for line in alone.lines if line.item not in shared}
+    )
+    assert several.lake_tables["a"].usd == pytest.approx(sum(lines.values()))
+    assert {line.item for line in several.lines if line.lake_table is None} == shared
+    assert several.usd == pytest.approx(
+        sum(table.usd for table in several.lake_tables.values())
+        + sum(line.usd for line in several.lines if line.lake_table is None)
+    )
+
+
+def test_a_pipeline_has_the_alarms_of_all_of_its_lake_tables() -> None:
+    args = shop({}, {"catalog": "crawler"}, {}, monitoring={"dashboard": True})
+    graph = build(lambda: StreamingEtlPipeline("shop", args))
+    lines = {
+        line.item: line.quantity
+        for line in bill_of("shop", traffic(1), args, VIRGINIA, PLAIN).lines
+    }
+    assert lines["alarms"] == len(graph.of("MetricAlarm"))
+    assert lines["dashboard"] == 1

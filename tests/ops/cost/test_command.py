@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from streaming_etl.ops.__main__ import commands
 from streaming_etl.ops.cost import command
 from streaming_etl.ops.cost.assumptions import Assumptions
-from streaming_etl.ops.cost.bill import Bill, bill_of
+from streaming_etl.ops.cost.bill import Bill, Line, bill_of
 from streaming_etl.ops.cost.prices import read_prices
 from streaming_etl.ops.cost.render import NOT_INCLUDED, cents, format_amount, notes, parse_amount
 from streaming_etl.ops.cost.usage import Traffic
@@ -56,6 +56,11 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def shown(line: Line) -> str:
+    item = f"{line.service}, {line.item}"
+    return f"{item} ({line.lake_table})" if line.lake_table else item
+
+
 def test_prints_every_billed_item_the_totals_and_the_notes() -> None:
     bills = dev_bills()
     result = cost("--stack", "dev")
@@ -70,13 +75,29 @@ def test_prints_every_billed_item_the_totals_and_the_notes() -> None:
         pair
         for bill in bills
         for pair in [
-            *((f"{it.service}, {it.item}", it.usd) for it in bill.lines if it.quantity),
+            *((shown(it), it.usd) for it in bill.lines if it.quantity),
             ("Total", bill.usd),
+            *(
+                (f"{bill.name}.{key}", it.usd)
+                for key, it in bill.lake_tables.items()
+                if bill.has_several
+            ),
+            *(
+                [("Shared", sum(it.usd for it in bill.lines if it.lake_table is None))]
+                * bill.has_several
+            ),
         ]
     ]
     expected += [(bill.name, bill.usd) for bill in bills]
     expected.append(("Total", sum(bill.usd for bill in bills)))
     assert amounts == [(name, f"{cents(usd):,}") for name, usd in expected]
+
+
+def lake_tables_of(bill: Bill) -> dict[str, Any]:
+    return {
+        key: {**vars(part), "usage": vars(bill.usage.lake_tables[key])}
+        for key, part in bill.lake_tables.items()
+    }
 
 
 def test_json_has_every_value_of_the_bills() -> None:
@@ -98,11 +119,12 @@ def test_json_has_every_value_of_the_bills() -> None:
         bill.name: {
             "name": bill.name,
             "usd": bill.usd,
-            "traffic": vars(bill.traffic),
-            "usage": vars(bill.usage),
+            "traffic": {"changes": 10_000_000, "image_bytes": 300},
+            "usage": {key: it for key, it in vars(bill.usage).items() if key != "lake_tables"},
             "lines": [vars(line) for line in bill.lines],
             "query_listings": bill.query_listings,
             "full_scan_usd": bill.full_scan_usd,
+            **({"lake_tables": lake_tables_of(bill)} if bill.has_several else {}),
         }
         for bill in bills
     }
@@ -120,7 +142,8 @@ def test_traffic_is_for_all_pipelines_or_for_one() -> None:
         "shipments=1.5k",
     )
 
-    assert {name: bill["traffic"] for name, bill in parsed["pipelines"].items()} == {
+    traffic = {name: parsed["pipelines"][name]["traffic"] for name in ("orders", "shipments")}
+    assert traffic == {
         "orders": {"changes": 2_500, "image_bytes": 300},
         "shipments": {"changes": 1_000_000, "image_bytes": 1_500},
     }
@@ -176,6 +199,41 @@ def test_reads_a_stack_without_tables_in_its_config_from_its_outputs(program: Pa
     assert rejection("--stack", "prod", "--outputs", str(outputs)).code == "invalid-settings"
 
 
+LAKE_TABLES = """
+config:
+  aws:region: us-east-1
+  tables:
+    shop:
+      table_name: shop
+      lake_tables:
+        orders: {transform_module: t.py, partitions: {}, where: {kind: [order]}}
+        customers: {transform_module: t.py, partitions: {}, where: {kind: [customer]}}
+        events: {transform_module: t.py, partitions: {}}
+    audit: {table_name: audit, transform_module: t.py, partitions: {}, where: {kind: [a]}}
+"""
+
+
+def test_prints_the_parts_of_the_lake_tables(program: Path) -> None:
+    (program / "Pulumi.dev.yaml").write_text(LAKE_TABLES)
+    options = ["--stack", "dev", "--share", "shop.orders=0.6", "--share", "audit=.1"]
+    parsed = document(*options, "--changes", "1M")["pipelines"]
+
+    tables = parsed["shop"]["lake_tables"]
+    shares = {key: table["usage"]["share"] for key, table in tables.items()}
+    assert shares == {"orders": 0.6, "customers": 0.5, "events": 1}
+    assert "lake_tables" not in parsed["audit"]
+    assert parsed["audit"]["usage"]["row_bytes"] == 0.1 * 1e6 * (300 + 267)
+    result = cost(*options, "--changes", "1M")
+    [title] = [line for line in result.stdout.splitlines() if line == "shop by lake table"]
+    lines = result.stdout.partition(title)[2].splitlines()[2:6]
+    assert [line.split()[:2] for line in lines] == [
+        ["shop.orders", "600k"],
+        ["shop.customers", "500k"],
+        ["shop.events", "1M"],
+        ["Shared", "1M"],
+    ]
+
+
 @pytest.mark.parametrize("config", ["tables: {}", "tables: []", "tables:"])
 def test_rejects_a_stack_without_pipelines(config: str, program: Path) -> None:
     (program / "Pulumi.dev.yaml").write_text(f"config:\n  {config}\n")
@@ -189,9 +247,29 @@ def test_rejects_a_stack_without_pipelines(config: str, program: Path) -> None:
         (["--changes", "ten"], "invalid-amount", {"option": "--changes", "value": "ten"}),
         (["--image-bytes", "2M"], "invalid-amount", {"option": "--image-bytes", "value": "2M"}),
         (
-            ["--stack", "dev", "--changes", "payments=1M"],
+            ["--changes", "payments=1M"],
             "unknown-pipeline",
-            {"option": "--changes", "pipeline": "payments", "known": ["orders", "shipments"]},
+            {"option": "--changes", "pipeline": "payments", "known": ["pipeline"]},
+        ),
+        (
+            ["--share", "orders=0.5"],
+            "unknown-lake-table",
+            {"option": "--share", "lake_table": "orders", "known": ["pipeline"]},
+        ),
+        (
+            ["--share", "0.5"],
+            "unknown-lake-table",
+            {"option": "--share", "lake_table": "", "known": ["pipeline"]},
+        ),
+        (
+            ["--share", "pipeline=0.5"],
+            "share-without-where",
+            {"option": "--share", "lake_table": "pipeline"},
+        ),
+        (
+            ["--set", "where.kind=[a]", "--share", "pipeline=1.5"],
+            "invalid-amount",
+            {"option": "--share", "value": "1.5"},
         ),
         (["--set", "batch_size"], "set-not-an-assignment", {"text": "batch_size"}),
         (["--set", "forwarder.=1"], "set-not-an-assignment", {"text": "forwarder.=1"}),

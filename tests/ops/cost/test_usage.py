@@ -12,8 +12,8 @@ from streaming_etl import StreamingEtlPipelineArgs
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.cost.assumptions import SIZES, Assumptions, cpu_us
-from streaming_etl.ops.cost.usage import rounded_up, runs_per_month, usage_of
-from tests.ops.cost.cases import FOUR_SHARDS, PLAIN, SECONDS, settings, traffic
+from streaming_etl.ops.cost.usage import default_shares, rounded_up, runs_per_month, usage_of
+from tests.ops.cost.cases import FOUR_SHARDS, PLAIN, SECONDS, settings, shop, traffic
 from tools.bench import candidate
 from tools.bench.events import SHAPES, firehose_event, stream_records
 
@@ -95,9 +95,12 @@ def test_filtered_event_names_cost_nothing() -> None:
 def test_no_changes_cause_no_usage() -> None:
     usage = usage_of(traffic(0), DEFAULT, Assumptions())
 
-    used = {name: value for name, value in vars(usage).items() if value}
+    [of_table] = usage.lake_tables.values()
+    used = {name for name, value in vars(usage).items() if value}
     # These are per change, per call and per query.
-    assert used.keys() == {"change_bytes", "batch_changes", "listings"}
+    assert used == {"change_bytes", "batch_changes", "listings", "lake_tables"}
+    used = {name for name, value in vars(of_table).items() if value}
+    assert used == {"share", "listings"}
 
 
 @pytest.mark.usefixtures("fixed_measurements")
@@ -231,3 +234,76 @@ def test_assumed_metadata_has_the_size_in_the_rows_of_the_benchmark() -> None:
 
         assert len(sizes) == event.changes
         assert Assumptions().metadata_bytes == pytest.approx(sum(sizes) / len(sizes), abs=2)
+
+
+def test_lake_tables_with_a_condition_get_equal_parts() -> None:
+    assert default_shares(settings()) == {"lake-table": 1}
+    assert default_shares(settings(where={"kind": ["a"]})) == {"lake-table": 1}
+    assert default_shares(shop({}, {}, {"where": {}})) == {"a": 0.5, "b": 0.5, "c": 1}
+
+
+def test_a_batch_is_divided_between_the_lake_tables() -> None:
+    # 1,000 changes per second fill batches of 500, twice per second. Of these 400 go to `a`, in one
+    # record of 120,000 bytes, 24 steps, and 100 to `b`, in one of 30,000 bytes, 6 steps. All go to
+    # `c`, as without lake tables: 150,000 bytes are 30 steps.
+    month = replace(traffic(1_000), shares={"a": 0.8, "b": 0.2})
+    usage = usage_of(month, shop({}, {}, {"where": {}}), PLAIN)
+
+    calls = SECONDS * 2
+    assert usage.forwarder_calls == calls
+    tables = usage.lake_tables
+    assert {key: table.share for key, table in tables.items()} == {"a": 0.8, "b": 0.2, "c": 1}
+    assert [table.records for table in tables.values()] == [calls, calls, calls]
+    billed = [table.billed_bytes for table in tables.values()]
+    assert billed == [calls * steps * 5_120 for steps in (24, 6, 30)]
+    assert usage.billed_bytes == sum(billed)
+    assert tables["c"].billed_bytes == usage_of(traffic(1_000), DEFAULT, PLAIN).billed_bytes
+
+
+def test_a_small_part_of_a_batch_is_in_some_calls_only() -> None:
+    # 3.75 changes per call, of which 0.3 are of `a`: three of ten calls send it a record.
+    month = replace(traffic(6, 2_000), shares={"a": 0.08})
+    args = shop({}, source=FOUR_SHARDS, forwarder={"parallelization_factor": 2})
+    usage = usage_of(month, args, PLAIN)
+
+    [table] = usage.lake_tables.values()
+    assert table.records == pytest.approx(usage.forwarder_calls * 0.3)
+    assert table.billed_bytes == pytest.approx(table.records * 5_120)
+    # The objects of few changes are as many as their records.
+    assert table.changes == pytest.approx(SECONDS * 6 * 0.08)
+
+
+@pytest.mark.usefixtures("fixed_measurements")
+def test_the_forwarder_encodes_and_sends_for_each_lake_table() -> None:
+    # As in the test of the forwarder's time: 0.4 calls and 200 changes per second. `a` gets all,
+    # `b` half, `c` none: CPU 300 x 7 us, on Lambda 4.2 ms; waiting 2 x 0.4 x 50; rounding 0.2.
+    assumptions = replace(PLAIN, cpu_factor=2, put_wait_ms=50)
+    month = replace(traffic(200, 266), shares={"b": 0.5, "c": 0})
+    usage = usage_of(month, shop({"where": {}}, {}, {}), assumptions)
+
+    assert usage.forwarder_calls == pytest.approx(SECONDS * 0.4)
+    seconds = 0.0042 + 0.040 + 0.0002
+    assert usage.forwarder_gb_s == pytest.approx(SECONDS * seconds * 1_769 / 1_024)
+    assert usage.lake_tables["c"].records == usage.lake_tables["c"].objects == 0
+
+
+def test_each_lake_table_has_its_format_and_buffers() -> None:
+    usage = usage_of(
+        traffic(100),
+        shop(
+            {"format": "parquet", "delivery": {"buffer_seconds": 60}},
+            {"catalog": "crawler", "crawler_schedule": "cron(0 3 * * ? *)"},
+        ),
+        PLAIN,
+    )
+    a, b = usage.lake_tables.values()
+
+    assert (a.row_bytes, b.row_bytes) == (SECONDS * 50 * 300, SECONDS * 50 * 300)
+    assert (a.stored_bytes, b.stored_bytes) == (a.row_bytes / 3, b.row_bytes / 4)
+    assert (a.objects, b.objects) == (SECONDS / 60, SECONDS / 120)
+    assert (a.crawler_runs, b.crawler_runs) == (0, 365 / 12)
+    assert usage.objects == a.objects + b.objects
+    assert usage.crawler_runs == 365 / 12
+    assert usage.listings == {
+        source: a.listings[source] + b.listings[source] for source in ("objects", "partitions")
+    }
