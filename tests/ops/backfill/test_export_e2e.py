@@ -152,7 +152,7 @@ def test_a_failed_run_continues_until_the_current_state_equals_the_table(
 
     # After the export: snapshots of these items arrive after the changes.
     write(aws, 20)
-    set_stream(aws, pipeline.only.delivery_stream)
+    set_stream(aws, pipeline.tables["lake-table"].delivery_stream)
     code, done = call(aws, directory)
 
     assert (code, done["run"], done["status"]) == (0, "run-2", "SUCCEEDED")
