@@ -33,7 +33,7 @@ def test_every_component_registers_outputs(minimal: Graph) -> None:
     assert [node.name for node in components if node.outputs is None] == []
 
 
-@pytest.mark.parametrize("pipeline", ["orders", "shipments"])
+@pytest.mark.parametrize("pipeline", ["orders", "shipments", "shop"])
 def test_the_settings_of_a_pipeline_can_be_rebuilt_from_its_outputs(pipeline: str) -> None:
     settings = dev_stack().exports[pipeline]["settings"]
     args = args_from_config(pipeline, without_nulls(settings))

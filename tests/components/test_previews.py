@@ -148,7 +148,11 @@ def test_a_changed_handler_changes_the_functions_only(project: Path) -> None:
         handler.write("\n")
     second = preview_in(project, seed=1)
     assert {name for name in first if first[name] != second[name]} == {
-        f"aws:lambda/function:Function {pipeline}-{function}-function"
-        for pipeline in ("orders", "shipments")
-        for function in ("forwarder", "transform")
+        f"aws:lambda/function:Function {function}-function"
+        for function in (
+            *("orders-forwarder", "orders-transform"),
+            *("shipments-forwarder", "shipments-transform"),
+            *("shop-forwarder", "shop-orders-transform"),
+            *("shop-customers-transform", "shop-leads-transform"),
+        )
     }

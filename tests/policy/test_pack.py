@@ -150,7 +150,7 @@ def test_the_example_stack_as_production_breaks_only_production_rules(
     sent = registered(lambda: program_graph(dev_config(), stack="prod", preview=preview))
     assert violations(pack, sent) == [
         ("production-data-protected", f"{pipeline}-{part}")
-        for pipeline in ("orders", "shipments")
+        for pipeline in ("orders", "shipments", "shop")
         for part in ("lake-bucket", "query-workgroup", "source-table")
     ]
 

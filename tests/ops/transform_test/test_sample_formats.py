@@ -273,7 +273,10 @@ def test_rejections_name_what_differs() -> None:
     assert rejection(misspelled).details["suggestion"] == ["is_ttl_delete"]
 
 
-@pytest.mark.parametrize("name", ["orders", "shipments"])
+@pytest.mark.parametrize(
+    "name", ["orders", "shipments", "shop_orders", "shop_customers", "shop_leads"]
+)
 def test_the_examples_have_an_insert_a_modify_and_a_remove(name: str) -> None:
     body = Path(ROOT, "transforms", f"{name}.changes.json").read_bytes()
-    assert {change[0] for change in changes(body)} == {"INSERT", "MODIFY", "REMOVE"}
+    keys = ["pk", "sk"] if name.startswith("shop") else ["id"]
+    assert {change[0] for change in changes(body, keys)} == {"INSERT", "MODIFY", "REMOVE"}
