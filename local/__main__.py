@@ -89,7 +89,10 @@ def delete(pipeline: str, key: str) -> None:
 @commands.command()
 @click.argument("query")
 def query(query: str) -> None:
-    """Run QUERY: SQL, or a pipeline's name for its current state."""
+    """Run QUERY: SQL, or a name for its current state.
+
+    A name is that of a pipeline with one lake table, or of a lake table, such as shop.orders.
+    """
     from local.commands.items import run_query
 
     run_query(query)

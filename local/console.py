@@ -2,14 +2,16 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 
 from local.emulator.athena import QueryResult
-from local.sample.run import TableReport
+from local.sample.report import PipelineReport, TableReport
 from streaming_etl.stack.console import show_table
 
 SHOWN_ITEMS = 3
@@ -46,20 +48,62 @@ def print_heading(text: str) -> None:
     print_line(text, "bold")
 
 
-def print_reports(reports: list[TableReport]) -> None:
+def print_reports(reports: list[PipelineReport]) -> None:
     """Print the results of the sample."""
+    tables = [table for report in reports for table in report.tables]
+    for table in tables:
+        print_partitions(table)
+        print_current_state(table)
     for report in reports:
-        print_partitions(report)
-        print_current_state(report)
-    print_comparison(reports)
-    for report in reports:
-        print_failed_changes(report)
+        if report.is_routed:
+            print_routing(report)
+    print_comparison(tables)
+    for table in tables:
+        print_failed_changes(table)
+
+
+def print_routing(report: PipelineReport) -> None:
+    """Print the changes by lake table, and an item that moves."""
+    kinds = ("INSERT", "MODIFY", "REMOVE")
+    rows: list[tuple[str | int | None, ...]] = []
+    for table in report.tables:
+        counts = Counter(table.event_types.values())
+        rows.append(
+            (table.name, conditions(table.rules), counts.total(), *(counts[kind] for kind in kinds))
+        )
+    rows.append(
+        ("none", "unmatched, counted by the forwarder", report.counted_unmatched, None, None, None)
+    )
+    console.print()
+    show_table(
+        f"{report.name}: {report.changes} changes of one source table",
+        ("Lake table", "Items", "Changes", *kinds),
+        rows,
+    )
+    if report.moved:
+        console.print()
+        show_table(
+            f"{report.name}: the item {report.moved[0].item} changes its kind",
+            ("Change", "Lake table", "Event type"),
+            [(one.change, one.lake_table, one.event_type) for one in report.moved],
+        )
+
+
+def conditions(rules: Mapping[str, Any]) -> str:
+    """Return `where` of a lake table as a sentence."""
+    parts = [
+        f"{name} begins with {rule['prefix']}"
+        if isinstance(rule, Mapping)
+        else f"{name} is {' or '.join(map(str, rule))}"
+        for name, rule in rules.items()
+    ]
+    return " and ".join(parts) or "all"
 
 
 def print_partitions(report: TableReport) -> None:
     console.print()
     show_table(
-        f"{report.pipeline.name}: one row per change in {report.location}",
+        f"{report.name}: one row per change in {report.location}",
         ("Partition prefix", "Objects", "Bytes", "Rows"),
         [(one.prefix, one.objects, one.size, one.rows) for one in report.partitions],
     )
@@ -73,23 +117,32 @@ def print_current_state(report: TableReport) -> None:
     rows = sorted(report.current_state, key=lambda row: str(row["id"]))[:SHOWN_ITEMS]
     console.print()
     show_table(
-        f"{report.pipeline.name}: current state, {len(rows)} of {len(report.current_state):,} rows",
+        f"{report.name}: current state, {len(rows)} of {len(report.current_state):,} rows",
         names,
         [[row[name] for name in names] for row in rows],
     )
 
 
 def print_comparison(reports: list[TableReport]) -> None:
-    head = ("Table", "Changes", "Rows", "Failed", "Missing", "Items", "Current state", "Result")
+    head = (
+        "Lake table",
+        "Changes",
+        "Rows",
+        "Failed",
+        "Missing",
+        "Items",
+        "Current state",
+        "Result",
+    )
     console.print()
     show_table(
         "Source tables and lake",
         head,
         [
             (
-                report.pipeline.name,
-                report.changes,
-                report.changes - len(report.failed_changes) - report.missing,
+                report.name,
+                len(report.expected),
+                len(report.event_types),
                 len(report.failed_changes),
                 report.missing,
                 report.items,
@@ -109,7 +162,7 @@ def current_state_cells(report: TableReport) -> tuple[int | str, str]:
 
 def print_failed_changes(report: TableReport) -> None:
     for failed in report.failed_changes:
-        print_heading(f"{report.pipeline.name}: a failed change")
+        print_heading(f"{report.name}: a failed change")
         console.print(
             "One write lacks an attribute that the transform requires. Only this change is\n"
             "dead-lettered, as an error record that contains the complete change; the next\n"
@@ -118,7 +171,7 @@ def print_failed_changes(report: TableReport) -> None:
         lines = {
             "Error code": failed.error_code,
             "Event id": failed.event_id,
-            "Object": f"s3://{report.pipeline.bucket}/{failed.key}",
+            "Object": f"s3://{report.bucket}/{failed.key}",
             "Log line": report.failure_logs[failed.event_id] or "none",
         }
         for label, text in lines.items():

@@ -11,11 +11,10 @@ from pathlib import Path
 from local import console
 from local.deploy.deploy import deploy
 from local.emulator.process import ROOT, Emulator
-from local.sample import run
-from local.sample.lake import Lake
-from local.sample.writes import Sample, samples
+from local.sample.report import PipelineReport
+from local.sample.run import PipelineRun, crawl_all, runs_of, wait_for_delivery
+from local.sample.writes import samples
 from streaming_etl import SettingsError
-from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import read_config
 from streaming_etl.stack.console import progress
 from streaming_etl.stack.errors import CommandError
@@ -30,7 +29,7 @@ def demo() -> bool:
         stack = deploy_stack(emulator)
         reports = run_sample(emulator, stack.pipelines)
         console.print_reports(reports)
-        if any(report.missing for report in reports):
+        if any(table.missing for report in reports for table in report.tables):
             console.print_log(emulator.log_tail())
     problems = [problem for report in reports for problem in report.problems.values()]
     console.print_summary(problems, time.monotonic() - start)
@@ -64,54 +63,55 @@ def deploy_stack(emulator: Emulator, directory: Path = ROOT) -> DeployedStack:
                 problems=error.problems,
             ) from None
         stack = DeployedStack(config.stack, exports, emulator.endpoint)
-        names = " and ".join(pipeline.name for pipeline in stack.pipelines)
+        names = ", ".join(pipeline.name for pipeline in stack.pipelines)
         step.result = f"stack {stack.name}: {created.total()} resources for {names}"
     return stack
 
 
-def run_sample(emulator: Emulator, pipelines: list[DeployedPipeline]) -> list[run.TableReport]:
+def run_sample(emulator: Emulator, pipelines: list[DeployedPipeline]) -> list[PipelineReport]:
     """Write the sample, wait for its delivery, crawl, and report."""
     clients, known = emulator.clients, samples()
-    lakes = [Lake(clients, pipeline) for pipeline in pipelines if pipeline.name in known]
-    if not lakes:
+    runs = runs_of(clients, pipelines, known)
+    if not runs:
         raise CommandError(
-            f"The demo requires a table of its sample in the stack: {' or '.join(known)}. "
+            f"The demo requires a table of its sample in the stack: one of {', '.join(known)}. "
             "Use `make local` to write your own items.",
             code="no-sample",
             known=list(known),
         )
-    names = [lake.pipeline.name for lake in lakes]
     with console.step("Writing to DynamoDB", "Wrote") as step:
-        step.result = write_all(
-            clients, [(lake.pipeline, known[lake.pipeline.name]) for lake in lakes]
-        )
-    changes = {lake.pipeline.name: run.change_ids(clients, lake.pipeline) for lake in lakes}
-    total = sum(map(len, changes.values()))
+        step.result = write_all(runs)
+    for one in runs:
+        one.read_stream()
     with (
         console.step("Delivering", "Delivered", spinner=False) as step,
-        progress("Delivering", total, unit="changes") as advance,
+        progress("Delivering", sum(one.left for one in runs), unit="changes") as advance,
     ):
-        missing = run.wait_for_delivery(lakes, changes, advance, emulator.check)
-        delivered = total - sum(map(len, missing.values()))
-        step.result = f"{delivered} of {total} changes through Lambda and Firehose to S3"
+        wait_for_delivery(runs, advance, emulator.check)
+        step.result = delivery_result(runs)
     with console.step("Crawling", "Crawled") as step:
-        step.result = crawl_result(names, run.crawl_all(clients, pipelines))
+        names = [lake.name for one in runs for lake in one.lakes]
+        step.result = crawl_result(names, crawl_all(clients, pipelines))
     with console.step("Querying Athena", "Queried") as step:
-        reports = [
-            run.report(clients, lake, known[name], changes[name], missing[name])
-            for name, lake in zip(names, lakes, strict=True)
-        ]
+        reports = [one.report() for one in runs]
         step.result = "Athena, DynamoDB, S3 and logs"
     return reports
 
 
-def write_all(clients: Clients, pairs: list[tuple[DeployedPipeline, Sample]]) -> str:
+def write_all(runs: list[PipelineRun]) -> str:
     """Write to all tables in parallel; return the result of the step."""
     with ThreadPoolExecutor() as pool:
-        counts = pool.map(lambda pair: run.write(clients, pair[0], pair[1].writes), pairs)
-        kinds = sum(counts, Counter[str]())
+        kinds = sum(pool.map(PipelineRun.write, runs), Counter[str]())
     parts = ", ".join(f"{count} {kind}s" for kind, count in kinds.items())
     return f"{kinds.total()} changes to DynamoDB: {parts}"
+
+
+def delivery_result(runs: list[PipelineRun]) -> str:
+    """Return the result of the step."""
+    matched, unmatched = sum(one.matched for one in runs), sum(one.unmatched for one in runs)
+    delivered = matched - sum(one.undelivered for one in runs)
+    text = f"{delivered} of {matched} changes through Lambda and Firehose to S3"
+    return f"{text}; {unmatched} without a lake table" if unmatched else text
 
 
 def crawl_result(names: list[str], added: dict[str, int]) -> str:
@@ -120,5 +120,7 @@ def crawl_result(names: list[str], added: dict[str, int]) -> str:
         f"{count} new partition{'' if count == 1 else 's'} of {name}"
         for name, count in added.items()
     ]
-    parts += [f"{name} uses partition projection" for name in names if name not in added]
+    if projected := [name for name in names if name not in added]:
+        verb = "uses" if len(projected) == 1 else "use"
+        parts.append(f"{', '.join(projected)} {verb} partition projection")
     return "; ".join(parts)

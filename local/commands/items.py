@@ -11,7 +11,7 @@ from local import console
 from local.commands.keys import key_types, key_value, parse_key
 from local.emulator.athena import query
 from local.emulator.state import load_running
-from local.sample.lake import current_state_sql
+from local.sample.lake import lakes_of
 from local.sample.writes import to_dynamodb
 from streaming_etl.stack.errors import CommandError
 
@@ -36,7 +36,8 @@ def put_item(name: str, text: str) -> None:
         )
     stack = load_running()
     pipeline = stack.pipeline(name)
-    dynamodb = stack.clients(pipeline)("dynamodb")
+    clients = stack.clients(pipeline)
+    dynamodb = clients("dynamodb")
     types = key_types(dynamodb, pipeline.source_table)
     # JSON has no binary values.
     binary = {
@@ -44,16 +45,20 @@ def put_item(name: str, text: str) -> None:
         for key, type_ in types.items()
         if type_ == "B" and key in item
     }
+    written = {**to_dynamodb(item), **binary}
     try:
-        dynamodb.put_item(TableName=pipeline.source_table, Item={**to_dynamodb(item), **binary})
+        dynamodb.put_item(TableName=pipeline.source_table, Item=written)
     except ClientError as error:
         reason = error.response["Error"]["Message"]
         raise CommandError(
             f"DynamoDB rejects the item: {reason}.", code="item-rejected", reason=reason
         ) from None
-    console.print_line(
-        f"Written. Within a few seconds it is in the lake: {python_path()} -m local query {name}"
-    )
+    names = [lake.name for lake in lakes_of(clients, pipeline) if lake.where.matches(written)]
+    if not names:
+        console.print_line("Written. No lake table has this item: it matches no `where`.")
+        return
+    queries = " and ".join(f"{python_path()} -m local query {each}" for each in names)
+    console.print_line(f"Written. Within a few seconds it is in the lake: {queries}")
 
 
 def delete_item(name: str, text: str) -> None:
@@ -75,13 +80,24 @@ def delete_item(name: str, text: str) -> None:
 
 
 def run_query(text: str) -> None:
-    """Run SQL, or the current-state query of the pipeline with this name."""
+    """Run SQL, or the current-state query of a lake table."""
     stack = load_running()
     # No SQL query is a single word.
-    is_name = len(text.split()) == 1
-    pipeline = stack.pipeline(text) if is_name else next(iter(stack.pipelines), None)
-    if pipeline is None:
-        raise CommandError("The stack has no pipeline to query.", code="no-pipeline")
-    clients = stack.clients(pipeline)
-    sql = current_state_sql(clients, pipeline) if is_name else text
+    if len(text.split()) != 1:
+        pipeline = next(iter(stack.pipelines), None)
+        if pipeline is None:
+            raise CommandError("The stack has no pipeline to query.", code="no-pipeline")
+        clients, sql = stack.clients(pipeline), text
+    else:
+        pipeline = stack.pipeline(text.partition(".")[0])
+        clients = stack.clients(pipeline)
+        lakes = {lake.name: lake for lake in lakes_of(clients, pipeline)}
+        if text not in lakes:
+            raise CommandError(
+                f"QUERY must be SQL or one of {', '.join(lakes)} (got {text}).",
+                code="unknown-lake-table",
+                lake_table=text,
+                known=list(lakes),
+            )
+        sql = lakes[text].current_state_sql()
     console.print_query_result(query(clients, sql, pipeline.workgroup, pipeline.database))

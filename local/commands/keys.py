@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -70,6 +71,14 @@ def key_text(item: Item, types: dict[str, str]) -> str:
 def example_key(types: dict[str, str]) -> Item:
     """Return a key of plain JSON."""
     return {name: 1 if type_ == "N" else TYPES[type_][1] for name, type_ in types.items()}
+
+
+def example_attributes(rules: Mapping[str, Any]) -> Item:
+    """Return attributes of plain JSON that match a `where`."""
+    return {
+        name: f"{rule['prefix']}1" if isinstance(rule, Mapping) else rule[0]
+        for name, rule in rules.items()
+    }
 
 
 def example(types: dict[str, str]) -> str:

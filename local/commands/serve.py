@@ -18,15 +18,15 @@ from botocore.exceptions import ClientError
 from local import console
 from local.commands.demo import deploy_stack, started
 from local.commands.items import python_path
-from local.commands.keys import example_key, key_text, key_types
+from local.commands.keys import example_attributes, example_key, key_text, key_types
 from local.emulator.process import ROOT, Emulator
 from local.emulator.state import RunningProvider, ensure_none_running, load_running, state_file
 from local.engine.embedded import EmbeddedBackend
 from local.engine.provider import serving
 from local.engine.workspace import require_pulumi
-from local.sample.lake import has_current_state
+from local.sample.lake import Lake, lakes_of
 from local.sample.run import crawl_all
-from local.sample.writes import Item, samples
+from local.sample.writes import Item, samples, to_dynamodb
 from streaming_etl.stack.clients import DUMMY_KEY
 from streaming_etl.stack.config import read_config
 from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
@@ -113,20 +113,20 @@ def print_commands(
     """Print commands that work when copied."""
     for pipeline in pipelines:
         types = key_types(emulator.clients("dynamodb"), pipeline.source_table)
-        item = example_item(pipeline.name, types)
-        table = f'"{pipeline.database}"."{pipeline.only.table}"'
-        console.print_heading(f"Commands for {pipeline.name}")
-        commands = {
-            "Write an item": ["put", pipeline.name, json.dumps(item, default=float)],
-            "Query the current state": ["query", pipeline.name],
-            "Query all changes": ["query", f"SELECT * FROM {table}"],
-            "Delete the item": ["delete", pipeline.name, key_text(item, types)],
-        }
-        if not has_current_state(pipeline):
-            del commands["Query the current state"]
-        for title, arguments in commands.items():
-            console.print_line(title)
-            console.print_line(f"  {shlex.join([python_path(), '-m', 'local', *arguments])}")
+        for lake in lakes_of(emulator.clients, pipeline):
+            item = example_item(lake, types)
+            console.print_heading(f"Commands for {lake.name}")
+            commands = {
+                "Write an item": ["put", pipeline.name, json.dumps(item, default=float)],
+                "Query the current state": ["query", lake.name],
+                "Query all changes": ["query", f"SELECT * FROM {lake.sql_name}"],
+                "Delete the item": ["delete", pipeline.name, key_text(item, types)],
+            }
+            if not lake.has_current_state:
+                del commands["Query the current state"]
+            for title, arguments in commands.items():
+                console.print_line(title)
+                console.print_line(f"  {shlex.join([python_path(), '-m', 'local', *arguments])}")
     if engine:
         console.print_heading("Commands after an edit of transforms or settings")
         for title, command in (("Show what changes", "preview"), ("Update the stack", "up")):
@@ -142,7 +142,10 @@ def print_commands(
     console.print_line("\nRunning until Ctrl-C, which deletes all data.")
 
 
-def example_item(pipeline: str, types: dict[str, str]) -> Item:
-    """Return an item of the sample, or one with a key only."""
-    sample = samples().get(pipeline)
-    return (sample.writes[0].item if sample else None) or example_key(types)
+def example_item(lake: Lake, types: dict[str, str]) -> Item:
+    """Return an item that matches, of the sample if possible."""
+    sample = samples().get(lake.pipeline.name)
+    for write in sample.writes if sample else ():
+        if write.item and lake.where.matches(to_dynamodb(write.item)):
+            return write.item
+    return {**example_key(types), **example_attributes(lake.rules)}

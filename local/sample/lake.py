@@ -1,4 +1,4 @@
-"""Read a pipeline's lake through S3, Glue and Athena."""
+"""Read a lake table through S3, Glue and Athena."""
 
 import base64
 import gzip
@@ -10,9 +10,10 @@ from typing import Any
 
 from local.emulator.athena import QueryResult, query, saved_query
 from local.emulator.crawl import list_objects, partition_prefix
+from streaming_etl.handlers.wire.routing import Where
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
-from streaming_etl.stack.outputs import DeployedPipeline
+from streaming_etl.stack.outputs import ONLY_LAKE_TABLE, DeployedPipeline
 
 
 @dataclass(frozen=True)
@@ -25,18 +26,50 @@ class FailedChange:
 
 
 class Lake:
-    """The data of one pipeline."""
+    """The data of one lake table."""
 
-    def __init__(self, clients: Clients, pipeline: DeployedPipeline) -> None:
+    def __init__(
+        self, clients: Clients, pipeline: DeployedPipeline, key: str = ONLY_LAKE_TABLE
+    ) -> None:
+        """Open a lake table; key: its name in `lake_tables`."""
         self._clients = clients
         self.pipeline = pipeline
+        self.table = pipeline.tables[key]
+        # As users type it.
+        self.name = f"{pipeline.name}.{key}" if pipeline.lake_tables else pipeline.name
+        settings = (
+            pipeline.settings["lake_tables"][key] if pipeline.lake_tables else pipeline.settings
+        )
+        self.rules: Mapping[str, Any] = settings.get("where") or {}
+        self.where = Where(self.rules)
 
     def query(self, sql: str) -> QueryResult:
         return query(self._clients, sql, self.pipeline.workgroup, self.pipeline.database)
 
     def current_state(self) -> QueryResult:
         """Return the current state; raises CommandError when there is none."""
-        return self.query(current_state_sql(self._clients, self.pipeline))
+        return self.query(self.current_state_sql())
+
+    @property
+    def has_current_state(self) -> bool:
+        """Whether the lake table has a view, or a saved query instead."""
+        return self.table.view is not None or self.table.current_state_query_id is not None
+
+    def current_state_sql(self) -> str:
+        """Return SQL that reads the view, or the saved query.
+
+        Raises CommandError when there is neither.
+        """
+        if self.table.view is not None:
+            return f'SELECT * FROM "{self.pipeline.database}"."{self.table.view}"'
+        if self.table.current_state_query_id is None:
+            raise CommandError(
+                f"{self.name} has no current state. "
+                "Set `query.current_state: true`, or query its table.",
+                code="no-current-state",
+                lake_table=self.name,
+            )
+        return saved_query(self._clients, self.table.current_state_query_id)
 
     def location(self) -> str:
         return str(self._glue_table()["StorageDescriptor"]["Location"])
@@ -53,21 +86,21 @@ class Lake:
         """Return the rows in each partition prefix, as Athena counts them."""
         keys = [key["Name"] for key in self._glue_table()["PartitionKeys"]]
         grouped = ", ".join(f'"{key}"' for key in keys)
-        sql = f'SELECT {grouped}, count(*) AS "_rows" FROM {self._table} GROUP BY {grouped}'
+        sql = f'SELECT {grouped}, count(*) AS "_rows" FROM {self.sql_name} GROUP BY {grouped}'
         return {
             "/".join(f"{key}={row[key]}" for key in keys): int(row["_rows"] or 0)
             for row in self.query(sql).rows
         }
 
-    def event_ids(self) -> set[str]:
-        """Return the event ids of all rows."""
-        rows = self.query(f'SELECT DISTINCT "_event_id" FROM {self._table}').rows
-        return {row["_event_id"] or "" for row in rows}
+    def event_types(self) -> dict[str, str]:
+        """Return the event types of all rows, by event id."""
+        rows = self.query(f'SELECT DISTINCT "_event_id", "_op" FROM {self.sql_name}').rows
+        return {row["_event_id"] or "": row["_op"] or "" for row in rows}
 
     def failed_changes(self) -> list[FailedChange]:
         """Return the changes in error records."""
         s3, failed = self._clients("s3"), []
-        for key in list_objects(self._clients, self.pipeline.only.errors_location):
+        for key in list_objects(self._clients, self.table.errors_location):
             body = s3.get_object(Bucket=self.pipeline.bucket, Key=key)["Body"].read()
             for record in map(json.loads, body.splitlines()):
                 for change in changes_of(base64.b64decode(record["rawData"])):
@@ -87,36 +120,37 @@ class Lake:
         return None
 
     @property
-    def _table(self) -> str:
-        return f'"{self.pipeline.database}"."{self.pipeline.only.table}"'
+    def sql_name(self) -> str:
+        return f'"{self.pipeline.database}"."{self.table.table}"'
 
     def _glue_table(self) -> Mapping[str, Any]:
         response = self._clients("glue").get_table(
-            DatabaseName=self.pipeline.database, Name=self.pipeline.only.table
+            DatabaseName=self.pipeline.database, Name=self.table.table
         )
         return dict(response["Table"])
 
 
-def has_current_state(pipeline: DeployedPipeline) -> bool:
-    """Whether the pipeline has a view, or a saved query instead."""
-    return pipeline.only.view is not None or pipeline.only.current_state_query_id is not None
+def lakes_of(clients: Clients, pipeline: DeployedPipeline) -> list[Lake]:
+    """Return every lake table of a pipeline."""
+    return [Lake(clients, pipeline, key) for key in pipeline.tables]
 
 
-def current_state_sql(clients: Clients, pipeline: DeployedPipeline) -> str:
-    """Return SQL that reads the view, or the saved query.
+def unmatched_changes(clients: Clients, pipeline: DeployedPipeline) -> int:
+    """Return the number of unmatched changes that the forwarder counted.
 
-    Raises CommandError when there is neither.
+    Its log lines are those from which CloudWatch makes the metric.
     """
-    if pipeline.only.view is not None:
-        return f'SELECT * FROM "{pipeline.database}"."{pipeline.only.view}"'
-    if pipeline.only.current_state_query_id is None:
-        raise CommandError(
-            f"The pipeline {pipeline.name} has no current state. "
-            "Set `query.current_state: true`, or query its table.",
-            code="no-current-state",
-            pipeline=pipeline.name,
+    logs = clients("logs")
+    groups = logs.describe_log_groups(logGroupNamePrefix=f"{pipeline.name}-forwarder-logs-")
+    count = 0
+    for group in groups["logGroups"]:
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group["logGroupName"], filterPattern='"ChangesUnmatched"'
         )
-    return saved_query(clients, pipeline.only.current_state_query_id)
+        for page in pages:
+            for event in page["events"]:
+                count += json.loads(event["message"])["ChangesUnmatched"]
+    return count
 
 
 def changes_of(record: bytes) -> list[dict[str, Any]]:

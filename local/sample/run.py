@@ -1,15 +1,16 @@
-"""Write the sample, wait for delivery, compare lake and source table."""
+"""Write the sample, wait for delivery, compare lake tables and source tables."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from local.emulator.athena import Row
 from local.emulator.crawl import crawl
-from local.sample.lake import FailedChange, Lake, has_current_state
-from local.sample.writes import Item, Sample, Write, differences, from_dynamodb, to_dynamodb
+from local.sample.lake import Lake, lakes_of, unmatched_changes
+from local.sample.report import MovedChange, Partition, PipelineReport, TableReport
+from local.sample.writes import Item, Sample, differences, from_dynamodb, to_dynamodb
+from streaming_etl.handlers.wire.routing import Where
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.outputs import DeployedPipeline
 
@@ -17,154 +18,223 @@ from streaming_etl.stack.outputs import DeployedPipeline
 DELIVERY_SECONDS = 30.0
 POLL_SECONDS = 0.2
 
-
-@dataclass(frozen=True)
-class Partition:
-    """One partition prefix: objects and bytes from S3, rows from Athena."""
-
-    prefix: str
-    objects: int
-    size: int
-    rows: int
+StreamRecord = Mapping[str, Any]
+"""A record of a DynamoDB stream, as boto3 returns it."""
 
 
-@dataclass(frozen=True)
-class TableReport:
-    """Results for one table."""
+@dataclass
+class PipelineRun:
+    """The sample of one pipeline, and what is known about its changes."""
 
+    clients: Clients
     pipeline: DeployedPipeline
-    location: str
-    compared_columns: tuple[str, ...]
-    changes: int
-    missing: int
-    """Changes that are neither a row nor in an error record."""
-    partitions: list[Partition]
-    items: int
-    current_state: list[Row] | None
-    """None where the pipeline has no current state."""
-    different_ids: list[str]
-    failed_changes: list[FailedChange]
-    expected_failures: int
-    failure_logs: Mapping[str, str | None]
-    """The transform's log line, by event id of the failed change."""
+    sample: Sample
+    lakes: list[Lake]
+    records: list[StreamRecord] = field(default_factory=list)
+    """All changes in the source table's stream."""
+    expected: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Event types by lake table and event id."""
+    missing: dict[str, set[str]] = field(default_factory=dict)
+    """Event ids of changes that are not delivered yet, by lake table."""
+    unmatched: int = 0
+    """Changes that no lake table must have."""
+    counted_unmatched: int = 0
+
+    def write(self) -> Counter[str]:
+        """Write to the source table; return the number of writes by kind."""
+        dynamodb, table = self.clients("dynamodb"), self.pipeline.source_table
+        for one in self.sample.writes:
+            if one.item is None:
+                dynamodb.delete_item(TableName=table, Key=to_dynamodb(one.key))
+            else:
+                dynamodb.put_item(TableName=table, Item=to_dynamodb(one.item))
+        return Counter(one.kind for one in self.sample.writes)
+
+    def read_stream(self) -> None:
+        """Read the changes, and find the lake tables that must have them."""
+        self.records = stream_records(self.clients, self.pipeline)
+        self.expected = {
+            lake.name: {
+                record["eventID"]: kind
+                for record in self.records
+                if (kind := event_type(record, lake.where))
+            }
+            for lake in self.lakes
+        }
+        self.missing = {name: set(kinds) for name, kinds in self.expected.items()}
+        self.unmatched = len(self.records) - self.undelivered
 
     @property
-    def problems(self) -> dict[str, str]:
-        """Deviations from the expected result: code to sentence."""
-        name, failed = self.pipeline.name, len(self.failed_changes)
-        problems = {}
-        if self.missing:
-            problems["missing-changes"] = (
-                f"{name}: {self.missing} of {self.changes} changes were not delivered."
-            )
-        if self.different_ids:
-            ids = ", ".join(self.different_ids[:5])
-            problems["different-items"] = f"{name}: source table and current state differ in {ids}."
-        if failed != self.expected_failures:
-            problems["failed-changes"] = (
-                f"{name}: {failed} changes failed instead of {self.expected_failures}."
-            )
-        if empty := [partition.prefix for partition in self.partitions if not partition.rows]:
-            problems["empty-partitions"] = f"{name}: Athena finds no rows in {', '.join(empty)}."
-        if unlogged := [id_ for id_, line in self.failure_logs.items() if line is None]:
-            problems["unlogged-failures"] = (
-                f"{name}: the transform has no log line for the failed change {unlogged[0]}."
-            )
-        return problems
+    def undelivered(self) -> int:
+        """The number of changes that are missing in a lake table."""
+        return len(set().union(*self.missing.values()))
+
+    @property
+    def matched(self) -> int:
+        """The number of changes that a lake table must have."""
+        return len(self.records) - self.unmatched
+
+    @property
+    def left(self) -> int:
+        """The number of changes that are neither delivered nor counted as unmatched."""
+        return self.undelivered + max(self.unmatched - self.counted_unmatched, 0)
+
+    def poll(self) -> None:
+        """Look for delivered, dead-lettered and unmatched changes."""
+        for lake in self.lakes:
+            if missing := self.missing[lake.name]:
+                missing.difference_update(lake.event_types())
+                missing.difference_update(one.event_id for one in lake.failed_changes())
+        if self.counted_unmatched < self.unmatched:
+            self.counted_unmatched = unmatched_changes(self.clients, self.pipeline)
+
+    def report(self) -> PipelineReport:
+        """Compare the lake tables with the source table."""
+        tables = [self._table_report(lake) for lake in self.lakes]
+        return PipelineReport(
+            name=self.pipeline.name,
+            tables=tables,
+            is_routed=bool(self.pipeline.lake_tables),
+            changes=len(self.records),
+            unmatched=self.unmatched,
+            counted_unmatched=unmatched_changes(self.clients, self.pipeline),
+            moved=moved_changes(self.records, tables),
+        )
+
+    def _table_report(self, lake: Lake) -> TableReport:
+        rows, failed_changes = lake.rows_per_partition(), lake.failed_changes()
+        items = table_items(self.clients, self.pipeline, lake.where)
+        sample = self.sample.tables.get(lake.table.key)
+        columns = sample.compared_columns if sample else ()
+        current_state, different_ids = None, []
+        if sample and lake.has_current_state:
+            current_state = lake.current_state().rows
+            by_id = {str(row["id"]): row for row in current_state}
+            different_ids = differences(items, by_id, columns)
+        return TableReport(
+            name=lake.name,
+            rules=lake.rules,
+            bucket=self.pipeline.bucket,
+            location=lake.location(),
+            compared_columns=columns,
+            expected=self.expected[lake.name],
+            event_types=lake.event_types(),
+            missing=len(self.missing[lake.name]),
+            partitions=[
+                Partition(prefix, len(sizes), sum(sizes), rows.get(prefix, 0))
+                for prefix, sizes in lake.object_sizes().items()
+            ],
+            items=len(items),
+            current_state=current_state,
+            different_ids=different_ids,
+            failed_changes=failed_changes,
+            expected_failures=sample.expected_failures if sample else 0,
+            failure_logs={one.event_id: lake.failure_log(one.event_id) for one in failed_changes},
+        )
 
 
-def write(clients: Clients, pipeline: DeployedPipeline, writes: tuple[Write, ...]) -> Counter[str]:
-    """Write to the source table; return the number of writes by kind."""
-    dynamodb, table = clients("dynamodb"), pipeline.source_table
-    for one in writes:
-        if one.item is None:
-            dynamodb.delete_item(TableName=table, Key=to_dynamodb({"id": one.id}))
-        else:
-            dynamodb.put_item(TableName=table, Item=to_dynamodb(one.item))
-    return Counter(one.kind for one in writes)
+def runs_of(
+    clients: Clients, pipelines: Iterable[DeployedPipeline], known: Mapping[str, Sample]
+) -> list[PipelineRun]:
+    """Return a run for each pipeline with a sample."""
+    return [
+        PipelineRun(clients, pipeline, known[pipeline.name], lakes_of(clients, pipeline))
+        for pipeline in pipelines
+        if pipeline.name in known
+    ]
 
 
-def change_ids(clients: Clients, pipeline: DeployedPipeline) -> set[str]:
-    """Return the event ids of all changes in the source table's stream."""
+def event_type(record: StreamRecord, where: Where) -> str | None:
+    """Return the expected event type of a change, or None.
+
+    It compares the items before and after the change, unlike the forwarder's `routed`.
+    """
+    was_in, is_in = (
+        image in record["dynamodb"] and where.matches(record["dynamodb"][image])
+        for image in ("OldImage", "NewImage")
+    )
+    if was_in and is_in:
+        return "MODIFY"
+    if was_in or is_in:
+        return "INSERT" if is_in else "REMOVE"
+    return None
+
+
+def stream_records(clients: Clients, pipeline: DeployedPipeline) -> list[StreamRecord]:
+    """Return all changes of the stream, those of an item in order."""
     streams, stream = clients("dynamodbstreams"), pipeline.source_stream_arn
-    ids: set[str] = set()
+    records: list[StreamRecord] = []
     for shard in streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]:
         iterator = streams.get_shard_iterator(
             StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         while iterator:
             page = streams.get_records(ShardIterator=iterator)
-            ids |= {record["eventID"] for record in page["Records"]}
+            records += page["Records"]
             iterator = page.get("NextShardIterator") if page["Records"] else None
-    return ids
+    return records
+
+
+def moved_changes(
+    records: Iterable[StreamRecord], tables: Sequence[TableReport]
+) -> list[MovedChange]:
+    """Return the fewest rows of an item in several lake tables."""
+    changes: Counter[str] = Counter()
+    rows: dict[str, list[MovedChange]] = {}
+    for record in records:
+        id_ = record["eventID"]
+        item = " ".join(map(str, from_dynamodb(record["dynamodb"]["Keys"]).values()))
+        changes[item] += 1
+        found = [
+            MovedChange(item, changes[item], table.name, table.event_types[id_])
+            for table in tables
+            if id_ in table.event_types
+        ]
+        # The lake table that the item leaves comes first.
+        found.sort(key=lambda change: change.event_type != "REMOVE")
+        rows.setdefault(item, []).extend(found)
+    moved = (each for each in rows.values() if len({one.lake_table for one in each}) > 1)
+    return min(moved, key=len, default=[])
 
 
 def wait_for_delivery(
-    lakes: list[Lake],
-    expected: Mapping[str, set[str]],
-    advance: Callable[[float], None],
-    check: Callable[[], None],
-) -> dict[str, set[str]]:
-    """Wait until all expected changes are delivered or dead-lettered; return missing ones.
+    runs: list[PipelineRun], advance: Callable[[float], None], check: Callable[[], None]
+) -> None:
+    """Wait until all changes are delivered, dead-lettered or counted as unmatched.
 
-    expected, and the result: event ids by pipeline.
     advance: receives each number of newly delivered changes.
     """
-    missing = dict(expected)
     last_progress = time.monotonic()
-    while any(missing.values()) and time.monotonic() - last_progress < DELIVERY_SECONDS:
+    while any(one.left for one in runs) and time.monotonic() - last_progress < DELIVERY_SECONDS:
         check()
-        for lake in lakes:
-            name = lake.pipeline.name
-            failed = {change.event_id for change in lake.failed_changes()}
-            remaining = missing[name] - lake.event_ids() - failed
-            if delivered := len(missing[name]) - len(remaining):
+        for one in runs:
+            left = one.left
+            one.poll()
+            if delivered := left - one.left:
                 last_progress = time.monotonic()
-                missing[name] = remaining
                 advance(delivered)
         time.sleep(POLL_SECONDS)
-    return missing
 
 
-def crawl_all(clients: Clients, pipelines: list[DeployedPipeline]) -> dict[str, int]:
-    """Run every crawler; return the number of added partitions by pipeline."""
+def crawl_all(clients: Clients, pipelines: Iterable[DeployedPipeline]) -> dict[str, int]:
+    """Run every crawler; return the number of added partitions by lake table."""
     return {
-        pipeline.name: crawl(clients, pipeline.only.crawler)
+        lake.name: crawl(clients, lake.table.crawler)
         for pipeline in pipelines
-        if pipeline.only.crawler
+        for lake in lakes_of(clients, pipeline)
+        if lake.table.crawler
     }
 
 
-def table_items(clients: Clients, pipeline: DeployedPipeline) -> dict[str, Item]:
-    """Return the source table's items by id."""
+def table_items(
+    clients: Clients, pipeline: DeployedPipeline, where: Where | None = None
+) -> dict[str, Item]:
+    """Return the items of the source table that match, by id."""
     pages = clients("dynamodb").get_paginator("scan").paginate(TableName=pipeline.source_table)
-    items = [from_dynamodb(item) for page in pages for item in page["Items"]]
+    items = [
+        from_dynamodb(item)
+        for page in pages
+        for item in page["Items"]
+        if where is None or where.matches(item)
+    ]
     return {item["id"]: item for item in items}
-
-
-def report(
-    clients: Clients, lake: Lake, sample: Sample, changes: set[str], missing: set[str]
-) -> TableReport:
-    """Compare the lake of one table with the table."""
-    rows = lake.rows_per_partition()
-    has_state = has_current_state(lake.pipeline)
-    current_state = lake.current_state().rows if has_state else None
-    items, failed_changes = table_items(clients, lake.pipeline), lake.failed_changes()
-    by_id: dict[str, Any] = {str(row["id"]): row for row in current_state or ()}
-    return TableReport(
-        pipeline=lake.pipeline,
-        location=lake.location(),
-        compared_columns=sample.compared_columns,
-        changes=len(changes),
-        missing=len(missing),
-        partitions=[
-            Partition(prefix, len(sizes), sum(sizes), rows.get(prefix, 0))
-            for prefix, sizes in lake.object_sizes().items()
-        ],
-        items=len(items),
-        current_state=current_state,
-        different_ids=differences(items, by_id, sample.compared_columns) if has_state else [],
-        failed_changes=failed_changes,
-        expected_failures=sample.expected_failures,
-        failure_logs={one.event_id: lake.failure_log(one.event_id) for one in failed_changes},
-    )

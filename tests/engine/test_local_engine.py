@@ -15,6 +15,7 @@ import yaml
 
 from local.emulator.process import ROOT
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.config import read_config
 from tests.engine.harness import ORDERS, REGION
 from tests.local.server import Server
 from tests.support.processes import end, members, wait_until
@@ -133,6 +134,36 @@ def transform(change):
     row = first(change)
     return {**row, "store_id": row["store_id"].upper()}
 """
+
+
+def test_a_lake_table_is_added_to_the_running_stack(server: Server, project: Path) -> None:
+    values = read_config(ROOT).values
+    tables = {"shop": json.loads(str(values["streaming-etl:tables"]))["shop"]}
+    customers = tables["shop"]["lake_tables"].pop("customers")
+    config = project / "Pulumi.dev.yaml"
+    config.write_text(yaml.safe_dump({"config": {**values, "streaming-etl:tables": tables}}))
+    server.started(120)
+    tables["shop"]["lake_tables"]["customers"] = customers
+    config.write_text(yaml.safe_dump({"config": {**values, "streaming-etl:tables": tables}}))
+
+    updated = server.run("up")
+
+    assert updated.returncode == 0, updated.stderr
+    changes = [line.split() for line in updated.stdout.splitlines()[1:]]
+    assert {name.partition(":")[0] for operation, name, *_ in changes if operation != "create"} == {
+        # The component has the settings that its guard compares.
+        "shop",
+        "shop-forwarder-function",
+        "shop-forwarder-policy",
+        "shop-monitoring-dashboard",
+        "shop-watch-dead-lettered",
+    }
+    assert {operation for operation, *_ in changes} == {"create", "update"}
+    customer = {"pk": "CUSTOMER#c-1", "sk": "PROFILE", "id": "c-1", "type": "customer"}
+    customer |= {"name": "Abe", "created_at": 1793523600, "updated_at": "2026-11-23T00:00:00"}
+    written = server.run("put", "shop", json.dumps(customer))
+    assert written.stdout.endswith("query shop.customers\n")
+    assert wait_until(lambda: "c-1" in server.run("query", "shop.customers").stdout, 30)
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])

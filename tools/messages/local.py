@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import shutil
 import socket
 import subprocess
@@ -30,35 +31,105 @@ from local.engine import workspace
 from local.ministack_patches.compat import IncompatibleMinistackError
 from local.sample import run
 from local.sample.lake import FailedChange
+from local.sample.report import MovedChange, Partition, PipelineReport, TableReport
+from local.sample.writes import Sample
 from streaming_etl.stack.errors import CommandError
-from streaming_etl.stack.outputs import DeployedStack
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
 from tools.messages.commands import OUTPUTS, PIPELINE
 
 ENDPOINT = "http://127.0.0.1:4566"
-STACK = DeployedStack("dev", {"orders": OUTPUTS}, ENDPOINT)
-REPORT = run.TableReport(
-    pipeline=PIPELINE,
+FIRST, SECOND, THIRD = "event-1", "event-2", "event-3"
+TABLE = TableReport(
+    name="orders",
+    rules={},
+    bucket="lake",
     location="s3://lake/data/shop/orders/",
     compared_columns=("store_id",),
-    changes=3,
+    expected={FIRST: "INSERT", SECOND: "INSERT", THIRD: "REMOVE"},
+    event_types={SECOND: "INSERT", THIRD: "REMOVE"},
     missing=0,
-    partitions=[run.Partition("day=23", 1, 1000, 2)],
+    partitions=[Partition("day=23", 1, 1000, 2)],
     items=1,
     current_state=[{"id": "o-1", "store_id": "tokyo"}],
     different_ids=[],
-    failed_changes=[FailedChange("event-1", "Lambda.ProcessingFailedStatus", "errors/orders/key")],
+    failed_changes=[FailedChange(FIRST, "Lambda.ProcessingFailedStatus", "errors/orders/key")],
     expected_failures=1,
-    failure_logs={"event-1": '{"message": "change failed", "event_id": "event-1"}'},
+    failure_logs={FIRST: '{"message": "change failed", "event_id": "event-1"}'},
 )
-STATELESS = dataclasses.replace(PIPELINE, current_state_query_id=None, view=None)
 DEVIATING = dataclasses.replace(
-    REPORT,
+    TABLE,
+    event_types={SECOND: "MODIFY"},
     missing=1,
     different_ids=["o-1"],
-    partitions=[run.Partition("day=24", 1, 1000, 0)],
+    partitions=[Partition("day=24", 1, 1000, 0)],
     failed_changes=[],
-    failure_logs={"event-1": None},
+    failure_logs={FIRST: None},
 )
+REPORT = PipelineReport(
+    name="orders",
+    tables=[TABLE],
+    is_routed=False,
+    changes=3,
+    unmatched=0,
+    counted_unmatched=0,
+    moved=[],
+)
+LEADS = dataclasses.replace(
+    TABLE,
+    name="shop.leads",
+    rules={"type": ["lead", "visitor"]},
+    location="s3://lake/data/shop/leads/",
+    compared_columns=("visits",),
+    current_state=[],
+    items=0,
+    failed_changes=[],
+    expected_failures=0,
+    failure_logs={},
+)
+CUSTOMERS = dataclasses.replace(
+    LEADS,
+    name="shop.customers",
+    rules={"type": ["customer"], "sk": {"prefix": "PROFILE"}},
+    location="s3://lake/data/shop/customers/",
+    expected={THIRD: "INSERT"},
+    event_types={THIRD: "INSERT"},
+    current_state=[{"id": "c-1", "visits": "2"}],
+    items=1,
+)
+ROUTED = dataclasses.replace(
+    REPORT,
+    name="shop",
+    tables=[LEADS, CUSTOMERS],
+    is_routed=True,
+    changes=5,
+    unmatched=2,
+    counted_unmatched=2,
+    moved=[
+        MovedChange("CUSTOMER#c-1 PROFILE", 1, "shop.leads", "INSERT"),
+        MovedChange("CUSTOMER#c-1 PROFILE", 2, "shop.leads", "REMOVE"),
+        MovedChange("CUSTOMER#c-1 PROFILE", 2, "shop.customers", "INSERT"),
+    ],
+)
+STATELESS = dataclasses.replace(PIPELINE, current_state_query_id=None, view=None)
+SHOP = DeployedPipeline.from_outputs(
+    "shop",
+    {
+        **OUTPUTS,
+        "settings": {
+            "lake_tables": {
+                "customers": {"where": {"type": ["customer"]}},
+                "open-orders": {"where": {"sk": {"prefix": "ORDER#"}, "closed": [False]}},
+            }
+        },
+        "lake_tables": {
+            key: {**OUTPUTS, "table": table, "view": f"{table}_current"}
+            for key, table in (("customers", "customers"), ("open-orders", "open_orders"))
+        },
+    },
+)
+
+
+STACK = DeployedStack("dev", {"orders": OUTPUTS, "shop": SHOP.outputs}, ENDPOINT)
 
 
 def messages() -> dict[str, str]:
@@ -167,6 +238,7 @@ def _emulator_errors() -> dict[str, str]:
 def _item_messages() -> dict[str, str]:
     details = {"Error": {"Code": "ValidationException", "Message": "The key must be a string"}}
     rejecting = _source_table("S")
+    both = {"id": "1", "type": "customer", "sk": "ORDER#1", "closed": False}
     rejecting.put_item.side_effect = ClientError(details, "PutItem")
     rejecting.delete_item.side_effect = ClientError(details, "DeleteItem")
     with (
@@ -175,6 +247,8 @@ def _item_messages() -> dict[str, str]:
         patch.object(DeployedStack, "clients", return_value=lambda _: _source_table("S")),
     ):
         written = _printed(items.put_item, "orders", '{"id": "1"}')
+        in_two = _printed(items.put_item, "shop", json.dumps(both))
+        in_none = _printed(items.put_item, "shop", '{"id": "1"}')
         deleted = _printed(items.delete_item, "orders", "1")
     with (
         patch.object(items, "load_running", return_value=STACK),
@@ -184,6 +258,8 @@ def _item_messages() -> dict[str, str]:
         rejected_key = _error(items.delete_item, "orders", "")
     with patch.object(items, "load_running", return_value=DeployedStack("dev", {}, ENDPOINT)):
         empty = _error(items.run_query, "SELECT 1")
+    with patch.object(items, "load_running", return_value=STACK):
+        no_table = _error(items.run_query, "shop")
     stateless = DeployedStack("dev", {"orders": STATELESS.outputs}, ENDPOINT)
     with patch.object(items, "load_running", return_value=stateless):
         no_state = _error(items.run_query, "orders")
@@ -197,15 +273,20 @@ def _item_messages() -> dict[str, str]:
         "key-rejected": rejected_key,
         "no-current-state": no_state,
         "no-pipeline": empty,
+        "unknown-lake-table": no_table,
         "written": written,
+        "written-to-no-lake-table": in_none,
+        "written-to-two-lake-tables": in_two,
     }
 
 
-def _source_table(key_type: str) -> Mock:
-    """Return a client of a table with the key `id`."""
+def _source_table(type_: str, *keys: str) -> Mock:
+    """Return a client of a table; `id` is the default key."""
+    names = keys or ("id",)
+    kinds = zip(names, ("HASH", "RANGE"), strict=False)
     table = {
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": key_type}],
+        "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in kinds],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": type_} for name in names],
     }
     return Mock(**{"describe_table.return_value": {"Table": table}})
 
@@ -218,7 +299,13 @@ def _output() -> dict[str, str]:
     with patch.object(serve, "python_path", return_value="python"):
         commands = _printed(serve.print_commands, emulator, [PIPELINE])
         stateless = _printed(serve.print_commands, emulator, [STATELESS])
+        emulator.clients = lambda _service: _source_table("S", "pk", "sk")
+        several = _printed(serve.print_commands, emulator, [SHOP])
         engine = _printed(lambda: serve.print_commands(emulator, [], engine=True))
+    deviating = dataclasses.replace(REPORT, tables=[DEVIATING], unmatched=1)
+    delivered = run.PipelineRun(Mock(), PIPELINE, Sample((), {}), [], records=[{}] * 3)
+    delivered.missing = {"orders": {FIRST}}
+    unmatched = dataclasses.replace(delivered, missing={}, unmatched=1)
     urn = "urn:pulumi:dev::streaming-etl::aws:dynamodb/table:Table::orders-source-table"
     outcome = workspace.Outcome(
         steps={urn: "update", f"{urn}-2": "create", f"{urn}-3": "same"}, inputs={urn: ["tags"]}
@@ -229,17 +316,22 @@ def _output() -> dict[str, str]:
         "commands": commands,
         "commands-of-the-engine": engine,
         "commands-without-current-state": stateless,
+        "commands-for-several-lake-tables": several,
         "crawl-result": demo.crawl_result(["orders", "shipments"], {"orders": 2}),
+        "crawl-result-of-three": demo.crawl_result(["orders", "a.b", "a.c"], {"orders": 1}),
+        "delivery-result": demo.delivery_result([delivered]),
+        "delivery-result-with-unmatched": demo.delivery_result([delivered, unmatched]),
         "no-sample": _error(demo.run_sample, emulator, []),
         "query-result": _printed(console.print_query_result, result),
         "report": _printed(console.print_reports, [REPORT]),
         "report-without-current-state": _printed(
             console.print_reports,
-            [dataclasses.replace(REPORT, pipeline=STATELESS, current_state=None)],
+            [dataclasses.replace(REPORT, tables=[dataclasses.replace(TABLE, current_state=None)])],
         ),
+        "report-of-several-lake-tables": _printed(console.print_reports, [ROUTED]),
         "summary": _printed(console.print_summary, [], 4.0),
         "summary-of-problems": _printed(
-            console.print_summary, list(DEVIATING.problems.values()), 4.0
+            console.print_summary, list(deviating.problems.values()), 4.0
         ),
     }
 

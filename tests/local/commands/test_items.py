@@ -61,6 +61,29 @@ def test_a_pipeline_without_current_state_is_queried_by_sql_only(aws: Clients) -
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("name", ["orders", "orders.carts", "orders.lake-table"])
+def test_one_of_several_lake_tables_is_queried_by_its_name(aws: Clients, name: str) -> None:
+    table = {"table": "leads", "delivery_stream": "leads", "errors_location": "s3://lake/errors/"}
+    outputs = {
+        **OUTPUTS,
+        "settings": {"lake_tables": {"leads": {}, "customers": {}}},
+        "lake_tables": {"leads": table, "customers": table},
+    }
+    with state.state_file(DeployedStack("dev", {"orders": outputs}, aws.endpoint)):
+        with pytest.raises(CommandError) as raised:
+            run_query(name)
+        assert raised.value.code == "unknown-lake-table"
+        assert raised.value.details["known"] == ["orders.leads", "orders.customers"]
+        assert code_of(run_query, "orders.leads") == "no-current-state"
+
+
+@pytest.mark.e2e
+def test_a_pipeline_with_one_lake_table_is_queried_by_its_own_name(aws: Clients) -> None:
+    with state.state_file(DeployedStack("dev", {"orders": OUTPUTS}, aws.endpoint)):
+        assert code_of(run_query, "orders.orders") == "unknown-lake-table"
+
+
+@pytest.mark.e2e
 def test_a_second_server_is_rejected(aws: Clients, state_file: Path) -> None:
     with state.state_file(DeployedStack("dev", {}, aws.endpoint)):
         assert code_of(state.ensure_none_running) == "already-running"

@@ -1,14 +1,17 @@
 """Keys of tables as arguments of commands."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.commands.items import delete_item, put_item
-from local.commands.keys import example_key, key_text, key_types, parse_key
+from local.commands.keys import example_attributes, example_key, key_text, key_types, parse_key
 from local.emulator import state
+from local.sample.writes import to_dynamodb
+from streaming_etl.handlers.wire.routing import Where
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedStack
@@ -62,6 +65,20 @@ def test_a_printed_key_is_read_again(types: dict[str, str]) -> None:
     assert parse_key(key_text({**example, "more": 1}, types), types) == parse_key(
         json.dumps(example), types
     )
+
+
+@pytest.mark.parametrize(
+    ("rules", "attributes"),
+    [
+        ({}, {}),
+        ({"type": ["lead", "visitor"], "closed": [False]}, {"type": "lead", "closed": False}),
+        ({"sk": {"prefix": "ORDER#"}, "version": [2.5]}, {"sk": "ORDER#1", "version": 2.5}),
+    ],
+)
+def test_an_example_matches_the_condition(rules: Any, attributes: dict[str, Any]) -> None:
+    assert example_attributes(rules) == attributes
+    plain = json.loads(json.dumps(attributes), parse_float=Decimal)
+    assert Where(rules).matches(to_dynamodb(plain))
 
 
 @pytest.mark.e2e

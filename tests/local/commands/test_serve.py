@@ -29,26 +29,56 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         end(started.process, signal.SIGINT)
 
 
-@pytest.mark.parametrize("pipeline", ["orders", "shipments"])
-def test_every_printed_command_works(server: Server, pipeline: str) -> None:
-    assert len(server.commands()) == 8
-    commands = [one for one in server.commands() if pipeline in " ".join(one)]
-    put, current_state, changes, delete = commands
+LAKE_TABLES = ["orders", "shipments", "shop.orders", "shop.customers", "shop.leads"]
+
+
+def test_commands_are_printed_for_each_lake_table(server: Server) -> None:
+    names = [query for command, query, *_ in server.commands() if command == "query"]
+    assert [name for name in names if " " not in name] == LAKE_TABLES
+    assert len(server.commands()) == 4 * len(LAKE_TABLES)
+
+
+@pytest.mark.parametrize("lake_table", LAKE_TABLES)
+def test_every_printed_command_works(server: Server, lake_table: str) -> None:
+    first = 4 * LAKE_TABLES.index(lake_table)
+    put, current_state, changes, delete = server.commands()[first : first + 4]
+    pipeline, _, key = lake_table.partition(".")
+    table = key or pipeline
     assert [put[:2], current_state, changes[0], delete[:2]] == [
         ["put", pipeline],
-        ["query", pipeline],
+        ["query", lake_table],
         "query",
         ["delete", pipeline],
     ]
     id_ = json.loads(put[2])["id"]
 
-    assert server.run(*put).returncode == 0
+    written = server.run(*put)
+    assert (written.returncode, written.stdout.split()[-1]) == (0, lake_table)
     assert wait_until(lambda: id_ in server.run(*current_state).stdout, 20)
     assert "INSERT" in server.run(*changes).stdout
-    assert id_ in server.run("query", f'SELECT * FROM "{pipeline}_dev"."{pipeline}_current"').stdout
+    assert id_ in server.run("query", f'SELECT * FROM "{pipeline}_dev"."{table}_current"').stdout
     assert server.run(*delete).returncode == 0
     assert wait_until(lambda: id_ not in server.run(*current_state).stdout, 20)
     assert "REMOVE" in server.run(*changes).stdout
+
+
+def test_an_item_that_changes_its_kind_moves_to_another_lake_table(server: Server) -> None:
+    key = {"pk": "CUSTOMER#moves", "sk": "PROFILE"}
+    item = {**key, "id": "moves", "name": "Abe", "visits": 1, "created_at": 1793523600}
+    item["updated_at"] = "2026-11-23T00:00:00"
+
+    def put(kind: str) -> str:
+        return server.run("put", "shop", json.dumps({**item, "type": kind})).stdout
+
+    def has_item(lake_table: str) -> bool:
+        return "moves" in server.run("query", lake_table).stdout
+
+    assert put("lead").endswith("query shop.leads\n")
+    assert wait_until(lambda: has_item("shop.leads"), 20)
+    assert put("customer").endswith("query shop.customers\n")
+    assert wait_until(lambda: has_item("shop.customers") and not has_item("shop.leads"), 20)
+    assert "query" not in put("visitor")
+    assert wait_until(lambda: not has_item("shop.customers"), 20)
 
 
 def test_the_server_runs_the_crawlers(server: Server) -> None:
@@ -84,6 +114,7 @@ def test_nested_values_and_numbers_are_unchanged(server: Server) -> None:
         ["put", "orders", "{id: 1}"],
         ["put", "orders", '{"id": 5}'],
         ["query", "SELECT * FROM unknown"],
+        ["query", "shop"],
         ["serve"],
         ["preview"],
         ["up"],

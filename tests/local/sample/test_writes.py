@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from local.sample.writes import differences, samples
+from local.sample.writes import Item, differences, samples
 
 
 def test_the_sample_is_reproducible_and_has_every_kind_of_write() -> None:
@@ -11,7 +11,27 @@ def test_the_sample_is_reproducible_and_has_every_kind_of_write() -> None:
         assert {write.kind for write in sample.writes} == {"insert", "update", "delete"}
     items = [write.item for write in samples()["orders"].writes if write.item is not None]
     invalid = [item for item in items if "store_id" not in item]
-    assert len(invalid) == samples()["orders"].expected_failures == 1
+    [table] = samples()["orders"].tables.values()
+    assert len(invalid) == table.expected_failures == 1
+
+
+def test_the_sample_of_the_shop_has_every_kind_of_item_and_each_change_of_kind() -> None:
+    items: dict[tuple[str, ...], Item] = {}
+    moves, kinds = set(), set()
+    for write in samples()["shop"].writes:
+        key = tuple(write.key.values())
+        before = items.pop(key, None)
+        if write.item is not None:
+            items[key] = write.item
+            assert {name: write.item[name] for name in ("pk", "sk")} == write.key
+            kinds.add(write.item.get("type", write.item["sk"].partition("#")[0]))
+            if before is not None:
+                moves.add((before.get("type"), write.item.get("type")))
+    assert kinds == {"ORDER", "CART", "lead", "customer", "company"}
+    assert {move for move in moves if move[0] != move[1]} == {
+        ("lead", "customer"),
+        ("customer", "company"),
+    }
 
 
 def test_the_comparison_finds_missing_additional_and_different_rows() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from local.deploy.deploy import deploy
 from local.emulator.process import ROOT
-from local.sample.lake import Lake
-from local.sample.run import change_ids
+from local.sample.lake import Lake, unmatched_changes
+from local.sample.run import stream_records
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
-from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
+from streaming_etl.stack.outputs import ONLY_LAKE_TABLE, DeployedPipeline, pipelines_of
 from tests.local.builders import read_objects, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -28,14 +28,20 @@ def transform(change):
 
 
 def deploy_pipeline(
-    aws: Clients, directory: Path, table_name: str, **forwarder: Any
+    aws: Clients,
+    directory: Path,
+    table_name: str,
+    lake_tables: dict[str, Any] | None = None,
+    **forwarder: Any,
 ) -> DeployedPipeline:
+    """Deploy a pipeline; lake_tables: conditions by name."""
     module = directory / "module.py"
     module.write_text(TRANSFORM)
+    lake_table = {"transform_module": str(module), "partitions": {"granularity": "day"}}
+    tables = {key: {**lake_table, "where": rules} for key, rules in (lake_tables or {}).items()}
     settings = {
         "table_name": table_name,
-        "transform_module": str(module),
-        "partitions": {"granularity": "day"},
+        **({"lake_tables": tables} if tables else lake_table),
         "forwarder": {"maximum_retry_attempts": 1, **forwarder},
     }
     values = {"streaming-etl:tables": json.dumps({table_name: settings})}
@@ -48,6 +54,13 @@ def put(aws: Clients, pipeline: DeployedPipeline, id_: str, data: bytes = b"smal
     aws("dynamodb").put_item(TableName=pipeline.source_table, Item=item)
 
 
+def delete_delivery_stream(
+    aws: Clients, pipeline: DeployedPipeline, key: str = ONLY_LAKE_TABLE
+) -> None:
+    stream = pipeline.tables[key].delivery_stream
+    aws("firehose").delete_delivery_stream(DeliveryStreamName=stream)
+
+
 def failed_changes(aws: Clients, pipeline: DeployedPipeline) -> list[dict[str, Any]]:
     """Return the changes in failed batches, in stream order."""
     bucket, _, prefix = pipeline.failed_batches_location.removeprefix("s3://").partition("/")
@@ -58,9 +71,10 @@ def failed_changes(aws: Clients, pipeline: DeployedPipeline) -> list[dict[str, A
 
 def wait_for_all(aws: Clients, pipeline: DeployedPipeline) -> tuple[list[dict[str, Any]], set[str]]:
     """Wait for all changes; return failed ones, and event ids of rows."""
-    expected, lake = change_ids(aws, pipeline), Lake(aws, pipeline)
+    expected = {record["eventID"] for record in stream_records(aws, pipeline)}
+    lake = Lake(aws, pipeline)
     return wait_for(
-        lambda: (failed_changes(aws, pipeline), lake.event_ids()),
+        lambda: (failed_changes(aws, pipeline), set(lake.event_types())),
         lambda ends: {change["eventID"] for change in ends[0]} | ends[1] == expected,
     )
 
@@ -86,7 +100,7 @@ def test_dead_letters_complete_batches_that_firehose_does_not_accept(
     aws: Clients, tmp_path: Path
 ) -> None:
     pipeline = deploy_pipeline(aws, tmp_path, "no-firehose")
-    aws("firehose").delete_delivery_stream(DeliveryStreamName=pipeline.only.delivery_stream)
+    delete_delivery_stream(aws, pipeline)
     for number in range(3):
         put(aws, pipeline, str(number))
 
@@ -96,3 +110,38 @@ def test_dead_letters_complete_batches_that_firehose_does_not_accept(
         {"id": {"S": str(number)}, "data": {"B": "c21hbGw="}} for number in range(3)
     ]
     assert rows == set()
+
+
+def test_a_lake_table_that_firehose_does_not_accept_costs_the_others_no_change(
+    aws: Clients, tmp_path: Path
+) -> None:
+    conditions = {"all": {}, "lost": {"id": {"prefix": "lost"}}}
+    pipeline = deploy_pipeline(aws, tmp_path, "two-lake-tables", conditions)
+    delete_delivery_stream(aws, pipeline, "lost")
+    for id_ in ("a", "lost-1", "b", "lost-2", "c"):
+        put(aws, pipeline, id_)
+    ids = [record["eventID"] for record in stream_records(aws, pipeline)]
+    lake = Lake(aws, pipeline, "all")
+
+    failed, rows = wait_for(
+        lambda: (failed_changes(aws, pipeline), set(lake.event_types())),
+        lambda ends: len(ends[0]) >= 2 and len(ends[1]) == len(ids),
+    )
+
+    assert rows == set(ids)
+    assert {ids[1], ids[3]} <= {change["eventID"] for change in failed}
+
+
+def test_a_change_without_a_lake_table_is_counted(aws: Clients, tmp_path: Path) -> None:
+    conditions = {"a": {"id": {"prefix": "a"}}, "b": {"id": {"prefix": "b"}}}
+    pipeline = deploy_pipeline(aws, tmp_path, "counted", conditions)
+    for id_ in ("a", "c", "b", "d", "d-2"):
+        put(aws, pipeline, id_)
+    lakes = [Lake(aws, pipeline, key) for key in conditions]
+
+    rows, _ = wait_for(
+        lambda: ([len(lake.event_types()) for lake in lakes], unmatched_changes(aws, pipeline)),
+        lambda ends: ends == ([1, 1], 3),
+    )
+
+    assert (rows, failed_changes(aws, pipeline)) == ([1, 1], [])
