@@ -127,7 +127,8 @@ WAY = (
 )
 WIDER = (
     "To change the condition, set `allow_layout_change: true` for one update, and run `{command}`"
-    " after it, which loads the current items that match."
+    " after it, which loads the current items that match. An item that left the table before"
+    " returns with its next change; to have it at once, set another `glue_table_name` instead."
 )
 RETAIN = (
     "To keep a bucket or database that the pipeline no longer creates, set `retain: true` in an"
