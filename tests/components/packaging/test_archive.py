@@ -79,21 +79,30 @@ def local_build(tmp_path: Path) -> Any:
 
 def test_an_archive_holds_handlers_dependencies_and_the_functions_own_files() -> None:
     graph = dev_stack()
-    expected = {
-        "forwarder": {"forwarder.json"},
-        "transform": {"transform_module.py", "transform.json"},
+    modules = {
+        "orders-forwarder": None,
+        "orders-transform": "orders.py",
+        "shipments-forwarder": None,
+        "shipments-transform": "shipments.py",
+        "shop-forwarder": None,
+        "shop-orders-transform": "shop_orders.py",
+        # Columns only.
+        "shop-customers-transform": None,
+        "shop-leads-transform": "shop_leads.py",
     }
-    for name in ("orders", "shipments"):
-        for function, own in expected.items():
-            files = archive_files(graph[f"{name}-{function}-function"].inputs["code"])
-            reserved = {path for path in files if RESERVED.fullmatch(path.split("/")[0])}
-            assert reserved == HANDLERS | own
-            extensions = {path for path in files if path.endswith(".so")}
-            assert extensions == {
-                f"{module}.cpython-313-aarch64-linux-gnu.so" for module in CARRIED.values()
-            }
-            assert not [path for path in files if "__pycache__" in path]
-        assert files["transform_module.py"] == (ROOT / "transforms" / f"{name}.py").read_bytes()
+    for name, module in modules.items():
+        files = archive_files(graph[f"{name}-function"].inputs["code"])
+        reserved = {path for path in files if RESERVED.fullmatch(path.split("/")[0])}
+        own = {"forwarder.json" if name.endswith("forwarder") else "transform.json"}
+        assert reserved == HANDLERS | own | ({"transform_module.py"} if module else set())
+        extensions = {path for path in files if path.endswith(".so")}
+        assert extensions == {
+            f"{carried}.cpython-313-aarch64-linux-gnu.so" for carried in CARRIED.values()
+        }
+        assert not [path for path in files if "__pycache__" in path]
+        if module:
+            assert files["transform_module.py"] == (ROOT / "transforms" / module).read_bytes()
+    assert len(modules) == len(list(graph.of("Function")))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
