@@ -25,7 +25,7 @@ REPLAYED_PREFIX = "replayed/"
 # Exports of the table, the results of their files, and lists of files to process again.
 BACKFILL_PREFIX = "backfill/"
 
-# Glue accepts 255; `_current` and `_objects` are added to the lake table's name.
+# Glue accepts 255; `_current`, `_objects` and `_merged` are added to the lake table's name.
 MAX_TABLE_NAME = 240
 # Evaluated. https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
 MAX_PREFIX = 512
@@ -66,6 +66,11 @@ def current_view_name(lake_table: str) -> str:
 def objects_table_name(lake_table: str) -> str:
     """Name of the Glue table over the same objects without partition keys."""
     return f"{lake_table}_objects"
+
+
+def merged_table_name(lake_table: str) -> str:
+    """Name of the Iceberg table with a Glue table's merged rows."""
+    return f"{lake_table}_merged"
 
 
 def default_database_name(pipeline: str) -> str:

@@ -147,14 +147,23 @@ def _where_injected(table: LakeTable) -> str:
 
 
 def _select(column: Column, text_only: bool) -> str:
+    name, expression = quoted(column.name), select_expression(column, text_only)
+    return name if expression == name else f"{expression} AS {name}"
+
+
+def select_expression(column: Column, text_only: bool) -> str:
+    """A column's value with its declared type.
+
+    text_only: whether the table has text instead.
+    """
     name = quoted(column.name)
     if not text_only:
         return name
     # OpenCSVSerde reads NULL and empty text of a CSV as the same value.
     value = f"NULLIF({name}, '')"
     if column.type == "string":
-        return f"{value} AS {name}"
-    return f"CAST({value} AS {athena_type(column.type)}) AS {name}"
+        return value
+    return f"CAST({value} AS {athena_type(column.type)})"
 
 
 def view_columns(table: LakeTable) -> list[Column]:
