@@ -658,10 +658,10 @@ def test_a_condition_is_reported_as_in_the_settings() -> None:
     assert [type(value) for value in finding.old["a"]] == [str, bool, int, float, int]
 
 
-def test_a_wider_condition_needs_a_backfill_and_no_other_table() -> None:
+def test_a_wider_condition_needs_a_backfill() -> None:
     text = messages()
     assert "--lake-table orders" in text["where-wider-only"]
-    assert "glue_table_name" not in text["where-wider-only"]
+    assert "allow_layout_change" in text["where-wider-only"]
     assert "--lake-table orders" in text["where-wider-allowed"]
 
 
