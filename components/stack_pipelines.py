@@ -12,6 +12,7 @@ from streaming_etl.components.packaging.dependencies import (
     Target,
     ensure_dependencies,
 )
+from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.names import own_name_problems, pipeline_name_problems
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stack_config import PipelineConfig, merged, read_stack
@@ -22,7 +23,11 @@ from streaming_etl.components.settings.validation import (
     join,
     raise_if_any,
 )
-from streaming_etl.components.table.lake_table import DERIVED_TABLES, column_problems, resolve
+from streaming_etl.components.table.lake_table import (
+    DERIVED_TABLES,
+    column_problems,
+    plan_lake_table,
+)
 from streaming_etl.components.table.layout import (
     database_name,
     lake_table_name,
@@ -117,7 +122,8 @@ def lake_table_problems(
             packages = packages_of(target, requirements)
         except SettingsError as error:
             yield from error.problems
-    if usable(config, key, "transform_module"):
+    # Without a module there is a problem of it or of `lake_tables` already.
+    if usable(config, key, "transform_module") and args.tables[key].transform_module:
         yield from module_problems(config, key, packages)
 
 
@@ -179,7 +185,10 @@ def name_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
                 )
     prefixes = {name: config.path for name, config in configs.items()}
     for name, config in configs.items():
+        # The reserved name has its problem already.
         for key in config.args.lake_tables:
+            if key == ONLY_LAKE_TABLE:
+                continue
             path = f"{config.path}.{config.args.lake_table_path(key)}"
             other = prefixes.setdefault(resource_prefix(name, key), path)
             if other != path:
@@ -242,7 +251,7 @@ def glue_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
             problem = invalid("glue_table_name", table, "lake-table-shared", **details)
             yield configs[name].located(problem)
         kind, owner = derived.get(glue_table, ("", place))
-        if owner != place and table in derived_tables(*owner, configs[owner[0]].args):
+        if owner != place and table in derived_tables(configs[owner[0]].args, owner[1]):
             details |= {"kind": kind, "other": path_of(*owner)}
             problem = invalid("glue_table_name", table, "lake-table-is-derived", **details)
             yield configs[name].located(problem)
@@ -253,15 +262,11 @@ def glue_names(name: str, args: StreamingEtlPipelineArgs, key: str) -> tuple[Any
     return database_name(name, args), lake_table_name(args, key)
 
 
-def derived_tables(name: str, key: str, args: StreamingEtlPipelineArgs) -> list[Optional[str]]:
+def derived_tables(args: StreamingEtlPipelineArgs, key: str) -> list[Optional[str]]:
     """Names of a lake table's view and objects table, if any."""
     try:
-        resolved = resolve(name, args)
+        module = read_transform_module(args.tables[key].transform_module)
+        table = plan_lake_table(lake_table_name(args, key), args.tables[key], module)
     except SettingsError:
         return []
-    return [
-        derived
-        for each in resolved
-        if each.key == key
-        for derived in (each.table.view_name, each.table.objects_name)
-    ]
+    return [table.view_name, table.objects_name]

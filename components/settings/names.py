@@ -60,6 +60,5 @@ def own_name_problems(name: str, former: Sequence[str]) -> Iterator[Problem]:
 
     Only the oldest of several may be in use again.
     """
-    oldest, *later = former or ("",)
-    if name in later or (name == oldest and not later):
+    if name in former[1:] or [name] == [*former]:
         yield invalid("renamed_from", name, "own-name")

@@ -181,17 +181,22 @@ def build_without_unused_defaults(
         shared = {key: value for key, value in shared.items() if key not in unused}
     problems = list(structure_problems(path, table if isinstance(data, Mapping) else data))
     misplaced = {join(problem.path, problem.field) for problem in problems}
+    misread_own = misread_settings(path, table if isinstance(data, Mapping) else data)
     setting_problems = [
         problem
         for problem in setting_problems
-        # A group of another type has its problem already.
-        if problem.rule != "required" or join(path, problem.path, problem.field) not in misplaced
+        # A group of another type has its problem already, and so has a setting instead of it.
+        if problem.rule != "required"
+        or (
+            join(path, problem.path, problem.field) not in misplaced
+            and misread_own.isdisjoint(other.name for other in problem.related)
+        )
     ]
     own_names = {join(group, str(name)) for group, name in own}
     places = ["", *(f"{LAKE_TABLES}.{name}" for name in tables)]
     unusable = {
         *(join(group, str(name)) for group, name in map(_key, setting_problems)),
-        *misread_settings(path, table if isinstance(data, Mapping) else data),
+        *misread_own,
         *({join(*each) for each in itertools.product(places, misread)} - own_names),
     }
     config = PipelineConfig(path, args, own.keys(), inherited, problems, unusable)

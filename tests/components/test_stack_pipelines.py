@@ -112,6 +112,58 @@ def test_rejects_lake_tables_with_the_name_of_a_view_in_their_database(
     assert {problem.rule for problem in found} == {"lake-table-is-derived"}
 
 
+def test_rejects_a_lake_table_with_the_name_of_the_view_of_another_one(
+    pipelines: Pipelines,
+) -> None:
+    typed = {"transform_module": pipelines.module(), "partitions": {}}
+    tables: dict[str, Any] = {
+        "a": typed,
+        "b": {**typed, "glue_table_name": "a_current"},
+        "c": {**typed, "glue_table_name": "b_objects"},
+        "b-objects": {**typed, "glue_table_name": "a_objects"},
+        "d": {**typed, "query": {"current_state": False}},
+        "d-current": typed,
+        "e": {**typed, "where": {"type": []}},
+    }
+    found = problems_of(
+        pipelines_from_config, {"shop": {"table_name": "shop", "lake_tables": tables}}
+    )
+    assert [(*places([each])[0], each.details.get("other")) for each in found] == [
+        ("tables.shop.lake_tables.e", "where[type]", "where-empty", None),
+        (
+            "tables.shop.lake_tables.b",
+            "glue_table_name",
+            "lake-table-is-derived",
+            "tables.shop.lake_tables.a",
+        ),
+        (
+            "tables.shop.lake_tables.b-objects",
+            "glue_table_name",
+            "lake-table-is-derived",
+            "tables.shop.lake_tables.a",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lake_tables", "expected"),
+    [
+        (None, ("tables.shop", "lake_tables", "type")),
+        ([], ("tables.shop", "lake_tables", "type")),
+        ("reserved", ("tables.shop", "lake_tables[lake-table]", "reserved-name")),
+    ],
+    ids=str,
+)
+def test_reports_invalid_lake_tables_once(
+    pipelines: Pipelines, lake_tables: Any, expected: tuple[str, str, str]
+) -> None:
+    if lake_tables == "reserved":
+        typed = {"transform_module": pipelines.module(), "partitions": {}}
+        lake_tables = {"lake-table": typed}
+    tables = {"shop": {"table_name": "shop", "lake_tables": lake_tables}}
+    assert places(problems_of(pipelines_from_config, tables)) == [expected]
+
+
 def test_rejects_former_names_that_another_pipeline_has_or_had(pipelines: Pipelines) -> None:
     module = {"transform_module": pipelines.module(), "partitions": {}}
     former = {
