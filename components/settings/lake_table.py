@@ -126,6 +126,9 @@ class LakeTableArgs(LakeTableSettings):
         return as_names(self.renamed_from)
 
     def further_problems(self) -> Iterator[Problem]:
+        # A QueryArgs is one, too, with settings of the workgroup, which belong to the pipeline.
+        if type(self.query) is not LakeTableQueryArgs:
+            yield invalid("query", self.query, "type", kind="a LakeTableQueryArgs")
         yield from self.lake_table_problems(self.partitions)
 
 

@@ -132,8 +132,8 @@ MESSAGES: Mapping[str, str] = {
         " remove the attribute."
     ),
     "where-value": (
-        "{name} must list texts, numbers, true or false (got {value}). Other values cannot be"
-        " compared: use another attribute."
+        "{name} must list texts, numbers of at most 38 digits, true or false (got {value})."
+        " DynamoDB compares no other value: write such a value, or use another attribute."
     ),
     "own-name": (
         "{name} must be former names (got {value}, the name itself). Remove it: only the"

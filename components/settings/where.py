@@ -1,12 +1,16 @@
 """Conditions on items: `where` of a lake table."""
 
-import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from streaming_etl.components.settings.validation import Problem, invalid
 
 PREFIX = "prefix"
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+MAX_DIGITS, MIN_EXPONENT, MAX_EXPONENT = 38, -130, 125
 KEY_KINDS = {"S": "text", "N": "numbers", "B": "no values: a condition cannot be binary"}
 
 
@@ -16,7 +20,7 @@ def where_problems(where: Mapping[Any, Any]) -> Iterator[Problem]:
     where: by attribute, a list of texts, numbers and booleans, or `{"prefix": "..."}`.
     """
     for name, rule in where.items():
-        if not isinstance(name, str) or not name:
+        if not _is_text(name) or not name:
             yield invalid("where", rule, "where-attribute", item=name)
         elif isinstance(rule, Mapping):
             yield from _prefix_problems(name, rule)
@@ -29,7 +33,7 @@ def where_problems(where: Mapping[Any, Any]) -> Iterator[Problem]:
 def _prefix_problems(name: str, rule: Mapping[Any, Any]) -> Iterator[Problem]:
     if unknown := [key for key in rule if key != PREFIX]:
         yield invalid("where", rule, "where-operator", item=name, got=[str(key) for key in unknown])
-    elif not isinstance(rule.get(PREFIX), str) or not rule[PREFIX]:
+    elif not _is_text(rule.get(PREFIX)) or not rule[PREFIX]:
         yield invalid("where", rule, "where-prefix", item=name)
 
 
@@ -45,9 +49,24 @@ def _list_problems(name: str, values: Sequence[Any]) -> Iterator[Problem]:
 
 
 def _is_value(value: object) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, (str, bool, int))
+    if isinstance(value, (bool, str)):
+        return isinstance(value, bool) or _is_text(value)
+    return isinstance(value, (int, float)) and _is_number(value)
+
+
+def _is_text(value: object) -> bool:
+    """Whether the value is text that DynamoDB can hold, in UTF-8."""
+    return isinstance(value, str) and not SURROGATE.search(value)
+
+
+def _is_number(value: int | float) -> bool:
+    """Whether DynamoDB can hold the number exactly; no item matches another one."""
+    number = Decimal(str(value) if isinstance(value, float) else value)
+    if not number.is_finite():
+        return False
+    digits = "".join(map(str, number.as_tuple().digits)).rstrip("0")
+    in_range = MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT
+    return not number or (len(digits) <= MAX_DIGITS and in_range)
 
 
 def _kind(value: object) -> type:

@@ -17,10 +17,18 @@ def route(
     """
     return {
         "name": name,
-        **({"where": dict(where)} if where else {}),
+        **({"where": _plain(where)} if where else {}),
         "old_image": args.old_image,
         "max_changes_per_record": args.max_changes_per_record,
         "max_record_kib": args.max_record_kib,
+    }
+
+
+def _plain(where: Mapping[str, Any]) -> dict[str, Any]:
+    """Return conditions as JSON can hold them, of any mapping and sequence."""
+    return {
+        name: dict(rule) if isinstance(rule, Mapping) else list(rule)
+        for name, rule in where.items()
     }
 
 

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import json
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -13,12 +14,12 @@ from streaming_etl.components.monitoring import alarms
 from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.stages import OLD_IMAGES
 from streaming_etl.components.table.column_types import METADATA
-from streaming_etl.components.table.routing import forwarder_config
+from streaming_etl.components.table.routing import forwarder_config, route
 from streaming_etl.handlers import forwarder, structured_log, transform
 from streaming_etl.handlers.firehose import deadline
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
 from streaming_etl.handlers.wire.change_line import OLD_IMAGE_KINDS
-from streaming_etl.handlers.wire.routing import Route
+from streaming_etl.handlers.wire.routing import Route, route_of
 from streaming_etl.stack.recorder import Node, archive_files
 from tests.support.pipeline_settings import pipeline_args
 from tests.support.pipelines import Pipelines
@@ -121,6 +122,15 @@ def test_the_environment_of_twenty_routes_has_less_than_its_limit() -> None:
 def test_the_forwarder_fails_unmatched_changes_on_request() -> None:
     config = forwarder_config(ForwarderArgs(unmatched="fail"), [])
     assert forwarder.routing_of(config, {}).unmatched_fails
+
+
+def test_the_forwarder_reads_conditions_of_any_mapping_and_sequence() -> None:
+    where = MappingProxyType({"n": range(3), "s": MappingProxyType({"prefix": "a"})})
+    config = json.loads(json.dumps(route("orders", ForwarderArgs(), where)))
+    assert config["where"] == {"n": [0, 1, 2], "s": {"prefix": "a"}}
+    condition = route_of(config, {"orders": "stream"}).where
+    assert condition is not None
+    assert condition.matches({"n": {"N": "2"}, "s": {"S": "ab"}})
 
 
 @pytest.mark.parametrize("module", ENTRY_MODULES)

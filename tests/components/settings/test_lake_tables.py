@@ -83,6 +83,8 @@ def test_a_problem_of_the_defaults_is_located_there() -> None:
         ({}, ["shop transform_module required", "shop partitions required"]),
         ({"lake_tables": {}}, ["shop transform_module required", "shop partitions required"]),
         ({"lake_tables": ["orders"]}, ["shop lake_tables type"]),
+        ({"lakeTables": {"orders": ORDERS}}, ["shop lakeTables unknown-setting"]),
+        ({"lake_tables": {"": ORDERS}}, ["shop lake_tables lake-table-name"]),
         ({"lake_tables": {"orders": "m.py"}}, ["shop.lake_tables orders type"]),
         ({"lake_tables": {"Orders": ORDERS}}, ["shop lake_tables lake-table-name"]),
         ({"lake_tables": {"lake-table": ORDERS}}, ["shop lake_tables[lake-table] reserved-name"]),
@@ -148,6 +150,13 @@ def test_rejects_invalid_lake_tables(settings: dict[str, Any], expected: list[st
         ({"type": [None]}, "where-value"),
         ({"type": [["a"]]}, "where-value"),
         ({"type": [float("inf")]}, "where-value"),
+        ({"type": [float("nan")]}, "where-value"),
+        ({"type": [10**126]}, "where-value"),
+        ({"type": [1e-131]}, "where-value"),
+        ({"type": [int("1" * 39)]}, "where-value"),
+        ({"type": ["\ud800"]}, "where-value"),
+        ({"type": {"prefix": "\ud800"}}, "where-prefix"),
+        ({"\ud800": ["a"]}, "where-attribute"),
         ({"type": [1, 1.0]}, "duplicate"),
         ({"": ["a"]}, "where-attribute"),
         ({"id": [5]}, "where-key-type"),
@@ -168,6 +177,11 @@ def test_a_number_key_has_numbers_and_no_texts() -> None:
         assert places(problems_of(pipeline_args, source=source, where=where)) == [
             ("", "where[n]", "where-key-type")
         ]
+
+
+def test_accepts_every_number_of_dynamodb() -> None:
+    numbers = [0, int("1" * 38), -(10**125), 12 * 10**100, 1e-130, 0.1]
+    assert args(where={"number": numbers}).where == {"number": numbers}
 
 
 def test_unmatched_changes_fail_only_if_every_lake_table_has_a_condition() -> None:
@@ -191,3 +205,4 @@ def test_the_time_out_of_a_backfill_has_a_call_to_each_lake_table() -> None:
 def test_rejects_something_else_than_settings_in_python() -> None:
     found = problems_of(StreamingEtlPipelineArgs, table_name="shop", lake_tables={"orders": ORDERS})
     assert places(found) == [("", "lake_tables[orders]", "type")]
+    assert places(problems_of(args, query=QueryArgs())) == [("", "query", "type")]
