@@ -323,6 +323,23 @@ def test_an_item_that_changes_its_kind_leaves_one_lake_table_for_another():
         assert inserted["dynamodb"][name] == removed["dynamodb"][name] == record["dynamodb"][name]
 
 
+def test_routes_with_the_same_line_of_a_change_share_it():
+    routes = [
+        route("orders", kind=["order"]),
+        route("rest", kind=["order", "customer"]),
+        route("customers", kind=["customer"]),
+        route("all", id={"prefix": "o"}),
+        route("full", id={"prefix": "o"})._replace(old_image="always"),
+    ]
+    record = moved(1)
+    outgoing, _, _ = forwarder._lines([record], Routing(frozenset(), False, routes))
+    [entered], [stayed], [left], [same], [full] = [each.lines for each in outgoing]
+    assert stayed is same
+    sent = [json.loads(each) for each in (left, stayed, entered, full)]
+    assert [each["eventName"] for each in sent] == ["REMOVE", "MODIFY", "INSERT", "MODIFY"]
+    assert ["OldImage" in each["dynamodb"] for each in sent] == [True, False, False, True]
+
+
 def test_event_names_are_those_of_the_stream():
     streams = FakeStreams()
     routing = Routing(frozenset({"MODIFY"}), False, [ORDERS, CUSTOMERS])
