@@ -242,6 +242,10 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         tables = self.valid_lake_tables
         if not self.source.use_existing:
             yield from self.where_problems_of(keys, has_old_images=True)
+        seconds, low = self.forwarder.timeout_seconds, MARGIN_SECONDS + PUT_SECONDS * len(tables)
+        if seconds < low:
+            names = Related("lake_tables", list(tables))
+            yield invalid("timeout_seconds", seconds, "minimum", names, path="forwarder", low=low)
         if not all(args.where for args in tables.values()):
             because = Related("where", None)
             for problem in no_effect(self.forwarder, {"unmatched"}, because):
@@ -325,6 +329,10 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
             if region and isinstance(arn, str) and arn.split(":")[3] != region:
                 yield invalid(name, arn, "other-region", path=path, region=region)
 
+
+# The forwarder ends its calls this long before its timeout. A stream needs about six calls of 1 MiB
+# for a batch of 6 MB.
+MARGIN_SECONDS, PUT_SECONDS = 12, 2
 
 OWN_FIELDS = ("transform_module", "partitions")
 """Settings of the only lake table that are required without `lake_tables`."""

@@ -128,7 +128,8 @@ class ForwarderArgs(Settings):
     """Changes that the `where` of no lake table matches: `count` counts them in a metric; `fail`
     makes each a failed change, which is dead-lettered."""
     timeout_seconds: int = limited(60, 30, 900, "Lambda runs at most 900 s, slow puts need 30 s")
-    """Lambda time-out, 30 to 900 s. Puts are retried until 12 s before it."""
+    """Lambda time-out, 30 to 900 s, and at least 12 s and 2 s per lake table. Puts are retried
+    until 12 s before it."""
     memory_mib: int = limited(256, 128, 10_240, "Lambda has 128 to 10,240 MiB")
     """Lambda memory, 128 to 10,240 MiB. CPU grows with it."""
 

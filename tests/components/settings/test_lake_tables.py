@@ -119,6 +119,13 @@ def test_a_problem_of_the_defaults_is_located_there() -> None:
             ["shop.lake_tables.a renamed_from former-name-in-use"],
         ),
         (
+            {
+                "lake_tables": {f"t{number}": ORDERS for number in range(20)},
+                "forwarder": {"timeout_seconds": 51},
+            },
+            ["shop.forwarder timeout_seconds minimum"],
+        ),
+        (
             {"lake_tables": {"orders": ORDERS}, "lake": {"data_retention_days": 5}},
             ["shop.lake data_retention_days expires-current-state"],
         ),
