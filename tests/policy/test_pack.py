@@ -6,6 +6,8 @@ Pulumi's engine and the AWS provider are not part of these tests.
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import jsonschema
@@ -16,21 +18,26 @@ from pulumi.runtime import proto
 from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 from pulumi_policy import EnforcementLevel
 
+from policy.rules.delivery import DELIVERY_STREAM, S3
 from policy.rules.pack import RULES
-from policy.rules.rule import ResourceRule
+from policy.rules.resources import Resource, Stack
+from policy.rules.rule import ResourceRule, StackRule
 from streaming_etl import (
     BackfillArgs,
     ForwarderArgs,
     LakeArgs,
+    LakeTableArgs,
     MonitoringArgs,
     PartitionArgs,
     SourceArgs,
+    StreamingEtlPipeline,
+    StreamingEtlPipelineArgs,
     TransformArgs,
 )
 from streaming_etl.stack.program import program_graph, stack_graph
 from streaming_etl.stack.recorder import build
 from tests.policy.careless import careless
-from tests.policy.engine import registered, running_pack, violations
+from tests.policy.engine import as_resources, registered, running_pack, violations
 from tests.support.pipelines import ROOT, TRANSFORM, Pipelines, dev_config, existing_table
 
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/k"
@@ -186,3 +193,63 @@ def test_a_pipeline_breaks_no_rule_with_any_settings(
 ) -> None:
     sent = registered(lambda: Pipelines(tmp_path).build(preview=preview, **settings))
     assert violations(pack, sent) == []
+
+
+LAKE_TABLES = {
+    "orders": LakeTableArgs(
+        transform_module="transforms/orders.py",
+        partitions=PartitionArgs(),
+        where={"type": ["order"]},
+        format="csv",
+        catalog="crawler",
+    ),
+    "shipments": LakeTableArgs(
+        transform_module="transforms/shipments.py",
+        partitions=PartitionArgs(dynamic_partition_keys={"carrier": ["air", "sea"]}),
+        format="parquet",
+    ),
+}
+
+
+@both_phases
+def test_a_pipeline_with_several_lake_tables_breaks_no_rule(
+    pack: AnalyzerStub, preview: bool
+) -> None:
+    sent = registered(lambda: build(lake_tables, preview=preview, stack="prod"))
+    assert violations(pack, sent) == []
+
+
+@both_phases
+def test_each_lake_table_is_checked(preview: bool) -> None:
+    """The rules find a wrong transform and a wrong error prefix of any lake table."""
+    sent = as_resources(registered(lambda: build(lake_tables, preview=preview)))
+    functions = [it.urn for it in sent if it.type == "aws:lambda/function:Function"]
+    transforms = sorted(urn for urn in functions if urn.endswith("-transform-function"))
+    assert len(transforms) == len(LAKE_TABLES)
+    for each in transforms:
+        broken = [
+            replace(it, props={**it.props, "timeout": 3}) if it.urn == each else it for it in sent
+        ]
+        assert found("transform-timeout", broken) == [each]
+    streams = [it for it in sent if it.type == DELIVERY_STREAM]
+    assert len(streams) == len(LAKE_TABLES)
+    for one, other in permutations(streams, 2):
+        # Among the rows of the other lake table.
+        prefix = f"{other.props[S3]['prefix'].split('!{')[0]}errors/"
+        props = {**one.props, S3: {**one.props[S3], "errorOutputPrefix": prefix}}
+        broken = [replace(it, props=props) if it.urn == one.urn else it for it in sent]
+        # The location of a table is unknown in a preview.
+        assert {*found("errors-outside-table", broken)} == (set() if preview else {one.urn})
+
+
+def lake_tables() -> None:
+    """Create a pipeline with several lake tables."""
+    args = StreamingEtlPipelineArgs(table_name="shop", lake_tables=LAKE_TABLES)
+    StreamingEtlPipeline("shop", args)
+
+
+def found(name: str, resources: list[Resource]) -> list[str]:
+    """URNs of the resources that break a rule for stacks."""
+    [rule] = [rule for rule in RULES if rule.name == name]
+    assert isinstance(rule, StackRule)
+    return [violation.resource.urn for violation in rule.check(Stack(resources))]
