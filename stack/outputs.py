@@ -111,8 +111,8 @@ class DeployedPipeline:
 
     @property
     def tables(self) -> dict[str, DeployedLakeTable]:
-        """The lake tables by name: those of `lake_tables`, or the only one."""
-        of_tables = self.lake_tables or {ONLY_LAKE_TABLE: self.outputs}
+        """The lake tables by name, sorted; without `lake_tables` the only one."""
+        of_tables = dict(sorted((self.lake_tables or {ONLY_LAKE_TABLE: self.outputs}).items()))
         names = {field.name for field in dataclasses.fields(DeployedLakeTable)} - {"key"}
         tables: dict[str, DeployedLakeTable] = {}
         for key, outputs in of_tables.items():

@@ -136,9 +136,13 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
 
     @property
     def tables(self) -> dict[str, LakeTableArgs]:
-        """The lake tables by name: those of `lake_tables`, or the only one."""
+        """The lake tables by name: those of `lake_tables`, or the only one.
+
+        Sorted, because a config and the programs of other languages have no order: another order
+        would change the forwarder's archive, policies and the dashboard.
+        """
         if self.lake_tables:
-            return dict(self.lake_tables)
+            return dict(sorted(self.lake_tables.items(), key=lambda item: str(item[0])))
         values = {name: getattr(self, name) for name in (*SHARED_FIELDS, *OWN_FIELDS)}
         values["query"] = LakeTableQueryArgs(
             **{name: getattr(self.query, name) for name in QUERY_FIELDS}

@@ -25,10 +25,13 @@ def route(
 
 
 def _plain(where: Mapping[str, Any]) -> dict[str, Any]:
-    """Return conditions as JSON can hold them, of any mapping and sequence."""
+    """Return conditions as JSON can hold them, of any mapping and sequence.
+
+    Sorted, because the programs of other languages have no order of attributes.
+    """
     return {
         name: dict(rule) if isinstance(rule, Mapping) else list(rule)
-        for name, rule in where.items()
+        for name, rule in sorted(where.items())
     }
 
 

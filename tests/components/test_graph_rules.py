@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streaming_etl import BackfillArgs, LakeArgs, PartitionArgs
+from streaming_etl import BackfillArgs, LakeArgs, LakeTableArgs, PartitionArgs
 from streaming_etl.stack.recorder import Graph, Node
 from tests.support.pipelines import Pipelines, dev_stack
 from tests.support.provider_inputs import input_names
@@ -242,3 +242,28 @@ def test_no_resource_refers_to_another_pipeline() -> None:
         if other.search(text) or own not in text:
             offenders.append(node.name)
     assert offenders == []
+
+
+def test_the_order_of_lake_tables_and_conditions_changes_nothing(pipelines: Pipelines) -> None:
+    """The engine sorts a config; other languages have no order."""
+    partitions = PartitionArgs()
+    where = {"kind": ["a"], "archived": [False]}
+
+    def inputs(order: int) -> dict[str, Any]:
+        tables = {
+            name: LakeTableArgs(
+                transform_module=pipelines.module(),
+                partitions=partitions,
+                where=dict([*where.items()][::order]),
+            )
+            for name in ("orders", "items", "customers")[::order]
+        }
+        graph = pipelines.build(
+            transform_module=None,
+            partitions=None,
+            lake_tables=tables,
+            backfill=BackfillArgs(enabled=True),
+        )
+        return {node.name: node.inputs for node in graph.custom}
+
+    assert inputs(-1) == inputs(1)

@@ -221,7 +221,7 @@ def test_a_pipeline_with_several_lake_tables_breaks_no_rule(
 
 @both_phases
 def test_each_lake_table_is_checked(preview: bool) -> None:
-    """The rules find a wrong transform and a wrong error prefix of any lake table."""
+    """The rules find what is wrong in any lake table."""
     sent = as_resources(registered(lambda: build(lake_tables, preview=preview)))
     functions = [it.urn for it in sent if it.type == "aws:lambda/function:Function"]
     transforms = sorted(urn for urn in functions if urn.endswith("-transform-function"))

@@ -98,7 +98,7 @@ def test_an_execution_has_the_lake_tables_of_its_input_or_all(several: Graph) ->
     definition = json.loads(several["shop-backfill-state-machine"].inputs["definition"])
     assert invalid_parts(definition) == []
     states = definition["States"]
-    assert states["AllLakeTables"]["Result"] == ["orders", "customers"]
+    assert states["AllLakeTables"]["Result"] == ["customers", "orders"]
     selector, marker = states["Files"]["ItemSelector"], states["Mark"]["Parameters"]["Payload"]
     assert {selector["lake_tables.$"], marker["lake_tables.$"]} == {"$.lake_tables"}
     # These states replace the data of the execution.

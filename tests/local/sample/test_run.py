@@ -74,8 +74,8 @@ def test_the_names_of_lake_tables_are_those_that_users_type() -> None:
     assert [lake.name for lake in lakes_of(Mock(), deployed_pipeline())] == ["orders"]
     lakes = lakes_of(Mock(), shop())
     assert [(lake.name, lake.rules) for lake in lakes] == [
-        ("orders.leads", LEADS),
         ("orders.customers", CUSTOMERS),
+        ("orders.leads", LEADS),
     ]
     [filtered] = lakes_of(Mock(), deployed_pipeline({"where": LEADS}))
     assert filtered.rules == LEADS

@@ -171,7 +171,7 @@ def test_a_call_after_success_reports_it_and_starts_nothing(
     assert result(capsys) == succeeded("run-1")
 
 
-ALL = ["orders", "customers", "events"]
+ALL = ["customers", "events", "orders"]
 
 
 def test_fills_all_lake_tables_with_one_export(capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,10 +189,10 @@ def test_fills_all_lake_tables_with_one_export(capsys: pytest.CaptureFixture[str
 
 def test_fills_selected_lake_tables_only(capsys: pytest.CaptureFixture[str]) -> None:
     world = World(deployed_shop)
-    chosen = ["customers", "orders"]
+    chosen = ["orders", "customers"]
     assert call(world, lake_tables=chosen, json=True) == 0
-    assert world.states.started == [("run-1", {"lake_tables": ["orders", "customers"]})]
-    assert list(result(capsys)["lake_tables"]) == ["orders", "customers"]
+    assert world.states.started == [("run-1", {"lake_tables": ["customers", "orders"]})]
+    assert list(result(capsys)["lake_tables"]) == ["customers", "orders"]
     # In another order it is the same backfill.
     assert call(world, lake_tables=[*reversed(chosen)], json=True) == 0
     assert len(world.states.started) == 1
@@ -211,7 +211,7 @@ def test_the_plan_counts_an_item_for_each_lake_table_without_condition(
     world = World(deployed_shop, settings=settings, lake_tables=outputs)
     assert call(world, dry_run=True, json=True) == 0
     planned = result(capsys)
-    assert (planned["lake_tables"], planned["seconds"]) == (["orders", "items"], 45)
+    assert (planned["lake_tables"], planned["seconds"]) == (["items", "orders"], 45)
     assert call(world, dry_run=True, json=True, lake_tables=["items"]) == 0
     assert result(capsys)["seconds"] == 23
 

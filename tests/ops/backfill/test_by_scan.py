@@ -162,8 +162,8 @@ def test_the_checkpoints_of_different_lake_tables_are_independent(shop: Bench) -
     files = sorted(path.name for path in Path(".build", "backfill").iterdir())
     assert files == [
         "dev-shop.customers.json",
+        "dev-shop.events+orders.json",
         "dev-shop.json",
-        "dev-shop.orders+events.json",
         "dev-shop.orders.json",
     ]
     requests = len(shop.clients.dynamodb.requests)

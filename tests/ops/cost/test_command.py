@@ -227,9 +227,9 @@ def test_prints_the_parts_of_the_lake_tables(program: Path) -> None:
     [title] = [line for line in result.stdout.splitlines() if line == "shop by lake table"]
     lines = result.stdout.partition(title)[2].splitlines()[2:6]
     assert [line.split()[:2] for line in lines] == [
-        ["shop.orders", "600k"],
         ["shop.customers", "500k"],
         ["shop.events", "1M"],
+        ["shop.orders", "600k"],
         ["Shared", "1M"],
     ]
 

@@ -6,8 +6,8 @@ from streaming_etl.stack.outputs import DeployedPipeline
 from tests.support.deployed import deployed_shop
 
 STREAMS = {
-    "orders": "shop-orders-delivery-stream-0a1b2c3",
     "customers": "shop-customers-delivery-stream-4d5e6f7",
+    "orders": "shop-orders-delivery-stream-0a1b2c3",
 }
 LAKE_TABLES: dict[str, dict[str, Any]] = {
     "orders": {

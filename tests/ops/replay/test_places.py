@@ -41,8 +41,8 @@ def test_failed_batches_are_routed_by_the_condition_of_the_only_lake_table() -> 
 @pytest.mark.parametrize(
     ("source", "lake_tables", "locations"),
     [
-        ("all", [], [BATCHES, ORDERS, CUSTOMERS, BACKFILL]),
-        ("errors", [], [ORDERS, CUSTOMERS, BACKFILL]),
+        ("all", [], [BATCHES, CUSTOMERS, ORDERS, BACKFILL]),
+        ("errors", [], [CUSTOMERS, ORDERS, BACKFILL]),
         ("errors", ["customers"], [CUSTOMERS]),
         ("all", ["customers", "orders"], [BATCHES, CUSTOMERS, ORDERS]),
         ("failed-batches", ["customers"], [BATCHES]),
@@ -96,7 +96,7 @@ def test_a_place_has_the_failures_of_its_functions(function: str) -> None:
     renamed = {**settings, "orders": {**settings["orders"], "renamed_from": ["sales"]}}
     pipeline = shop(renamed_from=["store"], lake_tables=renamed)
     places = dict(
-        zip(["batches", "orders", "customers"], places_of(pipeline, "all", []), strict=False)
+        zip(["batches", "customers", "orders"], places_of(pipeline, "all", []), strict=False)
     )
     owned = [
         name for name, each in places.items() if each.identity.owns_function(f"{ARN}{function}")

@@ -57,10 +57,10 @@ def test_a_lake_table_is_selected_by_its_name_or_its_module(program: Program) ->
 def test_rejects_what_may_be_several_lake_tables(program: Program) -> None:
     program.lake_tables(SEVERAL)
     error = rejection(program.module(name="shared.py"))
-    names = ["shop.items", "shop.gifts"]
+    names = ["shop.gifts", "shop.items"]
     assert (error.code, error.details["pipelines"]) == ("ambiguous-module", names)
     error = rejection("shop")
-    names = ["shop.orders", "shop.items", "shop.gifts"]
+    names = ["shop.gifts", "shop.items", "shop.orders"]
     assert (error.code, error.details["lake_tables"]) == ("several-lake-tables", names)
     error = rejection("shop.carts")
     assert (error.code, error.details["known"]) == ("unknown-pipeline", names)
