@@ -28,7 +28,6 @@ class LakeTableComponent(pulumi.ComponentResource):
     entry: CatalogEntry
     crawler_name: Optional[pulumi.Output[str]]
     stream: DeliveryStream
-    errors_path: pulumi.Output[str]
     errors_location: pulumi.Output[str]
     transform: Function
     view_name: Optional[pulumi.Output[str]] = None
@@ -59,5 +58,5 @@ class LakeTableComponent(pulumi.ComponentResource):
             self.view_name = create_view(lake_table, catalog.entry, self)
         self.entry, self.crawler_name = catalog.entry, catalog.crawler_name
         self.stream, self.transform = delivery.stream, delivery.transform
-        self.errors_path, self.errors_location = delivery.errors_path, delivery.errors_location
+        self.errors_location = delivery.errors_location
         self.register_outputs({})

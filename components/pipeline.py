@@ -186,16 +186,12 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 key: MonitoredLakeTable(
                     transform=lake_table.transform,
                     stream_name=lake_table.stream.name,
-                    errors_path=lake_table.errors_path,
                     crawler_name=lake_table.crawler_name,
                 )
                 for key, lake_table in lake_tables.items()
             },
             bucket=lake.bucket,
             failed_batches_path=forwarder.failed_batches_path,
-            backfill_errors_path=(
-                backfill.errors_path if backfill is not None and args.lake_tables else None
-            ),
             state_machine_arn=backfill.state_machine_arn if backfill else None,
         )
         monitoring = Monitoring(pipeline, resources, self)

@@ -1,5 +1,6 @@
 """Pipelines of a stack's config, with every check that needs no AWS."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -30,6 +31,7 @@ from streaming_etl.components.table.lake_table import (
 )
 from streaming_etl.components.table.layout import (
     database_name,
+    event_pattern_problems,
     lake_table_name,
     prefix_problems,
     resource_name_problems,
@@ -95,6 +97,8 @@ def pipeline_problems(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem
             problems += workgroup_problems(name, args)
         if named:
             problems += resource_name_problems(name, args)
+        if named and config.usable("lake_tables", *PREFIX_SETTINGS):
+            problems += event_pattern_problems(name, args)
         for key in args.tables:
             if named and usable(config, key, *LAKE_TABLE_PREFIX_SETTINGS, shared=PREFIX_SETTINGS):
                 problems += prefix_problems(name, args, key)
@@ -183,18 +187,39 @@ def name_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
                 yield config.located(
                     invalid("renamed_from", former, "former-name-in-use", other=other)
                 )
-    prefixes = {name: config.path for name, config in configs.items()}
+    yield from resource_name_conflicts(configs)
+
+
+def resource_name_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
+    """Problems of lake tables whose resources something else has or had."""
+    owners: dict[str, str] = {}
     for name, config in configs.items():
-        # The reserved name has its problem already.
-        for key in config.args.lake_tables:
-            if key == ONLY_LAKE_TABLE:
-                continue
-            path = f"{config.path}.{config.args.lake_table_path(key)}"
-            other = prefixes.setdefault(resource_prefix(name, key), path)
-            if other != path:
-                yield config.located(
-                    invalid("lake_tables", key, "resource-names-shared", other=other)
-                )
+        for each in (name, *config.args.former_names):
+            owners.setdefault(each, config.path)
+    # Current names first, so that the problem is at a former one.
+    for rule in ("resource-names-shared", "former-name-in-use"):
+        for name, config in configs.items():
+            for key, args in config.args.lake_tables.items():
+                path = config.args.lake_table_path(key)
+                own = f"{config.path}.{path}"
+                # The reserved name has its problem already.
+                if key == ONLY_LAKE_TABLE:
+                    continue
+                if rule == "resource-names-shared":
+                    other = owners.setdefault(resource_prefix(name, key), own)
+                    if other != own:
+                        yield config.located(invalid("lake_tables", key, rule, other=other))
+                    continue
+                for pipeline, former in itertools.product(
+                    (name, *config.args.former_names), (key, *args.former_names)
+                ):
+                    # That name is the pipeline's.
+                    if former == ONLY_LAKE_TABLE or (pipeline, former) == (name, key):
+                        continue
+                    other = owners.setdefault(resource_prefix(pipeline, former), own)
+                    if other != own:
+                        problem = invalid("renamed_from", former, rule, path=path, other=other)
+                        yield config.located(problem)
 
 
 def readers_by_table(configs: Mapping[str, PipelineConfig]) -> dict[str, list[PipelineConfig]]:

@@ -307,6 +307,9 @@ def _billed_bytes(dimensions: MetricDimensions) -> list[Metric]:
                 "delivery_stream", "IncomingRecords", "records", key, id=records, visible=False
             ),
         ]
+        if len(dimensions.lake_tables) > 1:
+            # A sum has no value where one of its metrics has none, as without traffic.
+            sent, records = f"FILL({sent}, 0)", f"FILL({records}, 0)"
         rounded = f"{records} * {BILLED_BYTES}"
         lower_bounds.append(f"IF({sent} > {rounded}, {sent}, {rounded})")
         upper_bounds.append(f"{sent} + {rounded}")

@@ -26,7 +26,7 @@ from streaming_etl.components.monitoring.failure_events import create_rules, fai
 from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.references import Function, LakeBucket, PipelineContext
-from streaming_etl.components.table.layout import resource_prefix
+from streaming_etl.components.table.layout import ERRORS_PREFIX, error_folders, resource_prefix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,6 @@ class MonitoredLakeTable:
 
     transform: Function
     stream_name: pulumi.Output[str]
-    errors_path: pulumi.Output[str]
     crawler_name: Optional[pulumi.Output[str]]
 
     def dimension_values(self) -> dict[MetricSource, pulumi.Input[str]]:
@@ -57,16 +56,7 @@ class MonitoredResources:
     lake_tables: Mapping[str, MonitoredLakeTable]
     bucket: LakeBucket
     failed_batches_path: pulumi.Output[str]
-    backfill_errors_path: Optional[pulumi.Output[str]]
-    """Of items that no lake table has; None without backfill, and with one lake table, whose path
-    contains it."""
     state_machine_arn: Optional[pulumi.Output[str]]
-
-    @property
-    def dead_letter_paths(self) -> list[pulumi.Output[str]]:
-        """Key prefixes of failed batches and error records."""
-        paths = [self.failed_batches_path, *(it.errors_path for it in self.lake_tables.values())]
-        return paths if self.backfill_errors_path is None else [*paths, self.backfill_errors_path]
 
     def dimension_values(self) -> dict[MetricSource, pulumi.Input[str]]:
         """Return the value of each metric source's dimension."""
@@ -103,7 +93,7 @@ class Monitoring:
                 self.create_subscription(f"{name}-email", email, self.alarm_topic_arn)
         events = failure_events(
             resources.bucket.name,
-            resources.dead_letter_paths,
+            [resources.failed_batches_path, *error_paths(pipeline)],
             [it.crawler_name for it in resources.lake_tables.values() if it.crawler_name],
         )
         self.failure_events_topic_arn, rules = create_rules(pipeline, events, parent)
@@ -208,6 +198,14 @@ class Monitoring:
             tags=dict(self.tags),
             opts=pulumi.ResourceOptions(parent=self.parent),
         )
+
+
+def error_paths(pipeline: PipelineContext) -> list[pulumi.Output[str]]:
+    """Return the key prefixes of the pipeline's error records."""
+    return [
+        pulumi.Output.concat(ERRORS_PREFIX, pipeline.database_name, "/", folder)
+        for folder in error_folders(pipeline.name, pipeline.args)
+    ]
 
 
 def alarm_description(pipeline: str, alarm: Alarm) -> str:

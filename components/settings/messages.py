@@ -117,6 +117,11 @@ MESSAGES: Mapping[str, str] = {
         "{name} must have names of at most {most} characters after {pipeline}- (got {value} with"
         " {length}). AWS limits the names derived from both: shorten one."
     ),
+    "event-pattern-length": (
+        "{name} must give an event pattern of at most {most} characters (got {length}). EventBridge"
+        " rejects longer ones, and it contains the key prefix of each lake table: shorten"
+        " database_name and glue_table_name, or leave out database_name."
+    ),
     "where-attribute": "{name} must name an attribute of the item (got {item}). Write its name.",
     "where-condition": (
         "{name} must be a list of values or {{prefix: text}} (got {value}). Write for example"

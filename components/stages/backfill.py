@@ -21,7 +21,12 @@ from streaming_etl.components.stages.references import (
     LakeBucket,
     PipelineContext,
 )
-from streaming_etl.components.table.layout import BACKFILL_PREFIX, ERRORS_PREFIX, pipeline_folder
+from streaming_etl.components.table.layout import (
+    BACKFILL_ERRORS_FOLDER,
+    BACKFILL_PREFIX,
+    ERRORS_PREFIX,
+    pipeline_folder,
+)
 
 
 class Backfill:
@@ -54,7 +59,7 @@ class Backfill:
         path = pulumi.Output.concat(BACKFILL_PREFIX, pipeline.database_name, folder)
         self.location = bucket.location(path)
         self.errors_path = pulumi.Output.concat(
-            ERRORS_PREFIX, pipeline.database_name, folder, "backfill-failed/"
+            ERRORS_PREFIX, pipeline.database_name, folder, BACKFILL_ERRORS_FOLDER
         )
         self.errors_location = bucket.location(self.errors_path)
         statements = function_statements(pipeline, bucket, deliveries, path, self.errors_path)

@@ -51,7 +51,6 @@ class Delivery:
     """The delivery stream and the transform function."""
 
     stream: DeliveryStream
-    errors_path: pulumi.Output[str]
     errors_location: pulumi.Output[str]
     transform: Function
 
@@ -82,11 +81,9 @@ class Delivery:
             # Firehose writes no column to Parquet that the Glue table does not have yet.
             depends_on=entry.depends_on,
         )
-        self.errors_path = pulumi.Output.concat(
-            ERRORS_PREFIX, pipeline.database_name, f"/{table.name}/"
-        )
-        self.errors_location = bucket.location(self.errors_path)
-        stream = self.create_stream(lake_table, bucket, entry, self.errors_path)
+        errors_path = pulumi.Output.concat(ERRORS_PREFIX, pipeline.database_name, f"/{table.name}/")
+        self.errors_location = bucket.location(errors_path)
+        stream = self.create_stream(lake_table, bucket, entry, errors_path)
         policy = function_policy(
             f"{lake_table.name}-transform",
             self.transform.role,

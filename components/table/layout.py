@@ -20,6 +20,8 @@ QUERY_RESULTS_PREFIX = "athena-results/"
 # Lambda writes failed batches below this key and no other.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
 FAILED_BATCHES_PREFIX = "aws/lambda/"
+# Items of an export that no lake table has, in the folder of the pipeline.
+BACKFILL_ERRORS_FOLDER = "backfill-failed/"
 # Replayed failures by their former key, outside the prefixes that alarms observe.
 REPLAYED_PREFIX = "replayed/"
 # Exports of the table, the results of their files, and lists of files to process again.
@@ -31,6 +33,11 @@ MAX_TABLE_NAME = 240
 MAX_PREFIX = 512
 # https://docs.aws.amazon.com/athena/latest/APIReference/API_CreateWorkGroup.html
 MAX_WORKGROUP_NAME = 128
+
+# The default quota. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+MAX_EVENT_PATTERN = 2048
+# Of the pattern for dead-lettered objects without error records; the bucket's name has 63.
+MAX_REST_OF_EVENT_PATTERN = 256
 
 # Java patterns, which Firehose evaluates in a prefix.
 # https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
@@ -93,6 +100,20 @@ def pipeline_folder(pipeline: str, args: StreamingEtlPipelineArgs) -> str:
     return lake_table_name(args, ONLY_LAKE_TABLE)
 
 
+def error_folders(pipeline: str, args: StreamingEtlPipelineArgs) -> list[str]:
+    """Folders with error records of a pipeline, below the database's.
+
+    For several lake tables in a database that the pipeline creates it is the database's folder
+    itself, because EventBridge limits the length of all of them.
+    """
+    if args.lake_tables and args.database_name is None:
+        return [""]
+    folders = [f"{lake_table_name(args, key)}/" for key in args.tables]
+    if args.lake_tables and args.backfill.enabled:
+        folders.append(f"{pipeline_folder(pipeline, args)}/{BACKFILL_ERRORS_FOLDER}")
+    return folders
+
+
 def default_workgroup_name(pipeline: str) -> str:
     """Name of the workgroup of a pipeline in one stack."""
     return f"{pipeline}-{pulumi.get_stack()}"
@@ -102,6 +123,7 @@ def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Pro
     """Problems of derived names and prefixes that are too long for AWS."""
     yield from workgroup_problems(pipeline, args)
     yield from resource_name_problems(pipeline, args)
+    yield from event_pattern_problems(pipeline, args)
     for key in args.tables:
         yield from prefix_problems(pipeline, args, key)
 
@@ -119,6 +141,23 @@ def resource_name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Ite
                 most=max(most, 0),
                 pipeline=pipeline,
             )
+
+
+def event_pattern_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
+    """Problem of error prefixes that are too long for an EventBridge rule."""
+    name = database_name(pipeline, args)
+    database = name if isinstance(name, str) else ""
+    prefixes = [f"{ERRORS_PREFIX}{database}/{folder}" for folder in error_folders(pipeline, args)]
+    # Each is {"prefix":"..."}, with a comma.
+    length = MAX_REST_OF_EVENT_PATTERN + sum(len(prefix) + 14 for prefix in prefixes)
+    if length > MAX_EVENT_PATTERN:
+        yield invalid(
+            "lake_tables",
+            list(args.lake_tables),
+            "event-pattern-length",
+            length=length,
+            most=MAX_EVENT_PATTERN,
+        )
 
 
 def workgroup_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:

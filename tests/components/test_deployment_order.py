@@ -14,7 +14,13 @@ from streaming_etl import (
 )
 from streaming_etl.stack.recorder import Graph
 from tests.support.deployment_order import RULES, graph_resources, pairs, unordered
-from tests.support.pipelines import TRANSFORM, Pipelines, dev_stack, existing_table
+from tests.support.pipelines import (
+    TRANSFORM,
+    Pipelines,
+    dev_stack,
+    existing_table,
+    several_lake_tables,
+)
 
 VARIATIONS: dict[str, dict[str, Any]] = {
     "minimal": {},
@@ -47,7 +53,8 @@ VARIATIONS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def graphs(pipelines: Pipelines) -> dict[str, Graph]:
     variations = {name: pipelines.build(**settings) for name, settings in VARIATIONS.items()}
-    return {"example stack": dev_stack(), **variations}
+    several = pipelines.build(**several_lake_tables(pipelines))
+    return {"example stack": dev_stack(), "several lake tables": several, **variations}
 
 
 def test_every_resource_depends_on_what_aws_needs_first(graphs: dict[str, Graph]) -> None:

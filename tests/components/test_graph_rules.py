@@ -10,7 +10,7 @@ import pytest
 
 from streaming_etl import BackfillArgs, LakeArgs, LakeTableArgs, PartitionArgs
 from streaming_etl.stack.recorder import Graph, Node
-from tests.support.pipelines import Pipelines, dev_stack
+from tests.support.pipelines import Pipelines, dev_stack, several_lake_tables
 from tests.support.provider_inputs import input_names
 
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
@@ -40,18 +40,31 @@ ALL_STAGES = {
 }
 
 
-@pytest.fixture(scope="module", params=["example stack", "all stages"])
+@pytest.fixture(scope="module", params=["example stack", "all stages", "several lake tables"])
 def graph(request: pytest.FixtureRequest, pipelines: Pipelines) -> Graph:
-    return dev_stack() if request.param == "example stack" else pipelines.build(**ALL_STAGES)
+    match request.param:
+        case "example stack":
+            return dev_stack()
+        case "all stages":
+            return pipelines.build(**ALL_STAGES)
+    return pipelines.build(**several_lake_tables(pipelines))
 
 
-def pipeline_of(node: Node) -> str:
-    """Return the name of the pipeline that a resource belongs to.
+def pipeline_of(node: Node, graph: Graph) -> str:
+    """Return the name of the pipeline that a resource belongs to."""
+    if node.parent_type == PIPELINE:
+        return node.parent
+    assert node.parent_type == LAKE_TABLE
+    return graph[node.parent].parent
 
-    The names of these pipelines have no hyphen.
-    """
-    assert node.parent_type in (PIPELINE, LAKE_TABLE)
-    return node.parent.partition("-")[0]
+
+def part_of(node: Node, graph: Graph) -> str:
+    """Return a resource's name without the names of pipeline and lake table."""
+    if node.parent_type == LAKE_TABLE:
+        return node.name.removeprefix(prefix_of(node))
+    lake_tables = [each.name.removesuffix("lake-table") for each in graph.of("LakeTable")]
+    prefixes = [f"{pipeline_of(node, graph)}-", *lake_tables]
+    return node.name.removeprefix(max(filter(node.name.startswith, prefixes), key=len))
 
 
 def prefix_of(node: Node) -> str:
@@ -77,8 +90,8 @@ def test_resources_are_children_of_their_pipeline_or_of_its_lake_table(graph: Gr
         if node.type == PIPELINE:
             expected = "pulumi:pulumi:Stack"
         else:
-            own = node.name.removeprefix(prefix_of(node))
-            expected = LAKE_TABLE if own.startswith(LAKE_TABLE_PREFIXES) else PIPELINE
+            is_own = part_of(node, graph).startswith(LAKE_TABLE_PREFIXES)
+            expected = LAKE_TABLE if is_own else PIPELINE
         offenders += [node.name] if node.parent_type != expected else []
     assert offenders == []
 
@@ -98,7 +111,7 @@ def test_every_resource_that_supports_tags_has_the_tag_of_its_pipeline(graph: Gr
         node.name
         for node in graph.custom
         if "tags" in input_names(node.type)
-        and node.inputs.get("tags") != {"streaming-etl:pipeline": pipeline_of(node)}
+        and node.inputs.get("tags") != {"streaming-etl:pipeline": pipeline_of(node, graph)}
     ]
     assert offenders == []
     assert "tags" in input_names("aws:lambda/eventSourceMapping:EventSourceMapping")
@@ -234,7 +247,7 @@ def test_no_resource_refers_to_another_pipeline() -> None:
     assert pipelines == {"orders", "shipments", "shop"}
     offenders = []
     for node in graph.custom:
-        own = pipeline_of(node)
+        own = pipeline_of(node, graph)
         others = "|".join(pipelines - {own})
         # Physical names, the database and the stream. Names of lake tables follow other words.
         other = re.compile(rf"(?<![\w-])({others})(-|_dev|/stream)")

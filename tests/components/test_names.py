@@ -2,7 +2,9 @@
 
 import re
 
-from streaming_etl import BackfillArgs
+import pytest
+
+from streaming_etl import BackfillArgs, LakeTableQueryArgs, MonitoringArgs, PartitionArgs
 from streaming_etl.stack.recorder import Graph
 from tests.support.pipelines import Pipelines, dev_stack
 from tests.support.problems import places
@@ -79,6 +81,35 @@ def test_the_names_of_the_longest_pipeline_are_legal(pipelines: Pipelines) -> No
     assert illegal_names(graph) == []
     # The longest name has exactly the limit.
     assert len(f"{LONGEST}-catalog-crawler-role") + SUFFIX == AUTO_NAMED["aws:iam/role:Role"]
+
+
+@pytest.mark.parametrize("pipeline", ["a", "a" * 33])
+def test_the_names_of_the_longest_lake_table_are_legal(pipelines: Pipelines, pipeline: str) -> None:
+    most = len(LONGEST) - len(pipeline) - 1
+    every = {
+        "catalog": "crawler",
+        "format": "parquet",
+        "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
+        "query": LakeTableQueryArgs(saved_queries=True),
+    }
+    shared = {"monitoring": MonitoringArgs(alarms="all"), "backfill": BackfillArgs(enabled=True)}
+    graph = pipelines.build(pipeline, **shared, **pipelines.lake_tables(**{"t" * most: every}))
+    assert illegal_names(graph) == []
+    longest = f"{pipeline}-{'t' * most}-catalog-crawler-role"
+    assert longest in {node.name for node in graph.nodes}
+    assert len(longest) + SUFFIX == AUTO_NAMED["aws:iam/role:Role"]
+
+    tables = pipelines.lake_tables(**{"t" * most: {}, "t" * (most + 1): {}})
+    [problem] = pipelines.problems(pipeline, **tables)
+    assert (problem.rule, problem.value) == ("lake-table-name-length", "t" * (most + 1))
+    assert problem.details == {"length": most + 1, "most": most, "pipeline": pipeline}
+
+
+def test_a_lake_table_with_the_longest_glue_table_has_legal_names(pipelines: Pipelines) -> None:
+    tables = pipelines.lake_tables(orders={"glue_table_name": "g" * 240})
+    assert illegal_names(pipelines.build(**tables)) == []
+    [problem] = pipelines.problems(**tables, database_name="d" * 240)
+    assert (problem.rule, problem.value) == ("prefix-length", "orders")
 
 
 def test_any_table_name_gives_legal_names_and_prefixes(pipelines: Pipelines) -> None:

@@ -45,7 +45,7 @@ def test_pipelines_with_overlapping_names_have_separate_resources(graph: Graph) 
         name: sorted(
             (node.type, node.name.removeprefix(name))
             for node in graph.custom
-            if pipeline_of(node) == name
+            if pipeline_of(node, graph) == name
         )
         for name in NAMES
     }
@@ -65,7 +65,9 @@ def test_physical_names_are_unique(graph: Graph) -> None:
 
 
 def test_no_resource_refers_to_a_resource_of_another_pipeline(graph: Graph) -> None:
-    owners = {name: pipeline_of(node) for node in graph.custom for name in physical_names(node)}
+    owners = {
+        name: pipeline_of(node, graph) for node in graph.custom for name in physical_names(node)
+    }
     pattern = re.compile(
         "|".join(
             rf"(?<![a-z0-9_-]){re.escape(name)}(?![a-z0-9_-])"
@@ -75,7 +77,7 @@ def test_no_resource_refers_to_a_resource_of_another_pipeline(graph: Graph) -> N
     references = dict.fromkeys(NAMES, 0)
     offenders = []
     for node in graph.custom:
-        own = pipeline_of(node)
+        own = pipeline_of(node, graph)
         for name in pattern.findall(json.dumps(node.inputs)):
             references[own] += 1
             if owners[name] != own:

@@ -238,6 +238,52 @@ def test_rejects_equal_lake_tables_by_default_and_given_names(pipelines: Pipelin
     ]
 
 
+def several(*names: str, **renamed: str) -> dict[str, Any]:
+    """Settings with lake tables; `renamed_from` by name."""
+    part = {"transform_module": "missing.py", "partitions": {}}
+    tables = {name: {**part, "renamed_from": renamed.get(name, [])} for name in names}
+    return {"table_name": "shop", "source": {"use_existing": True}, "lake_tables": tables}
+
+
+SHARED_NAMES: list[tuple[dict[str, Any], list[tuple[str, str, str]]]] = [
+    (
+        {"shop": several("orders", "items"), "shop-orders": TABLE},
+        [("tables.shop", "lake_tables", "resource-names-shared")],
+    ),
+    (
+        {"shop": several("a-b"), "shop-a": several("b")},
+        [("tables.shop-a", "lake_tables", "resource-names-shared")],
+    ),
+    # Pulumi would take the resources of one for those of the other.
+    (
+        {"shop": several("orders"), "new": {**TABLE, "renamed_from": "shop-orders"}},
+        [("tables.shop", "lake_tables", "resource-names-shared")],
+    ),
+    (
+        {"shop-sales": TABLE, "shop": several("orders", orders="sales")},
+        [("tables.shop.lake_tables.orders", "renamed_from", "former-name-in-use")],
+    ),
+    (
+        {"shop": {**several("b"), "renamed_from": "old"}, "old-b": TABLE},
+        [("tables.shop.lake_tables.b", "renamed_from", "former-name-in-use")],
+    ),
+    (
+        {"shop": {**several("b", "a-b"), "renamed_from": "shop-a"}},
+        [("tables.shop.lake_tables.b", "renamed_from", "former-name-in-use")],
+    ),
+    ({"shop": several("orders", orders="lake-table"), "shop-items": TABLE}, []),
+    ({"shop": {**several("orders", orders="lake-table"), "renamed_from": "old"}}, []),
+]
+
+
+@pytest.mark.parametrize(("tables", "expected"), SHARED_NAMES, ids=str)
+def test_rejects_a_lake_table_with_the_resources_of_something_else(
+    tables: dict[str, Any], expected: list[tuple[str, str, str]]
+) -> None:
+    found = places(problems_of(pipelines_from_config, tables))
+    assert [place for place in found if place[2] != "module-missing"] == expected
+
+
 def readers(number: int, module: str) -> dict[str, dict[str, Any]]:
     """Pipelines of one table, and one of another."""
     one = {"table_name": "orders", "transform_module": module, "source": {"use_existing": True}}

@@ -23,6 +23,6 @@ def test_a_hundred_tables_are_a_hundred_equal_pipelines() -> None:
     del defaults["table_name"]
     values = {"streaming-etl:tables": tables, "streaming-etl:defaults": defaults}
     graph = program_graph({key: json.dumps(value) for key, value in values.items()})
-    counted = Counter(pipeline_of(node) for node in graph.custom)
+    counted = Counter(pipeline_of(node, graph) for node in graph.custom)
     assert set(counted) == set(tables)
     assert len(set(counted.values())) == 1

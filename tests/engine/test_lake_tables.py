@@ -67,7 +67,6 @@ def test_an_added_lake_table_changes_no_other_one(engine: Engine) -> None:
         "shop-forwarder-function",
         "shop-forwarder-policy",
         "shop-monitoring-dashboard",
-        "shop-watch-dead-lettered",
     }
 
 

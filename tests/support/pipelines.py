@@ -14,11 +14,16 @@ import pulumi
 import pytest
 
 from streaming_etl import (
+    BackfillArgs,
+    DeliveryArgs,
     LakeTableArgs,
+    LakeTableQueryArgs,
+    MonitoringArgs,
     PartitionArgs,
     SettingsError,
     StreamingEtlPipeline,
     StreamingEtlPipelineArgs,
+    TransformArgs,
 )
 from streaming_etl.components.settings.validation import Problem
 from streaming_etl.stack.config import read_config
@@ -115,6 +120,36 @@ class Pipelines:
         # The stage of an existing table is registered before the table is read; it is no resource.
         assert [node.name for node in graph.nodes if node.custom or tables is None] == []
         return error.value.problems
+
+
+def several_lake_tables(pipelines: Pipelines, **settings: Any) -> dict[str, Any]:
+    """Settings with three lake tables of different formats, and all stages.
+
+    The name of one begins that of another one and of a resource.
+    """
+    tables = pipelines.lake_tables(
+        orders={"where": {"sk": {"prefix": "ORDER#"}}},
+        orders_catalog={
+            "where": {"type": ["customer", 5], "vip": [True]},
+            "format": "parquet",
+            "catalog": "crawler",
+            "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
+            "query": LakeTableQueryArgs(saved_queries=True),
+            "transform": TransformArgs(memory_mib=1024),
+        },
+        items={
+            "where": {"type": ["item"]},
+            "format": "csv",
+            "delivery": DeliveryArgs(buffer_seconds=300),
+        },
+    )
+    return {
+        **tables,
+        "table_name": "shop",
+        "backfill": BackfillArgs(enabled=True),
+        "monitoring": MonitoringArgs(alarms="all"),
+        **settings,
+    }
 
 
 def dev_config() -> dict[str, str]:

@@ -172,6 +172,12 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
         lake_tables={"shop": LakeTableArgs(transform_module="orders.py", partitions=day)},
     )
     yield lambda: raise_if_any(name_problems("a" * 32, several))
+    shared = replace(
+        several,
+        database_name="d" * 240,
+        lake_tables={f"t{number}": several.lake_tables["shop"] for number in range(20)},
+    )
+    yield lambda: raise_if_any(name_problems("shop", shared))
     for columns, settings in (
         (None, {"format": "csv"}),
         (None, {}),

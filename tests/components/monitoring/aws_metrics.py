@@ -38,5 +38,10 @@ METRICS = {
     },
     ("AWS/Events", "RuleName"): {"TriggeredRules"},
     ("AWS/States", "StateMachineArn"): {"ExecutionsFailed"},
-    ("StreamingEtl", "FunctionName"): {"ChangesFailed", "ChangesRequeued", "RecordsRequeued"},
+    ("StreamingEtl", "FunctionName"): {
+        "ChangesFailed",
+        "ChangesRequeued",
+        "ChangesUnmatched",
+        "RecordsRequeued",
+    },
 }

@@ -4,7 +4,7 @@ import pytest
 
 from streaming_etl import BackfillArgs, MonitoringArgs, PartitionArgs
 from streaming_etl.stack.recorder import Graph
-from tests.support.pipelines import Pipelines
+from tests.support.pipelines import Pipelines, several_lake_tables
 
 
 @pytest.fixture(scope="package")
@@ -21,3 +21,8 @@ def every_alarm(pipelines: Pipelines) -> Graph:
 @pytest.fixture(scope="package")
 def no_alarm(pipelines: Pipelines) -> Graph:
     return pipelines.build(monitoring=MonitoringArgs(alarms="none"))
+
+
+@pytest.fixture(scope="package")
+def several(pipelines: Pipelines) -> Graph:
+    return pipelines.build(**several_lake_tables(pipelines))

@@ -4,6 +4,7 @@ import pytest
 
 from streaming_etl import (
     BackfillArgs,
+    DeliveryArgs,
     ForwarderArgs,
     MonitoringArgs,
     PartitionArgs,
@@ -56,6 +57,45 @@ def test_every_level_has_the_alarms_of_the_level_below(every_alarm: Graph, no_al
     }
 
 
+def test_each_lake_table_has_alarms_on_its_resources(several: Graph, every_alarm: Graph) -> None:
+    found: dict[str, set[str]] = {"shop": set()}
+    descriptions = {}
+    for node in several.of("MetricAlarm"):
+        owner, _, alarm = node.name.rpartition("-monitoring-")
+        found.setdefault(owner, set()).add(alarm)
+        [value] = node.inputs["dimensions"].values()
+        if owner != "shop":
+            kind = "delivery" if "DeliveryStreamName" in node.inputs["dimensions"] else "transform"
+            assert value.startswith(f"{owner}-{kind}-"), node.name
+        descriptions[node.name] = node.inputs["alarmDescription"].partition(":")[0]
+    of_each = {
+        "data-freshness",
+        "delivery-failed",
+        "requeued",
+        "throttled-records",
+        "transform-duration",
+        "transform-errors",
+        "transform-failed",
+        "transform-throttles",
+    }
+    of_parquet = of_each | {"failed-conversions", "partition-limit"}
+    assert found == {
+        "shop": alarm_names(every_alarm) - of_parquet,
+        "shop-orders": of_each,
+        "shop-orders-catalog": of_parquet,
+        "shop-items": of_each,
+    }
+    # The names that operators type.
+    assert descriptions["shop-monitoring-dead-lettered"] == "shop"
+    assert descriptions["shop-orders-catalog-monitoring-requeued"] == "shop.orders-catalog"
+    # The thresholds are those of the lake table: its buffers differ.
+    thresholds = [
+        several[f"shop-{name}-monitoring-data-freshness"].inputs["threshold"]
+        for name in ("orders", "items")
+    ]
+    assert thresholds[1] - thresholds[0] == 300 - DeliveryArgs().buffer_seconds
+
+
 def test_at_most_eight_alarms_are_essential() -> None:
     args = pipeline_args(
         format="parquet",
@@ -84,22 +124,26 @@ def test_without_alarms_failure_events_have_a_topic_and_alarms_have_none(no_alar
     assert outputs["failure_events_topic_arn"].endswith(":shop-watch-topic-0000000")
 
 
-def test_every_alarm_is_on_a_metric_of_aws(every_alarm: Graph) -> None:
+@pytest.mark.parametrize("level", ["every_alarm", "several"])
+def test_every_alarm_is_on_a_metric_of_aws(level: str, request: pytest.FixtureRequest) -> None:
+    graph: Graph = request.getfixturevalue(level)
     offenders = []
-    for node in every_alarm.of("MetricAlarm"):
+    for node in graph.of("MetricAlarm"):
         [dimension] = node.inputs["dimensions"]
         if node.inputs["metricName"] not in METRICS[node.inputs["namespace"], dimension]:
             offenders.append(node.name)
     assert offenders == []
 
 
-def test_every_event_rule_has_an_alarm(every_alarm: Graph) -> None:
+@pytest.mark.parametrize("level", ["every_alarm", "several"])
+def test_every_event_rule_has_an_alarm(level: str, request: pytest.FixtureRequest) -> None:
+    graph: Graph = request.getfixturevalue(level)
     monitored = {
         node.inputs["dimensions"]["RuleName"]
-        for node in every_alarm.of("MetricAlarm")
+        for node in graph.of("MetricAlarm")
         if node.inputs["namespace"] == "AWS/Events"
     }
-    assert monitored == {f"{node.name}-0000000" for node in every_alarm.of("EventRule")}
+    assert monitored == {f"{node.name}-0000000" for node in graph.of("EventRule")}
 
 
 def test_alarms_about_dead_lettered_changes_do_not_notify_on_ok(every_alarm: Graph) -> None:

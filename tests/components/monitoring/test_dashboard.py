@@ -14,9 +14,10 @@ from tests.components.monitoring.aws_metrics import METRICS
 from tests.support.pipelines import Pipelines
 
 NAME = "shop-monitoring-dashboard"
+LAKE_TABLES = ("orders", "orders-catalog", "items")
 
 
-@pytest.fixture(scope="module", params=["minimal", "every_alarm", "no_alarm"])
+@pytest.fixture(scope="module", params=["minimal", "every_alarm", "no_alarm", "several"])
 def graph(request: pytest.FixtureRequest) -> Graph:
     graph: Graph = request.getfixturevalue(request.param)
     return graph
@@ -81,10 +82,13 @@ def test_the_metric_of_every_alarm_is_drawn(graph: Graph) -> None:
         not in metrics(graph)
     }
     # The dashboard has the number of partitions and the quota instead, and no backfills.
-    assert undrawn <= {"partition-limit", "backfill-failed"}
+    assert {name.rpartition("monitoring-")[2] for name in undrawn} <= {
+        "partition-limit",
+        "backfill-failed",
+    }
 
 
-@pytest.mark.parametrize("level", ["minimal", "every_alarm"])
+@pytest.mark.parametrize("level", ["minimal", "every_alarm", "several"])
 def test_the_dashboard_lists_every_alarm(level: str, request: pytest.FixtureRequest) -> None:
     graph: Graph = request.getfixturevalue(level)
     [status] = [widget for widget in widgets(graph) if widget["type"] == "alarm"]
@@ -102,6 +106,14 @@ def test_the_dashboard_without_alarms_has_no_list_of_alarms(no_alarm: Graph) -> 
         ("minimal", ["iterator-age", "data-freshness"]),
         ("every_alarm", ["iterator-age", "transform-duration", "data-freshness"]),
         ("no_alarm", []),
+        (
+            "several",
+            [
+                "iterator-age",
+                *(f"{name}: transform-duration" for name in LAKE_TABLES),
+                *(f"{name}: data-freshness" for name in LAKE_TABLES),
+            ],
+        ),
     ],
 )
 def test_the_graphs_of_ages_have_the_thresholds_of_existing_alarms(
@@ -125,10 +137,70 @@ def test_expressions_refer_to_metrics_of_their_graph(graph: Graph) -> None:
                 assert re.fullmatch(r"[a-z][a-zA-Z0-9_]*", line[0]["id"])
 
 
-def test_the_bytes_that_firehose_bills_are_between_the_two_bounds(graph: Graph) -> None:
+def test_each_line_of_a_graph_has_another_id_and_another_label(graph: Graph) -> None:
+    for properties in graphs(graph):
+        for option in ("id", "label"):
+            shown = [line for line in properties["metrics"] if line[-1].get("visible", True)]
+            lines = properties["metrics"] if option == "id" else shown
+            names = [line[-1][option] for line in lines if option in line[-1]]
+            assert len(names) == len({*names}), properties["title"]
+
+
+def test_each_lake_table_has_its_lines(several: Graph, minimal: Graph) -> None:
+    lines: dict[str, set[tuple[str, str]]] = {name: set() for name in LAKE_TABLES}
+    for properties in graphs(several):
+        for line in properties["metrics"]:
+            name, _, label = line[-1]["label"].partition(": ")
+            if name in lines and len(line) > 1:
+                lines[name].add((line[1], label))
+                kind = "transform" if line[2] == "FunctionName" else "delivery"
+                assert line[3].startswith(f"shop-{name}-{kind}-")
+    conversions = {("FailedConversion.Records", "failed conversions")}
+    partitions = {
+        ("PartitionCount", "active partitions"),
+        ("ActivePartitionsLimit", "quota of active partitions"),
+    }
+    assert len(lines["orders"]) > 10
+    assert lines["orders"] == lines["items"] == lines["orders-catalog"] - conversions - partitions
+    # With one lake table its name is in no label.
+    labels = [line[-1]["label"] for each in graphs(minimal) for line in each["metrics"]]
+    assert [label for label in labels if ": " in label] == []
+
+
+def test_unmatched_changes_are_drawn_if_there_can_be_some(
+    pipelines: Pipelines, several: Graph, minimal: Graph
+) -> None:
+    unmatched = ("StreamingEtl", "ChangesUnmatched", "FunctionName")
+    forwarder = "shop-forwarder-function-0000000"
+    assert (*unmatched, forwarder) in metrics(several)
+    with_rest = pipelines.build(**pipelines.lake_tables(orders={"where": {"a": [1]}}, rest={}))
+    for graph in (minimal, with_rest):
+        assert (*unmatched, forwarder) not in metrics(graph)
+
+
+def test_the_bounds_of_several_lake_tables_are_sums_with_zero_for_no_traffic(
+    pipelines: Pipelines,
+) -> None:
+    tables = {f"t{number}": {"where": {"a": [number]}} for number in range(20)}
+    graph = pipelines.build(**pipelines.lake_tables(**tables))
     expressions = {
         line[0]["id"]: line[0]["expression"]
         for properties in graphs(graph)
+        for line in properties["metrics"]
+        if len(line) == 1
+    }
+    parts = expressions["most"].split(" + ")
+    assert parts[:2] == ["FILL(sent, 0)", "FILL(records, 0) * 5120"]
+    assert parts[-2:] == ["FILL(sent19, 0)", "FILL(records19, 0) * 5120"]
+    assert expressions["least"].count("IF(") == 20
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataQuery.html
+    assert max(map(len, expressions.values())) <= 2048
+
+
+def test_the_bytes_that_firehose_bills_are_between_the_two_bounds(minimal: Graph) -> None:
+    expressions = {
+        line[0]["id"]: line[0]["expression"]
+        for properties in graphs(minimal)
         for line in properties["metrics"]
         if len(line) == 1
     }

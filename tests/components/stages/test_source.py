@@ -6,7 +6,7 @@ import pytest
 
 from streaming_etl import BackfillArgs, ForwarderArgs, SourceArgs
 from streaming_etl.stack.recorder import Graph
-from tests.support.pipelines import Pipelines, existing_table
+from tests.support.pipelines import Pipelines, Tables, existing_table
 from tests.support.problems import places
 
 EXISTING = SourceArgs(use_existing=True)
@@ -57,6 +57,54 @@ def test_rejects_a_table_without_a_stream(
     tables = {"orders": {**table, **description}}
     problems = pipelines.problems(tables=tables, source=EXISTING)
     assert places(problems) == [("", "table_name", "stream-disabled")]
+
+
+def keyed_table(view: str = "NEW_AND_OLD_IMAGES") -> Tables:
+    """An existing table with a key of a text and a number."""
+    [table] = existing_table(view).values()
+    keys = {"hashKey": "pk", "rangeKey": "number"}
+    attributes = [{"name": "pk", "type": "S"}, {"name": "number", "type": "N"}]
+    return {"orders": {**table, **keys, "attributes": attributes}}
+
+
+def test_a_condition_on_other_attributes_needs_old_images(pipelines: Pipelines) -> None:
+    tables = pipelines.lake_tables(
+        orders={"where": {"pk": {"prefix": "ORDER#"}, "number": [1, 2.5]}},
+        items={"where": {"type": ["item"], "pk": ["a"]}},
+        rest={"where": {"id": ["a"]}},
+    )
+    problems = pipelines.problems(tables=keyed_table("NEW_IMAGE"), source=EXISTING, **tables)
+    assert places(problems) == [
+        ("lake_tables.items", "where[type]", "where-needs-old-images"),
+        # The default of `source.hash_key` is no key of an existing table.
+        ("lake_tables.rest", "where[id]", "where-needs-old-images"),
+    ]
+    assert pipelines.build(tables=keyed_table(), source=EXISTING, **tables)
+    with_keys = {**tables, "lake_tables": {"orders": tables["lake_tables"]["orders"]}}
+    assert pipelines.build(tables=keyed_table("NEW_IMAGE"), source=EXISTING, **with_keys)
+
+
+@pytest.mark.parametrize(
+    ("where", "wrong"),
+    [
+        ({"pk": ["a", 5]}, ["pk"]),
+        ({"pk": [True]}, ["pk"]),
+        ({"number": ["5"]}, ["number"]),
+        ({"number": {"prefix": "5"}, "pk": [5]}, ["number", "pk"]),
+        ({"type": ["5", 5, True]}, []),
+    ],
+    ids=str,
+)
+def test_a_condition_on_a_key_has_values_of_its_type(
+    pipelines: Pipelines, where: dict[str, Any], wrong: list[str]
+) -> None:
+    settings = {"tables": keyed_table(), "source": EXISTING, "where": where}
+    if not wrong:
+        assert pipelines.build(**settings)
+        return
+    assert places(pipelines.problems(**settings)) == [
+        ("", f"where[{name}]", "where-key-type") for name in wrong
+    ]
 
 
 def key_statements(graph: Graph) -> dict[str, list[dict[str, Any]]]:
