@@ -14,6 +14,7 @@ from pulumi.output import Unknown
 from pulumi.provider import ConstructResult
 from pulumi.provider.experimental.analyzer import ComponentDefinition, PropertyDefinition
 from pulumi.provider.experimental.component import ComponentProvider
+from pulumi.provider.experimental.util import camel_case
 from pulumi.provider.server import ComponentInitError
 
 from package.schema_annotations import annotate, describe_inherited
@@ -59,6 +60,20 @@ class PipelineProvider(ComponentProvider):
                 raise
             message = str(error.inner)
         raise InputPropertiesError(message, [])
+
+    def get_state(
+        self, instance: pulumi.ComponentResource, component_def: ComponentDefinition
+    ) -> dict[str, Any]:
+        """The outputs, with names in camelCase inside lake tables, too.
+
+        Pulumi's own host leaves names inside a map as they are.
+        """
+        state = super().get_state(instance, component_def)
+        if "lakeTables" in state:
+            state["lakeTables"] = state["lakeTables"].apply(
+                lambda tables: {key: camel_case_names(table) for key, table in tables.items()}
+            )
+        return state
 
     def map_inputs(
         self, inputs: pulumi.Inputs, component_def: ComponentDefinition
@@ -108,7 +123,8 @@ class PipelineProvider(ComponentProvider):
             key: self._group(f"{path}.{key}", known, each)
             if isinstance(each, Mapping)
             else plain(path, key, each)
-            for key, each in value.items()
+            # The engine sends a map in any order, which would be the order of lines and routes.
+            for key, each in sorted(value.items())
         }
 
 
@@ -129,6 +145,11 @@ def plain(path: str, name: str, value: Any, item: Any = None) -> Any:
     if isinstance(value, list):
         return [plain(path, name, inner, item) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def camel_case_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that exist, by their names in camelCase."""
+    return {camel_case(name): value for name, value in values.items() if value is not None}
 
 
 def without_indents(part: dict[str, Any]) -> dict[str, Any]:

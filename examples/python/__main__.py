@@ -1,4 +1,4 @@
-"""The orders table as an Athena table."""
+"""Tables of DynamoDB as Athena tables."""
 
 import pulumi
 import pulumi_streaming_etl as streaming
@@ -19,5 +19,26 @@ orders = streaming.StreamingEtlPipeline(
     tags={"team": "web-shop"},
 )
 
+shop = streaming.StreamingEtlPipeline(
+    "shop",
+    table_name="shop",
+    source={"hash_key": "pk", "range_key": "sk"},
+    lake_tables={
+        "customers": {
+            "transform_module": "transforms/customers.py",
+            "where": {"kind": ["customer", "company"], "priority": [1, 2], "active": [True]},
+            "format": "parquet",
+            "partitions": {"granularity": "day", "time_zone": "Asia/Tokyo"},
+            "delivery": {"buffer_seconds": 300},
+        },
+        "orders": {
+            "transform_module": "transforms/orders.py",
+            "where": {"sk": {"prefix": "ORDER#"}},
+            "partitions": {"dynamic_partition_keys": {"store_id": ["tokyo", "osaka", "sapporo"]}},
+        },
+    },
+)
+
 pulumi.export("view", orders.view)
 pulumi.export("alarmTopicArn", orders.alarm_topic_arn)
+pulumi.export("lakeTables", shop.lake_tables)

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +44,26 @@ class Remote(pulumi.ComponentResource):
     """A component of the plugin, as a generated SDK registers it."""
 
     def __init__(self, name: str, inputs: dict[str, Any], outputs: list[str]) -> None:
-        super().__init__(PIPELINE, name, {**inputs, **dict.fromkeys(outputs)}, remote=True)
+        # `lakeTables` is an input and an output.
+        super().__init__(PIPELINE, name, {**dict.fromkeys(outputs), **inputs}, remote=True)
 
 
 def remote(program: Program) -> None:
-    """Run a program of one remote pipeline and its exports."""
-    name, inputs, exports = program
-    pipeline = Remote(name, inputs, list(exports.values()))
-    for exported, output in exports.items():
-        pulumi.export(exported, getattr(pipeline, output))
+    """Run a program of remote pipelines and their exports."""
+    pipelines = {
+        name: Remote(
+            name, inputs, [out for owner, out in program.exports.values() if owner == name]
+        )
+        for name, inputs in program.pipelines.items()
+    }
+    for exported, (name, output) in program.exports.items():
+        pulumi.export(exported, getattr(pipelines[name], output))
 
 
 def changed(**inputs: Any) -> Program:
-    """The example with other inputs."""
-    name, existing, exports = EXAMPLE
-    return name, {**existing, **inputs}, exports
+    """The example with other inputs of the pipeline `orders`."""
+    orders = {**EXAMPLE.pipelines["orders"], **inputs}
+    return replace(EXAMPLE, pipelines={**EXAMPLE.pipelines, "orders": orders})
 
 
 @pytest.fixture
@@ -83,6 +89,15 @@ def test_a_program_creates_and_edits_a_remote_pipeline(engine: Engine, stack: En
     topics = [topic["arn"] for topic in engine.of("Topic").values()]
     assert created.outputs["alarmTopicArn"] in topics
     assert created.outputs["view"] == "orders_current"
+    lake_tables = created.outputs["lakeTables"]
+    assert {name: table["view"] for name, table in lake_tables.items()} == {
+        "customers": "customers_current",
+        "orders": "orders_current",
+    }
+    streams = {name: table["deliveryStream"] for name, table in lake_tables.items()}
+    existing = {stream["name"] for stream in engine.of("FirehoseDeliveryStream").values()}
+    assert set(streams.values()) < existing
+    assert streams["orders"].startswith("shop-orders-delivery-stream-")
 
     stack.program = functools.partial(remote, changed(logRetentionDays=90))
     edited = stack.preview()

@@ -1,4 +1,4 @@
-"""The example programs of three languages create the same pipeline."""
+"""The example programs of three languages create the same pipelines."""
 
 import contextlib
 import functools
@@ -7,12 +7,14 @@ import runpy
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 import yaml
+from pulumi.provider.experimental.util import camel_case
 
 from package.host import PipelineProvider
 from streaming_etl import StreamingEtlPipeline
@@ -25,39 +27,48 @@ PAGE = (ROOT / "docs" / "package.md").read_text()
 YAML = (EXAMPLES / "yaml" / "Pulumi.yaml").read_text()
 TYPESCRIPT = (EXAMPLES / "typescript" / "index.ts").read_text()
 
-Program = tuple[str, dict[str, Any], dict[str, str]]
-"""Name, arguments and exports of a pipeline; the exports as exported name and output."""
+
+@dataclass(frozen=True)
+class Program:
+    """Pipelines and exports of a program."""
+
+    pipelines: dict[str, dict[str, Any]]
+    """Arguments by name."""
+    exports: dict[str, tuple[str, str]]
+    """Pipeline and output by exported name."""
 
 
 def yaml_program(text: str) -> Program:
-    """Read a YAML program of one pipeline and its exports."""
+    """Read a YAML program of pipelines and their exports."""
     program = yaml.safe_load(text)
-    [(name, resource)] = program["resources"].items()
-    assert resource["type"] == PIPELINE
+    assert {resource["type"] for resource in program["resources"].values()} == {PIPELINE}
     exports = {}
     for exported, expression in program["outputs"].items():
-        [exports[exported]] = re.findall(rf"^\$\{{{name}\.(\w+)}}$", expression)
-    return name, resource["properties"], exports
+        [exports[exported]] = re.findall(r"^\$\{(\w+)\.(\w+)}$", expression)
+    pipelines = {name: resource["properties"] for name, resource in program["resources"].items()}
+    return Program(pipelines, exports)
+
+
+CREATION = re.compile(
+    r"^const (\w+) = new streaming\.(\w+)\(\"(\w+)\", (\{\n.*?\n\})\);\n\n",
+    re.DOTALL | re.MULTILINE,
+)
+EXPORT = re.compile(r"^export const (\w+) = (\w+)\.(\w+);\n", re.MULTILINE)
 
 
 def typescript_program(text: str) -> Program:
-    """Read a TypeScript program of one pipeline and its exports."""
-    match = re.fullmatch(
-        r'import \* as streaming from "@pulumi/streaming-etl";\n\n'
-        r"const (\w+) = new streaming\.(\w+)\(\"(\w+)\", (\{\n.*\n\})\);\n\n"
-        r"((?:export const \w+ = \w+\.\w+;\n)+)",
-        text,
-        re.DOTALL,
-    )
-    assert match is not None
-    variable, kind, name, literal, exported = match.groups()
-    assert f"streaming-etl:index:{kind}" == PIPELINE
-    # No value is a variable.
-    assert not re.search(r"[:\[,]\s*(?!true\b|false\b)[A-Za-z_]\w*\s*[,\]}]", literal)
-    exports = re.findall(rf"^export const (\w+) = {variable}\.(\w+);$", exported, re.MULTILINE)
-    assert len(exports) == len(exported.splitlines())
-    # An object literal of quoted text, numbers, true and false is a flow mapping of YAML.
-    return name, yaml.safe_load(literal), dict(exports)
+    """Read a TypeScript program of pipelines and their exports."""
+    pipelines = {}
+    for variable, kind, name, literal in CREATION.findall(text):
+        assert (f"streaming-etl:index:{kind}", name) == (PIPELINE, variable)
+        # No value is a variable.
+        assert not re.search(r"[:\[,]\s*(?!true\b|false\b)[A-Za-z_]\w*\s*[,\]}]", literal)
+        # An object literal of quoted text, numbers, true and false is a flow mapping of YAML.
+        pipelines[name] = yaml.safe_load(literal)
+    exports = {exported: (name, output) for exported, name, output in EXPORT.findall(text)}
+    rest = EXPORT.sub("", CREATION.sub("", text))
+    assert rest == 'import * as streaming from "@pulumi/streaming-etl";\n\n'
+    return Program(pipelines, exports)
 
 
 def page_block(language: str) -> str:
@@ -66,11 +77,14 @@ def page_block(language: str) -> str:
     return str(text)
 
 
-def run_in_package(name: str, arguments: dict[str, Any], exports: dict[str, str]) -> None:
-    """Create the pipeline as the package does."""
-    result = PipelineProvider().construct(name, PIPELINE, arguments)
-    for exported, output in exports.items():
-        pulumi.export(exported, result.state[output])
+def run_in_package(program: Program) -> None:
+    """Create the pipelines as the package does."""
+    states = {
+        name: PipelineProvider().construct(name, PIPELINE, arguments).state
+        for name, arguments in program.pipelines.items()
+    }
+    for exported, (name, output) in program.exports.items():
+        pulumi.export(exported, states[name][output])
 
 
 def run_python() -> None:
@@ -101,11 +115,19 @@ def graph_in(example: str, program: Callable[[], None]) -> Graph:
 def test_all_examples_create_the_same_resources_and_exports() -> None:
     python = graph_in("python", run_python)
     assert python.exports["view"] == "orders_current"
-    assert len(python.exports) == 2
+    assert len(python.exports) == 3
+    by_name = python.exports.pop("lakeTables")
+    assert by_name["customers"]["current_state_query_id"] is None
+    assert by_name["customers"]["delivery_stream"] == "shop-customers-delivery-stream-0000000"
     programs = {"yaml": yaml_program(YAML), "typescript": typescript_program(TYPESCRIPT)}
     for example, program in programs.items():
-        graph = graph_in(example, functools.partial(run_in_package, *program))
+        graph = graph_in(example, functools.partial(run_in_package, program))
         assert graph.nodes == python.nodes
+        # The SDK of Python has other names than the package.
+        assert graph.exports.pop("lakeTables") == {
+            name: {camel_case(key): value for key, value in table.items() if value is not None}
+            for name, table in by_name.items()
+        }
         assert graph.exports == python.exports
 
 
@@ -115,13 +137,14 @@ def test_all_examples_create_the_same_resources_and_exports() -> None:
     ids=["yaml", "typescript"],
 )
 def test_the_package_accepts_the_programs_of_the_page(program: Program) -> None:
-    assert graph_in("yaml", functools.partial(run_in_package, *program)).nodes
+    assert graph_in("yaml", functools.partial(run_in_package, program)).nodes
 
 
-def test_every_example_has_the_same_transform() -> None:
-    files = sorted(EXAMPLES.glob("*/transforms/orders.py"))
-    assert [path.parts[-3] for path in files] == ["python", "typescript", "yaml"]
-    assert len({path.read_text() for path in files}) == 1
+def test_every_example_has_the_same_transforms() -> None:
+    for name in ("customers", "orders"):
+        files = sorted(EXAMPLES.glob(f"*/transforms/{name}.py"))
+        assert [path.parts[-3] for path in files] == ["python", "typescript", "yaml"]
+        assert len({path.read_text() for path in files}) == 1
 
 
 @pytest.mark.parametrize("example", ["python", "yaml", "typescript"])

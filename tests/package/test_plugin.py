@@ -16,6 +16,8 @@ from pulumi.runtime.proto import provider_pb2
 from package.host import PipelineProvider
 from streaming_etl import (
     ForwarderArgs,
+    LakeTableArgs,
+    LakeTableQueryArgs,
     PartitionArgs,
     SettingsError,
     StreamingEtlPipeline,
@@ -25,7 +27,7 @@ from streaming_etl import (
 )
 from streaming_etl.components.settings.validation import Problem, invalid
 from streaming_etl.stack.recorder import UNKNOWN, Graph, archive_files, build
-from tests.package.engine import Plugin, output, running_plugin
+from tests.package.engine import SIGNATURE, Plugin, output, running_plugin
 from tests.package.test_schema import VERSION
 from tests.support.pipelines import TYPED, existing_table
 from tests.support.problems import problems_of
@@ -128,6 +130,124 @@ def test_creates_the_resources_of_a_python_program(
     assert archive_files(code)["transform_module.py"] == module
     assert {camel_case(name) for name, value in exports.items() if value is not None} == set(state)
     assert state["view"] == "orders_current"
+
+
+def shop(orders: Any, **settings: Any) -> dict[str, Any]:
+    """Arguments of a pipeline with the lake tables `orders` and `order-items`."""
+    part = {"transformModule": "transforms/x.py", "partitions": {}}
+    orders = {**part, **orders} if isinstance(orders, dict) and SIGNATURE not in orders else orders
+    return {"tableName": "shop", "lakeTables": {"orders": orders, "order-items": part}, **settings}
+
+
+def test_creates_several_lake_tables(plugin: Plugin, program: Path) -> None:
+    orders = {
+        "where": {"orderType": ["a", 5, 2.5, True], "created_at": {"prefix": "2026"}},
+        "glueTableName": "sales",
+        "partitions": {"timeZone": "Asia/Tokyo"},
+        "query": {"currentState": False},
+        "transform": {"bufferMib": 0.5, "bufferSeconds": 90},
+        "renamedFrom": ["lake-table"],
+        "format": None,
+    }
+    arguments = shop(orders, forwarder={"maxRecordKib": 128})
+    state = plugin.construct("shop", arguments)
+    module = {"transform_module": "transforms/x.py"}
+    settings = StreamingEtlPipelineArgs(
+        table_name="shop",
+        forwarder=ForwarderArgs(max_record_kib=128),
+        lake_tables={
+            # By name, in whatever order the engine sends them.
+            "order-items": LakeTableArgs(**module, partitions=PartitionArgs()),
+            "orders": LakeTableArgs(
+                **module,
+                # Names of attributes are the user's.
+                where={"orderType": ["a", 5, 2.5, True], "created_at": {"prefix": "2026"}},
+                glue_table_name="sales",
+                partitions=PartitionArgs(time_zone="Asia/Tokyo"),
+                query=LakeTableQueryArgs(current_state=False),
+                transform=TransformArgs(buffer_mib=0.5, buffer_seconds=90),
+                renamed_from=["lake-table"],
+            ),
+        },
+    )
+    with contextlib.chdir(program):
+        graph = build(lambda: StreamingEtlPipeline("shop", settings))
+    for node in [*graph.of("Function"), *plugin.graph.of("Function")]:
+        node.inputs["code"] = Path(node.inputs["code"]["archive"]).name
+    assert nodes(plugin.graph) == nodes(graph)
+    assert "table" not in state
+    # Without the values that do not exist.
+    assert state["lakeTables"] == {
+        "orders": {
+            "table": "sales",
+            "deliveryStream": "shop-orders-delivery-stream-0000000",
+            "errorsLocation": "s3://shop-lake-bucket-0000000/errors/shop_test/sales/",
+        },
+        "order-items": {
+            "table": "order_items",
+            "view": "order_items_current",
+            "deliveryStream": "shop-order-items-delivery-stream-0000000",
+            "errorsLocation": "s3://shop-lake-bucket-0000000/errors/shop_test/order_items/",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "name", "item"),
+    [
+        (shop({"transformModule": output("x.py")}), "lake_tables.orders", "transform_module", None),
+        (shop({"where": output()}), "lake_tables.orders", "where", None),
+        (shop({"where": {"a": [output(5)]}}), "lake_tables.orders", "where", "a"),
+        (shop({"where": {"a": {"prefix": output("x")}}}), "lake_tables.orders", "where", "prefix"),
+        (
+            shop({"delivery": {"bufferMib": output(64)}}),
+            "lake_tables.orders.delivery",
+            "buffer_mib",
+            None,
+        ),
+        (shop(output()), "lake_tables", "orders", None),
+        ({"tableName": "shop", "lakeTables": output()}, "", "lake_tables", None),
+    ],
+    ids=str,
+)
+def test_rejects_outputs_in_lake_tables(
+    plugin: Plugin, arguments: dict[str, Any], path: str, name: str, item: str | None
+) -> None:
+    problem = invalid(name, None, "known-value", path=path, item=item)
+    assert message(plugin, arguments) == text_of(problem)
+
+
+def test_reports_problems_of_lake_tables_with_their_path(plugin: Plugin) -> None:
+    orders = {
+        "batchSize": 1,
+        "format": "xml",
+        "delivery": {"bufferMib": 500},
+        "where": {"orderType": []},
+    }
+    required = {"transform_module": "transforms/x.py", "partitions": {}}
+    settings = {
+        "batchSize": 1,
+        "format": "xml",
+        "delivery": {"buffer_mib": 500},
+        "where": {"orderType": []},
+    }
+    tables = {"orders": {**required, **settings}, "order-items": required}
+    problems = problems_of(args_from_config, "shop", {"table_name": "shop", "lake_tables": tables})
+    assert {problem.path for problem in problems} == {
+        "shop.lake_tables.orders",
+        "shop.lake_tables.orders.delivery",
+    }
+    assert len(problems) == 4
+    lines = message(plugin, shop(orders)).splitlines()
+    assert sorted(lines) == sorted(text_of(*problems).splitlines())
+    text = {"tableName": "shop", "lakeTables": {"orders": "transforms/x.py"}}
+    assert message(plugin, text) == text_of(
+        *problems_of(
+            args_from_config,
+            "shop",
+            {"table_name": "shop", "lake_tables": {"orders": "transforms/x.py"}},
+        )
+    )
 
 
 def test_looks_up_an_existing_table(plugin: Plugin) -> None:
