@@ -120,12 +120,6 @@ class DeployedPipeline:
             tables[key] = DeployedLakeTable(key=key, **values)
         return tables
 
-    @property
-    def only(self) -> DeployedLakeTable:
-        """The lake table of a pipeline with one."""
-        [table] = self.tables.values()
-        return table
-
     def select(self, keys: Sequence[str]) -> dict[str, DeployedLakeTable]:
         """Return lake tables by name, by default all; raises CommandError."""
         tables = self.tables

@@ -108,11 +108,12 @@ def test_backfill_counts_the_items_of_the_deployed_table(emulator: Emulator) -> 
 
 def test_replay_reads_the_deployed_bucket(emulator: Emulator) -> None:
     pipeline = open_stack("dev", None, None).pipeline("orders")
-    prefix = pipeline.only.errors_location.removeprefix(f"s3://{pipeline.bucket}/")
+    [table] = pipeline.tables.values()
+    prefix = table.errors_location.removeprefix(f"s3://{pipeline.bucket}/")
     emulator.clients("s3").put_object(
         Bucket=pipeline.bucket,
         # Firehose adds the name of the delivery stream, which identifies the pipeline.
-        Key=f"{prefix}{pipeline.only.delivery_stream}-1-2026-11-23-12-00-00-{uuid.uuid4()}",
+        Key=f"{prefix}{table.delivery_stream}-1-2026-11-23-12-00-00-{uuid.uuid4()}",
         Body=error_line(line(1), function=None),
     )
 

@@ -68,7 +68,7 @@ def test_one_lake_table_has_the_outputs_of_the_pipeline() -> None:
             current_state_query_id="query",
         )
     }
-    assert pipeline.only == pipeline.select([])["lake-table"]
+    assert pipeline.select([]) == pipeline.tables
     with pytest.raises(CommandError) as error:
         pipeline.select(["lake-table"])
     assert error.value.code == "unknown-lake-table"
