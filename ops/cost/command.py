@@ -29,6 +29,7 @@ Examples:
   streaming-etl cost --set format=parquet --set delivery.buffer_seconds=300
   streaming-etl cost --stack dev --changes orders=10M --changes shipments=500k
   streaming-etl cost --stack dev --set forwarder.batching_window_seconds=60
+  streaming-etl cost --stack dev --share shop.orders=0.6 --share shop.customers=0.1
   streaming-etl cost --stack dev --json | jq .usd
 """
 

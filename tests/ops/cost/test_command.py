@@ -303,7 +303,7 @@ def test_rejects_invalid_settings(arguments: list[str], code: str) -> None:
 def test_every_example_of_the_help_runs() -> None:
     lines = [line for line in command.EPILOG.splitlines() if "streaming-etl cost" in line]
     failures = [line for line in lines if cost(*line.partition("|")[0].split()[2:]).exit_code]
-    assert (len(lines), failures) == (5, [])
+    assert (len(lines), failures) == (6, [])
 
 
 def test_parses_amounts_with_units() -> None:

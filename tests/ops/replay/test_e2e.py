@@ -46,6 +46,7 @@ def transform(change):
     return {"id": item["id"], "total": item["total"]%s}
 """
 MODULES = {"plain": MODULE % "", "columnar": MODULE % ', "store": item["store"]'}
+MODULES["shop"] = MODULES["plain"]
 
 PARTITIONS = {"granularity": "day", "dynamic_partition_keys": {"store": ["north", "south"]}}
 TABLES = {
@@ -55,6 +56,13 @@ TABLES = {
         "forwarder": {"maximum_retry_attempts": 0},
     },
     "columnar": {"partitions": PARTITIONS, "format": "parquet"},
+    "shop": {
+        "forwarder": {"maximum_retry_attempts": 0},
+        "lake_tables": {
+            key: {"partitions": {"granularity": "day"}, "where": {"kind": [key]}}
+            for key in ("cart", "order")
+        },
+    },
 }
 
 
@@ -80,9 +88,9 @@ class Deployed:
         table = self.pipelines[name].source_table
         self.aws("dynamodb").delete_item(TableName=table, Key={"id": {"S": id_}})
 
-    def state(self, name: str) -> dict[str, Any]:
+    def state(self, name: str, lake_table: str = "lake-table") -> dict[str, Any]:
         """Id to total, in the current state."""
-        rows = Lake(self.aws, self.pipelines[name]).current_state().rows
+        rows = Lake(self.aws, self.pipelines[name], lake_table).current_state().rows
         assert len(rows) == len({row["id"] for row in rows})
         return {str(row["id"]): int(str(row["total"])) for row in rows}
 
@@ -160,6 +168,14 @@ class Deployed:
         client.update_function_configuration(FunctionName=name, Environment=before)
 
 
+def with_module(settings: dict[str, Any], module: str) -> dict[str, Any]:
+    """Add the transform module to the settings of each lake table."""
+    if "lake_tables" not in settings:
+        return {**settings, "transform_module": module}
+    tables = settings["lake_tables"]
+    return {**settings, "lake_tables": {key: with_module(tables[key], module) for key in tables}}
+
+
 @pytest.fixture(scope="module")
 def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     directory = tmp_path_factory.mktemp("stack")
@@ -168,11 +184,7 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
     config = {
         "aws:region": emulator.region,
         "streaming-etl:tables": {
-            name: {
-                "table_name": name,
-                "transform_module": str(directory / f"{name}.py"),
-                **settings,
-            }
+            name: {"table_name": name, **with_module(settings, str(directory / f"{name}.py"))}
             for name, settings in TABLES.items()
         },
     }
@@ -361,6 +373,55 @@ def test_reports_an_invalid_line_and_replays_the_others(
     assert replay(deployed, capsys, "plain")[0] == 0
     assert f"replayed/{key}.done.json" not in deployed.keys("plain", "replayed/")
     assert f"replayed/{key}" in deployed.keys("plain", "replayed/")
+
+
+def test_replays_to_one_lake_table_and_then_to_the_others(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An item that changes its kind enters one and leaves the other."""
+
+    def states() -> dict[str, Any]:
+        return {key: deployed.state("shop", key) for key in ("cart", "order")}
+
+    deployed.write("shop", {"id": "a", "kind": "cart", "total": 1})
+    wait_for(lambda: states() == {"cart": {"a": 1}, "order": {}})
+    with deployed.variables("shop-forwarder", DELIVERY_STREAMS="{}"):
+        deployed.write("shop", {"id": "a", "kind": "order", "total": 2})
+        deployed.write("shop", {"id": "b", "kind": "cart", "total": 3})
+        deployed.write("shop", {"id": "c", "kind": "other", "total": 4})
+        wait_for(lambda: deployed.changes_in_failed_batches("shop") == 3)
+
+    status, result = replay(deployed, capsys, "shop", "--lake-table", "order")
+
+    assert (status, result["lake_tables"]) == (0, {"order": {"error_records": 0, "sent": 1}})
+    wait_for(lambda: states() == {"cart": {"a": 1}, "order": {"a": 2}})
+
+    status, result = replay(deployed, capsys, "shop")
+
+    sent_to = {key: each["sent"] for key, each in result["lake_tables"].items()}
+    assert (status, sent_to) == (0, {"cart": 2, "order": 0})
+    wait_for(lambda: states() == {"cart": {"b": 3}, "order": {"a": 2}})
+    assert deployed.keys("shop", "aws/lambda/") == []
+    # Nothing is left for another run.
+    assert replay(deployed, capsys, "shop")[1]["objects"]["matched"] == 0
+
+
+def test_replays_error_records_to_their_lake_table(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = deployed.state("shop", "order")
+    with deployed.variables("shop-cart-transform", FAILS="yes"):
+        deployed.write("shop", {"id": "d", "kind": "cart", "total": 5})
+        deployed.write("shop", {"id": "e", "kind": "order", "total": 6})
+        wait_for(lambda: deployed.state("shop", "order") == {**before, "e": 6})
+        wait_for(lambda: deployed.keys("shop", "errors/"))
+
+    assert replay(deployed, capsys, "shop", "--lake-table", "order")[1]["objects"]["matched"] == 0
+    status, result = replay(deployed, capsys, "shop", "--from", "errors")
+
+    assert (status, result["lake_tables"]["cart"]) == (0, {"error_records": 1, "sent": 1})
+    wait_for(lambda: "d" in deployed.state("shop", "cart"))
+    assert deployed.keys("shop", "errors/") == []
 
 
 PERMISSIONS = {
