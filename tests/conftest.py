@@ -1,4 +1,4 @@
-"""Local time zone of all tests, and a copy of the project."""
+"""Time zone and Hypothesis examples of all tests; a copied project."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tools.project import ROOT
 
@@ -14,6 +15,11 @@ from tools.project import ROOT
 os.environ["TZ"] = "<-0930>9:30"
 if hasattr(time, "tzset"):
     time.tzset()
+
+
+# The same examples in every run, and no failure on a busy machine.
+settings.register_profile("tests", derandomize=True, deadline=None, max_examples=150)
+settings.load_profile("tests")
 
 
 @pytest.fixture

@@ -1,14 +1,10 @@
-"""Recorded events, and the same Hypothesis examples in every run."""
+"""Recorded events."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
-
-settings.register_profile("handlers", derandomize=True, deadline=None, max_examples=150)
-settings.load_profile("handlers")
 
 EVENTS = Path(__file__).parent / "events"
 
