@@ -15,7 +15,7 @@ from tests.components.test_graph_rules import LAKE_TABLE, part_of
 from tests.support.pipelines import Pipelines, several_lake_tables
 from tests.support.problems import places
 
-LAKE_TABLES = {"orders": "orders", "orders-catalog": "orders_catalog", "items": "items"}
+LAKE_TABLES = {"items": "items", "orders": "orders", "orders-catalog": "orders_catalog"}
 """Glue tables by the name in `lake_tables`."""
 BUCKET = "arn:aws:s3:::shop-lake-bucket-0000000"
 LAMBDA = "arn:aws:lambda:ap-northeast-1:123456789012:function"
@@ -244,9 +244,9 @@ def test_the_forwarder_has_a_route_for_each_lake_table(pipelines: Pipelines) -> 
     function = graph["shop-forwarder-function"].inputs
     shared = {"old_image": "always", "max_changes_per_record": 7, "max_record_kib": 256}
     conditions: Mapping[str, Any] = {
+        "items": {"type": ["item"]},
         "orders": {"sk": {"prefix": "ORDER#"}},
         "orders-catalog": {"type": ["customer", 5], "vip": [True]},
-        "items": {"type": ["item"]},
     }
     assert json.loads(archive_files(function["code"])["forwarder.json"]) == {
         "event_names": ["INSERT", "MODIFY", "REMOVE"],

@@ -14,7 +14,7 @@ from tests.components.monitoring.aws_metrics import METRICS
 from tests.support.pipelines import Pipelines
 
 NAME = "shop-monitoring-dashboard"
-LAKE_TABLES = ("orders", "orders-catalog", "items")
+LAKE_TABLES = ("items", "orders", "orders-catalog")
 
 
 @pytest.fixture(scope="module", params=["minimal", "every_alarm", "no_alarm", "several"])
