@@ -185,6 +185,7 @@ def test_an_update_of_the_earlier_version_previews_as_migrate_md_says(engine: En
         "update": {
             "backfill-function",
             "backfill-policy",
+            "backfill-state-machine",
             "forwarder-function",
             "forwarder-policy",
             "monitoring-dashboard",
