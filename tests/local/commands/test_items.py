@@ -73,7 +73,7 @@ def test_one_of_several_lake_tables_is_queried_by_its_name(aws: Clients, name: s
         with pytest.raises(CommandError) as raised:
             run_query(name)
         assert raised.value.code == "unknown-lake-table"
-        assert raised.value.details["known"] == ["orders.leads", "orders.customers"]
+        assert raised.value.details["known"] == ["orders.customers", "orders.leads"]
         assert code_of(run_query, "orders.leads") == "no-current-state"
 
 

@@ -29,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         end(started.process, signal.SIGINT)
 
 
-LAKE_TABLES = ["orders", "shipments", "shop.orders", "shop.customers", "shop.leads"]
+LAKE_TABLES = ["orders", "shipments", "shop.customers", "shop.leads", "shop.orders"]
 
 
 def test_commands_are_printed_for_each_lake_table(server: Server) -> None:
