@@ -46,7 +46,7 @@ def transform(change):
     return {"id": item["id"], "total": item["total"]%s}
 """
 MODULES = {"plain": MODULE % "", "columnar": MODULE % ', "store": item["store"]'}
-MODULES["shop"] = MODULES["plain"]
+MODULES["kinds"] = MODULES["plain"]
 
 PARTITIONS = {"granularity": "day", "dynamic_partition_keys": {"store": ["north", "south"]}}
 TABLES = {
@@ -56,7 +56,7 @@ TABLES = {
         "forwarder": {"maximum_retry_attempts": 0},
     },
     "columnar": {"partitions": PARTITIONS, "format": "parquet"},
-    "shop": {
+    "kinds": {
         "forwarder": {"maximum_retry_attempts": 0},
         "lake_tables": {
             key: {"partitions": {"granularity": "day"}, "where": {"kind": [key]}}
@@ -381,47 +381,47 @@ def test_replays_to_one_lake_table_and_then_to_the_others(
     """An item that changes its kind enters one and leaves the other."""
 
     def states() -> dict[str, Any]:
-        return {key: deployed.state("shop", key) for key in ("cart", "order")}
+        return {key: deployed.state("kinds", key) for key in ("cart", "order")}
 
-    deployed.write("shop", {"id": "a", "kind": "cart", "total": 1})
+    deployed.write("kinds", {"id": "a", "kind": "cart", "total": 1})
     wait_for(lambda: states() == {"cart": {"a": 1}, "order": {}})
     with deployed.variables("shop-forwarder", DELIVERY_STREAMS="{}"):
-        deployed.write("shop", {"id": "a", "kind": "order", "total": 2})
-        deployed.write("shop", {"id": "b", "kind": "cart", "total": 3})
-        deployed.write("shop", {"id": "c", "kind": "other", "total": 4})
-        wait_for(lambda: deployed.changes_in_failed_batches("shop") == 3)
+        deployed.write("kinds", {"id": "a", "kind": "order", "total": 2})
+        deployed.write("kinds", {"id": "b", "kind": "cart", "total": 3})
+        deployed.write("kinds", {"id": "c", "kind": "other", "total": 4})
+        wait_for(lambda: deployed.changes_in_failed_batches("kinds") == 3)
 
-    status, result = replay(deployed, capsys, "shop", "--lake-table", "order")
+    status, result = replay(deployed, capsys, "kinds", "--lake-table", "order")
 
     assert (status, result["lake_tables"]) == (0, {"order": {"error_records": 0, "sent": 1}})
     wait_for(lambda: states() == {"cart": {"a": 1}, "order": {"a": 2}})
 
-    status, result = replay(deployed, capsys, "shop")
+    status, result = replay(deployed, capsys, "kinds")
 
     sent_to = {key: each["sent"] for key, each in result["lake_tables"].items()}
     assert (status, sent_to) == (0, {"cart": 2, "order": 0})
     wait_for(lambda: states() == {"cart": {"b": 3}, "order": {"a": 2}})
-    assert deployed.keys("shop", "aws/lambda/") == []
+    assert deployed.keys("kinds", "aws/lambda/") == []
     # Nothing is left for another run.
-    assert replay(deployed, capsys, "shop")[1]["objects"]["matched"] == 0
+    assert replay(deployed, capsys, "kinds")[1]["objects"]["matched"] == 0
 
 
 def test_replays_error_records_to_their_lake_table(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = deployed.state("shop", "order")
+    before = deployed.state("kinds", "order")
     with deployed.variables("shop-cart-transform", FAILS="yes"):
-        deployed.write("shop", {"id": "d", "kind": "cart", "total": 5})
-        deployed.write("shop", {"id": "e", "kind": "order", "total": 6})
-        wait_for(lambda: deployed.state("shop", "order") == {**before, "e": 6})
-        wait_for(lambda: deployed.keys("shop", "errors/"))
+        deployed.write("kinds", {"id": "d", "kind": "cart", "total": 5})
+        deployed.write("kinds", {"id": "e", "kind": "order", "total": 6})
+        wait_for(lambda: deployed.state("kinds", "order") == {**before, "e": 6})
+        wait_for(lambda: deployed.keys("kinds", "errors/"))
 
-    assert replay(deployed, capsys, "shop", "--lake-table", "order")[1]["objects"]["matched"] == 0
-    status, result = replay(deployed, capsys, "shop", "--from", "errors")
+    assert replay(deployed, capsys, "kinds", "--lake-table", "order")[1]["objects"]["matched"] == 0
+    status, result = replay(deployed, capsys, "kinds", "--from", "errors")
 
     assert (status, result["lake_tables"]["cart"]) == (0, {"error_records": 1, "sent": 1})
-    wait_for(lambda: "d" in deployed.state("shop", "cart"))
-    assert deployed.keys("shop", "errors/") == []
+    wait_for(lambda: "d" in deployed.state("kinds", "cart"))
+    assert deployed.keys("kinds", "errors/") == []
 
 
 PERMISSIONS = {
