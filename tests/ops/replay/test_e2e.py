@@ -385,7 +385,7 @@ def test_replays_to_one_lake_table_and_then_to_the_others(
 
     deployed.write("kinds", {"id": "a", "kind": "cart", "total": 1})
     wait_for(lambda: states() == {"cart": {"a": 1}, "order": {}})
-    with deployed.variables("shop-forwarder", DELIVERY_STREAMS="{}"):
+    with deployed.variables("kinds-forwarder", DELIVERY_STREAMS="{}"):
         deployed.write("kinds", {"id": "a", "kind": "order", "total": 2})
         deployed.write("kinds", {"id": "b", "kind": "cart", "total": 3})
         deployed.write("kinds", {"id": "c", "kind": "other", "total": 4})
@@ -410,7 +410,7 @@ def test_replays_error_records_to_their_lake_table(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = deployed.state("kinds", "order")
-    with deployed.variables("shop-cart-transform", FAILS="yes"):
+    with deployed.variables("kinds-cart-transform", FAILS="yes"):
         deployed.write("kinds", {"id": "d", "kind": "cart", "total": 5})
         deployed.write("kinds", {"id": "e", "kind": "order", "total": 6})
         wait_for(lambda: deployed.state("kinds", "order") == {**before, "e": 6})
