@@ -156,7 +156,6 @@ def test_a_lake_table_is_added_to_the_running_stack(server: Server, project: Pat
         "shop-forwarder-function",
         "shop-forwarder-policy",
         "shop-monitoring-dashboard",
-        "shop-watch-dead-lettered",
     }
     assert {operation for operation, *_ in changes} == {"create", "update"}
     customer = {"pk": "CUSTOMER#c-1", "sk": "PROFILE", "id": "c-1", "type": "customer"}
