@@ -18,7 +18,7 @@ from streaming_etl.components.monitoring.monitoring import (
 )
 from streaming_etl.components.packaging.dependencies import Packages, Target, ensure_dependencies
 from streaming_etl.components.pipeline_guard import guarded_inputs, pipeline_guard
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.protection import resolve_protection
 from streaming_etl.components.settings.stack_config import args_from_config

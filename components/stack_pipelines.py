@@ -13,7 +13,7 @@ from streaming_etl.components.packaging.dependencies import (
     Target,
     ensure_dependencies,
 )
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.names import own_name_problems, pipeline_name_problems
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stack_config import PipelineConfig, merged, read_stack

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 import click
 
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import validated
 from streaming_etl.stack.errors import CommandError
@@ -41,8 +42,6 @@ class DeployedLakeTable:
 
 
 REQUIRED_OF_LAKE_TABLE = ("table", "delivery_stream", "errors_location")
-ONLY_LAKE_TABLE = "lake-table"
-"""As in the settings, which import Pulumi."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from streaming_etl.components.monitoring.dashboard import (
     default_dashboard_name,
 )
 from streaming_etl.components.monitoring.failure_events import create_rules, failure_events
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE, lake_table_title
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.references import Function, LakeBucket, PipelineContext
 from streaming_etl.components.table.layout import ERRORS_PREFIX, error_folders, resource_prefix
@@ -210,8 +210,7 @@ def error_paths(pipeline: PipelineContext) -> list[pulumi.Output[str]]:
 
 def alarm_description(pipeline: str, alarm: Alarm) -> str:
     """Return the alarm's description with its section of the runbook."""
-    is_one_of_several = alarm.lake_table not in ("", ONLY_LAKE_TABLE)
-    place = f"{pipeline}.{alarm.lake_table}" if is_one_of_several else pipeline
+    place = lake_table_title(pipeline, alarm.lake_table or ONLY_LAKE_TABLE)
     return f"{place}: {alarm.description} See docs/runbook.md#{alarm.name}."
 
 

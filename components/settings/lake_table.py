@@ -30,8 +30,6 @@ from streaming_etl.components.settings.validation import (
 )
 from streaming_etl.components.settings.where import where_problems
 
-ONLY_LAKE_TABLE = "lake-table"
-"""Name of the lake table of a pipeline without `lake_tables`."""
 MAX_LAKE_TABLES = 20
 
 # Firehose's minimum buffer for Parquet and for dynamic partitioning.

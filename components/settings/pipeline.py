@@ -12,12 +12,12 @@ from streaming_etl.components.settings.backfill import CALL_SECONDS, BackfillArg
 from streaming_etl.components.settings.filter_patterns import excluded_changes
 from streaming_etl.components.settings.lake_table import (
     MAX_LAKE_TABLES,
-    ONLY_LAKE_TABLE,
     QUERY_FIELDS,
     SHARED_FIELDS,
     LakeTableArgs,
     LakeTableSettings,
 )
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.monitoring import MonitoringArgs, iterator_age_problems
 from streaming_etl.components.settings.names import (
     GLUE_NAME,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pulumi
 
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.names import MAX_PIPELINE_NAME
 from streaming_etl.components.settings.partitions import PartitionArgs
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE, lake_table_title
 from streaming_etl.components.settings.messages import value_text
 from streaming_etl.components.table.layout import DATA_PREFIX
 from streaming_etl.components.table.layout_guard import Finding, Layout
@@ -181,8 +181,7 @@ class Place:
     """Name in `lake_tables`, or ONLY_LAKE_TABLE."""
 
     def __str__(self) -> str:
-        is_only = self.key == ONLY_LAKE_TABLE
-        return self.pipeline if is_only else f"{self.pipeline}.{self.key}"
+        return lake_table_title(self.pipeline, self.key)
 
     @property
     def backfill(self) -> str:

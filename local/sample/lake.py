@@ -10,10 +10,11 @@ from typing import Any
 
 from local.emulator.athena import QueryResult, query, saved_query
 from local.emulator.crawl import list_objects, partition_prefix
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE, lake_table_title
 from streaming_etl.handlers.wire.routing import Where
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
-from streaming_etl.stack.outputs import ONLY_LAKE_TABLE, DeployedPipeline
+from streaming_etl.stack.outputs import DeployedPipeline
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ class Lake:
         self._clients = clients
         self.pipeline = pipeline
         self.table = pipeline.tables[key]
-        # As users type it.
-        self.name = f"{pipeline.name}.{key}" if pipeline.lake_tables else pipeline.name
+        self.name = lake_table_title(pipeline.name, key)
         settings = (
             pipeline.settings["lake_tables"][key] if pipeline.lake_tables else pipeline.settings
         )

@@ -10,7 +10,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from local.emulator.athena import Row
-from streaming_etl.stack.outputs import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 
 SEED = 20261123
 OPENING = datetime(2026, 11, 1, 9, 0, 0)

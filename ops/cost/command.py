@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Optional
 
 import click
 
+from streaming_etl.components.settings.lake_table_names import lake_table_title
 from streaming_etl.ops.cost.render import document, notes, parse_amount, tables
 from streaming_etl.ops.cost.usage import Traffic
 from streaming_etl.ops.stack_settings import default_settings, parse_overrides, stack_settings
@@ -139,7 +140,7 @@ def shares_of(
     """
     option = "--share"
     known = {
-        f"{name}.{key}" if args.lake_tables else name: (name, key)
+        lake_table_title(name, key): (name, key)
         for name, args in pipelines.items()
         for key in args.tables
     }

@@ -1,10 +1,10 @@
 """Monthly usage of a pipeline: calls, records, bytes and objects."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from streaming_etl.components.settings.cron import parse_cron
 from streaming_etl.ops.cost.assumptions import (
@@ -64,13 +64,9 @@ def default_shares(args: "Args") -> dict[str, float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LakeTableUsage:
-    """The part of one lake table in the usage."""
+class DeliveryUsage:
+    """Amounts from Firehose to queries, of one lake table or of all."""
 
-    share: float
-    """Of all changes."""
-    changes: float
-    """Changes that the forwarder sends to it."""
     records: float
     """Firehose records."""
     billed_bytes: float
@@ -84,15 +80,23 @@ class LakeTableUsage:
     """Size of the rows in the lake."""
     crawler_runs: float
     listings: Mapping[str, int]
-    """LIST requests of one query over all rows, by value of `query.current_state_source`."""
+    """LIST requests of one query over all rows of each lake table, by value of
+    `query.current_state_source`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Means over a month of even traffic without failures.
+class LakeTableUsage(DeliveryUsage):
+    """The part of one lake table in the usage."""
 
-    Amounts are those of all lake tables.
-    """
+    share: float
+    """Of all changes."""
+    changes: float
+    """Changes that the forwarder sends to it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage(DeliveryUsage):
+    """Means over a month of even traffic without failures."""
 
     changes: float
     """Changes that the forwarder gets and `event_names` includes."""
@@ -102,17 +106,7 @@ class Usage:
     """Changes per forwarder call."""
     forwarder_calls: float
     forwarder_gb_s: float
-    records: float
-    billed_bytes: float
-    transform_calls: float
-    transform_gb_s: float
-    row_bytes: float
-    objects: float
-    stored_bytes: float
     log_bytes: float
-    crawler_runs: float
-    listings: Mapping[str, int]
-    """LIST requests of one query of each lake table, as in LakeTableUsage."""
     lake_tables: Mapping[str, LakeTableUsage]
 
 
@@ -134,11 +128,7 @@ def usage_of(
         )
         for key, table in args.tables.items()
     }
-
-    def total(amount: Callable[[LakeTableUsage], float]) -> float:
-        return sum(map(amount, tables.values()))
-
-    transform_calls = total(lambda table: table.transform_calls)
+    of_all = delivery_total([*tables.values()])
     return Usage(
         changes=changes,
         change_bytes=change_bytes,
@@ -147,21 +137,24 @@ def usage_of(
         forwarder_gb_s=_forwarder_gb_s(
             traffic, args, assumptions, changes, calls, stream_bytes, change_bytes, tables.values()
         ),
-        records=total(lambda table: table.records),
-        billed_bytes=total(lambda table: table.billed_bytes),
-        transform_calls=transform_calls,
-        transform_gb_s=total(lambda table: table.transform_gb_s),
-        row_bytes=total(lambda table: table.row_bytes),
-        objects=total(lambda table: table.objects),
-        stored_bytes=total(lambda table: table.stored_bytes),
-        log_bytes=(calls + transform_calls) * assumptions.log_bytes,
-        crawler_runs=total(lambda table: table.crawler_runs),
-        listings={
-            source: sum(table.listings[source] for table in tables.values())
-            for source in next(iter(tables.values())).listings
-        },
+        log_bytes=(calls + of_all["transform_calls"]) * assumptions.log_bytes,
         lake_tables=tables,
+        **of_all,
     )
+
+
+def delivery_total(tables: Sequence[DeliveryUsage]) -> dict[str, Any]:
+    """Return the sum of each amount of DeliveryUsage."""
+    totals: dict[str, Any] = {
+        item.name: sum(getattr(table, item.name) for table in tables)
+        for item in fields(DeliveryUsage)
+        if item.name != "listings"
+    }
+    sources = tables[0].listings
+    totals["listings"] = {
+        source: sum(table.listings[source] for table in tables) for source in sources
+    }
+    return totals
 
 
 def _lake_table_usage(
@@ -272,7 +265,8 @@ def _forwarder_gb_s(
     cpu_ms = changes * stream_bytes / MIB * assumptions.parse_ms_per_mib
     put_calls = 0.0
     for table in tables:
-        # The forwarder encodes a change for each lake table, and calls one stream after another.
+        # At most: lake tables that get the same form of a change share its line. The forwarder
+        # calls one stream after another.
         cpu_ms += table.changes * cpu_of_change / 1000
         put_calls += max(min(calls, table.changes), table.changes * change_bytes / CALL_BYTES)
     wait_ms = put_calls * assumptions.put_wait_ms

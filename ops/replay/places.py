@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.table.layout import FAILED_BATCHES_PREFIX, resource_prefix
 from streaming_etl.handlers.wire.routing import Route, Where
 from streaming_etl.ops.firehose_writer import routes_to

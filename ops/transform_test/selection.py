@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE, lake_table_title
 from streaming_etl.ops.stack_settings import (
     Settings,
     StackSettings,
@@ -64,7 +65,11 @@ def select_transform(
         settings = {"transform_module": transform, "catalog": "crawler", **overrides}
         keys = _key_names(default_settings(settings), None, key_names)
         return TransformSelection(
-            Path(transform), default_settings(settings), "the default settings", keys, "lake-table"
+            Path(transform),
+            default_settings(settings),
+            "the default settings",
+            keys,
+            ONLY_LAKE_TABLE,
         )
     pipeline, key = _lake_tables(pipelines)[name]
     read = stack_settings(stack or DEFAULT_STACK, overrides, only=pipeline, only_lake_table=key)
@@ -83,7 +88,7 @@ def _stack_pipelines(stack: Optional[str]) -> Optional[StackSettings]:
 def _lake_tables(pipelines: Optional[StackSettings]) -> dict[str, tuple[str, str]]:
     """Return pipeline and lake table by the name that the user writes."""
     return {
-        f"{pipeline}.{key}" if args.lake_tables else pipeline: (pipeline, key)
+        lake_table_title(pipeline, key): (pipeline, key)
         for pipeline, args in (pipelines.pipelines.items() if pipelines else ())
         for key in args.tables
     }

@@ -11,7 +11,7 @@ import pytest
 
 from streaming_etl import BackfillArgs, ForwarderArgs, MonitoringArgs, QueryArgs
 from streaming_etl.components.monitoring import alarms
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.stages import OLD_IMAGES
 from streaming_etl.components.table.column_types import METADATA
 from streaming_etl.components.table.routing import forwarder_config, route

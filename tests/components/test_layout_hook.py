@@ -13,7 +13,7 @@ from pulumi.output import Unknown
 
 from streaming_etl import StreamingEtlPipeline
 from streaming_etl.components.layout_hook import LayoutError, check_layout, known
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.table.layout_guard import Finding, layout_of
 from streaming_etl.components.table.layout_messages import Place, new_table, overridden
 from streaming_etl.stack.recorder import UNKNOWN, build

@@ -14,7 +14,7 @@ from streaming_etl.components.removal_guard import (
     lake_tables_of,
     removed_lake_tables,
 )
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from tests.support.pipeline_settings import pipeline_args
 from tools.messages.removal import messages
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streaming_etl import SourceArgs, StreamingEtlPipeline
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.source_guard import (
     MESSAGES,
     SourceFinding,

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE, LakeTableArgs
+from streaming_etl.components.settings.lake_table import LakeTableArgs
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.table.column_types import Column, parse_type
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.layout import lake_table_name

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.table.layout_guard import comparable_where, findings
 from streaming_etl.components.table.layout_messages import (
     Place,

@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.partitions import PartitionArgs
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.table.column_types import Column, parse_type

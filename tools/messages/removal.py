@@ -4,7 +4,7 @@ from typing import Any
 
 from streaming_etl.components.pipeline_guard import PipelineGuardError
 from streaming_etl.components.removal_guard import removed_lake_tables
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 
 
 def messages() -> dict[str, str]:

@@ -20,7 +20,8 @@ from streaming_etl import (
     TransformArgs,
 )
 from streaming_etl.components.packaging.dependencies import Lock, Target, read_lock
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE, LakeTableArgs
+from streaming_etl.components.settings.lake_table import LakeTableArgs
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.names import own_name_problems, pipeline_name_problems
 from streaming_etl.components.settings.stack_config import read_stack, settings_from_config
 from streaming_etl.components.settings.validation import invalid, known_value, raise_if_any

@@ -12,7 +12,7 @@ from streaming_etl import (
     SourceArgs,
     StreamingEtlPipelineArgs,
 )
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.stack_config import settings_from_config
 from tests.support.pipeline_settings import pipeline_args
 from tests.support.problems import places, problems_of

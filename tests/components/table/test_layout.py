@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from streaming_etl import PartitionArgs
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.names import MAX_PIPELINE_NAME
 from streaming_etl.components.table.layout import (
     MAX_PREFIX,

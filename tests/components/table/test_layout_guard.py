@@ -7,7 +7,7 @@ from typing import Any, Optional
 import pytest
 
 from streaming_etl import ForwarderArgs, LakeArgs, PartitionArgs, QueryArgs
-from streaming_etl.components.settings.lake_table import ONLY_LAKE_TABLE
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.table.layout_guard import (
     Finding,
     findings,

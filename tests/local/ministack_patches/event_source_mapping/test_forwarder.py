@@ -11,9 +11,10 @@ from local.deploy.deploy import deploy
 from local.emulator.process import ROOT
 from local.sample.lake import Lake, unmatched_changes
 from local.sample.run import stream_records
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
-from streaming_etl.stack.outputs import ONLY_LAKE_TABLE, DeployedPipeline, pipelines_of
+from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
 from tests.local.builders import read_objects, wait_for
 
 pytestmark = pytest.mark.e2e
