@@ -44,8 +44,8 @@ class LakeTableSettings(Settings):
     where: Mapping[str, Any] = field(default_factory=dict)
     """Items of the lake table, by attributes of the item: a list of texts, numbers and booleans, or
     `{prefix: text}`. All attributes must match; by default all items do. An item that begins to
-    match is an INSERT, one that no longer matches a REMOVE. Existing rows stay: a change needs
-    a backfill or a new `glue_table_name`."""
+    match is an INSERT, one that no longer matches a REMOVE. A change needs a new
+    `glue_table_name` and a backfill, because it rewrites no existing row."""
     format: str = one_of("json", "csv", "parquet")
     """Objects in the lake: json (one object per line), csv or parquet; the last two need COLUMNS. A
     change needs a new `glue_table_name`."""

@@ -84,9 +84,10 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     lake_tables: Mapping[str, LakeTableArgs] = field(default_factory=dict)
     """Several lake tables of one stream, at most 20, by name: a-z 0-9 and single - between them,
     with the pipeline's name at most 34 characters. Each has a delivery stream, a transform and a
-    Glue table. The settings of a lake table are then set there and not in the pipeline. A preview
-    that deletes the lake table of a removed entry, or of the pipeline without `lake_tables`, fails
-    unless it had `allow_layout_change: true` in an update before; `renamed_from` keeps it."""
+    Glue table. The settings of a lake table are then set there and not in the pipeline. An update
+    without a former entry, or with `lake_tables` for the first time, deletes the lake table that
+    the settings no longer have. Its preview fails unless that lake table had
+    `allow_layout_change: true` in an update before; `renamed_from` keeps a lake table."""
     database_name: Optional[pulumi.Input[str]] = text(None, GLUE_NAME, GLUE_TEXT)
     """Existing Glue database, shared by many pipelines; by default one is created. Changing it
     replaces the lake table and needs a new `glue_table_name`; setting it needs `retain: true` in an
@@ -211,7 +212,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
 
     @property
     def valid_lake_tables(self) -> dict[str, LakeTableArgs]:
-        """Lake tables that are settings."""
+        """The lake tables that are LakeTableArgs."""
         return {key: args for key, args in self.tables.items() if isinstance(args, LakeTableArgs)}
 
     def retain_problems(self) -> Iterator[Problem]:
