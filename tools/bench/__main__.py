@@ -160,6 +160,7 @@ def columns_table(times: Times) -> str:
                         times[Case("columns", shape, form, records, implementation)]
                         for implementation in (
                             "floor",
+                            f"baseline {kind}",
                             f"powertools {kind}",
                             f"function {kind}",
                             f"columns {kind}",
@@ -167,8 +168,8 @@ def columns_table(times: Times) -> str:
                     )
                     figures = [ratio for each in others for ratio in ratios(each, floor)]
                     rows.append([form, records, name, shape, *micros(floor), *figures])
-    head = ["input", "records", "rows", "item", "floor, µs", "Powertools", "`transform`"]
-    head += ["columns only"]
+    head = ["input", "records", "rows", "item", "floor, µs", "baseline", "Powertools"]
+    head += ["`transform`", "columns only"]
     return table("Five columns and all metadata: CPU time as a ratio to the floor", head, rows)
 
 

@@ -77,9 +77,11 @@ IMPLEMENTATIONS: dict[str, dict[str, Callable[[], Handler]]] = {
     },
     "columns": {
         "floor": lambda: floor,
+        "baseline csv": lambda: baseline.csv_transform,
         "powertools csv": lambda: powertools.transform("csv"),
         "function csv": lambda: candidate.five_columns_transform("csv", function=True),
         "columns csv": lambda: candidate.five_columns_transform("csv", function=False),
+        "baseline json": lambda: baseline.five_columns_json_transform,
         "powertools json": lambda: powertools.transform("json"),
         "function json": lambda: candidate.five_columns_transform("json", function=True),
         "columns json": lambda: candidate.five_columns_transform("json", function=False),
