@@ -126,7 +126,10 @@ def _lines(
 def _all_lines(
     records: list[dict[str, Any]], route: Route
 ) -> tuple[list[Outgoing], list[int], int]:
-    """Return the same as `_lines` for a route of all items, in 80 % of the time."""
+    """Return the result of `_lines` for a route of all items.
+
+    Measured: 80 % of the time of `_lines`.
+    """
     lines: list[bytes] = []
     for record in records:
         try:

@@ -15,7 +15,7 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 
-from tools.bench.columns_only import COLUMNS
+from tools.bench.five_columns import COLUMNS
 
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html
 MAX_CALL_RECORDS = 500

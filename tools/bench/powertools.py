@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes import (
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.serialization import base64_encode
 
-from tools.bench.columns_only import COLUMNS
+from tools.bench.five_columns import COLUMNS
 
 _METADATA = ("_op", "_key", "_row", "_event_id", "_stream_epoch", "_sequence_number", "_changed_at")
 

@@ -8,17 +8,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from local.deploy.deploy import deploy
 from local.sample.lake import Lake
 from local.sample.run import table_items
 from streaming_etl.handlers.wire.change_line import stream_label
 from streaming_etl.ops.__main__ import commands
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.config import StackConfig
 from streaming_etl.stack.errors import EXIT_PARTIAL
-from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
+from streaming_etl.stack.outputs import DeployedPipeline
 from tests.local.conftest import REGION
 from tests.support.deployed import embedded_options
+from tests.support.older_table import deployed_on_older_table
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -75,32 +74,12 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pipeline(aws: Clients, directory: Path) -> Iterator[DeployedPipeline]:
     """A pipeline on a table with items from before its stream."""
-    dynamodb = aws("dynamodb")
-    dynamodb.create_table(
-        TableName=TABLE,
-        KeySchema=[
-            {"AttributeName": "id", "KeyType": "HASH"},
-            {"AttributeName": "at", "KeyType": "RANGE"},
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": "id", "AttributeType": "S"},
-            {"AttributeName": "at", "AttributeType": "N"},
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    recovery = {"PointInTimeRecoveryEnabled": True}
-    dynamodb.update_continuous_backups(TableName=TABLE, PointInTimeRecoverySpecification=recovery)
-    puts = [{"PutRequest": {"Item": item(number, "old")}} for number in range(ITEMS)]
-    for start in range(0, ITEMS, 25):
-        dynamodb.batch_write_item(RequestItems={TABLE: puts[start : start + 25]})
-    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    dynamodb.update_table(TableName=TABLE, StreamSpecification=stream)
-    (directory / "__main__.py").write_text(PROGRAM)
-    (directory / "exported.py").write_text(MODULE)
-    outputs = deploy(directory, StackConfig("streaming-etl", "dev", {"aws:region": REGION}), aws)
-    (directory / "outputs.json").write_text(json.dumps(outputs))
-    yield pipelines_of(outputs)[0]
-    dynamodb.delete_table(TableName=TABLE)
+    items = [item(number, "old") for number in range(ITEMS)]
+    files = {"__main__.py": PROGRAM, "exported.py": MODULE}
+    with deployed_on_older_table(
+        aws, directory, TABLE, items, files, region=REGION, key_types={"id": "S", "at": "N"}
+    ) as pipeline:
+        yield pipeline
 
 
 def call(aws: Clients, directory: Path, *more: str) -> tuple[int, dict[str, Any]]:

@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from local.deploy.deploy import deploy
 from local.emulator.athena import query
 from streaming_etl.handlers.wire.change_line import stream_label
 from streaming_etl.ops.__main__ import commands
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.config import StackConfig
-from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
+from streaming_etl.stack.outputs import DeployedPipeline
 from tests.local.conftest import REGION
 from tests.support.deployed import embedded_options
+from tests.support.older_table import deployed_on_older_table
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -71,25 +70,12 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pipeline(aws: Clients, directory: Path) -> Iterator[DeployedPipeline]:
     """A pipeline with two lake tables on an older table."""
-    dynamodb = aws("dynamodb")
-    dynamodb.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    recovery = {"PointInTimeRecoveryEnabled": True}
-    dynamodb.update_continuous_backups(TableName=TABLE, PointInTimeRecoverySpecification=recovery)
-    for number in range(ITEMS):
-        dynamodb.put_item(TableName=TABLE, Item=item(number, KINDS[number % len(KINDS)]))
-    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    dynamodb.update_table(TableName=TABLE, StreamSpecification=stream)
-    (directory / "__main__.py").write_text(PROGRAM)
-    (directory / "mixed.py").write_text(MODULE)
-    outputs = deploy(directory, StackConfig("streaming-etl", "dev", {"aws:region": REGION}), aws)
-    (directory / "outputs.json").write_text(json.dumps(outputs))
-    yield pipelines_of(outputs)[0]
-    dynamodb.delete_table(TableName=TABLE)
+    items = [item(number, KINDS[number % len(KINDS)]) for number in range(ITEMS)]
+    files = {"__main__.py": PROGRAM, "mixed.py": MODULE}
+    with deployed_on_older_table(
+        aws, directory, TABLE, items, files, region=REGION, key_types={"id": "S"}
+    ) as pipeline:
+        yield pipeline
 
 
 def call(aws: Clients, directory: Path, *more: str) -> dict[str, Any]:

@@ -13,15 +13,14 @@ from typing import Any
 
 import pytest
 
-from local.deploy.deploy import deploy
 from local.sample.lake import Lake
 from local.sample.run import table_items
 from local.sample.writes import Item, differences, to_dynamodb
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.config import StackConfig
-from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
+from streaming_etl.stack.outputs import DeployedPipeline
 from tests.local.conftest import REGION
 from tests.support.deployed import embedded_options
+from tests.support.older_table import deployed_on_older_table
 from tests.support.processes import end, wait_until
 from tools.project import ROOT
 
@@ -90,23 +89,12 @@ class Shop(threading.Thread):
 @pytest.fixture
 def pipeline(aws: Clients, tmp_path: Path) -> Iterator[DeployedPipeline]:
     """A pipeline on a table with items from before its stream."""
-    dynamodb = aws("dynamodb")
-    dynamodb.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    puts = [{"PutRequest": {"Item": to_dynamodb(order(number, "old"))}} for number in range(ITEMS)]
-    for start in range(0, ITEMS, 25):
-        dynamodb.batch_write_item(RequestItems={TABLE: puts[start : start + 25]})
-    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-    dynamodb.update_table(TableName=TABLE, StreamSpecification=stream)
-    (tmp_path / "__main__.py").write_text(PROGRAM)
-    outputs = deploy(tmp_path, StackConfig("streaming-etl", "dev", {"aws:region": REGION}), aws)
-    (tmp_path / "outputs.json").write_text(json.dumps(outputs))
-    yield pipelines_of(outputs)[0]
-    dynamodb.delete_table(TableName=TABLE)
+    items = [to_dynamodb(order(number, "old")) for number in range(ITEMS)]
+    files = {"__main__.py": PROGRAM}
+    with deployed_on_older_table(
+        aws, tmp_path, TABLE, items, files, region=REGION, key_types={"id": "S"}
+    ) as pipeline:
+        yield pipeline
 
 
 def command(aws: Clients, directory: Path, *more: str) -> list[str]:
