@@ -17,6 +17,7 @@ from local.deploy.resources import (
     iam,
     logs,
     s3,
+    scheduler,
     sns,
     step_functions,
 )
@@ -39,6 +40,7 @@ MODULES = (
     iam,
     logs,
     s3,
+    scheduler,
     sns,
     step_functions,
 )

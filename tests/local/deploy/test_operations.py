@@ -466,6 +466,19 @@ def workgroup(_: Create, __: Path) -> Case:
     )
 
 
+def workgroup_without_scan_limit(_: Create, __: Path) -> Case:
+    def configuration(location: str) -> Inputs:
+        return {
+            "enforceWorkgroupConfiguration": True,
+            "publishCloudwatchMetricsEnabled": True,
+            "resultConfiguration": {"outputLocation": location},
+        }
+
+    return Case(
+        {"configuration": configuration("s3://a/")}, {"configuration": configuration("s3://b/")}
+    )
+
+
 def named_query(_: Create, __: Path) -> Case:
     return Case(
         {
@@ -555,6 +568,47 @@ def event_target(new: Create, _: Path) -> Case:
     )
 
 
+def schedule_target(name: str) -> Inputs:
+    return {
+        "arn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}",
+        "roleArn": ROLE,
+        "input": '{"scheduled": "<aws.scheduler.scheduled-time>"}',
+        "retryPolicy": {"maximumEventAgeInSeconds": 3600.0, "maximumRetryAttempts": 3.0},
+    }
+
+
+def schedule(_: Create, __: Path) -> Case:
+    return Case(
+        {
+            "description": "Merge",
+            "flexibleTimeWindow": {"mode": "OFF"},
+            "scheduleExpression": "rate(60 minutes)",
+            "scheduleExpressionTimezone": "Asia/Tokyo",
+            "state": "DISABLED",
+            "target": schedule_target("first"),
+        },
+        {
+            "description": None,
+            "flexibleTimeWindow": {"mode": "FLEXIBLE", "maximumWindowInMinutes": 5.0},
+            "scheduleExpression": "rate(15 minutes)",
+            "scheduleExpressionTimezone": "Europe/Paris",
+            "state": "ENABLED",
+            "target": schedule_target("second"),
+        },
+    )
+
+
+def schedule_with_defaults(_: Create, __: Path) -> Case:
+    return Case(
+        {
+            "flexibleTimeWindow": {"mode": "OFF"},
+            "scheduleExpression": "rate(60 minutes)",
+            "target": schedule_target("first"),
+        },
+        {"scheduleExpression": "rate(15 minutes)"},
+    )
+
+
 def topic(_: Create, __: Path) -> Case:
     return Case({"tags": TAGS}, {"tags": NEW_TAGS})
 
@@ -575,7 +629,7 @@ def topic_subscription(new: Create, _: Path) -> Case:
 
 CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
     "aws:athena/namedQuery:NamedQuery": (named_query,),
-    "aws:athena/workgroup:Workgroup": (workgroup,),
+    "aws:athena/workgroup:Workgroup": (workgroup, workgroup_without_scan_limit),
     "aws:cloudwatch/dashboard:Dashboard": (dashboard,),
     "aws:cloudwatch/eventRule:EventRule": (event_rule,),
     "aws:cloudwatch/eventTarget:EventTarget": (event_target,),
@@ -601,6 +655,7 @@ CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
         bucket_encryption,
     ),
     "aws:s3/bucketVersioning:BucketVersioning": (bucket_versioning,),
+    "aws:scheduler/schedule:Schedule": (schedule, schedule_with_defaults),
     "aws:sfn/stateMachine:StateMachine": (state_machine,),
     "aws:sns/topic:Topic": (topic,),
     "aws:sns/topicPolicy:TopicPolicy": (topic_policy,),
