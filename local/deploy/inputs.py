@@ -12,7 +12,7 @@ from streaming_etl.stack.errors import CommandError
 Outputs = dict[str, Any]
 """What the provider adds to a resource's inputs."""
 
-FREE_KEYS = {"dimensions", "inputPaths", "parameters", "tags", "variables"}
+FREE_KEYS = {"dimensions", "inputPaths", "parameters", "properties", "tags", "variables"}
 """Inputs whose maps have keys that the program chooses."""
 
 

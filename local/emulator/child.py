@@ -11,6 +11,7 @@ from local.ministack_patches import export
 from local.ministack_patches.athena import engine as athena
 from local.ministack_patches.event_source_mapping import poller as event_source_mapping
 from local.ministack_patches.firehose import intake as firehose
+from local.ministack_patches.iceberg import catalog as iceberg
 
 
 def end_with_parent(directory: str) -> None:
@@ -33,6 +34,7 @@ def main() -> None:
     export.install()
     firehose.install()
     event_source_mapping.install()
+    iceberg.install()
     from ministack import app
 
     app.main()

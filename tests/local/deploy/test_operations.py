@@ -414,6 +414,36 @@ def catalog_table(new: Create, _: Path) -> Case:
     )
 
 
+def iceberg_table(new: Create, _: Path) -> Case:
+    database = new("aws:glue/catalogDatabase:CatalogDatabase", {})["name"]
+    bucket = new("aws:s3/bucket:Bucket", {})["bucket"]
+
+    def open_format(*names: str) -> Inputs:
+        fields = [
+            {"id": float(number), "name": name, "required": False, "type": '"string"'}
+            for number, name in enumerate(names, 1)
+        ]
+        table = {
+            "location": f"s3://{bucket}/merged/",
+            "schema": {"fields": fields},
+            "properties": {"write.format.default": "parquet"},
+        }
+        iceberg = {"metadataOperation": "CREATE", "version": "2", "icebergTableInput": table}
+        return {"icebergInput": iceberg}
+
+    return Case(
+        {
+            "databaseName": database,
+            "name": "merged",
+            "tableType": "EXTERNAL_TABLE",
+            "openTableFormatInput": open_format("id"),
+        },
+        {"openTableFormatInput": open_format("id", "total")},
+        # The provider does not read it; see test_a_field_is_added_to_an_iceberg_table.
+        {"openTableFormatInput"},
+    )
+
+
 def crawler(_: Create, __: Path) -> Case:
     return Case(
         {
@@ -638,7 +668,7 @@ CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": (metric_alarm,),
     "aws:dynamodb/table:Table": (table, table_without_options),
     "aws:glue/catalogDatabase:CatalogDatabase": (catalog_database,),
-    "aws:glue/catalogTable:CatalogTable": (catalog_table,),
+    "aws:glue/catalogTable:CatalogTable": (catalog_table, iceberg_table),
     "aws:glue/crawler:Crawler": (crawler,),
     "aws:iam/role:Role": (role,),
     "aws:iam/rolePolicy:RolePolicy": (role_policy,),
@@ -789,6 +819,18 @@ def test_only_force_destroy_deletes_a_workgroup_with_queries(aws: Clients) -> No
     assert read(aws, type_, "used", id_, state) is None
     found = read(aws, "aws:athena/namedQuery:NamedQuery", "q", query_id, query_state)
     assert found is None
+
+
+def test_a_field_is_added_to_an_iceberg_table(aws: Clients, tmp_path: Path) -> None:
+    def new(other: str, inputs: Inputs) -> Inputs:
+        return create(aws, other, "other", inputs)[1]
+
+    type_, case = "aws:glue/catalogTable:CatalogTable", iceberg_table(new, tmp_path)
+    id_, state = create(aws, type_, "iceberg", case.inputs)
+    update(aws, type_, "iceberg", id_, state, {**case.inputs, **case.changes})
+
+    table = aws("glue").get_table(DatabaseName=state["databaseName"], Name="merged")["Table"]
+    assert [one["Name"] for one in table["StorageDescriptor"]["Columns"]] == ["id", "total"]
 
 
 S3_DESTINATION = {"bucketArn": "arn:aws:s3:::first", "roleArn": ROLE}

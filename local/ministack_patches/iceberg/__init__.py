@@ -1,0 +1,1 @@
+"""Apache Iceberg tables: their definition in Glue, and their rows."""
