@@ -1,4 +1,7 @@
-"""Tables that a statement reads, as DuckDB's parser finds them."""
+"""Tables that a statement reads and writes.
+
+DuckDB's parser returns the tree of a SELECT only, so sqlglot parses the statements that write.
+"""
 
 import json
 from collections.abc import Container, Iterator
@@ -6,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import sqlglot
 from ministack.services import athena
+from sqlglot import expressions
 
 CATALOG = "awsdatacatalog"
 PATH = '"$path"'
@@ -36,6 +41,15 @@ class Star:
     end: int
 
 
+WRITES = {
+    "merge": expressions.Merge,
+    "delete": expressions.Delete,
+    "insert": expressions.Insert,
+    "update": expressions.Update,
+}
+"""Statements that change rows, by their first word."""
+
+
 class Statement:
     """An SQL text and the names in it."""
 
@@ -43,13 +57,60 @@ class Statement:
         self.sql = sql.strip().rstrip(";")
         self.database = database
         self.tables: set[TableName] = set()
+        self.target: TableName | None = None
+        """The table that the statement changes or maintains."""
+        self.is_maintenance = False
+        """Whether it rewrites files and changes no rows."""
         self._stars: list[Star] = []
+        cursor = athena._Cursor(self.sql)
+        first = cursor.name()
+        if first in ("optimize", "vacuum"):
+            self._find_maintained(cursor, is_optimize=first == "optimize")
+        elif first in WRITES:
+            self._find_written(WRITES[first])
+        else:
+            self._find_read(connection)
+
+    def _find_maintained(self, cursor: Any, is_optimize: bool) -> None:
+        """Find the table of OPTIMIZE or VACUUM, after that word.
+
+        https://docs.aws.amazon.com/athena/latest/ug/optimize-statement.html
+        """
+        name = cursor.dotted_name(3)
+        if is_optimize:
+            is_complete = cursor.keywords("rewrite", "data", "using", "bin_pack")
+            is_complete = is_complete and (cursor.at_end() or cursor.keywords("where"))
+        else:
+            is_complete = cursor.at_end()
+        if name is None or not is_complete:
+            raise ValueError(f"mismatched input in {self.sql}")
+        _, database, table = name
+        self.target = TableName((database or self.database).lower(), table.lower())
+        self.is_maintenance = True
+
+    def _find_written(self, kind: type[expressions.Expression]) -> None:
+        """Find the tables of a statement that changes rows."""
+        tree = sqlglot.parse_one(self.sql, dialect="trino")
+        ctes = {cte.alias.lower() for cte in tree.find_all(expressions.CTE)}
+        for table in tree.find_all(expressions.Table):
+            name, database = table.name.lower(), table.db.lower()
+            if table.catalog.lower() in ("", CATALOG) and (database or name not in ctes):
+                self.tables.add(TableName(database or self.database, name))
+        written = tree.this.this if isinstance(tree.this, expressions.Schema) else tree.this
+        if not isinstance(tree, kind) or not isinstance(written, expressions.Table):
+            raise ValueError(f"mismatched input in {self.sql}")
+        self.target = TableName(written.db.lower() or self.database, written.name.lower())
+
+    def _find_read(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Find the tables, and each `*`, of a SELECT."""
         ((serialized,),) = connection.execute("SELECT json_serialize_sql(?)", [self.sql]).fetchall()
         tree = json.loads(serialized)
         if tree["error"]:
             # Not a SELECT, for example EXPLAIN.
             for one in athena._table_references(self.sql):
-                self.tables.add(TableName((one.database or database).lower(), one.table.lower()))
+                self.tables.add(
+                    TableName((one.database or self.database).lower(), one.table.lower())
+                )
             return
         ctes = {
             entry["key"].lower()

@@ -71,6 +71,22 @@ class Database:
             },
         )
 
+    def create_iceberg_table(self, name: str, schema: dict[str, Any]) -> None:
+        table = {"Location": f"s3://{self.bucket}/{name}/", "Schema": schema}
+        iceberg = {"MetadataOperation": "CREATE", "Version": "2", "CreateIcebergTableInput": table}
+        self._aws("glue").create_table(
+            DatabaseName=self.name, Name=name, OpenTableFormatInput={"IcebergInput": iceberg}
+        )
+
+    def update_iceberg_table(self, name: str, schema: dict[str, Any]) -> None:
+        change = {"Location": f"s3://{self.bucket}/{name}/", "Schema": schema}
+        iceberg = {"UpdateIcebergTableInput": {"Updates": [change]}}
+        self._aws("glue").update_table(
+            DatabaseName=self.name,
+            Name=name,
+            UpdateOpenTableFormatInput={"UpdateIcebergInput": iceberg},
+        )
+
     def create_view(self, name: str, sql: str) -> None:
         definition = {"originalSql": sql, "catalog": "awsdatacatalog", "schema": self.name}
         encoded = base64.b64encode(json.dumps(definition).encode()).decode()
@@ -91,6 +107,16 @@ class Database:
 
     def _create(self, name: str, **fields: Any) -> None:
         self._aws("glue").create_table(DatabaseName=self.name, TableInput={"Name": name, **fields})
+
+
+def iceberg_schema(types: dict[str, Any]) -> dict[str, Any]:
+    """Return Glue's schema; the ids are positions."""
+    return {
+        "Fields": [
+            {"Id": id_, "Name": name, "Required": False, "Type": type_}
+            for id_, (name, type_) in enumerate(types.items(), 1)
+        ]
+    }
 
 
 def encode(format_: str, rows: list[dict[str, Any]]) -> bytes:
