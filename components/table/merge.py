@@ -9,9 +9,17 @@ of it supplies what is not merged yet:
 - A window ends at the present. A merge over older days only could revive an item: its removal may
   be in a later day, and its tombstone may have expired. For the same reason a first build over
   several ranges begins with the newest one.
-- A tombstone must be kept for the longest time between a change and its row, by replay or
-  backfill, for the window, in which that row remains, and for a day, because a window reads full
-  days.
+- With ingestion-time prefixes the removal may also be in a day before that of a late row. So a
+  merge that begins before the window begins with the first day of the change log. It may begin
+  later by the days that tombstones are kept longer than the rule below needs.
+- A tombstone is kept for some days after the last merge that inserted or renewed it. A late row
+  older than that revives the item. So the days are at least the longest time between a change and
+  its row, by replay or backfill, the window, in which that row remains, and a day, because a window
+  reads full days. If the change log expires, a rebuild reads a late row for as long as the log is
+  kept, so these days replace those of the window.
+- A merge renews the tombstones in its window. So a rebuild needs no lock against an expiry at the
+  same time: its first range has a tombstone for the older rows in the ranges after it, provided
+  that all ranges take less than the tombstones' days but one.
 """
 
 from collections.abc import Mapping
@@ -41,11 +49,19 @@ ICEBERG_NAMES = {"bigint": "long"}
 
 # Field ids of the metadata columns, which the program defines: append only.
 METADATA_IDS = {column.name: number for number, column in enumerate(METADATA, 1)}
+# Time of the merge that inserted the row, or renewed the tombstone. No view shows it.
+MERGED_AT = Column("_merged_at", "timestamp")
+MERGED_AT_ID = 19
 # A table has at most 50 partition keys, in an order that never changes.
 FIRST_PARTITION_KEY_ID = 20
 FIRST_COLUMN_ID = 100
 # The field ids within column 100 are 100_001 to 100_999.
 NESTED_IDS = 1000
+
+# Iceberg's times have microseconds, and those of the metadata are in UTC.
+NOW = "CAST(current_timestamp AT TIME ZONE 'UTC' AS timestamp(6))"
+# A renewal with each merge would commit a snapshot without a change.
+RENEWED_AFTER_DAYS = 1
 
 FieldIds = Mapping[str, int]
 """Field ids by path, such as `total`, `lines.element.sku`, `labels.value`."""
@@ -64,11 +80,13 @@ class MergedColumn:
 
 
 def merged_columns(table: LakeTable, pinned: FieldIds | None = None) -> list[MergedColumn]:
-    """Columns of the merged table: COLUMNS, partition keys and metadata.
+    """Columns of the merged table: COLUMNS, partition keys, metadata and MERGED_AT.
 
     pinned: field ids of the transform module; see `field_ids`.
     """
-    columns = [Column(column.name, iceberg_type(column.type)) for column in _columns(table)]
+    columns = [
+        Column(column.name, iceberg_type(column.type)) for column in (*_columns(table), MERGED_AT)
+    ]
     ids = _nested_ids(columns, {**_own_ids(table), **field_ids(table, pinned)}, pinned or {})
     return [
         MergedColumn(
@@ -101,7 +119,7 @@ def field_ids(table: LakeTable, pinned: FieldIds | None = None) -> dict[str, int
 
 
 def _columns(table: LakeTable) -> list[Column]:
-    """Columns of a row with the types of the view, metadata last."""
+    """Columns of a change log row, with the types of the view."""
     if table.columns is None:
         raise ValueError("a lake table without COLUMNS has no merged table")
     keys = (Column(key, PARTITION_KEY_TYPE) for key in table.partition_keys)
@@ -110,7 +128,7 @@ def _columns(table: LakeTable) -> list[Column]:
 
 def _own_ids(table: LakeTable) -> dict[str, int]:
     keys = enumerate(table.partition_keys, FIRST_PARTITION_KEY_ID)
-    return {**METADATA_IDS, **{key: number for number, key in keys}}
+    return {**METADATA_IDS, MERGED_AT.name: MERGED_AT_ID, **{key: number for number, key in keys}}
 
 
 def _nested_ids(columns: list[Column], top: FieldIds, pinned: FieldIds) -> dict[str, int]:
@@ -221,7 +239,8 @@ def merge_sql(database: str, table: LakeTable, window: Window) -> str:
 
     Of each item in the window it inserts the rows of the newest change that are missing, and
     deletes the rows of older changes, unless the merged table has a newer change. So the windows of
-    merges may overlap and come in any order, and a second run changes nothing.
+    merges may overlap and come in any order, and a second run changes nothing. It renews the
+    tombstones of these changes that are older than RENEWED_AFTER_DAYS.
 
     The window is read once. Both joins have it on their right side: Trino keeps that side in
     memory and streams the merged table past it. Rows of streams before a marker are left out from
@@ -229,7 +248,8 @@ def merge_sql(database: str, table: LakeTable, window: Window) -> str:
     """
     merged = qualified(database, merged_table_name(table.name))
     names = [quoted(column.name) for column in _columns(table)]
-    values = ", ".join(f'"changes".{name}' for name in names)
+    values = ", ".join([*(f'"changes".{name}' for name in names), NOW])
+    merged_at = quoted(MERGED_AT.name)
     return f"""\
 MERGE INTO {merged} AS "merged"
 USING (
@@ -260,8 +280,11 @@ ON "merged"."_key" = "changes"."_key" AND (
     AND {_position('"merged".')} < {_position('"changes".')}
 )
 WHEN MATCHED AND "changes"."_action" = 'delete' THEN DELETE
+WHEN MATCHED AND "merged"."_op" = 'REMOVE'
+  AND "merged".{merged_at} < {NOW} - INTERVAL '{RENEWED_AFTER_DAYS}' DAY THEN
+  UPDATE SET {merged_at} = {NOW}
 WHEN NOT MATCHED AND "changes"."_action" = 'insert' THEN
-  INSERT ({", ".join(names)})
+  INSERT ({", ".join([*names, merged_at])})
   VALUES ({values})"""
 
 
@@ -331,14 +354,13 @@ def expire_tombstones_sql(database: str, table: LakeTable, days: int) -> str:
     """DELETE the rows that no query shows.
 
     These are old tombstones, and history before the newest marker.
-    days: least age of a tombstone's change; see the module's docstring for its lower limit.
+    days: least time since a tombstone's merge; see the module's docstring for its lower limit.
     Markers stay, because they exclude late rows of earlier streams.
     """
     merged = qualified(database, merged_table_name(table.name))
     return f"""\
 DELETE FROM {merged}
-WHERE "_op" = 'REMOVE' AND "_changed_at"
-    < CAST(current_timestamp AT TIME ZONE 'UTC' AS timestamp) - INTERVAL '{days}' DAY
+WHERE "_op" = 'REMOVE' AND {quoted(MERGED_AT.name)} < {NOW} - INTERVAL '{days}' DAY
   OR {_epoch()} < (
     SELECT coalesce(max("_stream_epoch"), '') FROM {merged} WHERE "_op" = 'BACKFILL'
   )"""
@@ -353,3 +375,13 @@ def optimize_sql(database: str, table: LakeTable) -> str:
     names = (database, merged_table_name(table.name))
     name = ".".join(name if name[0].isalpha() else quoted(name) for name in names)
     return f"OPTIMIZE {name} REWRITE DATA USING BIN_PACK"
+
+
+def vacuum_sql(database: str, table: LakeTable) -> str:
+    """VACUUM the merged table: delete expired snapshots and files.
+
+    A table's name that does not begin with a letter needs backticks, and a database's has none.
+    https://docs.aws.amazon.com/athena/latest/ug/vacuum-statement.html
+    """
+    name = merged_table_name(table.name)
+    return f"VACUUM {database}.{name if name[0].isalpha() else f'`{name}`'}"

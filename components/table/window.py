@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.queries import MARKER_PARTITION, quoted
@@ -15,6 +15,10 @@ DATE_PARTS = {"year": (1, 4), "month": (6, 2), "day": (9, 2), "dt": (1, 10)}
 SHORTEST_PERIOD = {"year": 365, "month": 28, "day": 1, "dt": 1}
 # A change of the clocks moves a time by one hour.
 CLOCK_CHANGE_HOURS = 1
+# First and last value of the time keys within another one.
+ALL_VALUES = {"month": ("01", "12"), "day": ("01", "31")}
+# Placeholders of a window's first and last day, for a statement that runs with several windows.
+FIRST_DAY, LAST_DAY = "{first}", "{last}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,37 +78,66 @@ class RecentWindow(Window):
 
 @dataclass(frozen=True, kw_only=True)
 class DayWindow(Window):
-    """All days from the first to the last one."""
+    """All days from the first to the last one.
 
-    first: date
-    last: date
+    Raises ValueError for a text that is neither an ISO date nor its placeholder.
+    """
+
+    first: str = FIRST_DAY
+    """ISO date or FIRST_DAY."""
+    last: str = LAST_DAY
+    """ISO date or LAST_DAY."""
+
+    def __post_init__(self) -> None:
+        for name, text, placeholder in (
+            ("first", self.first, FIRST_DAY),
+            ("last", self.last, LAST_DAY),
+        ):
+            if text != placeholder and not _is_iso_date(text):
+                raise ValueError(f"`{name}` must be an ISO date or {placeholder} (got {text!r})")
 
     def _days(self, keys: Sequence[str]) -> str:
-        days = [self.first + timedelta(offset) for offset in range(self._length)]
-        periods: dict[tuple[str, ...], list[str]] = {}
-        for day in days:
-            *parents, last = (_date_text(day, key) for key in keys)
-            values = periods.setdefault(tuple(parents), [])
-            if last not in values:
-                values.append(last)
-        return _any(
-            " AND ".join(
-                [
-                    *(_in(key, [value]) for key, value in zip(keys, parents, strict=False)),
-                    _in(keys[-1], values),
-                ]
-            )
-            for parents, values in periods.items()
+        # The condition of all keys is exact. Those of one key each are for the pruning of projected
+        # partitions; Trino computes their limits, because these have no columns.
+        terms = [self._range(key, keys[:position]) for position, key in enumerate(keys)]
+        if len(keys) > 1:
+            start, length = DATE_PARTS[keys[-1]]
+            text = " || '-' || ".join(quoted(key) for key in keys)
+            terms.append(_between(text, *self._limits(1, start - 1 + length)))
+        return "(" + "\n    AND ".join(terms) + ")"
+
+    def _range(self, key: str, parents: Sequence[str]) -> str:
+        """Condition of one key; all values if parents differ."""
+        first, last = self._limits(*DATE_PARTS[key])
+        if parents:
+            start, length = DATE_PARTS[parents[-1]]
+            first_parent, last_parent = self._limits(1, start - 1 + length)
+            is_same = f"{first_parent} = {last_parent}"
+            least, most = ALL_VALUES[key]
+            first = f"CASE WHEN {is_same} THEN {first} ELSE '{least}' END"
+            last = f"CASE WHEN {is_same} THEN {last} ELSE '{most}' END"
+        return _between(quoted(key), first, last)
+
+    def _limits(self, start: int, length: int) -> tuple[str, str]:
+        """A part of the first and of the last date."""
+        if length == len("2026-11-29"):
+            return f"'{self.first}'", f"'{self.last}'"
+        return (
+            f"substr('{self.first}', {start}, {length})",
+            f"substr('{self.last}', {start}, {length})",
         )
 
-    @property
-    def _length(self) -> int:
-        return (self.last - self.first).days + 1
+
+def _is_iso_date(text: str) -> bool:
+    try:
+        # Python reads other forms too, such as 20261129.
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
-def _date_text(day: date, key: str) -> str:
-    start, length = DATE_PARTS[key]
-    return day.isoformat()[start - 1 : start - 1 + length]
+def _between(text: str, first: str, last: str) -> str:
+    return f"{text} BETWEEN {first} AND {last}"
 
 
 def _in(key: str, values: Sequence[str]) -> str:

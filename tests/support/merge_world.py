@@ -25,6 +25,7 @@ from streaming_etl.components.table.merge import (
 from streaming_etl.components.table.queries import current_state_sql, quoted
 from streaming_etl.components.table.window import DayWindow
 
+DAY = timedelta(1)
 FIRST_DAY = date(2026, 11, 28)
 # Days before the present one that merge and view read.
 WINDOW_DAYS = 2
@@ -32,6 +33,8 @@ WINDOW_DAYS = 2
 REPLAY_DAYS = 2
 # The window reads full days, so a row stays in it for up to a day longer.
 TOMBSTONE_DAYS = REPLAY_DAYS + WINDOW_DAYS + 1
+# Days that a merge may read besides the window, without reading the entire log.
+LONGER_DAYS = TOMBSTONE_DAYS - REPLAY_DAYS - WINDOW_DAYS
 FULL, LIVE = "all_rows", "live"
 
 Texts = Callable[[str], str]
@@ -88,6 +91,7 @@ class MergeWorld:
         self._items: set[str] = set()
         self._unmerged: set[date] = set()
         self._has_duplicates = False
+        self._log_expires = False
         self._create()
 
     def _create(self) -> None:
@@ -177,7 +181,7 @@ class MergeWorld:
     # Merges
 
     def window(self, days: int = WINDOW_DAYS) -> DayWindow:
-        return DayWindow(first=self.today - timedelta(days), last=self.today)
+        return DayWindow(first=f"{self.today - timedelta(days)}", last=f"{self.today}")
 
     def merge(self, days: int = WINDOW_DAYS) -> None:
         """Merge twice; the second run must change nothing."""
@@ -206,9 +210,26 @@ class MergeWorld:
         self._was_merged(WINDOW_DAYS)
         self._has_duplicates = True
 
+    def ranges(self) -> list[DayWindow]:
+        """Windows of a rebuild, newest first."""
+        end = self.today - timedelta(WINDOW_DAYS)
+        middle = FIRST_DAY + (end - FIRST_DAY) // 2
+        periods = ((end, self.today), (middle, end - DAY), (FIRST_DAY, middle - DAY))
+        return [
+            DayWindow(first=f"{first}", last=f"{last}") for first, last in periods if first <= last
+        ]
+
+    def merge_range(self, window: DayWindow) -> None:
+        """Merge a range, and let tombstones expire at the same time."""
+        database().execute(self._merge_text_of(window))
+        database().execute(self._expiry_text())
+        if window.last == f"{self.today}":
+            self._was_merged(WINDOW_DAYS)
+        self._check_merged_table()
+
     def _was_merged(self, days: int) -> None:
         first = self.window(days).first
-        self._unmerged = {day for day in self._unmerged if day < first}
+        self._unmerged = {day for day in self._unmerged if f"{day}" < first}
 
     def _check_merged_table(self) -> None:
         """The merged table has the rows of one change per item, once."""
@@ -223,7 +244,15 @@ class MergeWorld:
             _compare(all_rows, rows)
 
     def _merge_text(self, days: int) -> str:
-        return self._texts(merge_sql(LIVE, self._table, self.window(days)))
+        return self._merge_text_of(self.window(days))
+
+    def _merge_text_of(self, window: DayWindow) -> str:
+        return self._at("12:00:00", merge_sql(LIVE, self._table, window))
+
+    def _at(self, time: str, sql: str) -> str:
+        """A changed statement that runs today at `time`."""
+        now = f"TIMESTAMPTZ '{self.today} {time}+00'"
+        return self._texts(sql).replace("current_timestamp", now)
 
     def next_day(self) -> None:
         """Pass midnight; a day that leaves the window is merged before."""
@@ -231,9 +260,15 @@ class MergeWorld:
         if any(day <= leaving for day in self._unmerged):
             self.merge()
         self.today += timedelta(1)
+        if self._log_expires:
+            self._expire_log()
 
     def expire_log(self) -> None:
-        """Delete the rows of the change log before the window."""
+        """Delete rows before the window, today and each day after."""
+        self._log_expires = True
+        self._expire_log()
+
+    def _expire_log(self) -> None:
         first = self.window().first
         database().execute(
             f"DELETE FROM {LIVE}.orders WHERE year || '-' || month || '-' || day < '{first}'"
@@ -241,14 +276,27 @@ class MergeWorld:
 
     def expire_tombstones(self) -> None:
         """Delete what no query shows; no merge may insert it again."""
-        sql = expire_tombstones_sql(LIVE, self._table, TOMBSTONE_DAYS)
-        now = f"TIMESTAMPTZ '{self.today} 12:00:01+00'"
-        sql = self._texts(sql).replace("current_timestamp", now)
+        sql = self._expiry_text()
         database().execute(sql)
         self._must_change_nothing(sql)
         if not self._unmerged:
-            self._must_change_nothing(self._merge_text(WINDOW_DAYS))
+            rows = self._merged_rows()
+            database().execute(self._merge_text(WINDOW_DAYS))
+            _compare(self._merged_rows(), rows)
             _compare(self._epochs_before_marker(), [])
+
+    def _expiry_text(self) -> str:
+        # An expiry is later than the merges of its day.
+        return self._at("12:00:01", expire_tombstones_sql(LIVE, self._table, TOMBSTONE_DAYS))
+
+    def _merged_rows(self) -> list[tuple[Any, ...]]:
+        """The merged table without the times of merges."""
+        merged = f"SELECT * EXCLUDE _merged_at FROM {LIVE}.orders_merged"
+        return self.rows(f"SELECT CAST(merged AS varchar) FROM ({merged}) AS merged")
+
+    def merge_times(self) -> list[tuple[Any, ...]]:
+        """Item and time of the merge of each merged row."""
+        return self.rows(f"SELECT id, _merged_at FROM {LIVE}.orders_merged")
 
     def _must_change_nothing(self, sql: str) -> None:
         _compare(database().execute(sql).fetchall(), [(0,)])

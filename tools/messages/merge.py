@@ -1,6 +1,5 @@
 """SQL of the merged table, for several partitions and formats."""
 
-from datetime import date
 from pathlib import Path
 
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
@@ -13,6 +12,7 @@ from streaming_etl.components.table.merge import (
     merge_sql,
     merged_state_sql,
     optimize_sql,
+    vacuum_sql,
 )
 from streaming_etl.components.table.transform_module import TransformModule
 from streaming_etl.components.table.window import DayWindow, RecentWindow, Window
@@ -26,7 +26,8 @@ MANY_TYPES = {
     "lines": "array<struct<sku:string,quantity:tinyint>>",
 }
 RECENT = RecentWindow(hours=50, time_zone="Asia/Tokyo")
-DAYS = DayWindow(first=date(2026, 11, 29), last=date(2026, 12, 2))
+DAYS = DayWindow(first="2026-11-29", last="2026-12-02")
+ANY_DAYS = DayWindow()
 
 
 def table(columns: dict[str, str], partitions: PartitionArgs, file_format: str) -> LakeTable:
@@ -65,5 +66,7 @@ def messages() -> dict[str, str]:
     return {
         **texts,
         "expire tombstones": expire_tombstones_sql(DATABASE, minimal, 30),
+        "merge of a range": merge_sql(DATABASE, minimal, ANY_DAYS),
         "optimize": optimize_sql(DATABASE, minimal),
+        "vacuum": vacuum_sql(DATABASE, minimal),
     }

@@ -3,6 +3,8 @@
 The results of the statements are in test_merge_worlds.py, their texts in tests/golden/merge.txt.
 """
 
+from dataclasses import replace
+
 import pytest
 import sqlglot
 from sqlglot import exp
@@ -10,28 +12,33 @@ from sqlglot import exp
 from streaming_etl import PartitionArgs
 from streaming_etl.components.table.column_types import METADATA
 from streaming_etl.components.table.merge import (
+    FIRST_PARTITION_KEY_ID,
+    MERGED_AT_ID,
     METADATA_IDS,
     MergedColumn,
     field_ids,
     merged_columns,
     optimize_sql,
+    vacuum_sql,
 )
 from tests.support.pipeline_settings import lake_table
 from tools.messages.merge import messages
 
-STATEMENTS = {"merge": exp.Merge, "view": exp.Select, "tombstones": exp.Delete}
-TEXTS = {name: sql for name, sql in messages().items() if not sql.startswith("OPTIMIZE")}
+STATEMENTS = {"MERGE": exp.Merge, "SELECT": exp.Select, "DELETE": exp.Delete}
+# Trino has other statements for these.
+ATHENA_ONLY = ("OPTIMIZE", "VACUUM")
+TEXTS = {name: sql for name, sql in messages().items() if not sql.startswith(ATHENA_ONLY)}
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_trino_can_parse_every_statement(name: str) -> None:
     parsed = sqlglot.parse_one(TEXTS[name], dialect="trino")
-    assert type(parsed) is STATEMENTS[name.split()[-1]]
+    assert type(parsed) is STATEMENTS[TEXTS[name].split()[0]]
 
 
 def test_a_merge_reads_the_change_log_once() -> None:
     for name in TEXTS:
-        if name.endswith("merge"):
+        if TEXTS[name].startswith("MERGE"):
             parsed = sqlglot.parse_one(TEXTS[name], dialect="trino")
             assert [table.name for table in parsed.find_all(exp.Table)].count("orders") == 1
 
@@ -40,6 +47,12 @@ def test_names_that_need_quotes_have_them_in_optimize() -> None:
     table = lake_table()
     assert optimize_sql("shop", table) == "OPTIMIZE shop.orders_merged REWRITE DATA USING BIN_PACK"
     assert optimize_sql("2026", table).split()[1] == '"2026".orders_merged'
+
+
+def test_the_table_has_backticks_in_vacuum_if_it_needs_them() -> None:
+    assert vacuum_sql("_shop", lake_table()) == "VACUUM _shop.orders_merged"
+    table = replace(lake_table(), name="_orders")
+    assert vacuum_sql("shop", table) == "VACUUM shop.`_orders_merged`"
 
 
 def test_the_merged_table_has_columns_partition_keys_and_metadata() -> None:
@@ -58,6 +71,7 @@ def test_the_merged_table_has_columns_partition_keys_and_metadata() -> None:
         (5, "_stream_epoch", "string"),
         (6, "_sequence_number", "string"),
         (7, "_changed_at", "timestamp"),
+        (19, "_merged_at", "timestamp"),
     ]
 
 
@@ -163,7 +177,7 @@ def test_the_ids_of_a_table_are_unique() -> None:
     table = lake_table(columns, partitions=partitions)
     top = [column.id for column in merged_columns(table)]
     nested = [number for path, number in field_ids(table).items() if "." in path]
-    assert len({*top, *nested}) == len([*top, *nested]) == 900 * 4 + 50 + len(METADATA)
+    assert len({*top, *nested}) == len([*top, *nested]) == 900 * 4 + 50 + len(METADATA) + 1
 
 
 def test_the_ids_of_metadata_columns_never_change() -> None:
@@ -176,3 +190,4 @@ def test_the_ids_of_metadata_columns_never_change() -> None:
         "_sequence_number": 6,
         "_changed_at": 7,
     }
+    assert max(METADATA_IDS.values()) < MERGED_AT_ID == 19 < FIRST_PARTITION_KEY_ID

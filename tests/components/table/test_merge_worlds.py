@@ -5,7 +5,7 @@ merges run, are missed or overlap, and the change log and tombstones expire.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_etl import QueryArgs
+from streaming_etl.components.table.merge import RENEWED_AFTER_DAYS
 from streaming_etl.components.table.window import DayWindow
 from tests.support.merge_world import (
+    LONGER_DAYS,
     REPLAY_DAYS,
     TOMBSTONE_DAYS,
     WINDOW_DAYS,
@@ -41,6 +43,7 @@ NAMES = {
     "repeat": 3,
     "merge": 4,
     "two_merges": 1,
+    "rebuild": 2,
     "day": 3,
     "days": 2,
     "snapshot": 1,
@@ -90,7 +93,11 @@ class Run:
             case "repeat":
                 self._repeat(number, is_part=not rows)
             case "merge":
-                world.merge(WINDOW_DAYS if rows else WINDOW_DAYS + number)
+                world.merge(WINDOW_DAYS if rows else WINDOW_DAYS + number % (LONGER_DAYS + 1))
+            case "rebuild":
+                for window in world.ranges():
+                    world.merge_range(window)
+                    self._next_day()
             case "two_merges":
                 world.merge_twice_at_once()
             case "day":
@@ -185,6 +192,7 @@ class Break:
 
 CHANGE, REMOVE, MERGE, REPEAT = ("change",), ("change", "a", "REMOVE"), ("merge",), ("repeat",)
 DAY, DAYS, NEW_STREAM, EXPIRE = ("day",), ("days",), ("new_stream",), ("expire_tombstones",)
+REBUILD = ("rebuild",)
 LATE, LATE_ROWS = ("late_change",), ("late_rows",)
 # A new stream that does not have the item `a`.
 NEW_TABLE = ("backfill", "b")
@@ -237,6 +245,15 @@ BREAKS = {
         'AND "_rank" = 1 AND "changes"."_op" <> \'BACKFILL\'',
         [CHANGE, NEW_TABLE, DAYS],
     ),
+    "no renewal of tombstones": Break(
+        "MERGE",
+        """WHEN MATCHED AND "merged"."_op" = 'REMOVE'""",
+        """WHEN MATCHED AND "merged"."_op" = 'NONE'""",
+        [CHANGE, DAY, DAY, REMOVE, MERGE, DAY, DAY, DAY, DAY, REBUILD],
+    ),
+    "renewal with each merge": Break(
+        "MERGE", f"- INTERVAL '{RENEWED_AFTER_DAYS}' DAY", "+ INTERVAL '1' DAY", [REMOVE, MERGE]
+    ),
     "merge without tombstones": Break(
         "MERGE",
         'AND "_rank" = 1',
@@ -244,7 +261,7 @@ BREAKS = {
         [CHANGE, MERGE, REMOVE, DAYS],
     ),
     "view without the window": Break(
-        "SELECT", 'WHERE (("year"', 'WHERE false AND (("year"', [CHANGE]
+        "SELECT", 'WHERE ("year"', 'WHERE false AND ("year"', [CHANGE]
     ),
     "view without merged rows": Break(
         "SELECT",
@@ -274,12 +291,14 @@ BREAKS = {
     "view in the order of texts": Break(
         "SELECT", f"ORDER BY {POSITION}", f"ORDER BY {AS_TEXT}", LONGER_NUMBERS
     ),
-    "expiry of items": Break("DELETE", "\"_op\" = 'REMOVE' AND ", "", [CHANGE, DAYS, DAYS, EXPIRE]),
+    "expiry of items": Break(
+        "DELETE", "\"_op\" = 'REMOVE' AND ", "", [CHANGE, DAYS, DAYS, DAYS, EXPIRE]
+    ),
     "expiry a day too early": Break(
         "DELETE",
         f"INTERVAL '{TOMBSTONE_DAYS}' DAY",
         f"INTERVAL '{TOMBSTONE_DAYS - 1}' DAY",
-        [LATE, REMOVE, DAY, DAY, DAY, DAY, EXPIRE],
+        [LATE, REMOVE, MERGE, DAY, DAY, DAY, DAY, EXPIRE],
     ),
     "expiry of markers": Break(
         "DELETE", "WHERE ", f"WHERE {MARKER} OR ", [LATE, NEW_TABLE, DAY, DAY, DAY, EXPIRE]
@@ -288,6 +307,18 @@ BREAKS = {
         "DELETE", f"OR {EPOCH} <", "OR '9' <", [CHANGE, NEW_TABLE, MERGE, EXPIRE]
     ),
 }
+
+
+def test_a_later_merge_renews_tombstones_only() -> None:
+    world = MergeWorld(TABLES["json"])
+    for item, op in (("a", "INSERT"), ("b", "REMOVE")):
+        world.write(world.change(item, op, 1))
+    world.merge()
+    world.today += timedelta(WINDOW_DAYS)
+    before = dict(world.merge_times())
+    world.merge()
+    after = dict(world.merge_times())
+    assert [item for item in after if after[item] != before[item]] == ["b"]
 
 
 @pytest.mark.parametrize("name", BREAKS)
@@ -320,6 +351,13 @@ class ShortMerge(MergeWorld):
         super().merge(days - 1)
 
 
+class LongMerge(MergeWorld):
+    """A merge reads a late row without the removal after it."""
+
+    def merge(self, days: int = WINDOW_DAYS) -> None:
+        super().merge(days + 1)
+
+
 class NoCatchUp(MergeWorld):
     """A day may leave the window before it is merged."""
 
@@ -330,9 +368,8 @@ class NoCatchUp(MergeWorld):
 class OldDaysOnly(MergeWorld):
     """A merge of older days does not read the days after them."""
 
-    def window(self, days: int = WINDOW_DAYS) -> DayWindow:
-        window = super().window(days)
-        return window if days == WINDOW_DAYS else replace(window, last=window.first)
+    def ranges(self) -> list[DayWindow]:
+        return super().ranges()[-1:]
 
 
 @pytest.mark.parametrize(
@@ -340,8 +377,9 @@ class OldDaysOnly(MergeWorld):
     [
         (ShortView, [CHANGE, DAY, DAY]),
         (ShortMerge, [CHANGE, DAYS]),
+        (LongMerge, [LATE, REMOVE, MERGE, *[DAY] * 6, EXPIRE, ("merge", "a", "", 0, 1)]),
         (NoCatchUp, [CHANGE, DAYS]),
-        (OldDaysOnly, [CHANGE, DAY, REMOVE, DAYS, DAYS, EXPIRE, ("merge", "a", "", 0, 5)]),
+        (OldDaysOnly, [CHANGE, DAYS, REMOVE, MERGE, DAYS, DAYS, EXPIRE, REBUILD]),
     ],
 )
 def test_a_row_outside_of_every_window_breaks_a_state(

@@ -53,6 +53,13 @@ def selected(window: Window, table: LakeTable, partitions: set[str], now: dateti
     return {row[0] for row in database().execute(sql, [sorted(partitions)]).fetchall()}
 
 
+def selected_by(term: str, value: str) -> bool:
+    """Whether a condition of one key is true for its value."""
+    [key, *_] = term.split()
+    sql = f"SELECT count(*) FROM (SELECT '{value}' AS {key}) WHERE {term}"
+    return database().execute(sql).fetchone() == (1,)
+
+
 ZONES = st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York", "Australia/Lord_Howe"])
 # Clocks change in March, April, October and November; a leap day; the end of a year.
 TIMES = st.datetimes(datetime(2027, 10, 1), datetime(2028, 12, 31))
@@ -124,17 +131,42 @@ def test_a_window_of_days_has_their_partitions(
             (midnight + timedelta(day, hours=13)).strftime(pattern) for day in range(start, end)
         }
 
-    window = DayWindow(first=first, last=first + timedelta(length - 1))
+    window = DayWindow(first=f"{first}", last=f"{first + timedelta(length - 1)}")
     all_partitions = partitions(-400, length + 400)
     assert selected(window, table, all_partitions, datetime.now(UTC)) == partitions(0, length)
 
 
-def test_days_of_a_window_are_grouped_by_month() -> None:
-    window = DayWindow(first=date(2026, 11, 29), last=date(2026, 12, 1))
-    assert window.condition(table_of("day", "year_month_day")).split("\n    OR ") == [
-        """(("year" = '2026' AND "month" = '11' AND "day" IN ('29', '30'))""",
-        """("year" = '2026' AND "month" = '12' AND "day" = '01'))""",
-    ]
+def test_each_key_of_a_window_of_days_has_a_range_for_pruning() -> None:
+    table = table_of("hour", "year_month_day")
+    for last, years, months, days in (
+        ("2026-11-30", ["2026"], ["11"], ["29", "30"]),
+        ("2026-12-01", ["2026"], ["11", "12"], ["01", "31"]),
+        ("2027-01-02", ["2026", "2027"], ["01", "12"], ["01", "31"]),
+    ):
+        terms = DayWindow(first="2026-11-29", last=last).condition(table).strip("()").split("\n")
+        for term, values, outside in zip(
+            terms, (years, months, days), ("2028", "00", "32"), strict=False
+        ):
+            found = [
+                value
+                for value in (*values, outside)
+                if selected_by(term.strip().removeprefix("AND "), value)
+            ]
+            assert found == values
+
+
+def test_the_placeholders_of_a_window_are_texts_only() -> None:
+    for granularity, layout in FORMATS:
+        table = table_of(granularity, layout)
+        text = DayWindow().condition(table)
+        text = text.replace("{first}", "2026-11-29").replace("{last}", "2026-12-02")
+        assert text == DayWindow(first="2026-11-29", last="2026-12-02").condition(table)
+
+
+@pytest.mark.parametrize("text", ["2026-11-31", "{last}", "20261129", "' OR ''='"])
+def test_a_day_that_is_not_an_iso_date_is_rejected(text: str) -> None:
+    with pytest.raises(ValueError, match="`first`"):
+        DayWindow(first=text)
 
 
 INJECTED = lake_table(partitions=PartitionArgs(dynamic_partition_keys={"store": [], "kind": ["a"]}))
