@@ -291,6 +291,33 @@ MESSAGES: Mapping[str, str] = {
         "{name} must give column {column} an Athena type (got {type} in {value}: {reason}). Use"
         " {allowed}."
     ),
+    "field-ids-not-literal": (
+        "{name} must define FIELD_IDS as a literal dict (got {value}). FIELD_IDS is read without"
+        ' running the module: write for example {{"id": 100}}.'
+    ),
+    "field-ids-without-columns": (
+        "{name} must define COLUMNS with FIELD_IDS (got {value}). Add COLUMNS, or remove FIELD_IDS."
+    ),
+    "field-id-path": (
+        "{name} must name fields in FIELD_IDS by their path (got {entry} in {value}). Write for"
+        " example total, lines.element.sku or labels.value."
+    ),
+    "field-id-path-twice": (
+        "{name} must name {entry} once in FIELD_IDS (got {value}). Remove the entries that the"
+        " merged table does not have."
+    ),
+    "field-id-without-column": (
+        "{name} must give the column of {entry} an id in FIELD_IDS (got {value}). The ids of its"
+        " fields follow from it: add the column."
+    ),
+    "field-id-number": (
+        "{name} must give {entry} an id of {least} to {most} in FIELD_IDS (got {got} in {value})."
+        " Use the id that the merged table has, or remove the entry of a new field."
+    ),
+    "field-id-twice": (
+        "{name} must use id {id} once in FIELD_IDS (got {paths} in {value}). Give a new field an id"
+        " that no field ever had."
+    ),
     "column-keys": (
         "{name} must describe column {column} by {allowed} only (got {keys} in {value}). Write for"
         ' example {{"type": "string", "path": "address.city"}}.'

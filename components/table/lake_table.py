@@ -21,6 +21,7 @@ from streaming_etl.components.table.column_types import (
     is_nested,
 )
 from streaming_etl.components.table.declared_columns import PathStep
+from streaming_etl.components.table.declared_field_ids import FieldIds
 from streaming_etl.components.table.layout import (
     current_view_name,
     firehose_prefix,
@@ -61,6 +62,8 @@ class LakeTable:
     """Whether the table has a current-state view or saved query."""
     transform_time_zone: Optional[str]
     """Time zone that the transform itself needs, if any."""
+    pinned_field_ids: FieldIds
+    """FIELD_IDS of the transform module, for the merged table."""
 
     @property
     def view_name(self) -> Optional[str]:
@@ -191,6 +194,7 @@ def plan_lake_table(name: str, args: LakeTableArgs, module: TransformModule) -> 
         transform_config=transform_config(args, module),
         current_state=args.query.current_state,
         transform_time_zone=partitions.time_zone if needs_zone else None,
+        pinned_field_ids=module.field_ids,
     )
 
 

@@ -22,7 +22,6 @@ of it supplies what is not merged yet:
   that all ranges take less than the tombstones' days but one.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +31,11 @@ from streaming_etl.components.table.column_types import (
     ColumnType,
     athena_type,
     is_nested,
+)
+from streaming_etl.components.table.declared_field_ids import (
+    FIRST_COLUMN_ID,
+    NESTED_IDS,
+    FieldIds,
 )
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import PARTITION_KEY_TYPE, merged_table_name
@@ -54,17 +58,11 @@ MERGED_AT = Column("_merged_at", "timestamp")
 MERGED_AT_ID = 19
 # A table has at most 50 partition keys, in an order that never changes.
 FIRST_PARTITION_KEY_ID = 20
-FIRST_COLUMN_ID = 100
-# The field ids within column 100 are 100_001 to 100_999.
-NESTED_IDS = 1000
 
 # Iceberg's times have microseconds, and those of the metadata are in UTC.
 NOW = "CAST(current_timestamp AT TIME ZONE 'UTC' AS timestamp(6))"
 # A renewal with each merge would commit a snapshot without a change.
 RENEWED_AFTER_DAYS = 1
-
-FieldIds = Mapping[str, int]
-"""Field ids by path, such as `total`, `lines.element.sku`, `labels.value`."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +77,12 @@ class MergedColumn:
     """The type in Iceberg's schema, with the ids of nested fields."""
 
 
-def merged_columns(table: LakeTable, pinned: FieldIds | None = None) -> list[MergedColumn]:
-    """Columns of the merged table: COLUMNS, partition keys, metadata and MERGED_AT.
-
-    pinned: field ids of the transform module; see `field_ids`.
-    """
+def merged_columns(table: LakeTable) -> list[MergedColumn]:
+    """Columns of the merged table: COLUMNS, partition keys, metadata and MERGED_AT."""
     columns = [
         Column(column.name, iceberg_type(column.type)) for column in (*_columns(table), MERGED_AT)
     ]
-    ids = _nested_ids(columns, {**_own_ids(table), **field_ids(table, pinned)}, pinned or {})
+    ids = _nested_ids(columns, {**_own_ids(table), **field_ids(table)}, table.pinned_field_ids)
     return [
         MergedColumn(
             ids[column.name], column.name, column.type, _schema_type(column.type, column.name, ids)
@@ -96,22 +91,21 @@ def merged_columns(table: LakeTable, pinned: FieldIds | None = None) -> list[Mer
     ]
 
 
-def field_ids(table: LakeTable, pinned: FieldIds | None = None) -> dict[str, int]:
+def field_ids(table: LakeTable) -> dict[str, int]:
     """Field ids of COLUMNS and of the fields in them.
 
-    The rule: a path in `pinned` has that id, others have the ids after the highest one, in the
-    order of COLUMNS. `pinned` is to be a literal FIELD_IDS in the transform module, read like
-    COLUMNS. It is empty until a column is removed or moved; then it is this function's result for
-    the former COLUMNS, and its former entries. A removed column stays in it, so its id is never
-    used again. An appended column needs no entry.
+    The rule: a path in FIELD_IDS of the transform module has that id, others have the ids after the
+    highest one, in the order of COLUMNS. FIELD_IDS is empty until a column is removed or moved;
+    then it is this function's result for the former COLUMNS, and its former entries. A removed
+    column stays in it, so its id is never used again. An appended column needs no entry.
 
     Why a literal: ids by position alone would move with a removed column. A file of ids would be
     one more artifact, which a command has to write before the first deployment. A hash of the name
     needs neither, but gives a column that returns with another type the id of its old values.
-    The layout in the stack's state can have the former ids, so that a guard rejects an id that
-    moves by mistake.
+    The layout in the stack's state has the former ids, so that a guard rejects an id that moves by
+    mistake.
     """
-    pinned = pinned or {}
+    pinned = table.pinned_field_ids
     columns = [Column(column.name, iceberg_type(column.type)) for column in table.columns or ()]
     top = {path: number for path, number in pinned.items() if "." not in path}
     names = [column.name for column in columns]

@@ -3,7 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Optional
@@ -18,6 +18,7 @@ from streaming_etl.components.table.declared_columns import (
     module_problem,
     sources_of,
 )
+from streaming_etl.components.table.declared_field_ids import FieldIds, field_id_problems
 
 # These read a dict by its methods only; an extension such as orjson may not.
 PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
@@ -34,6 +35,8 @@ class TransformModule:
     """Whether it imports only the standard library, the handlers and boto3."""
     sources: Optional[Mapping[str, AttributeSource]] = None
     """The attribute of each column; None when the module has a `transform`."""
+    field_ids: FieldIds = field(default_factory=dict)
+    """FIELD_IDS: ids of fields of the merged table, also of removed ones."""
 
     @property
     def runs(self) -> bool:
@@ -45,7 +48,8 @@ def read_transform_module(path: str) -> TransformModule:
     """Read and check the module at `path`, relative to the working directory.
 
     Raises SettingsError with all problems: a missing file, invalid Python, neither COLUMNS nor a
-    `transform(change)` that returns rows, or COLUMNS that are not a literal dict of valid columns.
+    `transform(change)` that returns rows, COLUMNS that are not a literal dict of valid columns, or
+    FIELD_IDS that are not a literal dict of valid ids.
     """
     file = Path(path)
     if not file.is_file():
@@ -62,12 +66,17 @@ def read_transform_module(path: str) -> TransformModule:
     problems = list(transform_problems(path, tree)) if runs else []
     if value is not None:
         problems += columns_problems(path, entries, has_transform=runs)
+    field_ids = assigned_value(tree, "FIELD_IDS")
+    id_entries = None if field_ids is None else literal_entries(field_ids)
+    if field_ids is not None:
+        problems += field_id_problems(path, id_entries, has_columns=value is not None)
     raise_if_any(problems)
     return TransformModule(
         file,
         None if entries is None else columns_of(entries),
         imported_names(tree) <= PURE,
         None if runs or entries is None else sources_of(entries),
+        dict(id_entries or ()),
     )
 
 

@@ -33,10 +33,15 @@ def plan(args: StreamingEtlPipelineArgs, module: TransformModule) -> LakeTable:
     )
 
 
-def lake_table(columns: Optional[Mapping[str, str]] = COLUMNS, **settings: Any) -> LakeTable:
-    """The lake table of a transform module with these COLUMNS."""
+def lake_table(
+    columns: Optional[Mapping[str, str]] = COLUMNS,
+    *,
+    field_ids: Mapping[str, int] | None = None,
+    **settings: Any,
+) -> LakeTable:
+    """The lake table of a transform module with these COLUMNS and FIELD_IDS."""
     typed = None
     if columns is not None:
         typed = tuple(Column(name, parse_type(text)) for name, text in columns.items())
-    module = TransformModule(Path("m.py"), typed, pure=True)
+    module = TransformModule(Path("m.py"), typed, pure=True, field_ids=field_ids or {})
     return plan(pipeline_args(**settings), module)

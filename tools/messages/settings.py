@@ -99,6 +99,9 @@ MODULES = [
     "COLUMNS = {'id': {'type': 'string', 'from': 'a'}}\n",
     "COLUMNS = {'id': {'type': 'string', 'path': 'a..b', 'unit': 'days'}}\n",
     f"COLUMNS = {{'id': {{'type': 'string', 'path': 'a'}}}}\n{TRANSFORM}",
+    f"FIELD_IDS = dict(id=100)\n{TRANSFORM}",
+    "COLUMNS = {'id': 'string'}\nFIELD_IDS = {'ID': 100, 'a.b': 100001}\n",
+    "COLUMNS = {'id': 'string'}\nFIELD_IDS = {'id': 99, 'id': 100, 'total': 100}\n",
 ]
 TYPES = [
     "",

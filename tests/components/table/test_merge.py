@@ -149,7 +149,8 @@ def test_an_appended_column_has_a_new_id_and_moves_no_other() -> None:
 def test_pinned_ids_survive_a_new_order_and_a_removal() -> None:
     pinned = field_ids(lake_table(OLD))
     struct = "array<struct<new:int,n:int>>"
-    changed = field_ids(lake_table({"first": "int", "lines": struct, "id": "string"}), pinned)
+    columns = {"first": "int", "lines": struct, "id": "string"}
+    changed = field_ids(lake_table(columns, field_ids=pinned))
     assert changed == {
         "first": 103,
         "lines": 102,
@@ -165,8 +166,8 @@ def test_pinned_ids_survive_a_new_order_and_a_removal() -> None:
 def test_an_id_is_never_used_again() -> None:
     pinned = field_ids(lake_table(OLD))
     without = {name: OLD[name] for name in ("id", "lines")}
-    first = {**pinned, **field_ids(lake_table({**without, "a": "int"}), pinned)}
-    second = field_ids(lake_table({**without, "b": "int"}), first)
+    first = {**pinned, **field_ids(lake_table({**without, "a": "int"}, field_ids=pinned))}
+    second = field_ids(lake_table({**without, "b": "int"}, field_ids=first))
     assert (first["a"], second["b"]) == (103, 104)
 
 

@@ -179,3 +179,22 @@ def test_a_module_without_transform_reads_attributes(tmp_path: Path) -> None:
 def test_a_module_with_transform_reads_no_attributes(tmp_path: Path) -> None:
     module = read_transform_module(write(tmp_path, f"COLUMNS = {{'id': 'string'}}\n{TRANSFORM}"))
     assert (module.sources, module.runs) == (None, True)
+
+
+def test_reads_field_ids(tmp_path: Path) -> None:
+    columns = "COLUMNS = {'id': 'string'}\n"
+    text = f"{columns}FIELD_IDS = {{'id': 101, 'removed': 100}}\n"
+    assert read_transform_module(write(tmp_path, text)).field_ids == {"id": 101, "removed": 100}
+    assert read_transform_module(write(tmp_path, columns)).field_ids == {}
+
+
+def test_reports_problems_of_columns_and_field_ids_together(tmp_path: Path) -> None:
+    text = "COLUMNS = {'ID': 'string'}\nFIELD_IDS = {'ID': 100}\n"
+    problems = problems_of(read_transform_module, write(tmp_path, text))
+    assert [problem.rule for problem in problems] == ["column-name", "field-id-path"]
+
+
+def test_field_ids_need_columns(tmp_path: Path) -> None:
+    path = write(tmp_path, f"FIELD_IDS = {{}}\n{TRANSFORM}")
+    [problem] = problems_of(read_transform_module, path)
+    assert problem.rule == "field-ids-without-columns"
