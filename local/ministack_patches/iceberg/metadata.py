@@ -99,7 +99,13 @@ def current_schema(metadata: Metadata) -> dict[str, Any]:
 def iceberg_schema(schema: Mapping[str, Any], schema_id: int) -> dict[str, Any]:
     """Convert Glue's IcebergSchema."""
     fields = [
-        {"id": one["Id"], "name": one["Name"], "required": one["Required"], "type": one["Type"]}
+        {
+            "id": one["Id"],
+            "name": one["Name"],
+            "required": one["Required"],
+            "type": one["Type"],
+            **({"doc": one["Doc"]} if one.get("Doc") else {}),
+        }
         for one in schema["Fields"]
     ]
     return {"type": "struct", "schema-id": schema_id, "fields": fields}
@@ -111,6 +117,7 @@ def glue_columns(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "Name": field["name"],
             "Type": glue_type(field["type"]),
+            **({"Comment": field["doc"]} if "doc" in field else {}),
             "Parameters": {
                 "iceberg.field.current": "true",
                 "iceberg.field.id": str(field["id"]),

@@ -214,11 +214,7 @@ def test_two_statements_cannot_change_a_table_at_once(database: Database) -> Non
     assert len(rows(database)) == 2 + committed
 
 
-LOG = lake_table(
-    {"id": "string", "total": "decimal(10,2)"},
-    format="json",
-    query=QueryArgs(current_state_source="partitions"),
-)
+QUERY = QueryArgs(current_state_source="partitions")
 ROWS = [
     # Item, event type, position, row, total.
     ("a", "INSERT", 1, 0, 1.5),
@@ -229,43 +225,46 @@ ROWS = [
 ]
 
 
-def test_the_statements_of_the_merge_stage_run_unchanged(database: Database) -> None:
+@pytest.mark.parametrize("format_", ["csv", "json", "parquet"])
+def test_the_statements_of_the_merge_stage_run_unchanged(database: Database, format_: str) -> None:
+    log = lake_table({"id": "string", "total": "decimal(10,2)"}, format=format_, query=QUERY)
+    null = "" if format_ == "csv" else None
     window = RecentWindow(hours=50, time_zone="UTC")
     database.create_table(
         "orders",
-        "json",
-        {column.name: glue_type(column.type) for column in LOG.all_columns},
-        dict.fromkeys(LOG.partition_keys, "string"),
+        format_,
+        {column.name: glue_type(column.type) for column in log.all_columns},
+        dict.fromkeys(log.partition_keys, "string"),
     )
     now = datetime.now(UTC)
-    database.put_rows(
-        f"data/t/year={now:%Y}/month={now:%m}/day={now:%d}/one",
-        "json",
-        [
-            {
-                "id": id_, "total": total, "_op": op, "_key": id_, "_row": row,
-                "_event_id": f"e{position}", "_stream_epoch": "2026", "_changed_at": "2026-01-01",
-                "_sequence_number": str(position),
-            }
-            for id_, op, position, row, total in ROWS
-        ],
-    )  # fmt: skip
+    objects = [
+        {
+            "id": id_, "total": null if total is None else total, "_op": op, "_key": id_,
+            "_row": row, "_event_id": f"e{position}", "_stream_epoch": "2026",
+            "_sequence_number": str(position), "_changed_at": "2026-01-01 00:00:00",
+        }
+        for id_, op, position, row, total in ROWS
+    ]  # fmt: skip
+    # CSV has the columns by position.
+    names = [column.name for column in log.all_columns]
+    objects = [{name: values[name] for name in names} for values in objects]
+    database.put_rows(f"data/t/year={now:%Y}/month={now:%m}/day={now:%d}/one", format_, objects)
     fields = [
         {"Id": column.id, "Name": column.name, "Required": False, "Type": column.schema_type}
-        for column in merged_columns(LOG)
+        for column in merged_columns(log)
     ]
     database.create_iceberg_table("orders_merged", {"Fields": fields})
-    database.create_view("orders_current", merged_state_sql(database.name, LOG, window))
+    database.create_view("orders_current", merged_state_sql(database.name, log, window))
     current = 'SELECT "id", "total" FROM orders_current ORDER BY 1, 2'
     before = database.rows(current)
 
     for _ in range(2):
-        database.query(merge_sql(database.name, LOG, window))
+        database.query(merge_sql(database.name, log, window))
 
     assert before == database.rows(current) == [("a", "2.50"), ("a", "3.50")]
     merged = 'SELECT "_op", count(*) FROM orders_merged GROUP BY 1 ORDER BY 1'
     assert database.rows(merged) == [("MODIFY", "2"), ("REMOVE", "1")]
 
-    database.query(expire_tombstones_sql(database.name, LOG, days=0))
-    database.query(optimize_sql(database.name, LOG))
+    database.query(expire_tombstones_sql(database.name, log, days=0))
+    database.query(optimize_sql(database.name, log))
     assert database.rows(merged)[0] == ("MODIFY", "2")

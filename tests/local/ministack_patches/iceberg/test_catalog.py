@@ -77,7 +77,7 @@ def schema(types: dict[str, Any]) -> dict[str, Any]:
     ids = {"id": 1, "total": 2, "count": 3, "lines": 4, "at": 5}
     return {
         "Fields": [
-            {"Id": ids.get(name, 9), "Name": name, "Required": False, "Type": type_}
+            {"Id": ids.get(name, 9), "Name": name, "Required": False, "Type": type_, "Doc": name}
             for name, type_ in types.items()
         ]
     }
@@ -101,6 +101,7 @@ def test_glue_derives_the_columns_of_an_iceberg_table(catalog: Catalog) -> None:
         "lines": "array<struct<sku:string,count:bigint>>",
         "at": "timestamp",
     }
+    assert table["StorageDescriptor"]["Columns"][0]["Comment"] == "id"
     assert table["StorageDescriptor"]["Columns"][0]["Parameters"] == {
         "iceberg.field.current": "true",
         "iceberg.field.id": "1",
