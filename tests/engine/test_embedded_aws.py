@@ -52,6 +52,8 @@ def remaining(aws: Clients) -> list[Any]:
         aws("iam").list_roles()["Roles"],
         aws("logs").describe_log_groups()["logGroups"],
         aws("events").list_rules()["Rules"],
+        aws("scheduler").list_schedules()["Schedules"],
+        aws("stepfunctions").list_state_machines()["stateMachines"],
         aws("sns").list_topics()["Topics"],
     ]
     # Every account has this workgroup.

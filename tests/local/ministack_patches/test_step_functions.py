@@ -156,12 +156,20 @@ class Machine:
             name=f"merges-{next(NUMBERS)}", definition=definition, roleArn=ROLE
         )["stateMachineArn"]
 
+    def start(self, **values: Any) -> str:
+        """Start an execution; return its ARN."""
+        started = self._aws("stepfunctions").start_execution(
+            stateMachineArn=self.arn, input=json.dumps(values)
+        )
+        return str(started["executionArn"])
+
     def run(self, **values: Any) -> dict[str, Any]:
         """Run an execution to its end; return its description."""
+        return self.ended(self.start(**values))
+
+    def ended(self, arn: str) -> dict[str, Any]:
+        """Wait for the end of an execution; return its description."""
         states = self._aws("stepfunctions")
-        arn = states.start_execution(stateMachineArn=self.arn, input=json.dumps(values))[
-            "executionArn"
-        ]
         return dict(
             wait_for(
                 lambda: states.describe_execution(executionArn=arn),
@@ -243,6 +251,18 @@ def test_a_failed_query_is_run_again_and_fails_the_execution(aws: Clients) -> No
     assert json.loads(execution["cause"])["Status"]["State"] == "FAILED"
     # Each attempt has another token.
     assert machine.statements() == ["INSERT FAILED"] * 3
+
+
+def test_executions_at_once_repeat_a_conflicting_merge(aws: Clients) -> None:
+    # Slow enough for the other execution to start.
+    slow = "(SELECT count(*) FROM range(8000) a, range(8000) b WHERE a.range + b.range < 9)"
+    machine = Machine(aws, f"INSERT INTO runs SELECT '{{first}}', CAST({slow} AS varchar)")
+
+    executions = [machine.ended(arn) for arn in [machine.start(), machine.start()]]
+
+    assert [execution["status"] for execution in executions] == ["SUCCEEDED", "SUCCEEDED"]
+    assert len(machine.runs()) == 2
+    assert machine.statements() == ["INSERT FAILED", "INSERT SUCCEEDED", "INSERT SUCCEEDED"]
 
 
 def test_one_token_starts_one_query(aws: Clients) -> None:
