@@ -8,12 +8,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import Any
+from typing import Any, Optional
 
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.table.column_types import ColumnType, glue_type, parse_type
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import PARTITION_KEY_TYPE
+from streaming_etl.components.table.merge import field_ids, iceberg_type
 from streaming_etl.components.table.serdes import SERDES
 
 Layout = Mapping[str, Any]
@@ -28,6 +29,9 @@ WIDER_TYPES: Mapping[str, tuple[str, ...]] = {
     "int": ("bigint",),
     "float": ("double",),
 }
+# Types that Iceberg reads from values of a narrower one; also decimals with more digits.
+# https://iceberg.apache.org/spec/#schema-evolution
+ICEBERG_PROMOTIONS = {"int": "bigint", "float": "double"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,28 @@ def layout_of(
         layout["projection_start_year"] = partitions.projection_start_year
     if args.lake.data_retention_days is not None:
         layout["data_retention_days"] = args.lake.data_retention_days
+    # Not yet a setting of every version.
+    merge = getattr(table_args, "merge", None)
+    if merge is not None and merge.enabled:
+        layout["merge"] = merge_layout(table, merge.change_log_retention_days)
     return layout
+
+
+def merge_layout(table: LakeTable, log_retention_days: Optional[int]) -> dict[str, Any]:
+    """Part of the layout of a lake table with a merged table.
+
+    log_retention_days: days after which rows of the change log expire, if they do.
+    """
+    ids = field_ids(table)
+    reserved = table.pinned_field_ids.keys() - ids.keys()
+    merge: dict[str, Any] = {
+        "field_ids": ids,
+        "reserved_ids": {path: table.pinned_field_ids[path] for path in sorted(reserved)},
+        "current_state_source": table.current_state_source,
+    }
+    if log_retention_days is not None:
+        merge["log_retention_days"] = log_retention_days
+    return merge
 
 
 def _partition_key(name: str, source: str) -> dict[str, Any]:
@@ -158,6 +183,7 @@ def findings(old: Layout, new: Layout) -> list[Finding]:
         *location_findings(old, new),
         *where_findings(old, new),
         *current_state_findings(old, new),
+        *merge_findings(old, new),
     ]
 
 
@@ -190,6 +216,12 @@ def format_findings(old: Layout, new: Layout) -> Iterator[Finding]:
     for name in before:
         if name in after and not is_readable(new.get("format"), before[name], after[name]):
             yield Finding("column-type", name, before[name], after[name], "with-column")
+        elif name in after and "merge" in old and "merge" in new:
+            types = (iceberg_type(parse_type(text)) for text in (before[name], after[name]))
+            if not is_promotable(*types):
+                yield Finding(
+                    "merged-column-type", name, before[name], after[name], "merged-with-column"
+                )
 
 
 def _types(columns: Sequence[Mapping[str, str]]) -> Columns:
@@ -278,6 +310,27 @@ def _text_is_readable(format_: object, old: ColumnType, new: ColumnType) -> bool
                 if name in types
             )
     return False
+
+
+def is_promotable(old: ColumnType, new: ColumnType) -> bool:
+    """Whether Iceberg reads values of one of its types as another."""
+    if old == new:
+        return True
+    if isinstance(old, str) or isinstance(new, str):
+        return isinstance(old, str) and ICEBERG_PROMOTIONS.get(old) == new
+    [(kind, before)], [(other_kind, after)] = old.items(), new.items()
+    if kind != other_kind:
+        return False
+    match kind:
+        case "decimal":
+            [precision, scale], [new_precision, new_scale] = before, after
+            return bool(precision <= new_precision and scale == new_scale)
+        case "array":
+            return is_promotable(before, after)
+        case "map":
+            return is_promotable(before[1], after[1])
+    types = dict(after)
+    return all(is_promotable(item, types[name]) for name, item in before if name in types)
 
 
 def partition_findings(old: Layout, new: Layout) -> Iterator[Finding]:
@@ -387,3 +440,53 @@ def current_state_findings(old: Layout, new: Layout) -> Iterator[Finding]:
         yield Finding(
             "expired-rows", "query.current_state", old.get("current_state"), True, "expired-items"
         )
+
+
+def merge_findings(old: Layout, new: Layout) -> Iterator[Finding]:
+    """Changes that confuse or lose values of the merged table."""
+    before, after = old.get("merge"), new.get("merge")
+    source = "query.current_state_source"
+    if before and after:
+        yield from field_id_findings(before, after)
+    if after and not before and "format" in old and after["current_state_source"] == "merged":
+        yield Finding("merged-before-rebuild", source, None, "merged", "unmerged-items")
+    is_merged = (after or {}).get("current_state_source") == "merged"
+    if new.get("current_state") and not is_merged and (before or {}).get("log_retention_days"):
+        other = after["current_state_source"] if after else None
+        yield Finding("log-expired", source, "merged", other, "expired-items")
+
+
+def field_id_findings(old: Layout, new: Layout) -> Iterator[Finding]:
+    """Field ids that would confuse values of the merged table.
+
+    old, new: the parts of the layouts for the merged table.
+    """
+    before, after = old["field_ids"], new["field_ids"]
+    moved = {path for path in before if path in after and before[path] != after[path]}
+    yield from (
+        Finding("field-id-moved", path, _id(before[path]), _id(after[path]), "merged-with-column")
+        for path in before
+        if path in moved
+    )
+    fields = {number: path for path, number in after.items()}
+    kept = {*after.values(), *new["reserved_ids"].values()}
+    for path, number in {**old["reserved_ids"], **before}.items():
+        other = fields.get(number)
+        if number not in kept and path not in moved:
+            yield Finding("field-id-missing", path, _id(number), None, "merged-with-column")
+        elif other is not None and other != path and other not in moved:
+            yield Finding("field-id-reused", other, path, _id(number), "merged-with-column")
+        elif other == path and path not in before:
+            # The layout no longer has the type of the removed field.
+            yield Finding("field-id-returned", path, None, _id(number), "merged-with-column")
+
+
+def _id(number: float) -> int:
+    # Pulumi's state has numbers as floats.
+    return int(number)
+
+
+def former_field_ids(layout: Layout) -> dict[str, int]:
+    """FIELD_IDS that keep the field ids of a layout."""
+    ids = {**layout["merge"]["reserved_ids"], **layout["merge"]["field_ids"]}
+    return {path: _id(number) for path, number in sorted(ids.items(), key=lambda item: item[1])}

@@ -1,5 +1,6 @@
 """Sentences of changes that put rows at risk, one per rule."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE, lake_table_title
 from streaming_etl.components.settings.messages import value_text
 from streaming_etl.components.table.layout import DATA_PREFIX
-from streaming_etl.components.table.layout_guard import Finding, Layout
+from streaming_etl.components.table.layout_guard import Finding, Layout, former_field_ids
 
 PAGE = "docs/safe-changes.md#change-a-layout"
 
@@ -100,6 +101,35 @@ MESSAGES: Mapping[str, str] = {
         "{name} must stay false (got true). Rows have expired, so the current state would lack"
         " items that still exist."
     ),
+    "field-id-moved": (
+        "{name} must keep the field id {old} (got {new}). The merged table finds values by id:"
+        " existing values would be in another column."
+    ),
+    "field-id-missing": (
+        "{name} must stay in FIELD_IDS with the id {old} (got no such entry). A later column could"
+        " get its id, and with it the existing values."
+    ),
+    "field-id-reused": (
+        "{name} must have a field id that no field had (got {new} of {old}). The merged table finds"
+        " values by id: it would show those of the other field."
+    ),
+    "field-id-returned": (
+        "{name} must have a field id that no field had (got {new} of a removed field). Existing"
+        " values may have another type: rename the entry of the removed field in FIELD_IDS."
+    ),
+    "merged-column-type": (
+        "{name} must keep the type {old}, or get one to which Iceberg promotes it (got {new}):"
+        " bigint for int, double for float, more digits for a decimal. Add a column with another"
+        " name instead."
+    ),
+    "merged-before-rebuild": (
+        "{name} must be objects or partitions in the update that enables merge (got {new}). The"
+        " merged table has no rows yet: the current state would lack items that still exist."
+    ),
+    "log-expired": (
+        "{name} must stay {old} (got {new}). Rows of the change log have expired, so the current"
+        " state would lack items that still exist."
+    ),
 }
 
 ROWS: Mapping[str, str] = {
@@ -114,6 +144,8 @@ ROWS: Mapping[str, str] = {
     "former-matches": "rows of items that no longer match",
     "unmatched-items": "no rows; items that did not match before are missing",
     "expired-items": "rows of items that have not changed recently",
+    "unmerged-items": "no rows; items without a recent change are missing",
+    "merged-with-column": "rows of the merged table with a value of {name}",
 }
 """Rows at risk."""
 
@@ -135,6 +167,15 @@ RETAIN = (
     " update before this one, without another change. Neither `glue_table_name` nor"
     " `allow_layout_change` permits its deletion."
 )
+FIELD_IDS = (
+    "To keep the field ids of the merged table, write this into the transform module, without the"
+    " entries of another FIELD_IDS for these fields: `FIELD_IDS = {ids}`."
+)
+REBUILD = (
+    "To read the merged table, run `{command}` after an update with `merge.enabled: true` and"
+    " `query.current_state_source: objects`; then set `query.current_state_source: merged` in"
+    " another update."
+)
 OVERRIDDEN = (
     "The update continues, because `allow_layout_change` is true. Remove the setting afterwards."
 )
@@ -151,6 +192,10 @@ NEW_TABLE = (
     " into the new table after it: `{command}`. See {page}."
 )
 
+
+# Findings that need no new table.
+FIELD_ID_RULES = ("field-id-moved", "field-id-missing", "field-id-reused")
+OWN_WAY = (*FIELD_ID_RULES, "field-id-returned", "merged-before-rebuild", "log-expired")
 
 FINDING = re.compile(r"^- `([^`]+)` .* \[([a-z-]+)\]$", re.MULTILINE)
 """The subject and the rule of each finding in a message."""
@@ -189,11 +234,22 @@ class Place:
         command = f"streaming-etl backfill {self.pipeline} --stack {self.stack} --restart"
         return command if self.key == ONLY_LAKE_TABLE else f"{command} --lake-table {self.key}"
 
+    @property
+    def rebuild(self) -> str:
+        """The command that merges the entire change log."""
+        command = f"streaming-etl merge {self.pipeline} --stack {self.stack} --rebuild"
+        return command if self.key == ONLY_LAKE_TABLE else f"{command} --lake-table {self.key}"
+
 
 def rejection(place: Place, old: Layout, found: Sequence[Finding]) -> str:
     """The message of a rejected update: all findings, and what to do."""
     ways = [RETAIN] if any(finding.deletes for finding in found) else []
-    if others := [finding for finding in found if not finding.deletes]:
+    rules = {finding.rule for finding in found}
+    if not rules.isdisjoint(FIELD_ID_RULES):
+        ways.append(FIELD_IDS.format(ids=json.dumps(former_field_ids(old))))
+    if "merged-before-rebuild" in rules:
+        ways.append(REBUILD.format(command=place.rebuild))
+    if others := [it for it in found if not it.deletes and it.rule not in OWN_WAY]:
         way = WIDER if all(finding.rule == "where-wider" for finding in others) else WAY
         ways.append(way.format(**_names(place, old)))
     return "\n".join([*_summary(place, old, found), *ways])

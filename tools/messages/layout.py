@@ -78,6 +78,39 @@ CHANGES: list[Mapping[str, Any]] = [
     WIDER,
     {"where": comparable_where({"type": ["return", 5], "pk": {"prefix": "ORDER#"}})},
 ]
+MERGE: dict[str, Any] = {
+    "field_ids": {"id": 100, "lines": 101, "lines.element": 101001, "total": 103},
+    "reserved_ids": {"store": 102, "country": 104},
+    "current_state_source": "merged",
+    "log_retention_days": 90,
+}
+MERGED = {
+    **OLD,
+    "columns": columns("id", "total", total="decimal(10,2)"),
+    "current_state": True,
+    "data_retention_days": None,
+    "merge": MERGE,
+}
+
+
+def merged(**values: Any) -> dict[str, Any]:
+    """The layout with a merged table, with other values of it."""
+    return {**MERGED, "merge": {**MERGE, **values}}
+
+
+# Former layouts and new ones.
+MERGE_CHANGES: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = [
+    (
+        MERGED,
+        merged(
+            field_ids={"id": 100, "total": 101, "region": 102, "country": 104},
+            reserved_ids={"removed": 103},
+        ),
+    ),
+    (MERGED, {**MERGED, "columns": columns("id", "total")}),
+    ({**MERGED, "merge": None}, MERGED),
+    (MERGED, merged(current_state_source="objects")),
+]
 CREATED = {**OLD, "bucket_created": True}
 ORDERS = Place("prod", "orders", ONLY_LAKE_TABLE)
 SHOP = Place("prod", "shop", "orders")
@@ -90,12 +123,18 @@ def messages() -> dict[str, str]:
     for change in CHANGES:
         for finding in findings(OLD, changed(**change)):
             texts.setdefault(finding.rule, describe(finding))
+    for old, new in MERGE_CHANGES:
+        for finding in findings(old, new):
+            texts.setdefault(finding.rule, describe(finding))
+    ids, _, rebuild, _ = MERGE_CHANGES
     deletion = findings(CREATED, DELETION)
     texts |= {finding.rule: describe(finding) for finding in deletion}
     several = findings(OLD, changed(time_zone="UTC", bucket="lake-2"))
     return {
         **texts,
         "all-findings": rejection(ORDERS, OLD, several),
+        "field-ids": rejection(ORDERS, MERGED, findings(*ids)),
+        "rebuild": rejection(SHOP, OLD, findings(*rebuild)),
         "deletion": rejection(ORDERS, CREATED, deletion),
         "allowed": overridden(ORDERS, OLD, several),
         "where-wider-only": rejection(SHOP, OLD, findings(OLD, changed(**WIDER))),

@@ -11,13 +11,16 @@ from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.table.layout_guard import (
     Finding,
     findings,
+    former_field_ids,
     is_new_table,
+    is_promotable,
     is_readable,
     layout_of,
+    merge_layout,
 )
 from streaming_etl.components.table.layout_messages import MESSAGES, ROWS
 from tests.support.pipeline_settings import COLUMNS, lake_table, pipeline_args
-from tools.messages.layout import messages
+from tools.messages.layout import MERGED, messages
 
 KEYS = {"store_id": [], "kind": ["a", "b"]}
 MODIFY = '{"eventName": ["MODIFY"]}'
@@ -658,6 +661,196 @@ def test_a_condition_is_reported_as_in_the_settings() -> None:
     assert [type(value) for value in finding.old["a"]] == [str, bool, int, float, int]
 
 
+def merged(
+    columns: Mapping[str, str] = COLUMNS,
+    field_ids: Mapping[str, int] | None = None,
+    retention: Optional[int] = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Layout of a lake table with a merged table."""
+    table = lake_table(columns, field_ids=field_ids, **settings)
+    part = merge_layout(table, retention)
+    return {**layout(columns, **settings), "merge": json.loads(json.dumps(part), parse_int=float)}
+
+
+def with_source(layout_: dict[str, Any], source: str) -> dict[str, Any]:
+    """A layout whose current state reads another table."""
+    return {**layout_, "merge": {**layout_["merge"], "current_state_source": source}}
+
+
+ABC = {"a": "int", "b": "string", "c": "array<struct<x:int,y:int>>"}
+ABC_IDS = {"a": 100, "b": 101, "c": 102, "c.element": 102_001, "c.element.x": 102_002}
+AC = {"a": "int", "c": ABC["c"]}
+B_IDS = {**ABC_IDS, "c.element.y": 102_003}
+
+
+def test_the_layout_has_present_and_reserved_field_ids() -> None:
+    part = merge_layout(lake_table(AC, field_ids=B_IDS), 90)
+    assert part == {
+        "field_ids": {name: number for name, number in B_IDS.items() if name != "b"},
+        "reserved_ids": {"b": 101},
+        "current_state_source": "objects",
+        "log_retention_days": 90,
+    }
+    assert "log_retention_days" not in merge_layout(lake_table(AC), None)
+    assert "merge" not in layout()
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        # Without FIELD_IDS, the following ids move.
+        (
+            merged(AC),
+            [
+                ("field-id-moved", "c", 102, 101),
+                ("field-id-moved", "c.element", 102_001, 101_001),
+                ("field-id-moved", "c.element.x", 102_002, 101_002),
+                ("field-id-moved", "c.element.y", 102_003, 101_003),
+            ],
+        ),
+        (merged({"a": "int", "b": "string"}), None),
+        (
+            merged({"b": "string", "a": "int", "c": ABC["c"]}),
+            [("field-id-moved", "a", 100, 101), ("field-id-moved", "b", 101, 100)],
+        ),
+        (
+            merged({**ABC, "c": "array<struct<x:int,z:int,y:int>>"}),
+            [
+                ("field-id-moved", "c.element.y", 102_003, 102_004),
+                ("field-id-reused", "c.element.z", "c.element.y", 102_003),
+            ],
+        ),
+        (
+            merged({"a": "int", "z": "string", "c": ABC["c"]}),
+            [("field-id-reused", "z", "b", 101)],
+        ),
+        (merged(AC, {"a": 100, "c": 102}), [("field-id-missing", "b", 101, None)]),
+    ],
+)
+def test_field_ids_that_change_are_found(
+    new: dict[str, Any], expected: list[tuple[str, str, Any, Any]] | None
+) -> None:
+    found = [(it.rule, it.subject, it.old, it.new) for it in findings(merged(ABC), new)]
+    if expected is None:
+        # All fields of the removed column.
+        expected = [
+            ("field-id-missing", path, number, None)
+            for path, number in B_IDS.items()
+            if path.startswith("c")
+        ]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        merged(ABC),
+        merged(ABC, B_IDS),
+        merged(AC, B_IDS),
+        merged({"new": "int", "c": ABC["c"], "a": "int"}, B_IDS),
+        merged({**ABC, "new": "int", "c": "array<struct<y:bigint,new:int>>"}, B_IDS),
+        # The entry of a removed column may have another name.
+        merged(AC, {**{name: B_IDS[name] for name in B_IDS if name != "b"}, "b_removed": 101}),
+    ],
+)
+def test_field_ids_that_stay_pass(new: dict[str, Any]) -> None:
+    assert findings(merged(ABC), new) == []
+
+
+def test_a_removed_column_returns_with_another_id() -> None:
+    old = merged(AC, B_IDS)
+    for returned in (ABC, {**ABC, "b": "date"}):
+        assert findings(old, merged(returned, B_IDS)) == [
+            Finding("field-id-returned", "b", None, 101, "merged-with-column")
+        ]
+    ids = {name: number for name, number in B_IDS.items() if name != "b"}
+    assert findings(old, merged(ABC, {**ids, "b_removed": 101, "b": 103})) == []
+    assert findings(old, merged(ABC, {**ids, "b_removed": 101})) == []
+
+
+def test_the_printed_field_ids_keep_all_ids() -> None:
+    old = merged(AC, B_IDS)
+    for columns in (ABC, {"c": ABC["c"], "new": "int"}, {"a": "int"}):
+        rules_ = {it.rule for it in findings(old, merged(columns, former_field_ids(old)))}
+        assert rules_ <= {"field-id-returned"}
+    text = messages()["field-ids"]
+    literal = text.partition("`FIELD_IDS = ")[2].partition("`")[0]
+    assert json.loads(literal) == former_field_ids(MERGED)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("smallint", "int", True),
+        ("tinyint", "bigint", True),
+        ("float", "double", True),
+        ("decimal(10,2)", "decimal(12,2)", True),
+        ("array<int>", "array<bigint>", True),
+        ("map<string,float>", "map<string,double>", True),
+        ("struct<a:int,b:int>", "struct<a:bigint,b:int,c:date>", True),
+        ("decimal(10,2)", "decimal(12,4)", False),
+        ("array<decimal(10,2)>", "array<decimal(12,4)>", False),
+        ("struct<a:decimal(10,2)>", "struct<a:decimal(12,4)>", False),
+    ],
+)
+def test_a_type_of_the_merged_table_changes_as_iceberg_promotes(
+    old: str, new: str, expected: bool
+) -> None:
+    before, after = layout({"a": old}), layout({"a": new})
+    assert findings(before, after) == []
+    found = findings(merged({"a": old}), merged({"a": new}))
+    assert found == (
+        [] if expected else [Finding("merged-column-type", "a", old, new, "merged-with-column")]
+    )
+    # Without a merged table before or after, it has no values of the former type.
+    assert rules(before, merged({"a": new})) == rules(merged({"a": old}), after) == []
+
+
+def test_a_decimal_with_fewer_digits_is_not_promoted() -> None:
+    assert is_promotable({"decimal": [9, 2]}, {"decimal": [10, 2]})
+    assert not is_promotable({"decimal": [10, 2]}, {"decimal": [9, 2]})
+
+
+def test_a_csv_column_of_any_type_becomes_no_text_in_the_merged_table() -> None:
+    old, new = merged({"a": "int"}, format="csv"), merged({"a": "string"}, format="csv")
+    assert rules(old, new) == [("merged-column-type", "a")]
+    assert rules(layout({"a": "int"}, format="csv"), layout({"a": "string"}, format="csv")) == []
+    # An unreadable type is reported once.
+    assert rules(new, old) == [("column-type", "a")]
+
+
+def test_the_view_reads_a_merged_table_after_its_rebuild() -> None:
+    objects = merged()
+    view = with_source(objects, "merged")
+    assert findings(layout(), view) == [
+        Finding(
+            "merged-before-rebuild", "query.current_state_source", None, "merged", "unmerged-items"
+        )
+    ]
+    for old, new in ((layout(), objects), (objects, view), (view, view), (view, objects)):
+        assert findings(old, new) == []
+    # A new lake table, and one of a version without layouts.
+    assert findings({}, view) == []
+    assert findings(layout(), {**view, "glue_table": "orders_2"}) == []
+
+
+def test_the_view_reads_the_merged_table_while_the_log_lacks_rows() -> None:
+    expired = with_source(merged(retention=90), "merged")
+    objects = with_source(merged(retention=90), "objects")
+    kept = with_source(merged(), "merged")
+    source = "query.current_state_source"
+    assert findings(expired, objects) == [
+        Finding("log-expired", source, "merged", "objects", "expired-items")
+    ]
+    assert findings(expired, layout()) == [
+        Finding("log-expired", source, "merged", None, "expired-items")
+    ]
+    without = layout(query=QueryArgs(current_state=False))
+    for old, new in ((expired, kept), (kept, layout()), (expired, without)):
+        assert findings(old, new) == []
+
+
 def test_a_wider_condition_needs_a_backfill() -> None:
     text = messages()
     assert "--lake-table orders" in text["where-wider-only"]
@@ -675,7 +868,7 @@ def test_every_kind_of_rows_has_a_text() -> None:
 
 
 def _all_findings() -> list[Finding]:
-    from tools.messages.layout import CHANGES, CREATED, DELETION, OLD, changed
+    from tools.messages.layout import CHANGES, CREATED, DELETION, MERGE_CHANGES, OLD, changed
 
-    pairs = [(OLD, changed(**change)) for change in CHANGES]
-    return [finding for old, new in [*pairs, (CREATED, DELETION)] for finding in findings(old, new)]
+    pairs = [*((OLD, changed(**change)) for change in CHANGES), *MERGE_CHANGES, (CREATED, DELETION)]
+    return [finding for old, new in pairs for finding in findings(old, new)]
