@@ -119,6 +119,12 @@ def the_current_state_is_the_table(run: Run) -> Iterator[str]:
         )
 
 
+def merged_rows_and_window_are_the_state(run: Run) -> Iterator[str]:
+    """View and merged table have the change log's state at any time."""
+    if run.merge is not None:
+        yield from run.merge.violations
+
+
 def the_backfill_is_complete(run: Run) -> Iterator[str]:
     """Every scanned item has a snapshot; the lake equals the table."""
     if run.scenario.backfill is None:
@@ -272,6 +278,7 @@ LAKE_TABLE_CHECKS: tuple[Check, ...] = (
     nothing_is_missing,
     nothing_else_is_there,
     the_current_state_is_the_table,
+    merged_rows_and_window_are_the_state,
     the_lake_has_the_items,
     the_backfill_is_complete,
     the_replay_is_complete,
@@ -285,15 +292,24 @@ PIPELINE_CHECKS: tuple[Check, ...] = (
 )
 
 
+def merge_violations_of(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """Yield the violations of the merge stages."""
+    yield from _violations_of(runs, (merged_rows_and_window_are_the_state,))
+
+
+def _violations_of(runs: Sequence[Run], checks: Sequence[Check]) -> Iterator[tuple[str, str]]:
+    for run in runs:
+        of_table = f"{run.scenario.name}: " if len(runs) > 1 else ""
+        for check in checks:
+            yield from ((check.__name__, f"{of_table}{text}") for text in check(run))
+
+
 def violations_of(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     """Yield the name and sentence of each violation.
 
     runs: one for each lake table.
     """
-    for run in runs:
-        of_table = f"{run.scenario.name}: " if len(runs) > 1 else ""
-        for check in LAKE_TABLE_CHECKS:
-            yield from ((check.__name__, f"{of_table}{text}") for text in check(run))
+    yield from _violations_of(runs, LAKE_TABLE_CHECKS)
     for check in PIPELINE_CHECKS:
         yield from ((check.__name__, text) for text in check(runs[0]))
     for text in unmatched_changes_are_reported(runs):

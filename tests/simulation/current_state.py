@@ -1,7 +1,7 @@
 """Current-state query of the component over the simulated lake, in DuckDB."""
 
 import atexit
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -10,6 +10,7 @@ import duckdb
 
 from streaming_etl.components.table import queries
 from streaming_etl.components.table.column_types import athena_type
+from streaming_etl.components.table.lake_table import LakeTable
 from tests.simulation.lake import Row
 from tests.simulation.scenario import DATABASE, Scenario
 
@@ -63,7 +64,7 @@ def fill(rows: Sequence[Row], scenario: Scenario) -> None:
         types = {column.name: athena_type(column.type) for column in table.all_columns}
         kinds = {name: duckdb_type(kind) for name, kind in types.items()}
     columns = {name: [text_of(row.get(name)) for row in values] for name in kinds}
-    columns |= {name: [row.folder[name] for row in rows] for name in table.partition_keys}
+    columns |= folders_of(rows, table)
     selected = ", ".join(
         f'CAST(unnest(?::VARCHAR[]) AS {kinds.get(name, "VARCHAR")}) AS "{name}"'
         for name in columns
@@ -82,6 +83,18 @@ def fill(rows: Sequence[Row], scenario: Scenario) -> None:
     )
 
 
+def column_values(
+    rows: Sequence[Row], names: Iterable[str], table: LakeTable
+) -> dict[str, list[str | None]]:
+    """Return the texts of each column, also of the partition keys."""
+    columns = {name: [text_of(row.values.get(name)) for row in rows] for name in names}
+    return {**columns, **folders_of(rows, table)}
+
+
+def folders_of(rows: Sequence[Row], table: LakeTable) -> dict[str, list[str | None]]:
+    return {name: [row.folder[name] for row in rows] for name in table.partition_keys}
+
+
 def duckdb_type(kind: str) -> str:
     """Return the type in DuckDB, where maps are texts."""
     return "VARCHAR" if kind.startswith("map(") else DUCKDB_TYPES.get(kind, kind)
@@ -93,14 +106,16 @@ def text_of(value: Any) -> str | None:
 
 def expected_state(rows: Iterable[dict[str, Any]], scenario: Scenario) -> State:
     """Return the expected result for rows of the model."""
-    state = []
-    for row in rows:
-        texts = [text_of(row.get(name)) for name in SHOWN]
-        if scenario.table.format == "csv":
-            # In CSV, NULL and an empty text are equal.
-            texts = [text or None for text in texts]
-        state.append(plain(*texts))
-    return sorted_rows(state)
+    return sorted_rows(shown_row(row, scenario.table) for row in rows)
+
+
+def shown_row(row: Mapping[str, Any], table: LakeTable) -> tuple[Any, ...]:
+    """Return the columns of SHOWN of a row of the lake."""
+    texts = [text_of(row.get(name)) for name in SHOWN]
+    if table.format == "csv":
+        # In CSV, NULL and an empty text are equal.
+        texts = [text or None for text in texts]
+    return plain(*texts)
 
 
 def plain(*texts: str | None) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from tests.simulation.expected import Code, Outcome, codes_of, old_image, outcom
 from tests.simulation.filters import FILTERS
 from tests.simulation.lake import ErrorRecord, Lake, Row
 from tests.simulation.mapping import Mapping
+from tests.simulation.merging import MergeStage
 from tests.simulation.routing import routed
 from tests.simulation.scenario import Scenario
 from tests.simulation.table import Change, Table, attributes
@@ -26,6 +27,7 @@ class Run:
     backfill: Backfill
     lake: Lake
     mapping: Mapping
+    merge: MergeStage | None
     recovered: dict[str, Change] | None = None
     """After a replay: changes that it sent with the item of that time, by event id."""
     gone: set[str] = field(default_factory=set)
@@ -35,10 +37,14 @@ class Run:
     failed: list[list[dict[str, Any]]] = field(default_factory=list)
 
     def read(self) -> None:
-        """Read all objects of the bucket."""
+        """Read all objects of the bucket, and merge them."""
         self.rows = list(self.lake.rows())
         self.errors = list(self.lake.errors())
         self.failed = list(self.lake.failed_batches())
+        if self.merge is not None:
+            if self.is_replayed:
+                self.merge.merge_replayed()
+            self.merge.advance(self.world.now)
 
     @property
     def is_replayed(self) -> bool:

@@ -71,6 +71,8 @@ class Lake:
         self.world, self.table = world, table
         self.objects: dict[str, bytes] = {} if objects is None else objects
         self._rows: dict[str, list[Row]] = {}
+        self.written: dict[str, float] = {}
+        """When each object of this lake table was written."""
         self.data_path = f"{DATA_PREFIX}{DATABASE}/{table.name}/"
         self.errors_path = f"{ERRORS_PREFIX}{DATABASE}/{table.name}/"
         # The bucket and the mapping of the run are the only ones.
@@ -83,16 +85,22 @@ class Lake:
         if key in self.objects:
             raise ValueError(f"{key} would be overwritten")
         self.objects[key] = body
+        self.written[key] = self.world.now
         if key.startswith(self.monitored):
             self.world.metrics.put("event_rule", "dead-lettered", self.world.now)
 
     def rows(self) -> Iterator[Row]:
         """Read every row below the table's location like its SerDe."""
+        for _, rows in self.rows_by_key():
+            yield from rows
+
+    def rows_by_key(self) -> Iterator[tuple[str, list[Row]]]:
+        """Read the rows of each object below the table's location."""
         for key, body in self.below(self.data_path):
             if key not in self._rows:
                 # Read once, as the checks run before and after a replay.
                 self._rows[key] = list(self.rows_of(key, body))
-            yield from self._rows[key]
+            yield key, self._rows[key]
 
     def rows_of(self, key: str, body: bytes) -> Iterator[Row]:
         """Read the rows of an object."""

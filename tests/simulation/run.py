@@ -8,12 +8,13 @@ from math import inf
 from streaming_etl.handlers import forwarder as forwarder_handler
 from streaming_etl.handlers import transform as transform_handler
 from tests.simulation.backfill import Backfill
-from tests.simulation.checks import violations_of
+from tests.simulation.checks import merge_violations_of, violations_of
 from tests.simulation.delivery import Delivery
 from tests.simulation.finished import Run
 from tests.simulation.functions import Function, handlers_in
 from tests.simulation.lake import Lake
 from tests.simulation.mapping import Mapping
+from tests.simulation.merging import MergeStage
 from tests.simulation.processing import Processing
 from tests.simulation.puts import Client
 from tests.simulation.replay import Replay
@@ -53,6 +54,8 @@ def simulate(seed: int, keep_trace: bool = False) -> Result:
                 violations = [
                     (f"{name}", f"after the replay, {text}") for name, text in check(runs)
                 ]
+            if not violations:
+                violations = finish_merges(runs)
             count_content(runs)
         except EndlessError as error:
             violations = [("everything_ended", str(error))]
@@ -71,6 +74,14 @@ def check(runs: Sequence[Run]) -> list[tuple[str, str]]:
         return [("nothing_else_is_there", f"unreadable: {type(error).__name__}: {error}"[:200])]
 
 
+def finish_merges(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Continue the merge stages after the last write; return their violations."""
+    for run in runs:
+        if run.merge is not None:
+            run.merge.finish()
+    return list(merge_violations_of(runs))
+
+
 class Parts:
     """Parts of the simulated world, connected."""
 
@@ -79,6 +90,7 @@ class Parts:
         self.world, self.scenario = world, scenario
         self.lakes: list[Lake] = []
         self.transforms: list[Function] = []
+        self.merges: list[MergeStage | None] = []
         accept = {}
         for each in scenario.lake_tables:
             bucket = self.lakes[0].objects if self.lakes else {}
@@ -89,6 +101,8 @@ class Parts:
             accept[each.stream_name] = processing.accept
             self.lakes.append(lake)
             self.transforms.append(transform)
+            plan = each.merge
+            self.merges.append(None if plan is None else MergeStage(world, each, lake, plan))
         self.forwarder = Function(
             world, "forwarder", forwarder_handler, scenario, settings.forwarder.timeout_seconds
         )
@@ -105,9 +119,10 @@ class Parts:
     def finish(self) -> list[Run]:
         """Run all scheduled actions; return a run for each lake table."""
         self.world.run()
+        parts = zip(self.scenario.lake_tables, self.lakes, self.merges, strict=True)
         return [
-            Run(self.world, scenario, self.table, self.backfill, lake, self.mapping)
-            for scenario, lake in zip(self.scenario.lake_tables, self.lakes, strict=True)
+            Run(self.world, scenario, self.table, self.backfill, lake, self.mapping, merge)
+            for scenario, lake, merge in parts
         ]
 
     def deploy_forwarder(self) -> None:

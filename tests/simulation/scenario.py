@@ -21,6 +21,7 @@ from tests.simulation.lake_tables import (
     user_module,
     with_lake_tables,
 )
+from tests.simulation.merge_plan import HOUR, RETRY_SECONDS, MergePlan, merge_plan_of
 from tests.simulation.outage import Outage, outage_of
 from tests.simulation.recreation import Recreation, recreation_of
 from tests.simulation.world import FAULTS, START, Spell
@@ -61,7 +62,7 @@ class Scenario:
     """Everything that a seed fixes before a run.
 
     Each lake table of a stream has its own scenario, with its `name`, `where`, `args`, `table`,
-    `deploy` and `deaggregates`. The first lake table's has the others.
+    `merge`, `deploy` and `deaggregates`. The first lake table's has the others.
     """
 
     name: str = NAMES[0]
@@ -77,6 +78,8 @@ class Scenario:
     """Name of the lake table whose stream has the faults of STREAM_FAULTS."""
     args: StreamingEtlPipelineArgs
     table: LakeTable
+    merge: MergePlan | None = None
+    """Set if the lake table has a merged table."""
     spells: Mapping[str, Spell]
     changes: int
     keys: int
@@ -209,7 +212,21 @@ def scenario_of(seed: int) -> Scenario:
         outage=outage_of(Random(f"{seed} outage"), START, seconds),
         replays_after=Random(f"{seed} replay").choice((None, SOON, LATE)),
     )
-    return with_lake_tables(scenario, Random(f"{seed} lake tables"))
+    scenario = with_lake_tables(scenario, Random(f"{seed} lake tables"))
+    others = tuple(with_merge(each, seed) for each in scenario.others)
+    return replace(with_merge(scenario, seed), others=others)
+
+
+def with_merge(scenario: Scenario, seed: int) -> Scenario:
+    """Return the lake table's scenario with a merge stage, for some seeds."""
+    # The pauses of a backfill may exceed the time of the writes, and objects may be late.
+    ends = max(scenario.calm_at, scenario.outage.end) + (scenario.replays_after or 0)
+    ends += 6 * HOUR + RETRY_SECONDS
+    has_event_time = scenario.args.partitions.partition_time == "event"
+    age = scenario.args.forwarder.maximum_record_age_seconds if has_event_time else 0
+    chance = Random(f"{seed} merge {scenario.name}")
+    plan = merge_plan_of(chance, scenario.table, age, scenario.seconds, ends)
+    return replace(scenario, merge=plan)
 
 
 def filter_of(chance: Random) -> str:
