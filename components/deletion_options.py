@@ -11,7 +11,10 @@ DATA = frozenset(
         "aws:s3/bucket:Bucket",
     }
 )
-"""Resources that hold data, or whose deletion deletes other resources' data."""
+"""Resources that hold data, or whose deletion deletes other resources' data.
+
+A Glue table is one of them if it is an Iceberg table, because its metadata names the rows.
+"""
 
 ACCESS = frozenset(
     {
@@ -42,9 +45,10 @@ def deletion_options(protection: Protection) -> pulumi.ResourceTransformation:
     def transform(
         args: pulumi.ResourceTransformationArgs,
     ) -> pulumi.ResourceTransformationResult | None:
-        if protection.protect and args.type_ in DATA:
+        is_data = args.type_ in DATA or args.props.get("open_table_format_input") is not None
+        if protection.protect and is_data:
             option = pulumi.ResourceOptions(protect=True)
-        elif protection.retain and args.type_ in DATA | ACCESS:
+        elif protection.retain and (is_data or args.type_ in ACCESS):
             option = pulumi.ResourceOptions(retain_on_delete=True)
         else:
             # Without an option, so that a resource inherits those of the pipeline itself.

@@ -7,6 +7,7 @@ import pulumi
 from streaming_etl.components.layout_hook import layout_hook
 from streaming_etl.components.stages.catalog import Catalog
 from streaming_etl.components.stages.delivery import Delivery
+from streaming_etl.components.stages.merge import Merge
 from streaming_etl.components.stages.references import (
     CatalogEntry,
     DeliveryStream,
@@ -19,7 +20,7 @@ from streaming_etl.components.table.layout_guard import layout_of
 
 
 class LakeTableComponent(pulumi.ComponentResource):
-    """Glue table, view, delivery stream and transform function.
+    """Glue tables, view, delivery stream, transform function and merge stage.
 
     Its inputs are the layout, which Pulumi keeps in the stack's state. Its resources are updated
     after the hook has accepted the layout.
@@ -31,12 +32,14 @@ class LakeTableComponent(pulumi.ComponentResource):
     errors_location: pulumi.Output[str]
     transform: Function
     view_name: Optional[pulumi.Output[str]] = None
+    merge: Optional[Merge] = None
 
     def __init__(
         self,
         lake_table: LakeTableContext,
         database_name: pulumi.Output[str],
         bucket: LakeBucket,
+        merge_workgroup: Optional[pulumi.Output[str]],
         opts: pulumi.ResourceOptions,
     ) -> None:
         name, pipeline = f"{lake_table.name}-lake-table", lake_table.pipeline
@@ -54,8 +57,12 @@ class LakeTableComponent(pulumi.ComponentResource):
         super().__init__("streaming-etl:index:LakeTable", name, layout, opts)
         catalog = Catalog(lake_table, database_name, bucket, self)
         delivery = Delivery(lake_table, bucket, catalog.entry, self)
+        selected = [*catalog.entry.depends_on]
+        if merge_workgroup is not None and lake_table.table.merge:
+            self.merge = Merge(lake_table, bucket, catalog.entry, merge_workgroup, self)
+            selected.append(self.merge.table)
         if lake_table.table.view_name is not None:
-            self.view_name = create_view(lake_table, catalog.entry, self)
+            self.view_name = create_view(lake_table, catalog.entry.database_name, selected, self)
         self.entry, self.crawler_name = catalog.entry, catalog.crawler_name
         self.stream, self.transform = delivery.stream, delivery.transform
         self.errors_location = delivery.errors_location

@@ -29,6 +29,7 @@ from streaming_etl.components.stages.catalog import create_database
 from streaming_etl.components.stages.forwarder import Forwarder
 from streaming_etl.components.stages.iam import configured_region, look_up_account
 from streaming_etl.components.stages.lake import Lake
+from streaming_etl.components.stages.merge import create_merge_workgroup
 from streaming_etl.components.stages.query import create_workgroup, save_queries
 from streaming_etl.components.stages.references import LakeTableContext, PipelineContext
 from streaming_etl.components.stages.source import Source
@@ -53,7 +54,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     """Glue database."""
     lake_tables: Optional[pulumi.Output[dict[str, dict[str, Optional[str]]]]]
     """With `lake_tables`, by name: `table`, `view`, `current_state_query_id`, `delivery_stream`,
-    `errors_location` and `crawler`, which are outputs of a pipeline with one lake table."""
+    `errors_location`, `crawler`, `merged_table` and `merge_state_machine_arn`, which are outputs of
+    a pipeline with one lake table."""
     table: Optional[pulumi.Output[str]]
     """Glue table with the rows of all changes; none with `lake_tables`."""
     view: Optional[pulumi.Output[str]]
@@ -86,6 +88,11 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     """Name of the CloudWatch dashboard; none with `monitoring.dashboard: false`."""
     crawler: Optional[pulumi.Output[str]]
     """Glue crawler; none with projection or `lake_tables`."""
+    merged_table: Optional[pulumi.Output[str]]
+    """Iceberg table with the rows of each item's last change; none without `merge`, nor with
+    `lake_tables`."""
+    merge_state_machine_arn: Optional[pulumi.Output[str]]
+    """State machine of `streaming-etl merge`; none without `merge`, nor with `lake_tables`."""
     backfill_state_machine_arn: Optional[pulumi.Output[str]]
     """State machine of `streaming-etl backfill --export`; none without backfill."""
     backfill_location: Optional[pulumi.Output[str]]
@@ -153,9 +160,14 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             )
             for each in resolved
         }
+        merge_workgroup = None
+        if any(each.table.merge for each in resolved):
+            merge_workgroup = create_merge_workgroup(pipeline, lake.bucket, self)
         of_pipeline = pulumi.ResourceOptions(parent=self)
         lake_tables = {
-            key: LakeTableComponent(context, database_name, lake.bucket, of_pipeline)
+            key: LakeTableComponent(
+                context, database_name, lake.bucket, merge_workgroup, of_pipeline
+            )
             for key, context in contexts.items()
         }
         streams = {key: lake_table.stream for key, lake_table in lake_tables.items()}
@@ -204,6 +216,10 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 "delivery_stream": lake_table.stream.name,
                 "errors_location": lake_table.errors_location,
                 "crawler": lake_table.crawler_name,
+                "merged_table": lake_table.merge.table.name if lake_table.merge else None,
+                "merge_state_machine_arn": lake_table.merge.state_machine_arn
+                if lake_table.merge
+                else None,
             }
             for key, lake_table in lake_tables.items()
         }
@@ -217,6 +233,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.delivery_stream = only.get("delivery_stream")
         self.errors_location = only.get("errors_location")
         self.crawler = only.get("crawler")
+        self.merged_table = only.get("merged_table")
+        self.merge_state_machine_arn = only.get("merge_state_machine_arn")
         self.bucket = lake.bucket.name
         self.database = next(iter(lake_tables.values())).entry.database_name
         self.workgroup = workgroup

@@ -288,10 +288,10 @@ def glue_names(name: str, args: StreamingEtlPipelineArgs, key: str) -> tuple[Any
 
 
 def derived_tables(args: StreamingEtlPipelineArgs, key: str) -> list[Optional[str]]:
-    """Names of a lake table's view and objects table, if any."""
+    """Names of a lake table's view and further tables, if any."""
     try:
         module = read_transform_module(args.tables[key].transform_module)
         table = plan_lake_table(lake_table_name(args, key), args.tables[key], module)
     except SettingsError:
         return []
-    return [table.view_name, table.objects_name]
+    return table.names[1:]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from streaming_etl.components.pipeline import StreamingEtlPipeline
     from streaming_etl.components.settings.backfill import BackfillArgs
     from streaming_etl.components.settings.lake_table import LakeTableArgs
+    from streaming_etl.components.settings.merge import MergeArgs
     from streaming_etl.components.settings.monitoring import MonitoringArgs
     from streaming_etl.components.settings.partitions import PartitionArgs
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -37,6 +38,7 @@ __all__ = [
     "LakeArgs",
     "LakeTableArgs",
     "LakeTableQueryArgs",
+    "MergeArgs",
     "MonitoringArgs",
     "PartitionArgs",
     "QueryArgs",
@@ -55,6 +57,7 @@ _MODULES = {
     "StreamingEtlPipeline": "streaming_etl.components.pipeline",
     "BackfillArgs": "streaming_etl.components.settings.backfill",
     "LakeTableArgs": "streaming_etl.components.settings.lake_table",
+    "MergeArgs": "streaming_etl.components.settings.merge",
     "MonitoringArgs": "streaming_etl.components.settings.monitoring",
     "PartitionArgs": "streaming_etl.components.settings.partitions",
     "StreamingEtlPipelineArgs": "streaming_etl.components.settings.pipeline",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Optional
 
 from streaming_etl.components.settings.cron import CRON
+from streaming_etl.components.settings.merge import MergeArgs
 from streaming_etl.components.settings.names import (
     GLUE_NAME,
     GLUE_TEXT,
@@ -69,8 +70,12 @@ class LakeTableSettings(Settings):
     """The transform's Lambda function."""
     delivery: DeliveryArgs = field(default_factory=DeliveryArgs)
     """From Firehose to S3."""
+    merge: MergeArgs = field(default_factory=MergeArgs)
+    """The merged table, for a current state whose cost does not grow with history."""
 
-    def lake_table_problems(self, partitions: PartitionArgs) -> Iterator[Problem]:
+    def lake_table_problems(
+        self, partitions: PartitionArgs, query: LakeTableQueryArgs
+    ) -> Iterator[Problem]:
         """Problems of conditions, catalog, format, partitions and buffers together."""
         yield from where_problems(self.where)
         catalog = Related("catalog", self.catalog)
@@ -81,6 +86,7 @@ class LakeTableSettings(Settings):
             for problem in no_effect(partitions, {"projection_start_year"}):
                 yield replace(problem, path="partitions", related=(catalog,))
         yield from self.delivery_problems(partitions)
+        yield from self.merge_problems(partitions, query)
 
     def delivery_problems(self, partitions: PartitionArgs) -> Iterator[Problem]:
         """Combinations of format, partitions and buffers that Firehose rejects."""
@@ -101,6 +107,30 @@ class LakeTableSettings(Settings):
         if because:
             for problem in no_effect(delivery, {"compression"}):
                 yield replace(problem, path="delivery", related=tuple(because))
+
+    def merge_problems(
+        self, partitions: PartitionArgs, query: LakeTableQueryArgs
+    ) -> Iterator[Problem]:
+        """Settings with which no window of the change log can be read."""
+        source = query.current_state_source
+        enabled = Related("merge.enabled", self.merge.enabled)
+        if not self.merge.enabled:
+            if source == "merged":
+                name = "current_state_source"
+                yield invalid(name, source, "needs-merge", enabled, path="query")
+            return
+        if self.catalog == "crawler":
+            # A row becomes queryable with a crawl, which may be after the merges of its window.
+            yield invalid("catalog", self.catalog, "conflict", enabled, kind="projection")
+        for key, values in partitions.dynamic_partition_keys.items():
+            if not values:
+                name = "dynamic_partition_keys"
+                yield invalid(name, [], "merge-any-value", enabled, path="partitions", item=key)
+        days = self.merge.change_log_retention_days
+        if days is not None and query.current_state and source not in (None, "merged"):
+            because = Related("query.current_state_source", source)
+            name = "change_log_retention_days"
+            yield invalid(name, days, "needs-merged-state", because, path="merge")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +153,16 @@ class LakeTableArgs(LakeTableSettings):
         """Former names of the lake table, the oldest first."""
         return as_names(self.renamed_from)
 
+    @property
+    def current_state_source(self) -> str:
+        """What the current state reads, by default the merged table, if any."""
+        return self.query.current_state_source or ("merged" if self.merge.enabled else "objects")
+
     def further_problems(self) -> Iterator[Problem]:
         # A QueryArgs is one, too, with settings of the workgroup, which belong to the pipeline.
         if type(self.query) is not LakeTableQueryArgs:
             yield invalid("query", self.query, "type", kind="a LakeTableQueryArgs")
-        yield from self.lake_table_problems(self.partitions)
+        yield from self.lake_table_problems(self.partitions, self.query)
 
 
 SHARED_FIELDS = tuple(item.name for item in fields(LakeTableSettings))

@@ -176,6 +176,22 @@ MESSAGES: Mapping[str, str] = {
         "{name} must be left out with {related} (got {value}). An item that does not change for so"
         " long would leave the current state: set `query.current_state: false`."
     ),
+    "needs-merge": (
+        "{name} must be objects or partitions with {related} (got {value}). There is no merged"
+        " table: set `merge.enabled: true`, or another source."
+    ),
+    "merge-any-value": (
+        "{name} must list values with {related} (got {value}). A run reads a few days of each value"
+        " that projection lists: list the values, or remove the key."
+    ),
+    "needs-merged-state": (
+        "{name} must be left out with {related} (got {value}). The current state would lack the"
+        " items whose rows have expired: set `query.current_state_source: merged`."
+    ),
+    "merge-needs-columns": (
+        "{name} must be false without COLUMNS (got {value}). The merged table has their types: add"
+        " COLUMNS to {module}."
+    ),
     "same-attribute": "{name} must differ from {related} (got {value}). Name another attribute.",
     "both-or-none": (
         "{name} must be set together with {related} (got {value}). Set both for provisioned"

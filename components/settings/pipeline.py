@@ -1,6 +1,7 @@
 """Settings of a pipeline, and the rules across its groups."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -103,8 +104,8 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of all resources that have tags, in addition to the pipeline's name."""
     protect: bool = True
-    """Reject the deletion of the source table, the bucket and the database that the pipeline
-    creates: a preview that deletes or replaces one of them fails. Also the default of
+    """Reject the deletion of the source table, the bucket, the database and the merged tables that
+    the pipeline creates: a preview that deletes or replaces one of them fails. Also the default of
     `source.deletion_protection`, and the opposite of `lake.force_destroy` and
     `query.force_destroy`."""
     retain: bool = False
@@ -171,6 +172,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         yield from self.backfill_problems()
         yield from self.current_state_problems()
         yield from self.routing_problems()
+        yield from self.merge_stage_problems()
 
     def form_problems(self) -> Iterator[Problem]:
         """Problems of the lake tables, or of the only one."""
@@ -180,7 +182,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
             for name in OWN_FIELDS:
                 if getattr(self, name) is None:
                     yield invalid(name, None, "required", instead)
-            yield from self.lake_table_problems(self.partitions or PartitionArgs())
+            yield from self.lake_table_problems(self.partitions or PartitionArgs(), self.query)
             return
         names = Related("lake_tables", list(self.lake_tables))
         if len(self.lake_tables) > MAX_LAKE_TABLES:
@@ -320,6 +322,43 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
                 path="forwarder",
                 changes=excluded,
             )
+
+    def merge_stage_problems(self) -> Iterator[Problem]:
+        """Settings of merge stages that the rest of the pipeline contradicts."""
+        failures = self.lake.failures_retention_days
+        for key, args in self.valid_lake_tables.items():
+            merge, path = args.merge, join(self.lake_table_path(key), "merge")
+            if not merge.enabled:
+                continue
+            related = [
+                Related(join(path, "interval_minutes"), merge.interval_minutes),
+                Related(join(path, "alarm_after_hours"), merge.alarm_after_hours),
+            ]
+            age = 0
+            if args.partitions.partition_time == "event":
+                seconds = self.forwarder.maximum_record_age_seconds
+                age = math.ceil(seconds / 3600)
+                related.append(Related("forwarder.maximum_record_age_seconds", seconds))
+            low = merge.least_window_hours(age)
+            if merge.window_hours < low:
+                hours = merge.window_hours
+                yield invalid("window_hours", hours, "minimum", *related, path=path, low=low)
+            days, low = merge.tombstone_days, merge.least_tombstone_days(failures)
+            if days is not None and days < low:
+                related = [Related(join(path, "window_hours"), merge.window_hours)]
+                if failures is not None:
+                    related.append(Related("lake.failures_retention_days", failures))
+                yield invalid("tombstone_days", days, "minimum", *related, path=path, low=low)
+            days = merge.change_log_retention_days
+            if days is None:
+                continue
+            name = "change_log_retention_days"
+            if self.lake.bucket_name is not None:
+                bucket = Related("lake.bucket_name", self.lake.bucket_name)
+                yield invalid(name, days, "no-effect", bucket, path=path)
+            if self.lake.data_retention_days is not None:
+                retention = Related("lake.data_retention_days", self.lake.data_retention_days)
+                yield invalid(name, days, "no-effect", retention, path=path)
 
     def region_problems(self, region: Optional[str]) -> Iterator[Problem]:
         """Problems of existing resources outside the region; none if it is unknown.

@@ -26,7 +26,7 @@ from streaming_etl.components.settings.validation import (
 )
 
 EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
-CURRENT_STATE_SOURCES = ("objects", "partitions")
+CURRENT_STATE_SOURCES = ("objects", "partitions", "merged")
 OLD_IMAGES = ("always", "on_remove", "never")
 
 # AWS allows 50 tags per resource; one of them is the pipeline's name.
@@ -232,10 +232,11 @@ class LakeTableQueryArgs(Settings):
     current_state: bool = True
     """Create the current-state view, or a saved query where there can be no view. They need all
     changes, for as long as the item exists: false allows `lake.data_retention_days`."""
-    current_state_source: str = one_of(*CURRENT_STATE_SOURCES)
+    current_state_source: Optional[str] = one_of(*CURRENT_STATE_SOURCES, default=None)
     """`objects`: the current state reads a second Glue table without partition keys, so that a
     query lists the objects; `partitions`: it reads the lake table, and a query lists every
-    projected prefix. Changing it updates the view in place."""
+    projected prefix; `merged`: it reads the merged table and a window of the lake table. By default
+    `merged` with `merge.enabled`, else `objects`. Changing it updates the view in place."""
     saved_queries: bool = False
     """Save queries in the workgroup: the current state, the rows per partition and the latest
     changes. By default only the current state of a table without a view is saved."""

@@ -15,6 +15,7 @@ from streaming_etl.components.table.layout import (
     FAILED_BATCHES_PREFIX,
     QUERY_RESULTS_PREFIX,
     REPLAYED_PREFIX,
+    lake_table_name,
 )
 
 NONCURRENT_DAYS = 30
@@ -40,6 +41,7 @@ class Lake:
                 opts=pulumi.ResourceOptions(parent=parent),
             )
             rules = lifecycle_rules(args, pipeline.args.backfill)
+            rules += change_log_rules(pipeline)
             # failure_events.py creates rules for events of dead-lettered objects.
             events = aws.s3.BucketNotification(
                 f"{name}-events",
@@ -168,12 +170,39 @@ def lifecycle_rules(
     rules = [entire_bucket]
     for (rule_id, prefix), days in retention_days.items():
         if days is not None:
-            rules.append(
-                {
-                    "id": rule_id,
-                    "status": "Enabled",
-                    "filter": {"prefix": prefix},
-                    "expiration": {"days": days},
-                }
-            )
+            rules.append(expiration_rule(rule_id, prefix, days))
     return rules
+
+
+def change_log_rules(
+    pipeline: PipelineContext,
+) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
+    """Return a rule per lake table whose change log expires.
+
+    S3 expires by the age of an object, and a merged row's object is older than the window.
+    """
+    return [
+        expiration_rule(
+            f"data-{key}",
+            pulumi.Output.concat(
+                DATA_PREFIX,
+                pipeline.database_name,
+                f"/{lake_table_name(pipeline.args, key)}/",
+            ),
+            args.merge.change_log_retention_days,
+        )
+        for key, args in pipeline.args.tables.items()
+        if args.merge.change_log_retention_days is not None
+    ]
+
+
+def expiration_rule(
+    rule_id: str, prefix: pulumi.Input[str], days: int
+) -> s3.BucketLifecycleConfigurationRuleArgsDict:
+    """Return a rule that expires the objects below a prefix."""
+    return {
+        "id": rule_id,
+        "status": "Enabled",
+        "filter": {"prefix": prefix},
+        "expiration": {"days": days},
+    }

@@ -14,11 +14,9 @@ from streaming_etl.components.stages.references import (
     PipelineContext,
 )
 from streaming_etl.components.table.layout import QUERY_RESULTS_PREFIX, default_workgroup_name
-from streaming_etl.components.table.queries import SAVED_QUERIES, current_state_sql
+from streaming_etl.components.table.queries import SAVED_QUERIES
 
 MIB = 1024 * 1024
-
-SqlOfTable = Callable[..., str]
 
 
 def create_workgroup(
@@ -58,14 +56,14 @@ def save_queries(
     table, saved_queries = lake_table.table, lake_table.args.query.saved_queries
     database = pulumi.Output.from_input(lake_table.pipeline.database_name)
 
-    def save(kind: str, description: str, text: SqlOfTable) -> pulumi.Output[str]:
+    def save(kind: str, description: str, text: Callable[[str], str]) -> pulumi.Output[str]:
         return aws.athena.NamedQuery(
             f"{lake_table.name}-query-{kind}",
             name=f"{lake_table.physical_name}-{kind}",
             description=description,
             database=entry.database_name,
             workgroup=workgroup,
-            query=database.apply(partial(text, table=table)),
+            query=database.apply(text),
             opts=pulumi.ResourceOptions(parent=parent),
         ).id
 
@@ -73,7 +71,7 @@ def save_queries(
     # The view has the same SQL.
     if table.current_state and (saved_queries or table.view_name is None):
         description = "Current state of each item"
-        current_state_query_id = save("current-state", description, current_state_sql)
+        current_state_query_id = save("current-state", description, lake_table.state_sql)
     for kind, (description, text) in SAVED_QUERIES.items() if saved_queries else ():
-        save(kind, description, text)
+        save(kind, description, partial(text, table=table))
     return current_state_query_id

@@ -14,8 +14,11 @@ from streaming_etl.components.settings.protection import Protection, resolve_pro
 from streaming_etl.components.stages.iam import Account
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import database_name, resource_prefix
+from streaming_etl.components.table.merge import merged_state_sql
+from streaming_etl.components.table.queries import current_state_sql
 from streaming_etl.components.table.routing import pipeline_forwarder_config
 from streaming_etl.components.table.transform_module import TransformModule
+from streaming_etl.components.table.window import RecentWindow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,15 @@ class LakeTableContext:
     def name(self) -> str:
         """Begin of the resources' names."""
         return resource_prefix(self.pipeline.name, self.key)
+
+    def state_sql(self, database: str) -> str:
+        """SELECT the current state, from what the settings name as its source."""
+        if self.table.current_state_source != "merged":
+            return current_state_sql(database, self.table)
+        window = RecentWindow(
+            hours=self.args.merge.window_hours, time_zone=self.args.partitions.time_zone
+        )
+        return merged_state_sql(database, self.table, window)
 
     @property
     def physical_name(self) -> str:

@@ -26,12 +26,17 @@ from streaming_etl.components.table.layout import (
     current_view_name,
     firehose_prefix,
     lake_table_name,
+    merged_table_name,
     name_problems,
     objects_table_name,
 )
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 
-DERIVED_TABLES = {"view": current_view_name, "objects table": objects_table_name}
+DERIVED_TABLES = {
+    "view": current_view_name,
+    "objects table": objects_table_name,
+    "merged table": merged_table_name,
+}
 
 EXTENSIONS = {
     ("csv", "GZIP"): ".csv.gz",
@@ -64,6 +69,13 @@ class LakeTable:
     """Time zone that the transform itself needs, if any."""
     pinned_field_ids: FieldIds
     """FIELD_IDS of the transform module, for the merged table."""
+    merge: bool
+    """Whether there is a merged table."""
+
+    @property
+    def merged_name(self) -> Optional[str]:
+        """Name of the merged table, if there is one."""
+        return merged_table_name(self.name) if self.merge else None
 
     @property
     def view_name(self) -> Optional[str]:
@@ -81,9 +93,14 @@ class LakeTable:
     @property
     def objects_name(self) -> Optional[str]:
         """Name of the Glue table without partition keys, for the view."""
-        if self.view_name is None or self.current_state_source == "partitions":
+        if self.view_name is None or self.current_state_source != "objects":
             return None
         return objects_table_name(self.name)
+
+    @property
+    def names(self) -> list[Optional[str]]:
+        """Names of its Glue tables and view, None for missing ones."""
+        return [self.name, self.view_name, self.objects_name, self.merged_name]
 
     @property
     def file_extension(self) -> Optional[str]:
@@ -155,8 +172,9 @@ def shared_name_problems(
     for each in resolved:
         owners.setdefault(each.table.view_name, each.key)
         owners.setdefault(each.table.objects_name, each.key)
+        owners.setdefault(each.table.merged_name, each.key)
     for each in resolved:
-        for name in (each.table.name, each.table.view_name, each.table.objects_name):
+        for name in each.table.names:
             owner = owners[name]
             if name is not None and owner != each.key:
                 yield invalid(
@@ -190,11 +208,12 @@ def plan_lake_table(name: str, args: LakeTableArgs, module: TransformModule) -> 
         partition_keys=partitions.keys,
         prefix_expression=firehose_prefix(partitions),
         injected_keys=any_value if args.catalog == "projection" else (),
-        current_state_source=args.query.current_state_source,
+        current_state_source=args.current_state_source,
         transform_config=transform_config(args, module),
         current_state=args.query.current_state,
         transform_time_zone=partitions.time_zone if needs_zone else None,
         pinned_field_ids=module.field_ids,
+        merge=args.merge.enabled,
     )
 
 
@@ -255,6 +274,8 @@ def column_problems(args: LakeTableArgs, module: TransformModule) -> Iterator[Pr
             yield invalid("format", args.format, "needs-columns", module=path)
         elif args.catalog == "projection":
             yield invalid("catalog", args.catalog, "catalog-needs-columns", module=path)
+        if args.merge.enabled:
+            yield invalid("enabled", True, "merge-needs-columns", path="merge", module=path)
     requirements = args.transform.requirements
     if requirements is not None and not module.runs:
         rule = "requirements-without-transform"

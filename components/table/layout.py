@@ -14,6 +14,8 @@ from streaming_etl.components.settings.validation import Problem, invalid
 
 PARTITION_KEY_TYPE = "string"
 DATA_PREFIX = "data/"
+# Outside the data, which expires with the retention of the change log.
+MERGED_PREFIX = "merged/"
 # Outside the data, because Athena reads all objects below a table's location.
 ERRORS_PREFIX = "errors/"
 QUERY_RESULTS_PREFIX = "athena-results/"
@@ -119,6 +121,11 @@ def default_workgroup_name(pipeline: str) -> str:
     return f"{pipeline}-{pulumi.get_stack()}"
 
 
+def merge_workgroup_name(pipeline: str) -> str:
+    """Name of the workgroup of a pipeline's merges."""
+    return f"{default_workgroup_name(pipeline)}-merge"
+
+
 def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
     """Problems of derived names and prefixes that are too long for AWS."""
     yield from workgroup_problems(pipeline, args)
@@ -162,7 +169,9 @@ def event_pattern_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Ite
 
 def workgroup_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
     """Problem of a workgroup name that is too long for Athena."""
-    workgroup = default_workgroup_name(args.physical_name(pipeline))
+    physical = args.physical_name(pipeline)
+    merge = any(each.merge.enabled for each in args.tables.values())
+    workgroup = merge_workgroup_name(physical) if merge else default_workgroup_name(physical)
     if len(workgroup) > MAX_WORKGROUP_NAME:
         most = MAX_WORKGROUP_NAME
         yield invalid("name", pipeline, "workgroup-name-length", workgroup=workgroup, most=most)

@@ -102,10 +102,8 @@ def layout_of(
         layout["projection_start_year"] = partitions.projection_start_year
     if args.lake.data_retention_days is not None:
         layout["data_retention_days"] = args.lake.data_retention_days
-    # Not yet a setting of every version.
-    merge = getattr(table_args, "merge", None)
-    if merge is not None and merge.enabled:
-        layout["merge"] = merge_layout(table, merge.change_log_retention_days)
+    if table_args.merge.enabled:
+        layout["merge"] = merge_layout(table, table_args.merge.change_log_retention_days)
     return layout
 
 

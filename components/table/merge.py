@@ -344,18 +344,22 @@ def _named(expression: str, column: Column) -> str:
     return name if expression == name else f"{expression} AS {name}"
 
 
-def expire_tombstones_sql(database: str, table: LakeTable, days: int) -> str:
+def expire_tombstones_sql(database: str, table: LakeTable, days: int | None) -> str:
     """DELETE the rows that no query shows.
 
     These are old tombstones, and history before the newest marker.
-    days: least time since a tombstone's merge; see the module's docstring for its lower limit.
+    days: least time since a tombstone's merge; see the module's docstring for its lower limit. None
+    keeps all tombstones.
     Markers stay, because they exclude late rows of earlier streams.
     """
     merged = qualified(database, merged_table_name(table.name))
+    expired = ""
+    if days is not None:
+        merged_at = quoted(MERGED_AT.name)
+        expired = f""""_op" = 'REMOVE' AND {merged_at} < {NOW} - INTERVAL '{days}' DAY\n  OR """
     return f"""\
 DELETE FROM {merged}
-WHERE "_op" = 'REMOVE' AND {quoted(MERGED_AT.name)} < {NOW} - INTERVAL '{days}' DAY
-  OR {_epoch()} < (
+WHERE {expired}{_epoch()} < (
     SELECT coalesce(max("_stream_epoch"), '') FROM {merged} WHERE "_op" = 'BACKFILL'
   )"""
 

@@ -166,8 +166,7 @@ def _lake_table_lines(
 
 
 def _query_listings(usage: LakeTableUsage, table: "LakeTableArgs") -> int:
-    query = table.query
-    return usage.listings[query.current_state_source] if query.current_state else 0
+    return usage.listings[table.current_state_source] if table.query.current_state else 0
 
 
 def _line(

@@ -43,7 +43,18 @@ def listings_of(
         prefixes = stored_prefixes(args.partitions, stored_months, assumptions)
         prefixes = min(prefixes, math.ceil(stored_objects))
     # A prefix needs at least one request, however few objects it contains.
-    return {"objects": pages, "partitions": max(prefixes, pages)}
+    return {
+        "objects": pages,
+        "partitions": max(prefixes, pages),
+        "merged": window_prefixes(args, assumptions),
+    }
+
+
+def window_prefixes(args: "LakeTableArgs", assumptions: Assumptions) -> int:
+    """Count the prefixes of the window that the current state reads."""
+    days = math.ceil(args.merge.window_hours / 24) + 1
+    periods = math.ceil(days / 365 * PERIODS_PER_YEAR[args.partitions.granularity])
+    return math.ceil(periods * dynamic_prefixes(args.partitions, assumptions))
 
 
 def projected_prefixes(partitions: "PartitionArgs", today: date) -> int:

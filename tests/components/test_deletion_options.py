@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from streaming_etl import BackfillArgs, LakeArgs, SourceArgs, StreamingEtlPipeline
+from streaming_etl import BackfillArgs, LakeArgs, MergeArgs, SourceArgs, StreamingEtlPipeline
 from streaming_etl.stack.recorder import Graph, build
 from tests.support.pipelines import Pipelines, existing_table
 
@@ -30,6 +30,13 @@ def test_protects_table_bucket_and_database_by_default(
     graph = pipelines.build(**settings)
     assert with_option(graph, "protect") == DATA
     assert with_option(graph, "retainOnDelete") == []
+
+
+def test_protects_and_retains_the_merged_table(pipelines: Pipelines) -> None:
+    merge = MergeArgs(enabled=True)
+    assert "shop-merged-table" in with_option(pipelines.build(merge=merge), "protect")
+    retained = with_option(pipelines.build(merge=merge, retain=True), "retainOnDelete")
+    assert "shop-merged-table" in retained
 
 
 def test_protects_only_what_the_pipeline_creates(pipelines: Pipelines) -> None:

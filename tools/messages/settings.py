@@ -13,6 +13,7 @@ from unittest import mock
 from streaming_etl import (
     ForwarderArgs,
     LakeArgs,
+    MergeArgs,
     PartitionArgs,
     SettingsError,
     SourceArgs,
@@ -58,6 +59,15 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"partitions": {"dynamic_partition_keys": {"store": ["a:b"]}}}, {}),
     ({"partitions": {"time_zone": "Etc/GMT+9", "layout": "date", "granularity": "month"}}, {}),
     ({"lake": {"data_retention_days": 30}}, {}),
+    ({"query": {"current_state_source": "merged"}}, {}),
+    (
+        {
+            "merge": {"enabled": True, "change_log_retention_days": 90},
+            "query": {"current_state_source": "objects"},
+            "partitions": {"dynamic_partition_keys": {"store": []}},
+        },
+        {},
+    ),
     ({"runtime": "python3.15"}, {}),
     ({"forwarder": {"event_names": ["INSERT"], "filter_patterns": PATTERNS}}, {}),
     ({"forwarder": {"filter_patterns": ['{"dynamodb": {"NewImage": {"n": {"N": ["5"]}}}}']}}, {}),
@@ -184,7 +194,7 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
     yield lambda: raise_if_any(name_problems("shop", shared))
     for columns, settings in (
         (None, {"format": "csv"}),
-        (None, {}),
+        (None, {"merge": MergeArgs(enabled=True)}),
         ((Column("day", "string"), NESTED), {"format": "csv"}),
     ):
         module = TransformModule(Path("orders.py"), columns, pure=True)

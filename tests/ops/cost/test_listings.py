@@ -21,7 +21,7 @@ def listings(objects: float, today: date = TODAY, **overrides: Any) -> tuple[int
     args = settings(**overrides)
     [table] = args.tables.values()
     counted = listings_of(objects, args.lake, table, Assumptions(), today)
-    assert list(counted) == ["objects", "partitions"]
+    assert list(counted) == ["objects", "partitions", "merged"]
     return counted["objects"], counted["partitions"]
 
 
@@ -107,3 +107,10 @@ def test_the_counted_values_are_those_of_the_projected_ranges() -> None:
         first, last = map(int, time_projection(key, 2026)["range"].split(","))
         counted[key] = last - first + 1
     assert counted == PROJECTED_VALUES
+
+
+def test_the_merged_state_lists_the_prefixes_of_its_window() -> None:
+    args = settings(partitions=CARRIERS, merge={"enabled": True})
+    [table] = args.tables.values()
+    # 50 hours are in four days, with hourly prefixes of three carriers.
+    assert listings_of(1e6, args.lake, table, Assumptions(), TODAY)["merged"] == 4 * 24 * 3

@@ -1,0 +1,254 @@
+"""Merge stage: the Iceberg table, and the state machine that keeps it."""
+
+import json
+from collections.abc import Callable
+
+import pulumi
+import pulumi_aws as aws
+from pulumi_aws import glue
+
+from streaming_etl.components.stages import iam
+from streaming_etl.components.stages.merge_state_machine import MergeInputs, definition
+from streaming_etl.components.stages.references import (
+    CatalogEntry,
+    LakeBucket,
+    LakeTableContext,
+    PipelineContext,
+)
+from streaming_etl.components.table.iceberg import FORMAT_VERSION, PROPERTIES, iceberg_schema
+from streaming_etl.components.table.layout import (
+    MERGED_PREFIX,
+    QUERY_RESULTS_PREFIX,
+    merge_workgroup_name,
+)
+from streaming_etl.components.table.merge import (
+    expire_tombstones_sql,
+    merge_sql,
+    optimize_sql,
+    vacuum_sql,
+)
+from streaming_etl.components.table.window import DayWindow
+
+READ_TABLE = ["glue:GetTable", "glue:GetTables"]
+READ_PARTITIONS = ["glue:BatchGetPartition", "glue:GetPartition", "glue:GetPartitions"]
+
+
+def create_merge_workgroup(
+    pipeline: PipelineContext, bucket: LakeBucket, parent: pulumi.Resource
+) -> pulumi.Output[str]:
+    """Create the workgroup of all merges of a pipeline; return its name.
+
+    It has no limit of scanned bytes, which protects from queries of people.
+    """
+    key = pipeline.args.lake.kms_key_arn
+    physical = merge_workgroup_name(pipeline.physical_name)
+    return aws.athena.Workgroup(
+        f"{pipeline.name}-merge-workgroup",
+        name=physical,
+        # Its queries are the program's own.
+        force_destroy=True,
+        configuration={
+            "enforce_workgroup_configuration": True,
+            "publish_cloudwatch_metrics_enabled": True,
+            "result_configuration": {
+                "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical, "/"),
+                "encryption_configuration": {
+                    "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
+                    "kms_key_arn": key,
+                },
+            },
+        },
+        tags=dict(pipeline.tags),
+        opts=pulumi.ResourceOptions(parent=parent),
+    ).name
+
+
+class Merge:
+    """Merged table, state machine and schedule of a lake table."""
+
+    table: aws.glue.CatalogTable
+    state_machine_arn: pulumi.Output[str]
+
+    def __init__(
+        self,
+        lake_table: LakeTableContext,
+        bucket: LakeBucket,
+        entry: CatalogEntry,
+        workgroup: pulumi.Output[str],
+        parent: pulumi.Resource,
+    ) -> None:
+        self.parent = parent
+        name, pipeline = f"{lake_table.name}-merge", lake_table.pipeline
+        path = pulumi.Output.concat(
+            MERGED_PREFIX, pipeline.database_name, f"/{lake_table.table.name}/"
+        )
+        self.table = create_merged_table(
+            f"{lake_table.name}-merged-table", lake_table, bucket.location(path), entry, parent
+        )
+        machine = self.create_machine(name, lake_table, bucket, entry, workgroup, path)
+        self.state_machine_arn = machine.arn
+        self.create_schedule(name, lake_table, machine)
+
+    def create_machine(
+        self,
+        name: str,
+        lake_table: LakeTableContext,
+        bucket: LakeBucket,
+        entry: CatalogEntry,
+        workgroup: pulumi.Output[str],
+        path: pulumi.Output[str],
+    ) -> aws.sfn.StateMachine:
+        """Create the state machine and its role."""
+        pipeline = lake_table.pipeline
+        account, tags = pipeline.account, pipeline.tags
+        role = iam.service_role(f"{name}-role", "states.amazonaws.com", account, tags, self.parent)
+        statements = machine_statements(lake_table, bucket, entry, path)
+        policy = iam.role_policy(f"{name}-policy", role, statements, self.parent)
+        machine = aws.sfn.StateMachine(
+            f"{name}-state-machine",
+            role_arn=role.arn,
+            type="STANDARD",
+            definition=pulumi.Output.json_dumps(
+                definition(merge_inputs(lake_table, workgroup), lake_table.args.merge)
+            ),
+            tags=dict(tags),
+            # IAM is eventually consistent: create the role's policy before the state machine. A
+            # merge selects columns that both tables must have.
+            opts=pulumi.ResourceOptions(
+                parent=self.parent, depends_on=[policy, self.table, *entry.depends_on]
+            ),
+        )
+        # A separate policy, because it contains the ARN of the state machine.
+        own = iam.allow(["states:DescribeStateMachine", "states:ListExecutions"], [machine.arn])
+        iam.role_policy(f"{name}-own-policy", role, [own], self.parent)
+        return machine
+
+    def create_schedule(
+        self, name: str, lake_table: LakeTableContext, machine: aws.sfn.StateMachine
+    ) -> None:
+        """Create the schedule and its role."""
+        pipeline, args = lake_table.pipeline, lake_table.args.merge
+        role = iam.service_role(
+            f"{name}-schedule-role",
+            "scheduler.amazonaws.com",
+            pipeline.account,
+            pipeline.tags,
+            self.parent,
+        )
+        statements = [iam.allow(["states:StartExecution"], [machine.arn])]
+        policy = iam.role_policy(f"{name}-schedule-policy", role, statements, self.parent)
+        aws.scheduler.Schedule(
+            f"{name}-schedule",
+            schedule_expression=f"rate({args.interval_minutes} minutes)",
+            flexible_time_window={"mode": "OFF"},
+            target={
+                "arn": machine.arn,
+                "role_arn": role.arn,
+                # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+                "input": json.dumps({"scheduled": "<aws.scheduler.scheduled-time>"}),
+                # A later run merges the same days.
+                "retry_policy": {
+                    "maximum_event_age_in_seconds": args.interval_minutes * 60,
+                    "maximum_retry_attempts": 3,
+                },
+            },
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy]),
+        )
+
+
+def create_merged_table(
+    name: str,
+    lake_table: LakeTableContext,
+    location: pulumi.Output[str],
+    entry: CatalogEntry,
+    parent: pulumi.Resource,
+) -> aws.glue.CatalogTable:
+    """Create the Iceberg table.
+
+    Glue creates the metadata, and a change of the columns is an update of the table's input. The
+    resource has no other arguments: the provider sends them with an update, which then replaces
+    parameters that make the table an Iceberg table.
+    """
+    fields = iceberg_schema(lake_table.table)["fields"]
+    table = glue.CatalogTableOpenTableFormatInputIcebergInputIcebergTableInputArgs(
+        location=location,
+        properties=dict(PROPERTIES),
+        schema=glue.CatalogTableOpenTableFormatInputIcebergInputIcebergTableInputSchemaArgs(
+            fields=[
+                glue.CatalogTableOpenTableFormatInputIcebergInputIcebergTableInputSchemaFieldArgs(
+                    **field
+                )
+                for field in fields
+            ]
+        ),
+    )
+    iceberg = glue.CatalogTableOpenTableFormatInputIcebergInputArgs(
+        metadata_operation="CREATE", version=FORMAT_VERSION, iceberg_table_input=table
+    )
+    return aws.glue.CatalogTable(
+        name,
+        name=lake_table.table.merged_name,
+        database_name=entry.database_name,
+        open_table_format_input=glue.CatalogTableOpenTableFormatInputArgs(iceberg_input=iceberg),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
+def merge_inputs(lake_table: LakeTableContext, workgroup: pulumi.Output[str]) -> MergeInputs:
+    """Return what the definition contains."""
+    pipeline, table = lake_table.pipeline, lake_table.table
+    failures_days = pipeline.args.lake.failures_retention_days
+    days = lake_table.args.merge.expiry_days(failures_days)
+    database = pulumi.Output.from_input(pipeline.database_name)
+
+    def sql(text: Callable[[str], str]) -> pulumi.Output[str]:
+        return database.apply(text)
+
+    return MergeInputs(
+        partition=pipeline.account.partition,
+        workgroup=workgroup,
+        merge=sql(lambda name: merge_sql(name, table, DayWindow())),
+        expire=sql(lambda name: expire_tombstones_sql(name, table, days)),
+        optimize=sql(lambda name: optimize_sql(name, table)),
+        vacuum=sql(lambda name: vacuum_sql(name, table)),
+    )
+
+
+def machine_statements(
+    lake_table: LakeTableContext,
+    bucket: LakeBucket,
+    entry: CatalogEntry,
+    path: pulumi.Output[str],
+) -> list[iam.Statement]:
+    """Allow to query, to read the log and to write merged rows.
+
+    https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-fine-grained-access.html
+    https://docs.aws.amazon.com/step-functions/latest/dg/connect-athena.html
+    """
+    pipeline = lake_table.pipeline
+    account, database = pipeline.account, pipeline.database_name
+    workgroup = merge_workgroup_name(pipeline.physical_name)
+    results = f"{QUERY_RESULTS_PREFIX}{workgroup}/"
+    merged = account.arn("glue", "table/", database, f"/{lake_table.table.merged_name}")
+    catalog, database_arn, _ = entry.arns
+    prefixes = [pulumi.Output.concat(each, "*") for each in (entry.data_path, path)]
+    listed = {"StringLike": {"s3:prefix": [*prefixes, f"{results}*"]}}
+    write = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
+    return [
+        iam.allow(
+            ["athena:GetQueryExecution", "athena:StartQueryExecution", "athena:StopQueryExecution"],
+            [account.arn("athena", f"workgroup/{workgroup}")],
+        ),
+        iam.allow(["athena:GetDataCatalog"], [account.arn("athena", "datacatalog/AwsDataCatalog")]),
+        iam.allow(["glue:GetDatabase", *READ_TABLE, *READ_PARTITIONS], entry.arns),
+        iam.allow([*READ_TABLE, "glue:UpdateTable"], [catalog, database_arn, merged]),
+        iam.allow(["s3:ListBucket"], [bucket.arn], listed),
+        iam.allow(["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [bucket.arn]),
+        iam.allow(["s3:GetObject"], [bucket.objects(entry.data_path)]),
+        # The statements of expiry and compaction delete files.
+        iam.allow([*write, "s3:DeleteObject", "s3:GetObject"], [bucket.objects(path)]),
+        iam.allow([*write, "s3:GetObject"], [bucket.objects(results)]),
+        *iam.allow_key(
+            pipeline.args.lake.kms_key_arn, account, ["kms:Decrypt", "kms:GenerateDataKey"]
+        ),
+    ]

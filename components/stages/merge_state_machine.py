@@ -1,0 +1,255 @@
+"""The merge stage's state machine as plain data.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from streaming_etl.components.settings.merge import MergeArgs
+from streaming_etl.components.table.window import FIRST_DAY, LAST_DAY
+
+HOUR, DAY = 3_600_000, 86_400_000  # In milliseconds, as in JSONata.
+ISO_DATE = "'[Y0001]-[M01]-[D01]'"
+
+# Of one query: Athena's limit is 30 minutes, in addition to its queue.
+# https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
+QUERY_SECONDS = 3_600
+# Of two runs that commit at the same time, one fails. A retry reads the new state.
+QUERY_RETRIES = 5
+REQUEST_RETRIES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeInputs:
+    """ARNs, names and SQL that the definition contains."""
+
+    partition: pulumi.Input[str]
+    workgroup: pulumi.Input[str]
+    merge: pulumi.Input[str]
+    """MERGE of a DayWindow, whose placeholders an execution replaces with ISO dates."""
+    expire: pulumi.Input[str]
+    """DELETE of the rows that no query shows."""
+    optimize: pulumi.Input[str]
+    vacuum: pulumi.Input[str]
+
+    def resource(self, action: str) -> pulumi.Output[str]:
+        """Return the ARN of a service integration."""
+        return pulumi.Output.concat("arn:", self.partition, ":states:::", action)
+
+
+def definition(inputs: MergeInputs, args: MergeArgs) -> dict[str, Any]:
+    """Return the definition of the state machine.
+
+    The schedule's input is `{"scheduled": <ISO time>}`. Commands may pass, each optional:
+    `{"ranges": [{"first": <ISO date>, "last": <ISO date>}, ...], "wait_seconds": 900,
+    "optimize": true}`: further days to merge, the newest first; a time in which Firehose delivers
+    the rows; and compaction.
+
+    Each execution merges all days since the window before the last successful one began. So a
+    successful execution has merged all objects that existed when it started.
+    """
+    return {
+        "Comment": "Merges the newest rows of each item into an Iceberg table",
+        "QueryLanguage": "JSONata",
+        "StartAt": "Start",
+        "States": {
+            # SQL in variables, because a text in an expression would need JSONata's escapes.
+            "Start": {
+                "Type": "Pass",
+                "Assign": {
+                    "merge": inputs.merge,
+                    # The brackets make one entry a list, too.
+                    "ranges": expression("[$states.input.ranges]"),
+                    "optimize": expression(optimize_condition(args)),
+                },
+                "Next": "Wait",
+            },
+            "Wait": {
+                "Type": "Wait",
+                "Seconds": expression(
+                    "$exists($states.input.wait_seconds) ? $states.input.wait_seconds : 0"
+                ),
+                "Next": "Created",
+            },
+            **last_success_states(inputs),
+            "Days": {
+                "Type": "Pass",
+                "Assign": {
+                    "first": expression(iso_date(f"{millis('$since')} - {lookback(args)}")),
+                    "last": expression(iso_date(f"{millis(ENTERED)} + {DAY}")),
+                },
+                "Next": "Merge",
+            },
+            "Merge": query_state(inputs, merge_text("$first", "$last"), then="Ranges"),
+            "Ranges": {
+                "Type": "Map",
+                "Items": expression("$ranges"),
+                # An older range after a newer one: the merge of an older one needs the tombstones
+                # of the newer.
+                "MaxConcurrency": 1,
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "INLINE"},
+                    "StartAt": "MergeRange",
+                    "States": {
+                        "MergeRange": query_state(
+                            inputs,
+                            # Written again, so that nothing but a date becomes part of the SQL.
+                            merge_text(
+                                iso_date(millis("$states.input.first")),
+                                iso_date(millis("$states.input.last")),
+                            ),
+                        )
+                    },
+                },
+                "Output": {},
+                "Next": "Expire",
+            },
+            "Expire": query_state(inputs, inputs.expire, then="ChooseOptimize"),
+            "ChooseOptimize": {
+                "Type": "Choice",
+                "Choices": [{"Condition": expression("$optimize"), "Next": "Optimize"}],
+                "Default": "Done",
+            },
+            "Optimize": query_state(inputs, inputs.optimize, then="Vacuum"),
+            "Vacuum": query_state(inputs, inputs.vacuum, then="Done"),
+            "Done": {"Type": "Succeed"},
+        },
+    }
+
+
+ENTERED = "$states.context.State.EnteredTime"
+
+
+def expression(text: str) -> str:
+    """A JSONata expression in the definition."""
+    return f"{{% {text} %}}"
+
+
+def millis(time: str) -> str:
+    return f"$toMillis({time})"
+
+
+def iso_date(milliseconds: str) -> str:
+    return f"$fromMillis({milliseconds}, {ISO_DATE})"
+
+
+def lookback(args: MergeArgs) -> int:
+    """Milliseconds before the last success that a run reads again.
+
+    The window, and a day, because a time zone's date may be the one before UTC's.
+    """
+    return args.window_hours * HOUR + DAY
+
+
+def optimize_condition(args: MergeArgs) -> str:
+    """Whether an execution compacts: on request, or every N-th of the schedule.
+
+    By the time, so that no counter has to be stored.
+    """
+    interval = args.interval_minutes * 60_000
+    number = f"$floor({millis('$states.input.scheduled')} / {interval})"
+    return (
+        "$states.input.optimize = true or ($exists($states.input.scheduled)"
+        f" ? {number} % {args.optimize_every} = 0 : false)"
+    )
+
+
+def last_success_states(inputs: MergeInputs) -> dict[str, Any]:
+    """Return the states that set `$since`.
+
+    It is the start of the last successful execution, or the creation of the state machine, which
+    also holds after the 90 days for which Step Functions keeps executions.
+    https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+    """
+    machine = expression("$states.context.StateMachine.Id")
+    retry = [retrier(REQUEST_RETRIES)]
+    return {
+        "Created": {
+            "Type": "Task",
+            "Resource": inputs.resource("aws-sdk:sfn:describeStateMachine"),
+            "Arguments": {"StateMachineArn": machine},
+            "Retry": retry,
+            "Assign": {"since": expression("$states.result.CreationDate")},
+            "Output": {},
+            "Next": "LastSuccess",
+        },
+        "LastSuccess": {
+            "Type": "Task",
+            "Resource": inputs.resource("aws-sdk:sfn:listExecutions"),
+            # The newest one is the first.
+            "Arguments": {
+                "StateMachineArn": machine,
+                "StatusFilter": "SUCCEEDED",
+                "MaxResults": 1,
+            },
+            "Retry": retry,
+            "Assign": {
+                "since": expression(
+                    "$exists($states.result.Executions[0])"
+                    " ? $states.result.Executions[0].StartDate : $since"
+                )
+            },
+            "Output": {},
+            "Next": "Days",
+        },
+    }
+
+
+def merge_text(first: str, last: str) -> str:
+    """The MERGE of some days; first, last: JSONata expressions."""
+    replaced = f"$replace($merge, '{FIRST_DAY}', {first})"
+    return expression(f"$replace({replaced}, '{LAST_DAY}', {last})")
+
+
+def query_state(
+    inputs: MergeInputs, sql: pulumi.Input[str], then: str | None = None
+) -> dict[str, Any]:
+    """Return a state that runs one statement.
+
+    The token makes a repeated request of one attempt the same query; the next attempt is another
+    one, because a failed query stays failed.
+    https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html
+    """
+    attempt = " & '/' & ".join(
+        [
+            "$states.context.Execution.Id",
+            "$states.context.State.Name",
+            "$string($states.input)",
+            "$string($states.context.State.RetryCount)",
+            # Only of an execution that was started again.
+            "$string($states.context.Execution.RedriveCount)",
+        ]
+    )
+    following: Mapping[str, Any] = {"End": True} if then is None else {"Next": then}
+    return {
+        "Type": "Task",
+        "Resource": inputs.resource("athena:startQueryExecution.sync"),
+        "Arguments": {
+            "QueryString": sql,
+            "WorkGroup": inputs.workgroup,
+            "ClientRequestToken": expression(f"$hash({attempt}, 'SHA-256')"),
+        },
+        "TimeoutSeconds": QUERY_SECONDS,
+        "Retry": [retrier(QUERY_RETRIES)],
+        "Output": {},
+        **following,
+    }
+
+
+def retrier(attempts: int) -> dict[str, Any]:
+    """Return a retrier for all errors, with exponential back-off and full jitter.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    """
+    return {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": 10,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 300,
+        "JitterStrategy": "FULL",
+        "MaxAttempts": attempts,
+    }
