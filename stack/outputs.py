@@ -39,6 +39,8 @@ class DeployedLakeTable:
     view: Optional[str] = None
     current_state_query_id: Optional[str] = None
     crawler: Optional[str] = None
+    merged_table: Optional[str] = None
+    merge_state_machine_arn: Optional[str] = None
 
 
 REQUIRED_OF_LAKE_TABLE = ("table", "delivery_stream", "errors_location")
@@ -70,6 +72,8 @@ class DeployedPipeline:
     current_state_query_id: Optional[str] = None
     dashboard: Optional[str] = None
     crawler: Optional[str] = None
+    merged_table: Optional[str] = None
+    merge_state_machine_arn: Optional[str] = None
     backfill_state_machine_arn: Optional[str] = None
     backfill_location: Optional[str] = None
     backfill_errors_location: Optional[str] = None
