@@ -32,7 +32,8 @@ class LakeTableComponent(pulumi.ComponentResource):
     errors_location: pulumi.Output[str]
     transform: Function
     view_name: Optional[pulumi.Output[str]] = None
-    merge: Optional[Merge] = None
+    merged_table: Optional[pulumi.Output[str]] = None
+    merge_state_machine_arn: Optional[pulumi.Output[str]] = None
 
     def __init__(
         self,
@@ -59,8 +60,10 @@ class LakeTableComponent(pulumi.ComponentResource):
         delivery = Delivery(lake_table, bucket, catalog.entry, self)
         selected = [*catalog.entry.depends_on]
         if merge_workgroup is not None and lake_table.table.merge:
-            self.merge = Merge(lake_table, bucket, catalog.entry, merge_workgroup, self)
-            selected.append(self.merge.table)
+            merge = Merge(lake_table, bucket, catalog.entry, merge_workgroup, self)
+            selected.append(merge.table)
+            self.merged_table = merge.table.name
+            self.merge_state_machine_arn = merge.state_machine_arn
         if lake_table.table.view_name is not None:
             self.view_name = create_view(lake_table, catalog.entry.database_name, selected, self)
         self.entry, self.crawler_name = catalog.entry, catalog.crawler_name

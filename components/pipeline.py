@@ -216,10 +216,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 "delivery_stream": lake_table.stream.name,
                 "errors_location": lake_table.errors_location,
                 "crawler": lake_table.crawler_name,
-                "merged_table": lake_table.merge.table.name if lake_table.merge else None,
-                "merge_state_machine_arn": lake_table.merge.state_machine_arn
-                if lake_table.merge
-                else None,
+                "merged_table": lake_table.merged_table,
+                "merge_state_machine_arn": lake_table.merge_state_machine_arn,
             }
             for key, lake_table in lake_tables.items()
         }

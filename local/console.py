@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from local.emulator.athena import QueryResult
+from local.sample.merging import MergeReport
 from local.sample.report import PipelineReport, TableReport
 from streaming_etl.stack.console import show_table
 
@@ -121,6 +122,28 @@ def print_current_state(report: TableReport) -> None:
         names,
         [[row[name] for name in names] for row in rows],
     )
+
+
+def print_merges(reports: list[MergeReport]) -> None:
+    """Print rows of log, merged table and current state."""
+    head = ("Moment", "Change log", "Merged table", "Tombstones", "Current state", "Result")
+    for report in reports:
+        console.print()
+        show_table(
+            f"{report.name}: the change log becomes one row per item, and may expire",
+            head,
+            [
+                (
+                    state.moment,
+                    state.log_rows,
+                    state.merged_rows,
+                    state.tombstones,
+                    state.items,
+                    "different" if state.different_ids else "equal",
+                )
+                for state in report.states
+            ],
+        )
 
 
 def print_comparison(reports: list[TableReport]) -> None:

@@ -24,6 +24,8 @@ MAX_ALARM_HOURS = 168
 # DynamoDB exports the state of at most 35 days ago, and a scan's snapshots are newer.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport.HowItWorks.html
 LONGEST_BACKFILL_DAYS = 35
+# A window reads full days, a run may be late, and a MERGE renews tombstones after a day.
+MARGIN_DAYS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,9 @@ class MergeArgs(Settings):
     tombstone_days: Optional[int] = limited(None, 1, 36_500, "A tombstone expires after whole days")
     """Days after which the row of a deleted item is deleted, too. An older change that arrives
     later, by replay or backfill, would bring the item back. By default, and at least, 35 days or
-    `lake.failures_retention_days` where that is more, the window and a day; never while failures
-    have no retention."""
+    `lake.failures_retention_days` where that is more, and the window or
+    `change_log_retention_days` where that is more, and three days; never while failures have no
+    retention."""
     change_log_retention_days: Optional[int] = limited(
         None, 30, 36_500, "The merged table must have the rows before"
     )
@@ -81,7 +84,9 @@ class MergeArgs(Settings):
     def least_tombstone_days(self, failures_retention_days: Optional[int]) -> int:
         """Days in which an older change may still arrive."""
         longest = max(LONGEST_BACKFILL_DAYS, failures_retention_days or 0)
-        return longest + math.ceil(self.window_hours / 24) + 1
+        # A rebuild reads such a change again until its row expires.
+        readable = max(math.ceil(self.window_hours / 24), self.change_log_retention_days or 0)
+        return longest + readable + MARGIN_DAYS
 
     def expiry_days(self, failures_retention_days: Optional[int]) -> Optional[int]:
         """Days after which tombstones are deleted; None for never."""

@@ -346,6 +346,9 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
             days, low = merge.tombstone_days, merge.least_tombstone_days(failures)
             if days is not None and days < low:
                 related = [Related(join(path, "window_hours"), merge.window_hours)]
+                if merge.change_log_retention_days is not None:
+                    name = join(path, "change_log_retention_days")
+                    related = [Related(name, merge.change_log_retention_days)]
                 if failures is not None:
                     related.append(Related("lake.failures_retention_days", failures))
                 yield invalid("tombstone_days", days, "minimum", *related, path=path, low=low)

@@ -106,16 +106,18 @@ def definition(inputs: MergeInputs, args: MergeArgs) -> dict[str, Any]:
                     },
                 },
                 "Output": {},
-                "Next": "Expire",
+                "Next": "ChooseOptimize",
             },
-            "Expire": query_state(inputs, inputs.expire, then="ChooseOptimize"),
             "ChooseOptimize": {
                 "Type": "Choice",
                 "Choices": [{"Condition": expression("$optimize"), "Next": "Optimize"}],
-                "Default": "Done",
+                "Default": "Expire",
             },
             "Optimize": query_state(inputs, inputs.optimize, then="Vacuum"),
-            "Vacuum": query_state(inputs, inputs.vacuum, then="Done"),
+            "Vacuum": query_state(inputs, inputs.vacuum, then="Expire"),
+            # Last: after an execution that fails, the next one reads older days, and needs the
+            # tombstones of items that were deleted since.
+            "Expire": query_state(inputs, inputs.expire, then="Done"),
             "Done": {"Type": "Succeed"},
         },
     }

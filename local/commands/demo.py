@@ -11,6 +11,7 @@ from pathlib import Path
 from local import console
 from local.deploy.deploy import deploy
 from local.emulator.process import ROOT, Emulator
+from local.sample.merging import MergeReport, merge_reports
 from local.sample.report import PipelineReport
 from local.sample.run import PipelineRun, crawl_all, runs_of, wait_for_delivery
 from local.sample.writes import samples
@@ -27,11 +28,14 @@ def demo() -> bool:
     console.print_line("From DynamoDB to Athena on this machine, without an AWS account.\n", "bold")
     with started(read_config(ROOT).region) as emulator:
         stack = deploy_stack(emulator)
-        reports = run_sample(emulator, stack.pipelines)
+        runs, reports = run_sample(emulator, stack.pipelines)
+        merges = run_merges(runs)
         console.print_reports(reports)
+        console.print_merges(merges)
         if any(table.missing for report in reports for table in report.tables):
             console.print_log(emulator.log_tail())
     problems = [problem for report in reports for problem in report.problems.values()]
+    problems += [problem for one in merges for problem in one.problems.values()]
     console.print_summary(problems, time.monotonic() - start)
     return not problems
 
@@ -68,7 +72,9 @@ def deploy_stack(emulator: Emulator, directory: Path = ROOT) -> DeployedStack:
     return stack
 
 
-def run_sample(emulator: Emulator, pipelines: list[DeployedPipeline]) -> list[PipelineReport]:
+def run_sample(
+    emulator: Emulator, pipelines: list[DeployedPipeline]
+) -> tuple[list[PipelineRun], list[PipelineReport]]:
     """Write the sample, wait for its delivery, crawl, and report."""
     clients, known = emulator.clients, samples()
     runs = runs_of(clients, pipelines, known)
@@ -95,6 +101,19 @@ def run_sample(emulator: Emulator, pipelines: list[DeployedPipeline]) -> list[Pi
     with console.step("Querying Athena", "Queried") as step:
         reports = [one.report() for one in runs]
         step.result = "Athena, DynamoDB, S3 and logs"
+    return runs, reports
+
+
+def run_merges(runs: list[PipelineRun]) -> list[MergeReport]:
+    """Run the merge stages, then delete the change logs that are merged."""
+    if not any(lake.table.merge_state_machine_arn for one in runs for lake in one.lakes):
+        return []
+    with console.step("Merging", "Merged") as step:
+        reports = list(merge_reports(runs))
+        step.result = ", ".join(
+            f"{one.states[1].log_rows} rows of {one.name} into {one.states[1].merged_rows}"
+            for one in reports
+        )
     return reports
 
 

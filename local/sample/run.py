@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.emulator.athena import Row
 from local.emulator.crawl import crawl
 from local.sample.lake import Lake, lakes_of, unmatched_changes
 from local.sample.report import MovedChange, Partition, PipelineReport, TableReport
@@ -101,16 +102,23 @@ class PipelineRun:
             moved=moved_changes(self.records, tables),
         )
 
+    def compare(self, lake: Lake) -> tuple[list[str], list[Row]]:
+        """Return the items that differ, and the current state."""
+        items = table_items(self.clients, self.pipeline, lake.where)
+        rows = lake.current_state().rows
+        by_id = {str(row["id"]): row for row in rows}
+        columns = self.sample.tables[lake.table.key].compared_columns
+        return differences(items, by_id, columns), rows
+
     def _table_report(self, lake: Lake) -> TableReport:
         rows, failed_changes = lake.rows_per_partition(), lake.failed_changes()
         items = table_items(self.clients, self.pipeline, lake.where)
         sample = self.sample.tables.get(lake.table.key)
         columns = sample.compared_columns if sample else ()
-        current_state, different_ids = None, []
+        current_state: list[Row] | None = None
+        different_ids: list[str] = []
         if sample and lake.has_current_state:
-            current_state = lake.current_state().rows
-            by_id = {str(row["id"]): row for row in current_state}
-            different_ids = differences(items, by_id, columns)
+            different_ids, current_state = self.compare(lake)
         return TableReport(
             name=lake.name,
             rules=lake.rules,

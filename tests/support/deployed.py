@@ -30,6 +30,8 @@ OUTPUTS: dict[str, Any] = {
     "view": "orders_current",
     "dashboard": None,
     "crawler": None,
+    "merged_table": None,
+    "merge_state_machine_arn": None,
     "backfill_state_machine_arn": None,
     "backfill_location": None,
     "backfill_errors_location": None,
@@ -65,6 +67,8 @@ def deployed_shop(settings: dict[str, Any] | None = None, **outputs: Any) -> Dep
             "delivery_stream": f"shop-{key}-delivery",
             "errors_location": f"s3://lake/errors/shop/{key}/",
             "crawler": None,
+            "merged_table": None,
+            "merge_state_machine_arn": None,
         }
         for key in tables
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from local import console
-from local.commands.demo import deploy_stack, run_sample, started
+from local.commands.demo import deploy_stack, run_merges, run_sample, started
 from local.sample.report import PipelineReport
 from local.sample.writes import samples
 
@@ -12,7 +12,8 @@ from local.sample.writes import samples
 def test_the_dev_stack_delivers_the_sample(capsys: pytest.CaptureFixture[str]) -> None:
     with started("ap-northeast-1") as emulator:
         stack = deploy_stack(emulator)
-        reports = run_sample(emulator, stack.pipelines)
+        runs, reports = run_sample(emulator, stack.pipelines)
+        [merge] = run_merges(runs)
         console.print_reports(reports)
 
     orders, shipments, shop = reports
@@ -40,6 +41,12 @@ def test_the_dev_stack_delivers_the_sample(capsys: pytest.CaptureFixture[str]) -
         (2, "shop.customers", "INSERT"),
     ]
     assert all(table.current_state for report in reports for table in report.tables)
+    assert (merge.name, merge.problems) == ("shop.orders", {})
+    assert [(one.log_rows, one.merged_rows, one.tombstones, one.items) for one in merge.states] == [
+        (55, 0, 0, 19),
+        (55, 24, 5, 19),
+        (0, 24, 5, 19),
+    ]
     [failed] = orders.tables[0].failed_changes
     assert failed.error_code == "Lambda.ProcessingFailedStatus"
     output = capsys.readouterr().out
