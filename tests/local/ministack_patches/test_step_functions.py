@@ -225,6 +225,33 @@ def test_each_range_is_merged_after_the_window(aws: Clients) -> None:
     assert machine.runs()[2:] == [tuple(range_.values()) for range_ in ranges]
 
 
+def test_a_failed_range_has_an_event_and_ends_the_execution(aws: Clients) -> None:
+    machine = Machine(
+        aws, "INSERT INTO runs VALUES ('{first}', CAST(CAST('{last}' AS date) AS text))"
+    )
+    days = ("2026-02-28", "never", "2026-01-31")
+
+    execution = machine.run(ranges=[{"first": day, "last": day} for day in days])
+
+    assert execution["status"] == "FAILED"
+    assert [row[0] for row in machine.runs()[1:]] == ["2026-02-28"]
+    history = aws("stepfunctions").get_execution_history(
+        executionArn=execution["executionArn"], maxResults=1000
+    )
+    iterations = [
+        (event["type"].removeprefix("MapIteration"), details["name"], details["index"])
+        for event in history["events"]
+        for key, details in event.items()
+        if key.startswith("mapIteration")
+    ]
+    assert iterations == [
+        ("Started", "Ranges", 0),
+        ("Succeeded", "Ranges", 0),
+        ("Started", "Ranges", 1),
+        ("Failed", "Ranges", 1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("scheduled", "statements"),
     [
