@@ -1,4 +1,4 @@
-"""Command line: `streaming-etl replay | backfill | cost | test-transform`."""
+"""Command line: `streaming-etl replay | backfill | merge | cost | test-transform`."""
 
 import sys
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import click
 
 from streaming_etl.ops.backfill.command import backfill
 from streaming_etl.ops.cost.command import cost
+from streaming_etl.ops.merge.command import merge
 from streaming_etl.ops.replay.command import replay
 from streaming_etl.ops.transform_test.command import test_transform
 from streaming_etl.stack.errors import EXIT_CODES, EXIT_FAILURE, EXIT_INTERRUPTED
@@ -25,7 +26,7 @@ def commands() -> None:
     """
 
 
-for command in (replay, backfill, cost, test_transform):
+for command in (replay, backfill, merge, cost, test_transform):
     commands.add_command(command)
 
 

@@ -90,7 +90,7 @@ def test_the_help_of_a_command_has_examples(capsys: pytest.CaptureFixture[str], 
 def test_help_does_not_import_pulumi() -> None:
     code = (
         "import sys; from streaming_etl.ops.__main__ import main\n"
-        "main(['replay', '--help']); main(['backfill', '--help'])\n"
+        "main(['replay', '--help']); main(['backfill', '--help']); main(['merge', '--help'])\n"
         "sys.exit('pulumi' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

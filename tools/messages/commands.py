@@ -110,28 +110,28 @@ def _stack_messages() -> dict[str, str]:
     broken = DeployedPipeline.from_outputs("orders", {**OUTPUTS, "settings": {"format": "csv"}})
     result = {
         **{code: _config_error(text) for code, text in configs.items()},
-        "unknown-stack": _error(read_config, Path(), "prod"),
-        "invalid-settings": _error(lambda: invalid.pipelines),
-        "invalid-settings-in-outputs": _error(lambda: broken.args),
-        "unknown-pipeline": _error(stack.pipeline, "payments"),
-        "missing-outputs": _error(DeployedPipeline.from_outputs, "orders", lacking),
-        "outputs-not-json": _error(open_stack, "dev", Path("text.json"), None),
-        "outputs-not-json-object": _error(open_stack, "dev", Path("list.json"), None),
-        "endpoint-not-local": _error(Clients, "http://10.0.0.1:4566", "eu-west-1"),
-        "embedded-aws-not-running": _error(open_stack, "dev", None, "http://127.0.0.1:4566"),
+        "unknown-stack": error_of(read_config, Path(), "prod"),
+        "invalid-settings": error_of(lambda: invalid.pipelines),
+        "invalid-settings-in-outputs": error_of(lambda: broken.args),
+        "unknown-pipeline": error_of(stack.pipeline, "payments"),
+        "missing-outputs": error_of(DeployedPipeline.from_outputs, "orders", lacking),
+        "outputs-not-json": error_of(open_stack, "dev", Path("text.json"), None),
+        "outputs-not-json-object": error_of(open_stack, "dev", Path("list.json"), None),
+        "endpoint-not-local": error_of(Clients, "http://10.0.0.1:4566", "eu-west-1"),
+        "embedded-aws-not-running": error_of(open_stack, "dev", None, "http://127.0.0.1:4566"),
     }
     STATE_FILE.parent.mkdir()
     STATE_FILE.write_text(json.dumps({"endpoint": "http://127.0.0.1:5000"}))
-    elsewhere = _error(open_stack, "dev", None, "http://127.0.0.1:4566")
+    elsewhere = error_of(open_stack, "dev", None, "http://127.0.0.1:4566")
     with patch.dict(os.environ, PATH=""):
-        absent = _error(open_stack, "dev", None, None)
+        absent = error_of(open_stack, "dev", None, None)
     failed = SimpleNamespace(returncode=1, stderr="no stack named 'dev' found\n")
     with patch("shutil.which", return_value="pulumi"), patch("subprocess.run", return_value=failed):
         return {
             **result,
             "embedded-aws-elsewhere": elsewhere,
             "pulumi-not-installed": absent,
-            "pulumi-failed": _error(open_stack, "dev", None, None),
+            "pulumi-failed": error_of(open_stack, "dev", None, None),
         }
 
 
@@ -164,17 +164,17 @@ def _replay_messages() -> dict[str, str]:
     several.listed = [ListedChange(*failure, lake_table=name) for name in several.lake_tables]
     several.error_records, several.sent = Counter(orders=2), Counter(orders=2, customers=1)
     with patch("streaming_etl.ops.replay.report.SHOWN_PROBLEMS", 1):
-        result = _printed(render, report)
+        result = printed(render, report)
     return {
         **reasons,
-        "invalid-time": _error(iso_time, "yesterday"),
-        "since-not-before-until": _error(ReplayOptions(since=day, until=day).check),
-        "other-bucket": _error(lambda: [*objects.below("s3://other/errors/", None, None)]),
-        "table-throttled": _error(recovery.from_table, [row]),
-        "firehose-rejected": _error(writer.write, [b"a\n", b"b\n"]),
+        "invalid-time": error_of(iso_time, "yesterday"),
+        "since-not-before-until": error_of(ReplayOptions(since=day, until=day).check),
+        "other-bucket": error_of(lambda: [*objects.below("s3://other/errors/", None, None)]),
+        "table-throttled": error_of(recovery.from_table, [row]),
+        "firehose-rejected": error_of(writer.write, [b"a\n", b"b\n"]),
         "replay-result": result,
-        "replay-result-dry-run": _printed(render, dry_run),
-        "replay-result-several-lake-tables": _printed(render, several),
+        "replay-result-dry-run": printed(render, dry_run),
+        "replay-result-several-lake-tables": printed(render, several),
     }
 
 
@@ -190,25 +190,25 @@ def _scan_messages() -> dict[str, str]:
     shop = Checkpoint(path, SHOP, [Segment(items=250, unmatched=9, sent={"orders": 250})])
     shop_plan = by_scan.scan_plan("shop", TABLE, shop, options())
     return {
-        "out-of-range-segments": _error(options(segments=99).check),
-        "out-of-range-rate": _error(options(read_units=0).check),
-        "read-units-exceed-table": _error(by_scan.read_budget, TABLE, 50.0),
-        "read-units-exceed-maximum": _error(by_scan.read_budget, maximum, 50.0),
-        "other-segments": _error(open_checkpoint, path, IDENTITY, 2, 4, restart=False),
-        "other-checkpoint": _error(open_checkpoint, path, other, None, 4, restart=False),
-        "not-a-checkpoint": _error(
+        "out-of-range-segments": error_of(options(segments=99).check),
+        "out-of-range-rate": error_of(options(read_units=0).check),
+        "read-units-exceed-table": error_of(by_scan.read_budget, TABLE, 50.0),
+        "read-units-exceed-maximum": error_of(by_scan.read_budget, maximum, 50.0),
+        "other-segments": error_of(open_checkpoint, path, IDENTITY, 2, 4, restart=False),
+        "other-checkpoint": error_of(open_checkpoint, path, other, None, 4, restart=False),
+        "not-a-checkpoint": error_of(
             open_checkpoint, Path("other.json"), IDENTITY, None, 4, restart=False
         ),
-        "stream-not-current": _error(source_table.source_table, _clients(table={}), PIPELINE),
+        "stream-not-current": error_of(source_table.source_table, _clients(table={}), PIPELINE),
         "no-event-source-mapping": _mapping_error([]),
         "event-source-mapping-not-enabled": _mapping_error([{"UUID": "UUID", "State": "Disabled"}]),
         "scan-rejected": _scan_error("AccessDeniedException"),
         "scan-throttled": _scan_error("ThrottlingException"),
         "scan-plan": "\n".join(plan.lines()),
-        "scan-result": _printed(by_scan.report, checkpoint, plan, options()),
+        "scan-result": printed(by_scan.report, checkpoint, plan, options()),
         "scan-plan-lake-tables": "\n".join(shop_plan.lines()),
-        "scan-result-lake-tables": _printed(by_scan.report, shop, shop_plan, options()),
-        "other-checkpoint-lake-tables": _error(
+        "scan-result-lake-tables": printed(by_scan.report, shop, shop_plan, options()),
+        "other-checkpoint-lake-tables": error_of(
             open_checkpoint, path, replace(IDENTITY, lake_tables=["orders"]), None, 4, restart=False
         ),
     }
@@ -223,8 +223,8 @@ def _export_messages() -> dict[str, str]:
     ended.export.return_value = {"ExportStatus": "COMPLETED"}
     ended.files.return_value = []
     ended.succeeded.return_value = None
-    failed = _error(by_export.report, "orders", RUN, ended, as_json=False)
-    left = _error(by_export.remainder_of, ended, RUN)
+    failed = error_of(by_export.report, "orders", RUN, ended, as_json=False)
+    left = error_of(by_export.remainder_of, ended, RUN)
     ended.succeeded.return_value = 1
     ended.files.return_value = [File("a", ""), File("b", "")]
     ended.results.return_value = FileResults(frozenset("a"), 1000, 2, errors={"NoProgressError": 1})
@@ -237,34 +237,34 @@ def _export_messages() -> dict[str, str]:
         "export-plan-lake-tables": by_export.export_plan("shop", TABLE, None, 512, several),
     }
     of_orders = replace(RUN, input={"lake_tables": ["orders"]})
-    result = _printed(by_export.report, "orders", RUN, ended, as_json=False)
+    result = printed(by_export.report, "orders", RUN, ended, as_json=False)
     ended.results.return_value = FileResults(
         frozenset("ab"), 1000, 0, 20, Counter(orders=1000), errors={}
     )
     return {
         **{name: "\n".join(plan.lines()) for name, plan in plans.items()},
-        "scan-option-with-export": _error(
+        "scan-option-with-export": error_of(
             backfill.main,
             ["orders", "--stack", "dev", "--export", "--segments", "2"],
             standalone_mode=False,
         ),
-        "backfill-not-enabled": _error(by_export.state_machine_arn, "dev", PIPELINE),
-        "no-point-in-time-recovery": _error(runs.require_backups, TABLE),
-        "run-already-started": _error(runs.start, 1, {}),
-        "run-in-progress": _error(by_export.require_only_watching, RUN, [], watching),
-        "other-lake-tables": _error(
+        "backfill-not-enabled": error_of(by_export.state_machine_arn, "dev", PIPELINE),
+        "no-point-in-time-recovery": error_of(runs.require_backups, TABLE),
+        "run-already-started": error_of(runs.start, 1, {}),
+        "run-in-progress": error_of(by_export.require_only_watching, RUN, [], watching),
+        "other-lake-tables": error_of(
             by_export.require_only_watching, of_orders, ["events"], watching
         ),
         "export-failed": failed,
         "nothing-left": left,
         "export-result": result,
-        "export-result-lake-tables": _printed(
+        "export-result-lake-tables": printed(
             by_export.report, "shop", of_orders, ended, as_json=False
         ),
     }
 
 
-def _error(function: Callable[..., Any], *args: Any, **options: Any) -> str:
+def error_of(function: Callable[..., Any], *args: Any, **options: Any) -> str:
     """Return the message of the command error that a call raises."""
     try:
         function(*args, **options)
@@ -273,7 +273,7 @@ def _error(function: Callable[..., Any], *args: Any, **options: Any) -> str:
     raise AssertionError(f"{function} raised no error")
 
 
-def _printed(function: Callable[..., Any], *args: Any, **options: Any) -> str:
+def printed(function: Callable[..., Any], *args: Any, **options: Any) -> str:
     """Return what a call prints on the standard output."""
     with contextlib.redirect_stdout(io.StringIO()) as output:
         function(*args, **options)
@@ -286,7 +286,7 @@ def _client_error(code: str) -> ClientError:
 
 def _config_error(text: str) -> str:
     Path("Pulumi.dev.yaml").write_text(text)
-    return _error(read_config, Path())
+    return error_of(read_config, Path())
 
 
 def _clients(
@@ -304,7 +304,9 @@ def _clients(
 
 
 def _mapping_error(mappings: list[dict[str, str]]) -> str:
-    return _error(source_table.require_stream_reader, _clients(STREAM, mappings=mappings), PIPELINE)
+    return error_of(
+        source_table.require_stream_reader, _clients(STREAM, mappings=mappings), PIPELINE
+    )
 
 
 def _scan_error(code: str) -> str:
@@ -312,7 +314,7 @@ def _scan_error(code: str) -> str:
     client.scan.side_effect = _client_error(code)
     checkpoint = Checkpoint(Path("checkpoint.json"), IDENTITY, [Segment()])
     scan = Scan(client, TABLE, [], Mock(), checkpoint, Mock(), 4, sleep=lambda _: None)
-    return _error(scan.send_page, 0)
+    return error_of(scan.send_page, 0)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Runs merges of the change log, and reports their status."""
