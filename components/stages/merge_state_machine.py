@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import pulumi
 from streaming_etl.components.settings.merge import MergeArgs
 from streaming_etl.components.table.window import FIRST_DAY, LAST_DAY
 
-HOUR, DAY = 3_600_000, 86_400_000  # In milliseconds, as in JSONata.
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000  # In milliseconds, as in JSONata.
 ISO_DATE = "'[Y0001]-[M01]-[D01]'"
 
 # Of one query: Athena's limit is 30 minutes, in addition to its queue.
@@ -78,18 +79,13 @@ def definition(inputs: MergeInputs, args: MergeArgs) -> dict[str, Any]:
             **last_success_states(inputs),
             "Days": {
                 "Type": "Pass",
-                "Assign": {
-                    "first": expression(iso_date(f"{millis('$since')} - {lookback(args)}")),
-                    "last": expression(iso_date(f"{millis(ENTERED)} + {DAY}")),
-                },
+                "Assign": {"ranges": expression(ranges_since(args))},
                 "Next": "Merge",
             },
-            "Merge": query_state(inputs, merge_text("$first", "$last"), then="Ranges"),
-            "Ranges": {
+            "Merge": {
                 "Type": "Map",
                 "Items": expression("$ranges"),
-                # An older range after a newer one: the merge of an older one needs the tombstones
-                # of the newer.
+                # The merge of an older range needs the tombstones of the newer ones.
                 "MaxConcurrency": 1,
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "INLINE"},
@@ -139,12 +135,23 @@ def iso_date(milliseconds: str) -> str:
     return f"$fromMillis({milliseconds}, {ISO_DATE})"
 
 
-def lookback(args: MergeArgs) -> int:
-    """Milliseconds before the last success that a run reads again.
+def ranges_since(args: MergeArgs) -> str:
+    """JSONata of the days since the last success, before the requested ranges.
 
-    The window, and a day, because a time zone's date may be the one before UTC's.
+    A run reads again the window before the last success, and a day more, because a time zone's date
+    may be the one before UTC's. An execution after missed ones has several ranges, the newest
+    first, none of which is larger than that of other executions: a query has a time limit.
     """
-    return args.window_hours * HOUR + DAY
+    lookback = args.window_hours * HOUR + DAY
+    # One range of full days for an execution that follows a successful one.
+    days = math.ceil((lookback + DAY + 2 * args.interval_minutes * MINUTE) / DAY)
+    first = iso_date(f"$max([$last - $ * {days * DAY}, $first])")
+    last = iso_date(f"$last - ($ - 1) * {days * DAY}")
+    return (
+        f"($last := {millis(ENTERED)} + {DAY}; $first := {millis('$since')} - {lookback};"
+        f" $count := $ceil(($last - $first) / {days * DAY});"
+        f' [[1..$count].{{"first": {first}, "last": {last}}}, $ranges])'
+    )
 
 
 def optimize_condition(args: MergeArgs) -> str:
@@ -152,7 +159,7 @@ def optimize_condition(args: MergeArgs) -> str:
 
     By the time, so that no counter has to be stored.
     """
-    interval = args.interval_minutes * 60_000
+    interval = args.interval_minutes * MINUTE
     number = f"$floor({millis('$states.input.scheduled')} / {interval})"
     return (
         "$states.input.optimize = true or ($exists($states.input.scheduled)"

@@ -71,21 +71,31 @@ def test_each_state_leads_to_another_one_or_ends(definition: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    ("since", "now", "first", "last"),
+    ("since", "expected"),
     [
-        # 50 hours and a day before the last success; an hour later than it.
-        ("2026-11-29T10:00:00Z", "2026-11-29T11:00:00Z", "2026-11-26", "2026-11-30"),
-        # A week without a success: the days since then.
-        ("2026-11-22T01:00:00Z", "2026-11-29T11:00:00Z", "2026-11-18", "2026-11-30"),
+        # 50 hours and a day before the last success, an hour ago.
+        ("2026-11-29T10:00:00Z", ["2026-11-26 2026-11-30"]),
+        # Two hours, one run of which was missed.
+        ("2026-11-29T09:00:00Z", ["2026-11-26 2026-11-30"]),
+        # A week without a success: the days since then, the newest first.
+        (
+            "2026-11-22T01:00:00Z",
+            ["2026-11-25 2026-11-30", "2026-11-20 2026-11-25", "2026-11-18 2026-11-20"],
+        ),
     ],
 )
 def test_merges_all_days_since_the_window_before_the_last_success(
-    definition: dict[str, Any], since: str, now: str, first: str, last: str
+    definition: dict[str, Any], since: str, expected: list[str]
 ) -> None:
-    days = definition["States"]["Days"]["Assign"]
-    context = {"context": {"State": {"EnteredTime": now}}}
-    found = [evaluated(days[name], since=since, states=context) for name in ("first", "last")]
-    assert found == [first, last]
+    ranges = definition["States"]["Days"]["Assign"]["ranges"]
+    states = {"context": {"State": {"EnteredTime": "2026-11-29T11:00:00Z"}}}
+    requested = {"first": "2025-01-01", "last": "2025-01-31"}
+    for further in ([], [requested]):
+        found = evaluated(ranges, since=since, ranges=further, states=states)
+        assert [f"{one['first']} {one['last']}" for one in found] == [
+            *expected,
+            *["2025-01-01 2025-01-31" for _ in further],
+        ]
 
 
 @pytest.mark.parametrize(
@@ -132,11 +142,11 @@ def test_takes_ranges_in_their_order(
 ) -> None:
     ranges = definition["States"]["Start"]["Assign"]["ranges"]
     assert evaluated(ranges, input_) == expected
-    assert definition["States"]["Ranges"]["MaxConcurrency"] == 1
+    assert definition["States"]["Merge"]["MaxConcurrency"] == 1
 
 
 def test_a_range_is_part_of_the_sql_as_dates_only(definition: dict[str, Any]) -> None:
-    state = definition["States"]["Ranges"]["ItemProcessor"]["States"]["MergeRange"]
+    state = definition["States"]["Merge"]["ItemProcessor"]["States"]["MergeRange"]
     sql = state["Arguments"]["QueryString"]
     merge = "BETWEEN '{first}' AND '{last}', again '{first}'"
     days = {"first": "2026-10-01", "last": "2026-10-31T23:00:00Z"}
@@ -149,8 +159,8 @@ def test_a_range_is_part_of_the_sql_as_dates_only(definition: dict[str, Any]) ->
 
 def test_each_attempt_has_a_token_of_athena(definition: dict[str, Any]) -> None:
     states = definition["States"]
-    queries = [states[name] for name in ("Merge", "Expire", "Optimize", "Vacuum")]
-    queries.append(states["Ranges"]["ItemProcessor"]["States"]["MergeRange"])
+    queries = [states[name] for name in ("Expire", "Optimize", "Vacuum")]
+    queries.append(states["Merge"]["ItemProcessor"]["States"]["MergeRange"])
     assert all("$hash(" in query["Arguments"]["ClientRequestToken"] for query in queries)
     assert all("RetryCount" in query["Arguments"]["ClientRequestToken"] for query in queries)
 
