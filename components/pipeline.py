@@ -82,8 +82,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     alarm_topic_arn: Optional[pulumi.Output[str]]
     """SNS topic of the alarms; none with `monitoring.alarms: none`."""
     failure_events_topic_arn: pulumi.Output[str]
-    """SNS topic with a message for each dead-lettered object and each failed crawl; it has no
-    subscription."""
+    """SNS topic with a message for each dead-lettered object, failed crawl and failed merge; it has
+    no subscription."""
     dashboard: Optional[pulumi.Output[str]]
     """Name of the CloudWatch dashboard; none with `monitoring.dashboard: false`."""
     crawler: Optional[pulumi.Output[str]]
@@ -199,12 +199,14 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                     transform=lake_table.transform,
                     stream_name=lake_table.stream.name,
                     crawler_name=lake_table.crawler_name,
+                    merge_state_machine_arn=lake_table.merge_state_machine_arn,
                 )
                 for key, lake_table in lake_tables.items()
             },
             bucket=lake.bucket,
             failed_batches_path=forwarder.failed_batches_path,
             state_machine_arn=backfill.state_machine_arn if backfill else None,
+            merge_workgroup=merge_workgroup,
         )
         monitoring = Monitoring(pipeline, resources, self)
 

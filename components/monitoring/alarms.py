@@ -6,9 +6,10 @@ docs/runbook.md has a section for each alarm, with the alarm's name as its headi
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, Optional
 
 from streaming_etl.components.settings.lake_table import LakeTableArgs
+from streaming_etl.components.settings.merge import MAX_ALARM_HOURS
 from streaming_etl.components.settings.monitoring import (
     MAX_AGE_SECONDS,
     MonitoringArgs,
@@ -17,6 +18,7 @@ from streaming_etl.components.settings.monitoring import (
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 
 PERIOD_SECONDS = 300
+HOUR_SECONDS = 3600
 
 METRIC_NAMESPACE = "StreamingEtl"
 """Namespace of the handlers' metrics."""
@@ -24,6 +26,8 @@ TRANSFORM_MARGIN_SECONDS = 20
 """The last seconds of its timeout, in which the transform begins no change."""
 WARM_UP_MINUTES = 60
 """Time for a new event source mapping to start polling and to report metrics."""
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-warm-up.html
+MAX_WARM_UP_MINUTES = 2_880
 
 MetricSource = Literal[
     "mapping",
@@ -34,6 +38,8 @@ MetricSource = Literal[
     "delivery_stream",
     "event_rule",
     "state_machine",
+    "merge_state_machine",
+    "merge_workgroup",
 ]
 
 METRIC_SOURCES: dict[MetricSource, tuple[str, str]] = {
@@ -46,13 +52,15 @@ METRIC_SOURCES: dict[MetricSource, tuple[str, str]] = {
     "delivery_stream": ("AWS/Firehose", "DeliveryStreamName"),
     "event_rule": ("AWS/Events", "RuleName"),
     "state_machine": ("AWS/States", "StateMachineArn"),
+    "merge_state_machine": ("AWS/States", "StateMachineArn"),
+    "merge_workgroup": ("AWS/Athena", "WorkGroup"),
 }
 """Namespace of each source's metrics, and their dimension."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
-    """A CloudWatch alarm on the metric's statistic over five minutes."""
+    """A CloudWatch alarm on the metric's statistic over a period."""
 
     name: str
     """Ends the resource's name, and is the heading of the section in docs/runbook.md."""
@@ -69,10 +77,28 @@ class Alarm:
     comparison: Literal["GreaterThanThreshold", "LessThanThreshold"] = "GreaterThanThreshold"
     datapoints_to_alarm: int = 1
     evaluation_periods: int = 1
+    period_seconds: int = PERIOD_SECONDS
     treat_missing_as_breaching: bool = False
     """Missing data is the failure; for the other alarms it means no traffic."""
+    missing_is_zero: bool = False
+    """The value of a period without data is 0, so that the alarm evaluates exactly its periods.
+
+    With missing data CloudWatch also evaluates data points from before them, and fires later.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+    """
     notify_on_ok: bool = True
     """False where something was dead-lettered: it is still there when the alarm returns to OK."""
+
+    @property
+    def warm_up_minutes(self) -> Optional[int]:
+        """Minutes after the alarm's creation without evaluation; None to evaluate at once.
+
+        A new resource has no data yet, which an alarm on missing data takes for the failure.
+        """
+        if not self.treat_missing_as_breaching:
+            return None
+        minutes = self.evaluation_periods * self.period_seconds // 60
+        return min(max(WARM_UP_MINUTES, minutes), MAX_WARM_UP_MINUTES)
 
 
 repeated_failure = partial(Alarm, datapoints_to_alarm=2, evaluation_periods=3)
@@ -87,7 +113,7 @@ def alarms(args: StreamingEtlPipelineArgs) -> list[Alarm]:
         *(
             replace(alarm, lake_table=key)
             for key, table in args.tables.items()
-            for alarm in _lake_table_alarms(args.monitoring, table)
+            for alarm in _lake_table_alarms(args, table)
         ),
         _event_alarm(
             "dead-lettered", "Failed batches or error records are in the bucket, complete."
@@ -159,10 +185,12 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
     )
 
 
-def _lake_table_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterator[Alarm]:
-    """Alarms on a lake table's transform function and delivery stream."""
-    yield from _transform_alarms(monitoring, args)
-    yield from _delivery_alarms(monitoring, args)
+def _lake_table_alarms(pipeline: StreamingEtlPipelineArgs, args: LakeTableArgs) -> Iterator[Alarm]:
+    """Alarms on a lake table's transform function, delivery stream and merge stage."""
+    yield from _transform_alarms(pipeline.monitoring, args)
+    yield from _delivery_alarms(pipeline.monitoring, args)
+    if args.merge.enabled:
+        yield from _merge_alarms(pipeline, args)
 
 
 def _transform_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterator[Alarm]:
@@ -266,6 +294,56 @@ def _delivery_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterato
             metric="PartitionCountExceeded",
             statistic="Maximum",
         )
+
+
+def _merge_alarms(pipeline: StreamingEtlPipelineArgs, args: LakeTableArgs) -> Iterator[Alarm]:
+    """Alarms on the state machine of the merge stage.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+    """
+    merge = args.merge
+    yield Alarm(
+        name="merge-failed",
+        description="A merge failed. The schedule repeats it for its window, but not for the days"
+        " that a command has requested.",
+        # Essential, because no other alarm fires for a command's days while the schedule succeeds.
+        level="essential",
+        metric_source="merge_state_machine",
+        # An execution is aborted by a person only, and the definition has no timeout.
+        metric="ExecutionsFailed",
+        notify_on_ok=False,
+    )
+    no_success = partial(
+        Alarm,
+        metric_source="merge_state_machine",
+        metric="ExecutionsSucceeded",
+        threshold=1,
+        comparison="LessThanThreshold",
+        period_seconds=HOUR_SECONDS,
+        treat_missing_as_breaching=True,
+        missing_is_zero=True,
+    )
+    hours = merge.alarm_after_hours
+    yield no_success(
+        name="merge-late",
+        description=f"No merge has succeeded for {hours} hours. The current state is complete as"
+        " long as the window contains the rows that were not merged.",
+        level="essential",
+        datapoints_to_alarm=hours,
+        evaluation_periods=hours,
+    )
+    hours = min(merge.hours_until_rows_leave(pipeline.record_age_hours(args)), MAX_ALARM_HOURS)
+    days = merge.change_log_retention_days
+    expiry = "" if days is None else f" The change log deletes rows after {days} days."
+    yield no_success(
+        name="merge-rows-at-risk",
+        description=f"No merge has succeeded for {hours} hours. Rows leave the window, and are"
+        f" missing in the current state until a merge succeeds.{expiry}",
+        # With retention the failure is a loss, and merge-late has notified only once.
+        level="all" if days is None else "essential",
+        datapoints_to_alarm=hours,
+        evaluation_periods=hours,
+    )
 
 
 def _catalog_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:

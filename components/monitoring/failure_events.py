@@ -1,4 +1,4 @@
-"""SNS messages for each dead-lettered object and each failed crawl."""
+"""SNS messages for each dead-lettered object, failed crawl and failed merge."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from streaming_etl.components.stages.references import PipelineContext
 OBJECT_PATHS = {"bucket": "$.detail.bucket.name", "key": "$.detail.object.key"}
 # https://docs.aws.amazon.com/glue/latest/dg/automating-awsglue-with-cloudwatch-events.html
 CRAWLER_PATHS = {"crawler": "$.detail.crawlerName"}
+# https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+EXECUTION_PATHS = {"execution": "$.detail.executionArn", "status": "$.detail.status"}
 
 # The default is 24 hours; replay reads the objects, so a late message is of no use.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
@@ -34,10 +36,12 @@ def failure_events(
     bucket_name: pulumi.Input[str],
     dead_letter_paths: Sequence[pulumi.Input[str]],
     crawler_names: Sequence[pulumi.Input[str]],
+    merge_state_machines: Sequence[pulumi.Input[str]] = (),
 ) -> dict[str, FailureEvent]:
     """Return the events by the name of their alarm.
 
     dead_letter_paths: key prefixes of failed batches and error records.
+    merge_state_machines: their ARNs.
     """
     events = {
         "dead-lettered": FailureEvent(
@@ -55,6 +59,19 @@ def failure_events(
             },
             input_paths=CRAWLER_PATHS,
             message="the crawler <crawler> failed",
+        )
+    if merge_state_machines:
+        events["merge-failed"] = FailureEvent(
+            pattern={
+                "source": ["aws.states"],
+                "detail-type": ["Step Functions Execution Status Change"],
+                "detail": {
+                    "stateMachineArn": list(merge_state_machines),
+                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+                },
+            },
+            input_paths=EXECUTION_PATHS,
+            message="the merge <execution> ended as <status>",
         )
     return events
 

@@ -24,6 +24,10 @@ FAILURE_MODES: Mapping[str, tuple[str, ...]] = {
     "delivery-failed": ("data-freshness",),
     "failed-conversions": ("dead-lettered",),
     "partition-limit": ("dead-lettered",),
+    "merge-failed": ("merge-failed",),
+    "merge-late": ("merge-late",),
+    # The first one fires earlier; with retention of the change log the second one is essential too.
+    "merge-rows-at-risk": ("merge-late",),
     "crawler-failed": ("crawler-failed",),
     "backfill-failed": ("backfill-failed",),
 }

@@ -11,8 +11,6 @@ import pulumi_aws as aws
 
 from streaming_etl.components.monitoring.alarms import (
     METRIC_SOURCES,
-    PERIOD_SECONDS,
-    WARM_UP_MINUTES,
     Alarm,
     MetricSource,
     alarms,
@@ -36,15 +34,19 @@ class MonitoredLakeTable:
     transform: Function
     stream_name: pulumi.Output[str]
     crawler_name: Optional[pulumi.Output[str]]
+    merge_state_machine_arn: Optional[pulumi.Output[str]]
 
     def dimension_values(self) -> dict[MetricSource, pulumi.Input[str]]:
         """Return the value of each metric source's dimension."""
         function = self.transform.resource.name
-        return {
+        values: dict[MetricSource, pulumi.Input[str]] = {
             "transform": function,
             "transform_counts": function,
             "delivery_stream": self.stream_name,
         }
+        if self.merge_state_machine_arn is not None:
+            values["merge_state_machine"] = self.merge_state_machine_arn
+        return values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,7 @@ class MonitoredResources:
     bucket: LakeBucket
     failed_batches_path: pulumi.Output[str]
     state_machine_arn: Optional[pulumi.Output[str]]
+    merge_workgroup: Optional[pulumi.Output[str]]
 
     def dimension_values(self) -> dict[MetricSource, pulumi.Input[str]]:
         """Return the value of each metric source's dimension."""
@@ -67,6 +70,8 @@ class MonitoredResources:
         }
         if self.state_machine_arn is not None:
             values["state_machine"] = self.state_machine_arn
+        if self.merge_workgroup is not None:
+            values["merge_workgroup"] = self.merge_workgroup
         return values
 
 
@@ -95,6 +100,11 @@ class Monitoring:
             resources.bucket.name,
             [resources.failed_batches_path, *error_paths(pipeline)],
             [it.crawler_name for it in resources.lake_tables.values() if it.crawler_name],
+            [
+                it.merge_state_machine_arn
+                for it in resources.lake_tables.values()
+                if it.merge_state_machine_arn
+            ],
         )
         self.failure_events_topic_arn, rules = create_rules(pipeline, events, parent)
         dimensions = MetricDimensions(
@@ -172,32 +182,52 @@ class Monitoring:
         key = alarm.lake_table or ONLY_LAKE_TABLE
         name = f"{resource_prefix(pipeline, key)}-monitoring-{alarm.name}"
         namespace, dimension = METRIC_SOURCES[alarm.metric_source]
-        # A new mapping does not report data at once.
-        warm_up = aws.cloudwatch.MetricAlarmWarmUpConfigurationArgs(
-            warm_up_period_duration_in_minutes=WARM_UP_MINUTES
-        )
+        metric: dict[str, Any] = {
+            "namespace": namespace,
+            "metric_name": alarm.metric,
+            "dimensions": {dimension: dimensions.value_of(alarm)},
+            "period": alarm.period_seconds,
+        }
+        if alarm.missing_is_zero:
+            metric = {"metric_queries": zero_where_missing({**metric, "stat": alarm.statistic})}
+        else:
+            metric["statistic"] = alarm.statistic
+        warm_up = None
+        if alarm.warm_up_minutes is not None:
+            warm_up = aws.cloudwatch.MetricAlarmWarmUpConfigurationArgs(
+                warm_up_period_duration_in_minutes=alarm.warm_up_minutes,
+                # A formula has data at once, which would end the warm-up.
+                only_start_evaluating_after_warm_up_period_ends=alarm.missing_is_zero or None,
+            )
         breaching = alarm.treat_missing_as_breaching
         assert self.alarm_topic_arn is not None, "every level with an alarm has a topic"
         actions = [self.alarm_topic_arn]
         return aws.cloudwatch.MetricAlarm(
             name,
             alarm_description=alarm_description(dimensions.pipeline, alarm),
-            namespace=namespace,
-            metric_name=alarm.metric,
-            dimensions={dimension: dimensions.value_of(alarm)},
-            statistic=alarm.statistic,
-            period=PERIOD_SECONDS,
+            **metric,
             evaluation_periods=alarm.evaluation_periods,
             datapoints_to_alarm=alarm.datapoints_to_alarm,
             comparison_operator=alarm.comparison,
             threshold=alarm.threshold,
             treat_missing_data="breaching" if breaching else "notBreaching",
-            warm_up_configuration=warm_up if breaching else None,
+            warm_up_configuration=warm_up,
             alarm_actions=actions,
             ok_actions=actions if alarm.notify_on_ok else None,
             tags=dict(self.tags),
             opts=pulumi.ResourceOptions(parent=self.parent),
         )
+
+
+def zero_where_missing(metric: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the formula that replaces missing data with 0.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    return [
+        {"id": "metric", "metric": metric},
+        {"id": "filled", "expression": "FILL(metric, 0)", "label": "filled", "return_data": True},
+    ]
 
 
 def error_paths(pipeline: PipelineContext) -> list[pulumi.Output[str]]:

@@ -81,6 +81,14 @@ class MergeArgs(Settings):
         intervals = math.ceil(2 * self.interval_minutes / 60)
         return FIREHOSE_RETRY_HOURS + intervals + self.alarm_after_hours + record_age_hours
 
+    def hours_until_rows_leave(self, record_age_hours: int) -> int:
+        """Hours without success after which unmerged rows leave the window.
+
+        At least `alarm_after_hours`; record_age_hours: as of `least_window_hours`.
+        """
+        least = self.least_window_hours(record_age_hours)
+        return self.window_hours - least + self.alarm_after_hours
+
     def least_tombstone_days(self, failures_retention_days: Optional[int]) -> int:
         """Days in which an older change may still arrive."""
         longest = max(LONGEST_BACKFILL_DAYS, failures_retention_days or 0)

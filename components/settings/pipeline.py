@@ -334,12 +334,10 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
                 Related(join(path, "interval_minutes"), merge.interval_minutes),
                 Related(join(path, "alarm_after_hours"), merge.alarm_after_hours),
             ]
-            age = 0
             if args.partitions.partition_time == "event":
                 seconds = self.forwarder.maximum_record_age_seconds
-                age = math.ceil(seconds / 3600)
                 related.append(Related("forwarder.maximum_record_age_seconds", seconds))
-            low = merge.least_window_hours(age)
+            low = merge.least_window_hours(self.record_age_hours(args))
             if merge.window_hours < low:
                 hours = merge.window_hours
                 yield invalid("window_hours", hours, "minimum", *related, path=path, low=low)
@@ -362,6 +360,12 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
             if self.lake.data_retention_days is not None:
                 retention = Related("lake.data_retention_days", self.lake.data_retention_days)
                 yield invalid(name, days, "no-effect", retention, path=path)
+
+    def record_age_hours(self, lake_table: LakeTableArgs) -> int:
+        """Longest time between a change and its row's prefix, in hours."""
+        if lake_table.partitions.partition_time != "event":
+            return 0
+        return math.ceil(self.forwarder.maximum_record_age_seconds / 3600)
 
     def region_problems(self, region: Optional[str]) -> Iterator[Problem]:
         """Problems of existing resources outside the region; none if it is unknown.

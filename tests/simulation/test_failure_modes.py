@@ -14,6 +14,7 @@ import pytest
 from streaming_etl import (
     BackfillArgs,
     ForwarderArgs,
+    MergeArgs,
     MonitoringArgs,
     PartitionArgs,
     StreamingEtlPipelineArgs,
@@ -32,6 +33,7 @@ from tests.support.cloudwatch import Metrics
 from tests.support.pipeline_settings import plan
 
 MINUTE, HOUR = 60.0, 3600.0
+MERGE = {"merge": MergeArgs(enabled=True)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +176,21 @@ def fail_backfill(metrics: Metrics) -> None:
     metrics.put("state_machine", "ExecutionsFailed", START + 10 * MINUTE)
 
 
+def fail_merge(metrics: Metrics) -> None:
+    """Metrics of Step Functions: a failed run between successful ones.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+    """
+    merge_every_hour(metrics, hours=2)
+    metrics.put("merge_state_machine", "ExecutionsFailed", START + 2.5 * HOUR)
+    merge_every_hour(metrics, first=3, hours=60)
+
+
+def merge_every_hour(metrics: Metrics, hours: int, first: int = 0) -> None:
+    for hour in range(first, hours):
+        metrics.put("merge_state_machine", "ExecutionsSucceeded", START + (hour + 0.5) * HOUR)
+
+
 def _cases() -> Iterator[Case]:
     yield Case(
         name="not-polling",
@@ -279,6 +296,27 @@ def _cases() -> Iterator[Case]:
         documented=exceed_partitions,
     )
     yield Case(
+        name="merge-failed",
+        fires={"merge-failed"},
+        settings=MERGE,
+        documented=fail_merge,
+        until=60 * HOUR,
+    )
+    yield Case(
+        name="merge-late",
+        fires={"merge-late"},
+        settings=MERGE,
+        documented=lambda metrics: merge_every_hour(metrics, hours=10),
+        until=30 * HOUR,
+    )
+    yield Case(
+        name="merge-rows-at-risk",
+        fires={"merge-late"},
+        settings=MERGE,
+        documented=lambda metrics: merge_every_hour(metrics, hours=10),
+        until=60 * HOUR,
+    )
+    yield Case(
         name="crawler-failed",
         fires={"crawler-failed"},
         settings={"catalog": "crawler"},
@@ -308,6 +346,20 @@ HEALTHY = {
                     granularity="hour", dynamic_partition_keys={"store": ()}
                 ),
             },
+        ),
+        Case(
+            name="merges of two days",
+            fires=set(),
+            settings=MERGE,
+            documented=lambda metrics: merge_every_hour(metrics, hours=48),
+            until=48 * HOUR,
+        ),
+        Case(
+            name="no merge before the first one is due",
+            fires=set(),
+            settings={"merge": MergeArgs(enabled=True, interval_minutes=180)},
+            documented=lambda metrics: merge_every_hour(metrics, first=3, hours=7),
+            until=7 * HOUR,
         ),
         Case(
             name="single failures that AWS retries",
@@ -357,8 +409,9 @@ def test_the_alarm_that_names_the_cause_fires_with_all(name: str) -> None:
 def test_every_essential_alarm_is_the_only_one_for_a_failure_mode() -> None:
     needed = {names[0] for names in FAILURE_MODES.values() if len(names) == 1}
     args = settings_of(Case(name="x", fires=set()), "essential")
-    with_all = replace(args, catalog="crawler", backfill=BackfillArgs(enabled=True))
-    assert {alarm.name for alarm in alarms(with_all)} == needed
+    crawled = replace(args, catalog="crawler", backfill=BackfillArgs(enabled=True))
+    merged = replace(args, merge=MergeArgs(enabled=True))
+    assert {it.name for each in (crawled, merged) for it in alarms(each)} == needed
 
 
 def test_a_forwarder_that_is_always_throttled_raises_an_alarm_before_changes_expire() -> None:

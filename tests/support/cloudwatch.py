@@ -37,11 +37,20 @@ class Metrics:
         return sum(map(sum, self.values[source, metric].values()))
 
     def data_points(self, alarm: Alarm, periods: Iterable[int]) -> list[float | None]:
-        """Return the statistic of each period; None where the data is missing."""
+        """Return the statistic of each period; None for missing data."""
         metric = alarm.name if alarm.metric_source == "event_rule" else alarm.metric
         by_period = self.values[alarm.metric_source, metric]
-        statistic = STATISTICS[alarm.statistic]
-        return [statistic(by_period[it]) if by_period.get(it) else None for it in periods]
+        statistic, missing = STATISTICS[alarm.statistic], 0.0 if alarm.missing_is_zero else None
+        parts = alarm.period_seconds // PERIOD_SECONDS
+        points = []
+        for period in periods:
+            values = [
+                value
+                for part in range(period * parts, (period + 1) * parts)
+                for value in by_period.get(part, ())
+            ]
+            points.append(statistic(values) if values else missing)
+        return points
 
     def firing(self, alarms: Iterable[Alarm], until: float) -> dict[str, float]:
         """Return when each alarm that fires is first in ALARM."""
@@ -50,10 +59,12 @@ class Metrics:
             most = alarm.evaluation_periods + FURTHER_PERIODS
             # Nothing is known of the time before the start.
             first = most - 1 if alarm.treat_missing_as_breaching else 0
-            for period in range(first, self.period(until)):
+            if alarm.missing_is_zero and alarm.warm_up_minutes is not None:
+                first = alarm.warm_up_minutes * 60 // alarm.period_seconds - 1
+            for period in range(first, int((until - self.start) // alarm.period_seconds)):
                 points = self.data_points(alarm, range(max(0, period + 1 - most), period + 1))
                 if is_in_alarm(alarm, points):
-                    times[alarm.name] = self.start + (period + 1) * PERIOD_SECONDS
+                    times[alarm.name] = self.start + (period + 1) * alarm.period_seconds
                     break
         return times
 

@@ -2,6 +2,8 @@
 
 from streaming_etl import (
     BackfillArgs,
+    LakeTableArgs,
+    MergeArgs,
     MonitoringArgs,
     PartitionArgs,
     StreamingEtlPipelineArgs,
@@ -15,17 +17,30 @@ PAGE = ROOT / "docs" / "runbook.md"
 
 
 def every_alarm() -> list[Alarm]:
-    """Return the alarms of a pipeline with every part."""
-    args = StreamingEtlPipelineArgs(
-        table_name="orders",
-        transform_module="transforms/orders.py",
+    """Return the alarms of a pipeline with every part, each once.
+
+    A lake table with a crawler has no merge stage.
+    """
+    module = "transforms/orders.py"
+    crawled = LakeTableArgs(
+        transform_module=module,
         format="parquet",
         catalog="crawler",
         partitions=PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
+    )
+    merged = LakeTableArgs(
+        transform_module=module, partitions=PartitionArgs(), merge=MergeArgs(enabled=True)
+    )
+    args = StreamingEtlPipelineArgs(
+        table_name="orders",
+        lake_tables={"crawled": crawled, "merged": merged},
         backfill=BackfillArgs(enabled=True),
         monitoring=MonitoringArgs(alarms="all"),
     )
-    return alarms(args)
+    by_name: dict[str, Alarm] = {}
+    for alarm in alarms(args):
+        by_name.setdefault(alarm.name, alarm)
+    return list(by_name.values())
 
 
 def failure_modes() -> str:

@@ -2,7 +2,13 @@
 
 import json
 
-from streaming_etl import BackfillArgs, MonitoringArgs, PartitionArgs, StreamingEtlPipeline
+from streaming_etl import (
+    BackfillArgs,
+    MergeArgs,
+    MonitoringArgs,
+    PartitionArgs,
+    StreamingEtlPipeline,
+)
 from streaming_etl import StreamingEtlPipelineArgs as Args
 from streaming_etl.stack.recorder import build
 
@@ -21,6 +27,7 @@ SETTINGS = {
         transform_module="transforms/shipments.py",
         partitions=PartitionArgs(dynamic_partition_keys={"carrier": ["air", "sea"]}),
         format="parquet",
+        merge=MergeArgs(enabled=True, change_log_retention_days=90),
         monitoring=MonitoringArgs(alarms="all"),
     ),
 }
@@ -38,8 +45,7 @@ def messages() -> dict[str, str]:
             known.add(alarm)
             texts[node.name] = node.inputs["alarmDescription"]
     for node in graph.of("EventTarget"):
-        if node.name.startswith("orders-"):
-            texts[node.name] = node.inputs["inputTransformer"]["inputTemplate"]
+        texts[node.name] = node.inputs["inputTransformer"]["inputTemplate"]
     body = json.loads(graph["orders-monitoring-dashboard"].inputs["dashboardBody"])
     texts["orders-monitoring-dashboard"] = "\n".join(
         [body["widgets"][0]["properties"]["markdown"]]

@@ -1,6 +1,9 @@
 """CloudWatch alarms and dashboards."""
 
-from local.deploy.inputs import Inputs, Outputs, camel_case, tag_list
+from collections.abc import Mapping
+from typing import Any
+
+from local.deploy.inputs import Inputs, Outputs, camel_case, pascal_case, tag_list
 from local.deploy.resources.resource_type import (
     GoneError,
     Properties,
@@ -48,6 +51,9 @@ class MetricAlarm(ResourceType):
             "TreatMissingData",
         )
         found = {key: alarm.get(key) for key in keys}
+        if alarm.get("MetricName") is None:
+            # ministack stores no formula, but defaults of the metric.
+            found |= {"Period": None, "Statistic": None}
         properties: Properties = camel_case(found, okActions="OKActions")
         tags = cloudwatch.list_tags_for_resource(ResourceARN=state["arn"])["Tags"]
         return {
@@ -74,11 +80,39 @@ def put_alarm(clients: Clients, name: str, inputs: Inputs) -> None:
     dimensions = inputs.take("dimensions", {})
     # Delays an alarm's first evaluation; ministack evaluates none.
     inputs.take("warmUpConfiguration")
+    queries = inputs.take("metricQueries", [])
     clients("cloudwatch").put_metric_alarm(
         AlarmName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        Dimensions=dimension_list(dimensions),
+        # ministack ignores a formula, whose names boto3 checks.
+        Metrics=[metric_query(query) for query in queries],
         **inputs.remaining(okActions="OKActions"),
     )
+
+
+def dimension_list(dimensions: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Name": key, "Value": value} for key, value in dimensions.items()]
+
+
+def metric_query(query: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a part of an alarm's formula to boto3's spelling."""
+    if "metric" not in query:
+        converted: dict[str, Any] = pascal_case(query)
+        return converted
+    metric = query["metric"]
+    return {
+        "Id": query["id"],
+        "ReturnData": False,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": metric["namespace"],
+                "MetricName": metric["metricName"],
+                "Dimensions": dimension_list(metric["dimensions"]),
+            },
+            "Period": metric["period"],
+            "Stat": metric["stat"],
+        },
+    }
 
 
 class Dashboard(ResourceType):

@@ -40,6 +40,26 @@ def test_evaluates_the_documented_examples(
     assert is_in_alarm(missing_is_failure, points) is breaching
 
 
+def test_zero_for_missing_data_fires_when_the_last_period_ends() -> None:
+    """With missing data, CloudWatch also evaluates the successes of earlier periods."""
+    metrics = Metrics(start=0.0)
+    for hour in range(10):
+        metrics.put("merge_state_machine", "x", hour * 3600.0)
+    alarm = replace(
+        ALARM,
+        metric_source="merge_state_machine",
+        comparison="LessThanThreshold",
+        threshold=1,
+        period_seconds=3600,
+        evaluation_periods=6,
+        datapoints_to_alarm=6,
+        treat_missing_as_breaching=True,
+    )
+    zero = replace(alarm, missing_is_zero=True)
+    assert metrics.firing([zero], until=30 * 3600.0) == {"x": 16 * 3600.0}
+    assert metrics.firing([alarm], until=30 * 3600.0) == {"x": 18 * 3600.0}
+
+
 def test_the_statistic_of_a_period_is_compared_with_the_threshold() -> None:
     metrics = Metrics(start=1000.0)
     for time in (1000, 1299, 1300):

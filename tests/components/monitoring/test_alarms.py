@@ -6,13 +6,14 @@ from streaming_etl import (
     BackfillArgs,
     DeliveryArgs,
     ForwarderArgs,
+    MergeArgs,
     MonitoringArgs,
     PartitionArgs,
     TransformArgs,
 )
 from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.stack.recorder import Graph
-from tests.components.monitoring.aws_metrics import METRICS
+from tests.components.monitoring.aws_metrics import METRICS, metric_of
 from tests.support.pipeline_settings import pipeline_args
 from tests.support.pipelines import Pipelines
 
@@ -26,6 +27,8 @@ ESSENTIAL = {
 }
 # Exist with a crawler or with a backfill.
 OPTIONAL = {"crawler-failed", "backfill-failed"}
+# Exist with a merge stage, which a lake table with a crawler cannot have.
+MERGE = {"merge-failed", "merge-late"}
 
 
 def alarm_names(graph: Graph) -> set[str]:
@@ -107,6 +110,101 @@ def test_at_most_eight_alarms_are_essential() -> None:
     assert len(ESSENTIAL | OPTIONAL) <= 8
 
 
+@pytest.mark.parametrize("days", [None, 30])
+def test_rows_at_risk_is_essential_if_the_change_log_deletes_rows(days: int | None) -> None:
+    merge = MergeArgs(enabled=True, change_log_retention_days=days)
+    names = {alarm.name for alarm in alarms(pipeline_args(merge=merge))}
+    expected = ESSENTIAL | MERGE
+    assert names == (expected if days is None else expected | {"merge-rows-at-risk"})
+
+
+@pytest.mark.parametrize(
+    ("merge", "settings", "late", "at_risk"),
+    [
+        # The window without Firehose's 24 hours and two intervals.
+        ({}, {}, 6, 24),
+        ({"alarm_after_hours": 24}, {}, 24, 24),
+        ({"interval_minutes": 15, "alarm_after_hours": 1, "window_hours": 26}, {}, 1, 1),
+        # CloudWatch evaluates at most seven days.
+        ({"window_hours": 720}, {}, 6, 168),
+        (
+            {"window_hours": 60},
+            {"partitions": PartitionArgs(partition_time="event")},
+            6,
+            60 - 24 - 2 - 12,
+        ),
+    ],
+)
+def test_alarms_without_a_merge_fire_before_rows_leave_the_window(
+    merge: dict[str, int], settings: dict[str, PartitionArgs], late: int, at_risk: int
+) -> None:
+    args = pipeline_args(
+        merge=MergeArgs(enabled=True, **merge),
+        monitoring=MonitoringArgs(alarms="all"),
+        forwarder=ForwarderArgs(maximum_record_age_seconds=12 * 3600),
+        **settings,
+    )
+    hours = {
+        alarm.name: alarm.evaluation_periods
+        for alarm in alarms(args)
+        if alarm.metric == "ExecutionsSucceeded"
+    }
+    assert hours == {"merge-late": late, "merge-rows-at-risk": at_risk}
+
+
+def test_an_alarm_without_a_merge_counts_periods_without_data(merging: Graph) -> None:
+    inputs = merging["shop-orders-monitoring-merge-late"].inputs
+    names = ("evaluationPeriods", "datapointsToAlarm", "threshold", "comparisonOperator")
+    assert [inputs[name] for name in names] == [6, 6, 1, "LessThanThreshold"]
+    assert inputs["treatMissingData"] == "breaching"
+    queries = inputs["metricQueries"]
+    assert [query.get("expression") for query in queries] == [None, "FILL(metric, 0)"]
+    # The parameters of a single metric exclude a formula.
+    assert not {"metricName", "namespace", "period", "statistic", "dimensions"} & inputs.keys()
+    assert (queries[0]["metric"]["period"], queries[0]["metric"]["stat"]) == (3600, "Sum")
+
+
+def test_alarms_on_missing_data_begin_after_the_first_data_is_due(
+    merging: Graph, minimal: Graph
+) -> None:
+    warm_ups = {
+        node.name.removeprefix("shop-"): node.inputs.get("warmUpConfiguration")
+        for node in (*merging.of("MetricAlarm"), minimal["shop-monitoring-not-polling"])
+        if node.inputs["treatMissingData"] == "breaching"
+    }
+
+    def full(minutes: int) -> dict[str, int | bool]:
+        return {
+            "warmUpPeriodDurationInMinutes": minutes,
+            "onlyStartEvaluatingAfterWarmUpPeriodEnds": True,
+        }
+
+    assert warm_ups == {
+        "monitoring-not-polling": {"warmUpPeriodDurationInMinutes": 60},
+        "orders-monitoring-merge-late": full(360),
+        "orders-monitoring-merge-rows-at-risk": full(1_440),
+        "items-monitoring-merge-late": full(360),
+        # The longest warm-up, which is twice the longest interval of merges.
+        "items-monitoring-merge-rows-at-risk": full(2_880),
+    }
+
+
+def test_each_merge_stage_has_alarms_on_its_state_machine(merging: Graph) -> None:
+    machines = {
+        node.name: metric_of(node)[2:]
+        for node in merging.of("MetricAlarm")
+        if "-merge-" in node.name
+    }
+    assert {name: dimension for name, (dimension, _) in machines.items()} == {
+        f"shop-{table}-monitoring-{name}": "StateMachineArn"
+        for table in ("orders", "items")
+        for name in ("merge-failed", "merge-late", "merge-rows-at-risk")
+    }
+    for name, (_, arn) in machines.items():
+        table = name.partition("-monitoring-")[0]
+        assert arn.endswith(f":{table}-merge-state-machine-0000000")
+
+
 def test_the_alarm_on_throttles_is_essential_with_a_long_record_age() -> None:
     def names(seconds: int) -> set[str]:
         forwarder = ForwarderArgs(maximum_record_age_seconds=seconds)
@@ -124,32 +222,40 @@ def test_without_alarms_failure_events_have_a_topic_and_alarms_have_none(no_alar
     assert outputs["failure_events_topic_arn"].endswith(":shop-watch-topic-0000000")
 
 
-@pytest.mark.parametrize("level", ["every_alarm", "several"])
+@pytest.mark.parametrize("level", ["every_alarm", "several", "merging"])
 def test_every_alarm_is_on_a_metric_of_aws(level: str, request: pytest.FixtureRequest) -> None:
     graph: Graph = request.getfixturevalue(level)
     offenders = []
     for node in graph.of("MetricAlarm"):
-        [dimension] = node.inputs["dimensions"]
-        if node.inputs["metricName"] not in METRICS[node.inputs["namespace"], dimension]:
+        namespace, metric, dimension, _ = metric_of(node)
+        if metric not in METRICS[namespace, dimension]:
             offenders.append(node.name)
     assert offenders == []
 
 
-@pytest.mark.parametrize("level", ["every_alarm", "several"])
+@pytest.mark.parametrize("level", ["every_alarm", "several", "merging"])
 def test_every_event_rule_has_an_alarm(level: str, request: pytest.FixtureRequest) -> None:
     graph: Graph = request.getfixturevalue(level)
     monitored = {
         node.inputs["dimensions"]["RuleName"]
         for node in graph.of("MetricAlarm")
-        if node.inputs["namespace"] == "AWS/Events"
+        if node.inputs.get("namespace") == "AWS/Events"
     }
-    assert monitored == {f"{node.name}-0000000" for node in graph.of("EventRule")}
+    # Step Functions has a metric of failures, which is more reliable than its events.
+    assert monitored == {
+        f"{node.name}-0000000"
+        for node in graph.of("EventRule")
+        if not node.name.endswith("-merge-failed")
+    }
 
 
-def test_alarms_about_dead_lettered_changes_do_not_notify_on_ok(every_alarm: Graph) -> None:
+def test_alarms_about_failures_that_remain_do_not_notify_on_ok(
+    every_alarm: Graph, merging: Graph
+) -> None:
     silent = {
-        node.name.removeprefix("shop-monitoring-")
-        for node in every_alarm.of("MetricAlarm")
+        node.name.rpartition("-monitoring-")[2]
+        for graph in (every_alarm, merging)
+        for node in graph.of("MetricAlarm")
         if not node.inputs.get("okActions")
     }
     assert silent == {
@@ -160,6 +266,7 @@ def test_alarms_about_dead_lettered_changes_do_not_notify_on_ok(every_alarm: Gra
         "dead-lettered",
         "crawler-failed",
         "backfill-failed",
+        "merge-failed",
     }
 
 

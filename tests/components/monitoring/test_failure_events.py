@@ -50,6 +50,20 @@ def test_a_target_waits_for_the_policy_of_the_topic(every_alarm: Graph) -> None:
     assert all("shop-watch-topic-policy" in node.depends_on for node in targets)
 
 
+def test_one_rule_matches_the_failed_merges_of_all_lake_tables(merging: Graph) -> None:
+    rule = merging["shop-watch-merge-failed"]
+    pattern = rule.policy("eventPattern")
+    assert (pattern["source"], pattern["detail-type"]) == (
+        ["aws.states"],
+        ["Step Functions Execution Status Change"],
+    )
+    assert pattern["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    machines = merging.exports["pipeline"]["lake_tables"]
+    assert pattern["detail"]["stateMachineArn"] == [
+        machines[name]["merge_state_machine_arn"] for name in ("items", "orders")
+    ]
+
+
 def test_a_shared_bucket_is_monitored_but_its_notifications_are_not_changed(
     pipelines: Pipelines,
 ) -> None:

@@ -560,6 +560,28 @@ def metric_alarm(_: Create, __: Path) -> Case:
     )
 
 
+def metric_alarm_on_formula(_: Create, __: Path) -> Case:
+    metric = {
+        "dimensions": {"StateMachineArn": "first"},
+        "metricName": "ExecutionsSucceeded",
+        "namespace": "AWS/States",
+        "period": 3600.0,
+        "stat": "Sum",
+    }
+    filled = {"id": "filled", "expression": "FILL(metric, 0)", "returnData": True}
+    return Case(
+        {
+            "alarmDescription": "First",
+            "comparisonOperator": "LessThanThreshold",
+            "evaluationPeriods": 6.0,
+            "metricQueries": [{"id": "metric", "metric": metric}, filled],
+            "threshold": 1.0,
+            "treatMissingData": "breaching",
+        },
+        {"alarmDescription": "Second", "evaluationPeriods": 8.0},
+    )
+
+
 def dashboard(_: Create, __: Path) -> Case:
     return Case(
         {"dashboardName": "operations", "dashboardBody": '{"widgets": []}'},
@@ -665,7 +687,7 @@ CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
     "aws:cloudwatch/eventTarget:EventTarget": (event_target,),
     "aws:cloudwatch/logGroup:LogGroup": (log_group, log_group_without_retention),
     "aws:cloudwatch/logStream:LogStream": (log_stream,),
-    "aws:cloudwatch/metricAlarm:MetricAlarm": (metric_alarm,),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": (metric_alarm, metric_alarm_on_formula),
     "aws:dynamodb/table:Table": (table, table_without_options),
     "aws:glue/catalogDatabase:CatalogDatabase": (catalog_database,),
     "aws:glue/catalogTable:CatalogTable": (catalog_table, iceberg_table),
