@@ -95,8 +95,8 @@ def definition(inputs: MergeInputs, args: MergeArgs) -> dict[str, Any]:
                             inputs,
                             # Written again, so that nothing but a date becomes part of the SQL.
                             merge_text(
-                                iso_date(millis("$states.input.first")),
-                                iso_date(millis("$states.input.last")),
+                                iso_date(midnight("$states.input.first")),
+                                iso_date(midnight("$states.input.last")),
                             ),
                         )
                     },
@@ -129,6 +129,14 @@ def expression(text: str) -> str:
 
 def millis(time: str) -> str:
     return f"$toMillis({time})"
+
+
+def midnight(day: str) -> str:
+    """Milliseconds of a day's start in UTC.
+
+    day: ISO text, the time of which is ignored.
+    """
+    return millis(f"$substring({day}, 0, 10) & 'T00:00:00Z'")
 
 
 def iso_date(milliseconds: str) -> str:
