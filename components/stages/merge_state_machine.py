@@ -79,31 +79,11 @@ def definition(inputs: MergeInputs, args: MergeArgs) -> dict[str, Any]:
             **last_success_states(inputs),
             "Days": {
                 "Type": "Pass",
-                "Assign": {"ranges": expression(ranges_since(args))},
+                "Assign": {"since_last": expression(ranges_since(args))},
                 "Next": "Merge",
             },
-            "Merge": {
-                "Type": "Map",
-                "Items": expression("$ranges"),
-                # The merge of an older range needs the tombstones of the newer ones.
-                "MaxConcurrency": 1,
-                "ItemProcessor": {
-                    "ProcessorConfig": {"Mode": "INLINE"},
-                    "StartAt": "MergeRange",
-                    "States": {
-                        "MergeRange": query_state(
-                            inputs,
-                            # Written again, so that nothing but a date becomes part of the SQL.
-                            merge_text(
-                                iso_date(midnight("$states.input.first")),
-                                iso_date(midnight("$states.input.last")),
-                            ),
-                        )
-                    },
-                },
-                "Output": {},
-                "Next": "ChooseOptimize",
-            },
+            "Merge": ranges_state(inputs, "$since_last", "MergeDays", then="Ranges"),
+            "Ranges": ranges_state(inputs, "$ranges", "MergeRange", then="ChooseOptimize"),
             "ChooseOptimize": {
                 "Type": "Choice",
                 "Choices": [{"Condition": expression("$optimize"), "Next": "Optimize"}],
@@ -144,7 +124,7 @@ def iso_date(milliseconds: str) -> str:
 
 
 def ranges_since(args: MergeArgs) -> str:
-    """JSONata of the days since the last success, before the requested ranges.
+    """JSONata of the days since the last success.
 
     A run reads again the window before the last success, and a day more, because a time zone's date
     may be the one before UTC's. An execution after missed ones has several ranges, the newest
@@ -158,8 +138,30 @@ def ranges_since(args: MergeArgs) -> str:
     return (
         f"($last := {millis(ENTERED)} + {DAY}; $first := {millis('$since')} - {lookback};"
         f" $count := $ceil(($last - $first) / {days * DAY});"
-        f' [[1..$count].{{"first": {first}, "last": {last}}}, $ranges])'
+        f' [[1..$count].{{"first": {first}, "last": {last}}}])'
     )
+
+
+def ranges_state(inputs: MergeInputs, ranges: str, name: str, then: str) -> dict[str, Any]:
+    """Return a state that merges ranges one after another.
+
+    The merge of an older range needs the tombstones of the newer ones. name: of the state for one
+    range, unique in the state machine.
+    """
+    # Written again, so that nothing but a date becomes part of the SQL.
+    first, last = (iso_date(midnight(f"$states.input.{key}")) for key in ("first", "last"))
+    return {
+        "Type": "Map",
+        "Items": expression(ranges),
+        "MaxConcurrency": 1,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "INLINE"},
+            "StartAt": name,
+            "States": {name: query_state(inputs, merge_text(first, last))},
+        },
+        "Output": {},
+        "Next": then,
+    }
 
 
 def optimize_condition(args: MergeArgs) -> str:

@@ -87,15 +87,10 @@ def test_each_state_leads_to_another_one_or_ends(definition: dict[str, Any]) -> 
 def test_merges_all_days_since_the_window_before_the_last_success(
     definition: dict[str, Any], since: str, expected: list[str]
 ) -> None:
-    ranges = definition["States"]["Days"]["Assign"]["ranges"]
+    ranges = definition["States"]["Days"]["Assign"]["since_last"]
     states = {"context": {"State": {"EnteredTime": "2026-11-29T11:00:00Z"}}}
-    requested = {"first": "2025-01-01", "last": "2025-01-31"}
-    for further in ([], [requested]):
-        found = evaluated(ranges, since=since, ranges=further, states=states)
-        assert [f"{one['first']} {one['last']}" for one in found] == [
-            *expected,
-            *["2025-01-01 2025-01-31" for _ in further],
-        ]
+    found = evaluated(ranges, since=since, states=states)
+    assert [f"{one['first']} {one['last']}" for one in found] == expected
 
 
 @pytest.mark.parametrize(
@@ -142,11 +137,12 @@ def test_takes_ranges_in_their_order(
 ) -> None:
     ranges = definition["States"]["Start"]["Assign"]["ranges"]
     assert evaluated(ranges, input_) == expected
-    assert definition["States"]["Merge"]["MaxConcurrency"] == 1
+    states = definition["States"]
+    assert [states[name]["MaxConcurrency"] for name in ("Merge", "Ranges")] == [1, 1]
 
 
 def test_a_range_is_part_of_the_sql_as_dates_only(definition: dict[str, Any]) -> None:
-    state = definition["States"]["Merge"]["ItemProcessor"]["States"]["MergeRange"]
+    state = definition["States"]["Ranges"]["ItemProcessor"]["States"]["MergeRange"]
     sql = state["Arguments"]["QueryString"]
     merge = "BETWEEN '{first}' AND '{last}', again '{first}'"
     days = {"first": "2026-10-01", "last": "2026-10-31T23:00:00Z"}
@@ -160,7 +156,8 @@ def test_a_range_is_part_of_the_sql_as_dates_only(definition: dict[str, Any]) ->
 def test_each_attempt_has_a_token_of_athena(definition: dict[str, Any]) -> None:
     states = definition["States"]
     queries = [states[name] for name in ("Expire", "Optimize", "Vacuum")]
-    queries.append(states["Merge"]["ItemProcessor"]["States"]["MergeRange"])
+    queries.append(states["Merge"]["ItemProcessor"]["States"]["MergeDays"])
+    queries.append(states["Ranges"]["ItemProcessor"]["States"]["MergeRange"])
     assert all("$hash(" in query["Arguments"]["ClientRequestToken"] for query in queries)
     assert all("RetryCount" in query["Arguments"]["ClientRequestToken"] for query in queries)
 
