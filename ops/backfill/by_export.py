@@ -24,6 +24,8 @@ from streaming_etl.ops.backfill.source_table import (
     source_table,
 )
 from streaming_etl.ops.firehose_writer import routes_to
+from streaming_etl.ops.merge.following import FollowingMerges
+from streaming_etl.ops.merge.runs import BACKFILL
 from streaming_etl.stack import console
 from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -141,9 +143,14 @@ def backfill_by_export(
     latest = next(runs.all(), None)
     embedded = getattr(clients, "endpoint", None) is not None
 
+    def merge_and_report(run: Run) -> int:
+        merges = FollowingMerges(pipeline, clients, BACKFILL, stack=stack)
+        merge_exported(merges, pipeline, runs, run)
+        return report(pipeline.name, run, runs, as_json=options.json)
+
     def watch_and_report(run: Run) -> int:
-        ended = watch(runs, run, lambda: sleep(EMBEDDED_POLL_SECONDS if embedded else POLL_SECONDS))
-        return report(pipeline.name, ended, runs, as_json=options.json)
+        pause = EMBEDDED_POLL_SECONDS if embedded else POLL_SECONDS
+        return merge_and_report(watch(runs, run, lambda: sleep(pause)))
 
     if latest is not None and latest.status == "RUNNING":
         require_only_watching(latest, lake_tables, options)
@@ -157,11 +164,27 @@ def backfill_by_export(
         console.show_progress(
             f"This backfill is done ({last.name}). To send all items again, add --restart."
         )
-        return report(pipeline.name, last, runs, as_json=options.json)
+        return merge_and_report(last)
     number = 1 if latest is None else latest.number + 1
     work = Work(lake_tables, copies(routes), number)
     started = start(pipeline, clients, runs, last, work, options)
     return 0 if started is None else watch_and_report(started)
+
+
+def merge_exported(
+    merges: FollowingMerges, pipeline: DeployedPipeline, runs: ExportRuns, run: Run
+) -> None:
+    """Start a merge of the export's day, unless the schedule reads it.
+
+    With event-time prefixes the rows are below the day of the export, which may be weeks ago when
+    a run continues. An earlier call may have started the merge.
+    """
+    export = runs.export(run) if merges.lake_tables else None
+    if export is None or "ExportTime" not in export:
+        return
+    for key in run.lake_tables or pipeline.tables:
+        merges.add(key, export["ExportTime"].timestamp())
+    merges.start(unless_since=run.stopped)
 
 
 def state_machine_arn(stack: str, pipeline: DeployedPipeline) -> str:

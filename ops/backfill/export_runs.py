@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Optional
 from urllib.parse import urlparse
 
@@ -28,6 +29,8 @@ class Run:
     input: dict[str, Any]
     error: Optional[str]
     cause: Optional[str]
+    stopped: Optional[datetime] = None
+    """None while it runs."""
 
     @property
     def lake_tables(self) -> list[str]:
@@ -104,6 +107,7 @@ class ExportRuns:
             input=json.loads(execution.get("input") or "{}"),
             error=execution.get("error"),
             cause=execution.get("cause"),
+            stopped=execution.get("stopDate"),
         )
 
     def start(self, number: int, run_input: dict[str, Any]) -> Run:

@@ -11,8 +11,8 @@ from streaming_etl.stack.console import show_json
 from streaming_etl.stack.errors import UsageError
 from streaming_etl.stack.outputs import open_stack, stack_options
 
-# A smaller range has one partition anyway, and a larger one exceeds Athena's 30 minutes.
-MIN_GIB, MAX_GIB = 0.001, 1024
+# A statement over more exceeds the 30 minutes of Athena.
+MAX_GIB = 1024.0
 
 
 def iso_day(text: str) -> date:
@@ -51,7 +51,7 @@ def iso_day(text: str) -> date:
 @click.option("--optimize", is_flag=True, help="Compact the merged table's files, too.")
 @click.option(
     "--max-gib",
-    type=click.FloatRange(MIN_GIB, MAX_GIB),
+    type=click.FloatRange(0, MAX_GIB, min_open=True),
     default=DEFAULT_MAX_GIB,
     show_default=True,
     metavar="N",

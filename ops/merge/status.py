@@ -19,6 +19,8 @@ NEXT_STEPS = {
     "first-run": "No run has succeeded yet: run `{command}`, or wait {interval} minutes.",
     "continue-rebuild": "{run} failed ({error}): remove the cause, then continue it "
     "with `{command} --rebuild`.",
+    "merge-days": "{run} failed ({error}), and no later run has merged its days: remove the cause, "
+    "then run `{command} --from {first}`.",
     "remove-cause": "{run} failed ({error}): remove the cause, then run `{command}`.",
     "check-schedule": "No run has succeeded for more than {hours} hours: check that the schedule "
     "is enabled, then run `{command}`.",
@@ -161,9 +163,10 @@ def _next_step(
     def step(code: str, **values: Any) -> NextStep:
         return NextStep(code, NEXT_STEPS[code].format(command=command, **values))
 
-    rebuild = next((run for run in runs if run.kind == REBUILD), None)
-    if rebuild is not None and rebuild.status in FAILED:
-        return step("continue-rebuild", run=rebuild.name, error=_failure(table, rebuild).error)
+    if left := _unfinished(runs):
+        code = "continue-rebuild" if left.kind == REBUILD else "merge-days"
+        error = _failure(table, left).error
+        return step(code, run=left.name, error=error, first=left.first)
     if failure is not None:
         return step("remove-cause", run=failure.run.name, error=failure.error)
     if success is None:
@@ -173,6 +176,27 @@ def _next_step(
     if first is not None and not _is_merged(table, runs, first, now):
         return step("rebuild", first=first)
     return step("switch-view") if table.can_switch else None
+
+
+def _unfinished(runs: list[Run]) -> Optional[Run]:
+    """Return the failed run with the oldest unmerged days."""
+    left = [
+        run
+        for run in runs
+        if run.status in FAILED
+        and (run.kind == REBUILD or run.first is not None)
+        and not any(_covers(other, run) for other in runs)
+    ]
+    return min(left, key=lambda run: run.first or date.min, default=None)
+
+
+def _covers(other: Run, run: Run) -> bool:
+    """Report whether `other` is later and merges the days of `run`."""
+    if other.started <= run.started or other.status in FAILED:
+        return False
+    if other.kind == REBUILD:
+        return True
+    return run.first is not None and other.first is not None and other.first <= run.first
 
 
 def _is_merged(table: MergedLakeTable, runs: list[Run], first: date, now: datetime) -> bool:

@@ -141,7 +141,7 @@ def replay(
         lake_tables=[*target.select(chosen.lake_tables)] if target.lake_tables else [],
         most_listed=float("inf") if as_json else SHOWN_CHANGES if chosen.dry_run else 0,
     )
-    replay_pipeline(target, deployed.clients(target), chosen, report)
+    replay_pipeline(target, deployed.clients(target), chosen, report, stack=stack)
     if as_json:
         show_json(report.as_json())
     else:
@@ -154,9 +154,16 @@ def replay_pipeline(
     clients: Callable[[str], Any],
     options: ReplayOptions,
     report: "Report",
+    *,
+    stack: str,
 ) -> None:
-    """Replay what the options select; a dry run only reports it."""
+    """Replay what the options select; a dry run only reports it.
+
+    With event-time prefixes it starts a merge of days before the window. stack: for messages.
+    """
     # These import Pulumi, which `--help` does not need.
+    from streaming_etl.ops.merge.following import FollowingMerges
+    from streaming_etl.ops.merge.runs import REPLAY
     from streaming_etl.ops.replay.entries import EventFilter
     from streaming_etl.ops.replay.lost_changes import ChangeRecovery
     from streaming_etl.ops.replay.objects import FailureObjects
@@ -176,28 +183,35 @@ def replay_pipeline(
     size = sum(each.size for _, matches in found for each in matches)
     count = sum(len(matches) for _, matches in found)
     show_progress(f"{counted(count, 'object')}, {counted(size, 'byte')}.")
-    with progress("Reading" if options.dry_run else "Replaying", size) as advance:
-        for place, matches in found:
-            Replay(
-                objects,
-                ChangeRecovery(
-                    clients,
-                    pipeline.source_stream_arn,
-                    pipeline.source_table,
-                    forwarder.old_image,
-                    where=place.where,
-                ),
-                place.identity,
-                EventFilter(
-                    forwarder.event_names,
-                    forwarder.old_image,
-                    place.routes,
-                    forwarder.unmatched == "fail",
-                    routes,
-                ),
-                options.errors,
-                writer,
-                report,
-                lake_table=place.lake_table,
-                only=options.lake_tables,
-            ).run(matches, advance)
+    merges = FollowingMerges(pipeline, clients, REPLAY, stack=stack)
+    try:
+        with progress("Reading" if options.dry_run else "Replaying", size) as advance:
+            for place, matches in found:
+                Replay(
+                    objects,
+                    ChangeRecovery(
+                        clients,
+                        pipeline.source_stream_arn,
+                        pipeline.source_table,
+                        forwarder.old_image,
+                        where=place.where,
+                    ),
+                    place.identity,
+                    EventFilter(
+                        forwarder.event_names,
+                        forwarder.old_image,
+                        place.routes,
+                        forwarder.unmatched == "fail",
+                        routes,
+                    ),
+                    options.errors,
+                    writer,
+                    report,
+                    lake_table=place.lake_table,
+                    only=options.lake_tables,
+                    merges=merges,
+                ).run(matches, advance)
+    finally:
+        # Also after an interruption: the next run sends the rest only.
+        if writer is not None and merges.lake_tables:
+            report.merges = merges.start()

@@ -376,9 +376,19 @@ def _lacks_old_image(record: Any, events: EventFilter) -> bool:
 
 def summary(line: bytes) -> ChangeSummary:
     """Summarize a line of an Entry."""
+    record = _record(line)
+    return ChangeSummary(record.eventID, record.eventName, key_text(record.dynamodb.Keys))
+
+
+def changed_at(line: bytes) -> float:
+    """Return the time of a line's change, in epoch seconds."""
+    return float(_record(line).dynamodb.ApproximateCreationDateTime)
+
+
+def _record(line: bytes) -> Any:
     [part] = _READER.read(line.strip())
     [record] = part.records()
-    return ChangeSummary(record.eventID, record.eventName, key_text(record.dynamodb.Keys))
+    return record
 
 
 def _error_entry(document: Any, events: EventFilter, pipeline: Optional[PipelineIdentity]) -> Entry:

@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 import click
 
+from streaming_etl.ops.merge.following import FollowingMerge
 from streaming_etl.ops.replay.entries import OTHER_PIPELINE, ChangeSummary, Problem
 from streaming_etl.stack.console import counted, printable, show_table
 
@@ -125,6 +126,8 @@ class Report:
     """List the keys of items next to their hashes."""
     most_listed: float = 0
     """The changes to list."""
+    merges: Optional[list[FollowingMerge]] = None
+    """Merges that were started; None where no lake table needs one."""
     listed: list[ListedChange] = field(default_factory=list)
     not_listed: int = 0
 
@@ -168,6 +171,11 @@ class Report:
                 "deleted_since": self.deleted_since,
             },
             **({"lake_tables": self._by_lake_table()} if self.lake_tables else {}),
+            **(
+                {"merges": [each.as_json for each in self.merges]}
+                if self.merges is not None
+                else {}
+            ),
             "listed": [
                 {
                     "key": each.object_key,

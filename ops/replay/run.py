@@ -10,6 +10,7 @@ from typing import Optional, Union
 
 from streaming_etl.components.table.layout import REPLAYED_PREFIX
 from streaming_etl.ops.firehose_writer import FirehoseWriter, RoutedWriter
+from streaming_etl.ops.merge.following import FollowingMerges
 from streaming_etl.ops.replay.entries import (
     ChangeSummary,
     CorruptError,
@@ -18,6 +19,7 @@ from streaming_etl.ops.replay.entries import (
     OtherPipelineError,
     Problem,
     RowReference,
+    changed_at,
     entries_of,
     summary,
 )
@@ -70,6 +72,7 @@ class Replay:
     lake_table: the lake table of all error records; "" where changes are routed.
     only: the lake tables that get routed changes; empty for all. An object stays until all of its
     lake tables have them.
+    merges: notes the times of the changes.
     """
 
     def __init__(
@@ -84,7 +87,9 @@ class Replay:
         *,
         lake_table: str = "",
         only: Collection[str] = (),
+        merges: Optional[FollowingMerges] = None,
     ) -> None:
+        self._merges = merges
         self._objects, self._recovery, self._pipeline = objects, recovery, pipeline
         self._events, self._errors = events, errors
         self._writer, self._report = writer, report
@@ -227,6 +232,11 @@ class Replay:
                         sent.add(row.event_id)
                         outgoing.append((self._lake_table, line))
         lake_tables, lines = [name for name, _ in outgoing], [line for _, line in outgoing]
+        if self._merges is not None:
+            # Before the call, because Firehose accepts some changes of a call that fails.
+            for name, line in outgoing:
+                if name in self._merges.lake_tables:
+                    self._merges.add(name, changed_at(line))
         if isinstance(self._writer, RoutedWriter):
             self._writer.write(lines, lake_tables)
         elif self._writer is not None:

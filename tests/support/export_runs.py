@@ -16,6 +16,7 @@ STATES = "arn:aws:states:ap-northeast-1:123456789012"
 MACHINE = f"{STATES}:stateMachine:orders-backfill"
 PATH = "backfill/shop/orders"
 EXPORT = f"{TABLE_ARN}/export/01795-2d8752fd"
+STOPPED_AT = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 EXPORTED_AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 DATA = f"{PATH}/exports/AWSDynamoDB/01795-2d8752fd/data"
 MANIFEST = f"{PATH}/exports/AWSDynamoDB/01795-2d8752fd/manifest-files.json"
@@ -110,6 +111,7 @@ class FakeStates:
 
     def end(self, run: dict[str, Any]) -> None:
         run["status"], succeeded, failed = run["ends"]
+        run["stopDate"] = STOPPED_AT
         run["described"] = 9
         if run["status"] != "SUCCEEDED":
             run |= {"error": "States.ExceedToleratedFailureThreshold", "cause": "Too many."}

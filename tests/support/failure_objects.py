@@ -45,8 +45,12 @@ class FakeS3:
         return self
 
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
-        assert set(request) == {"Bucket", "Prefix"}
+        assert set(request) <= {"Bucket", "Prefix", "Delimiter"}
         self._bucket(request)
+        if "Delimiter" in request:
+            # No object is below a folder of a change log.
+            yield {}
+            return
         for key in sorted(self.contents):
             if key.startswith(request["Prefix"]):
                 size, written = len(self.contents[key]), self.written[key]

@@ -1,6 +1,6 @@
 """Messages of `streaming-etl merge`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from streaming_etl.ops.merge import run, status
 from streaming_etl.ops.merge.command import iso_day
+from streaming_etl.ops.merge.following import FollowingMerges
 from streaming_etl.ops.merge.lake_tables import MergedLakeTable, merged_lake_tables
 from streaming_etl.ops.merge.plan import MergeOptions, MergePlan, plan_of
 from streaming_etl.ops.merge.ranges import GIB, DayRange
@@ -58,6 +59,7 @@ def messages() -> dict[str, str]:
         "merge-in-progress": error_of(plan_of, over, replace(rebuild, start_over=True), NOW),
         "too-many-ranges": error_of(plan_of, large, replace(rebuild, max_gib=1), NOW),
         "merge-already-started": error_of(MergeRuns(taken, "arn").start, REBUILD.name, {}, NOW),
+        "merge-not-started": error_of(_rejected_merges().start),
         "merge-failed": error_of(run.raise_if_failed, [run.MergeResult(plan, REBUILD, ERROR)]),
         "plan": "\n".join(run.plan_lines(plan)),
         "plan-continued": "\n".join(run.plan_lines(continued)),
@@ -66,27 +68,36 @@ def messages() -> dict[str, str]:
         "plan-window": "\n".join(run.plan_lines(replace(plan, ranges=[]))),
         "dry-run": printed(run.show_plans, "orders", [plan], as_json=False),
         "result": printed(run.show_results, "orders", [succeeded], as_json=False),
-        **{f"next-step-{code}": text.format(**VALUES) for code, text in _next_steps().items()},
+        **{f"next-step-{code}": text.format(**VALUES) for code, text in status.NEXT_STEPS.items()},
         "status": printed(status.show_status, _status(table)),
         "status-running": printed(status.show_status, _status(table, is_running=True)),
     }
 
 
-def _next_steps() -> Mapping[str, str]:
-    return status.NEXT_STEPS
+def _rejected_merges() -> FollowingMerges:
+    error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListObjectsV2")
+    event = {"partitions": {"partition_time": "event"}}
+    clients = Mock()
+    clients.return_value.get_paginator.side_effect = error
+    merges = FollowingMerges(_pipeline(event), clients, "replay", stack="dev", now=lambda: NOW)
+    merges.add("lake-table", datetime(2026, 9, 1, tzinfo=UTC).timestamp())
+    return merges
 
 
 def _table(settings: dict[str, Any]) -> MergedLakeTable:
+    clients: Callable[[str], Any] = Mock()
+    [table] = merged_lake_tables(_pipeline(settings), clients, stack="dev")
+    return table
+
+
+def _pipeline(settings: dict[str, Any]) -> DeployedPipeline:
     merge = {"merge": {"enabled": True}, "query": {"current_state_source": "objects"}}
     outputs = {
         **OUTPUTS,
         "settings": {**OUTPUTS["settings"], **merge, **settings},
         "merge_state_machine_arn": "arn",
     }
-    deployed = DeployedPipeline.from_outputs("orders", outputs)
-    clients: Callable[[str], Any] = Mock()
-    [table] = merged_lake_tables(deployed, clients, stack="dev")
-    return table
+    return DeployedPipeline.from_outputs("orders", outputs)
 
 
 def _status(table: MergedLakeTable, *, is_running: bool = False) -> status.MergeStatus:

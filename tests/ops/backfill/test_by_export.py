@@ -1,16 +1,18 @@
 """`streaming-etl backfill --export`: runs that it starts, continues and watches."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from streaming_etl.ops.__main__ import main
+from streaming_etl.ops.backfill import by_export
 from streaming_etl.ops.backfill.by_export import ExportOptions, backfill_by_export
 from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, CommandError
 from tests.support.backfill import FakeLambda
 from tests.support.deployed import MAPPING, deployed_shop
-from tests.support.export_runs import EXPORT, MANIFEST, PATH, STATES, World
+from tests.support.export_runs import EXPORT, EXPORTED_AT, MANIFEST, PATH, STATES, STOPPED_AT, World
 
 
 def call(world: World, **options: Any) -> int:
@@ -169,6 +171,46 @@ def test_a_call_after_success_reports_it_and_starts_nothing(
     assert call(world, json=True) == 0
     assert world.states.started == []
     assert result(capsys) == succeeded("run-1")
+
+
+class Merges:
+    """Notes what a backfill reports."""
+
+    def __init__(self, *lake_tables: str) -> None:
+        self.lake_tables = frozenset(lake_tables)
+        self.noted: list[tuple[str, float]] = []
+        self.since: list[datetime | None] = []
+
+    def add(self, lake_table: str, changed_at: float) -> None:
+        self.noted.append((lake_table, changed_at))
+
+    def start(self, unless_since: datetime | None = None) -> None:
+        self.since.append(unless_since)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_merge_follows_a_run_and_a_call_after_its_end(
+    monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    merges, world = Merges("lake-table"), World()
+    monkeypatch.setattr(by_export, "FollowingMerges", lambda *_, **__: merges)
+    for _ in range(times):
+        assert call(world) == 0
+    assert len(world.states.started) == 1
+    assert merges.noted == [("lake-table", EXPORTED_AT.timestamp())] * times
+    assert merges.since == [STOPPED_AT] * times
+
+
+def test_a_merge_follows_for_the_lake_tables_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    merges, world = Merges("orders"), World(deployed_shop)
+    monkeypatch.setattr(by_export, "FollowingMerges", lambda *_, **__: merges)
+    assert call(world, lake_tables=["orders", "customers"]) == 0
+    assert [name for name, _ in merges.noted] == ["customers", "orders"]
+    # No lake table has a merge stage with event-time prefixes.
+    none = Merges()
+    monkeypatch.setattr(by_export, "FollowingMerges", lambda *_, **__: none)
+    assert call(world, lake_tables=["orders", "customers"]) == 0
+    assert (none.noted, none.since) == ([], [])
 
 
 ALL = ["customers", "events", "orders"]

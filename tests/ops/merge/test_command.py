@@ -259,6 +259,8 @@ def test_shows_a_run_in_progress_with_its_range(
 
 
 REBUILT = ("rebuild-20261129T080000Z", "SUCCEEDED", 5)
+TIME = "20261129T113000Z"
+REPLAYED = ("replay-2026-10-01-20261129T103000Z", "FAILED", 2)
 RECENT = ("scheduled-1", "SUCCEEDED", 1)
 
 
@@ -277,6 +279,12 @@ RECENT = ("scheduled-1", "SUCCEEDED", 1)
         ([("from-2026-10-02-20261129T080000Z", "SUCCEEDED", 5)], {}, 10, "rebuild"),
         ([("rebuild-20261129T080000Z", "FAILED", 5), RECENT], {}, 10, "continue-rebuild"),
         ([REBUILT, ("scheduled-1", "FAILED", 1)], {}, 10, "remove-cause"),
+        # The schedule does not merge the days of a failed replay.
+        ([REBUILT, REPLAYED, RECENT], {}, 10, "merge-days"),
+        ([REPLAYED, ("rebuild-20261129T080000Z", "SUCCEEDED", 1)], {}, 10, None),
+        ([REBUILT, REPLAYED, ("from-2026-10-01-1", "SUCCEEDED", 1)], {}, 10, "merge-days"),
+        ([REBUILT, REPLAYED, (f"from-2026-10-01-{TIME}", "SUCCEEDED", 1)], {}, 10, None),
+        ([REBUILT, REPLAYED, (f"from-2026-10-02-{TIME}", "SUCCEEDED", 1)], {}, 10, "merge-days"),
         ([("rebuild-20261129T080000Z", "SUCCEEDED", 7)], {}, 10, "check-schedule"),
         ([REBUILT, RECENT], {"query": {"current_state_source": "objects"}}, 10, "switch-view"),
         ([RECENT], {"query": {"current_state_source": "objects"}}, 10, "rebuild"),

@@ -16,17 +16,19 @@ from click.testing import CliRunner
 from streaming_etl.handlers.backfill import error_records
 from streaming_etl.handlers.export.progress import InvalidLine
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
+from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.__main__ import commands, main
 from streaming_etl.ops.replay import command
 from streaming_etl.ops.replay.command import ReplayOptions
 from streaming_etl.stack.console import printable
-from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, UsageError
+from streaming_etl.stack.errors import EXIT_INTERRUPTED, EXIT_PARTIAL, EXIT_USAGE, UsageError
 from streaming_etl.stack.outputs import DeployedStack
 from tests.ops.replay.shop import STREAMS, shop
 from tests.support.changes import line, stream_record
 from tests.support.deployed import MAPPING, OUTPUTS, SETTINGS, STREAM_ARN
 from tests.support.failure_objects import BUCKET, ERRORS, FakeS3, batch, error_line
 from tests.support.fake_aws import FakeFirehose
+from tests.support.merge_runs import MACHINE, FakeMergeStates
 
 SHOP = shop().outputs
 SHARED = OUTPUTS | {"settings": SETTINGS | {"lake": {"bucket_name": BUCKET}}}
@@ -36,6 +38,8 @@ class FakeClients:
     def __init__(self) -> None:
         self.s3, self.firehose = FakeS3(), FakeFirehose()
         self.dynamodb, self.dynamodbstreams = Mock(), Mock()
+        self.stepfunctions = FakeMergeStates()
+        self.outputs: dict[str, Any] = {"orders": OUTPUTS, "shared": SHARED, "shop": SHOP}
 
     def __call__(self, service: str) -> Any:
         return getattr(self, service)
@@ -48,7 +52,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> FakeClients:
 
     def open_stack(*arguments: Any) -> DeployedStack:
         assert arguments == ("dev", None, None)
-        return DeployedStack("dev", {"orders": OUTPUTS, "shared": SHARED, "shop": SHOP})
+        return DeployedStack("dev", clients.outputs)
 
     monkeypatch.setattr(command, "open_stack", open_stack)
     monkeypatch.setattr(DeployedStack, "clients", lambda *_: clients)
@@ -88,6 +92,55 @@ def test_prints_tables_for_people(clients: FakeClients, capsys: pytest.CaptureFi
         assert row in printed
     [problem] = [text for text in printed if text.startswith("aws/lambda/")]
     assert problem.startswith(f"aws/lambda/{MAPPING}/two 2 ")
+
+
+MERGED = OUTPUTS | {
+    "settings": SETTINGS | {"partitions": {"partition_time": "event"}, "merge": {"enabled": True}},
+    "merge_state_machine_arn": MACHINE,
+}
+
+
+def old_line(number: int, created: datetime) -> bytes:
+    record = stream_record(number)
+    record["dynamodb"]["ApproximateCreationDateTime"] = int(created.timestamp())
+    return change_line(record)
+
+
+@pytest.mark.parametrize("as_dry_run", [False, True])
+def test_a_merge_follows_changes_that_the_schedule_does_not_merge(
+    clients: FakeClients, capsys: pytest.CaptureFixture[str], as_dry_run: bool
+) -> None:
+    clients.outputs["orders"] = MERGED
+    lines = [old_line(day, datetime(2026, 1, day, tzinfo=UTC)) for day in (2, 3)]
+    for number, each in enumerate(lines):
+        clients.s3.add(f"{ERRORS}{number}", error_line(each))
+
+    assert replay("orders", "--json", *(["--dry-run"] if as_dry_run else [])) == 0
+
+    result = json.loads(capsys.readouterr().out)
+    if as_dry_run:
+        assert (clients.stepfunctions.started, "merges" in result) == ([], False)
+        return
+    [merge] = result["merges"]
+    [(name, given)] = clients.stepfunctions.started
+    assert (merge["lake_table"], merge["first_day"]) == ("lake-table", "2026-01-02")
+    assert (merge["run"], merge["wait_seconds"]) == (name, given["wait_seconds"])
+    assert given["ranges"][0]["first"] == "2026-01-02"
+
+
+def test_a_merge_follows_the_changes_of_an_interrupted_replay(
+    clients: FakeClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients.outputs["orders"] = MERGED
+    clients.s3.add(f"{ERRORS}one", error_line(old_line(1, datetime(2026, 1, 2, tzinfo=UTC))))
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(clients.firehose, "put_record_batch", interrupt)
+    assert replay("orders") == EXIT_INTERRUPTED
+    [(_, given)] = clients.stepfunctions.started
+    assert given["ranges"][0]["first"] == "2026-01-02"
 
 
 KEY = '{"id":{"S":"o-1"}}'
