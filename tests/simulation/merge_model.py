@@ -38,6 +38,9 @@ class MergedTable(Protocol):
     def merged_state(self) -> list[Shown]:
         """Return the rows that other engines read."""
 
+    def merged_keys(self) -> list[tuple[str, Position, int]]:
+        """Return key, position and number of each merged row."""
+
 
 @dataclass
 class MergedRow:

@@ -41,7 +41,7 @@ class MergePlan:
     commands: tuple[float, ...]
     """When an operator runs the command of the stage."""
     outages: tuple[tuple[float, float], ...]
-    """Times without scheduled runs."""
+    """Times without runs."""
     late: float
     """Share of the objects that Firehose retries."""
     failing: float
@@ -79,7 +79,8 @@ def merge_plan_of(
     days = replay_days + (log_days or window_days) + window_days + 4
     outages = []
     if chance.random() < 0.5:
-        begin = START + chance.random() * days * DAY
+        # Most rows appear on the first day.
+        begin = START + chance.random() * chance.choice((0.1, 1, days)) * DAY
         outages.append((begin, begin + chance.choice(OUTAGES[:-1] if expires else OUTAGES) * DAY))
     commands = [START + chance.random() * 2 * seconds for _ in range(chance.randint(0, 4))]
     commands += [START + chance.random() * days * DAY for _ in range(chance.randint(0, 2))]

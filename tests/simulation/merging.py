@@ -50,17 +50,17 @@ class MergeStage:
         self._read: set[str] = set()
         """Keys of the objects in it."""
         self._late_objects = 0
-        self._last_success = plan.begins
+        self.last_success = plan.begins
         """Start of the last successful run, or the creation of the state machine."""
         self._waits_for: list[date] = []
-        """First days of merges that commands have requested."""
+        """First days of requested merges without which the state is not complete."""
         self._is_changed = False
         """Whether a run can change something."""
         self._expiries: list[float] = []
         """When tombstones expire."""
         self._events: list[tuple[float, int, Step]] = []
         self._order = count()
-        self._at(plan.begins, self._rebuild)
+        self._at(plan.begins, lambda: self._rebuild(is_needed=True))
         self._at(plan.begins + plan.interval, self._scheduled)
         for at in plan.commands:
             self._at(max(at, plan.begins), self._command)
@@ -88,7 +88,8 @@ class MergeStage:
         # Firehose's retries would make them appear after this merge.
         rows = self._read_objects(can_be_late=not self._has_event_time)
         if rows and self._has_event_time:
-            self._request(min(first_date(row.day) for row in rows), self.world.now + WAIT_SECONDS)
+            first = min(first_date(row.day) for row in rows)
+            self._request(first, self.world.now + WAIT_SECONDS, is_needed=True)
 
     def _run(self, until: float) -> None:
         try:
@@ -117,10 +118,21 @@ class MergeStage:
                 if can_be_late and self._is_late():
                     self._count("late objects")
                     appears += self._chance.random() * RETRY_SECONDS
-                added += (self._logged(row, appears) for row in rows)
-                self._at(appears, self._appear)
+                added += (self._logged(row, self._appears(row, appears)) for row in rows)
+        for appears in sorted({row.appears for row in added}):
+            self._at(appears, self._appear)
         self._log(added)
         return added
+
+    def _appears(self, row: Row, written: float) -> float:
+        """Return when a row appears: its object's time, or later.
+
+        A later version of the transform may return more rows for the same change.
+        """
+        if row.values["_row"] in (0, "0") or self._chance.random() < 0.8:
+            return written
+        self._count("rows of a later version")
+        return written + self._chance.random() * 2 * HOUR
 
     def _is_late(self) -> bool:
         late = self._chance.random() < self.plan.late and self._late_objects < MOST_LATE_OBJECTS
@@ -148,7 +160,7 @@ class MergeStage:
 
     def _appear(self) -> None:
         self._is_changed = True
-        if self._chance.random() < 0.1:
+        if self._chance.random() < 0.2:
             self._check_view()
 
     def _copy_rows(self) -> None:
@@ -160,7 +172,7 @@ class MergeStage:
             self._log([self._logged(Row(old.row.values, self._folder(old)), self.now)])
             self._appear()
             if self._has_event_time:
-                self._request(first_date(old.day), self.now + WAIT_SECONDS)
+                self._request(first_date(old.day), self.now + WAIT_SECONDS, is_needed=True)
 
     def _folder(self, old: LoggedRow) -> dict[str, str]:
         """Return the partition of a copy."""
@@ -181,12 +193,12 @@ class MergeStage:
         if self.now >= self.plan.ends:
             return
         self._at(self.now + self.plan.interval, self._scheduled)
-        if any(start <= self.now < end for start, end in self.plan.outages):
+        if self._outage_end() is not None:
             self._count("missed runs")
         elif self._is_changed or (self._expiries and self._expiries[0] <= self.now):
             self._execute()
         elif not self._waits_for:
-            self._last_success = self.now
+            self.last_success = self.now
 
     def _command(self) -> None:
         """Merge the last days or everything.
@@ -198,22 +210,35 @@ class MergeStage:
             self._rebuild()
         else:
             days = self._chance.randint(0, self.plan.window_hours // 24)
-            self._request(self._date(self.now) - timedelta(days), self.now)
+            self._request(self.date(self.now) - timedelta(days), self.now)
 
-    def _rebuild(self) -> None:
-        days = [first_date(row.day) for row in self._rows]
-        self._request(min(days, default=self._date(self.now)), self.now)
+    def _rebuild(self, *, is_needed: bool = False) -> None:
+        days = [first_date(row.day) for row in self._rows if row.appears <= self.now]
+        self._request(min(days, default=self.date(self.now)), self.now, is_needed=is_needed)
 
-    def _request(self, first: date, at: float) -> None:
-        """Request a merge from a day to the present."""
-        self._waits_for.append(first)
+    def _request(self, first: date, at: float, *, is_needed: bool = False) -> None:
+        """Request a merge from a day to the present.
+
+        is_needed: whether the state is not complete before.
+        """
+        if is_needed:
+            self._waits_for.append(first)
         self._at(at, lambda: self._execute(first))
+
+    def _outage_end(self) -> float | None:
+        """Return when the present outage ends."""
+        outages = self.plan.outages
+        return next((end for start, end in outages if start <= self.now < end), None)
 
     def _execute(self, first: date | None = None) -> None:
         """Run the state machine, perhaps with faults.
 
         first: first day of a command's merge.
         """
+        end = self._outage_end()
+        if end is not None:
+            self._at(end + WAIT_SECONDS, lambda: self._execute(first))
+            return
         kind = self._chance.random()
         steps = self._steps([] if first is None else self.ranges(first))
         if kind < self.plan.failing:
@@ -223,20 +248,22 @@ class MergeStage:
             if first is not None:
                 self._at(self.now + WAIT_SECONDS, lambda: self._execute(first))
             return
-        if kind > 0.9:
-            self._count("repeated runs")
-            steps += self._steps([])
-        elif kind > 0.75:
+        if kind > 0.8:
+            steps.append(self._repeat)
+        elif kind > 0.65:
             self._count("runs at once")
             steps = [*self._mixed(steps, self._steps([]))]
         for step in steps:
             step()
+            # Between two ranges of a rebuild an item may be there without its removal.
+            if first is None and self._chance.random() < 0.1:
+                self._check_view()
         self._succeed(first)
 
     def _succeed(self, first: date | None) -> None:
-        self._last_success = self.now
+        self.last_success = self.now
         self._is_changed = False
-        if first is not None:
+        if first in self._waits_for:
             self._waits_for.remove(first)
         # Tombstones that this run has inserted.
         days = self.tombstone_days() + 1
@@ -252,7 +279,7 @@ class MergeStage:
     def _steps(self, ranges: Sequence[Days]) -> list[Step]:
         self._count("runs")
         now = self.now
-        last = self._date(now) + timedelta(1)
+        last = self.date(now) + timedelta(1)
         window = Days(self.first_day(), last)
         if self._chance.random() < 0.1:
             self._count("merges of one snapshot")
@@ -264,6 +291,14 @@ class MergeStage:
             merges.append(lambda days=days: self._table.merge(days, now))
         return [*merges, lambda: self._table.expire(self.tombstone_days(), now)]
 
+    def _repeat(self) -> None:
+        """Merge the window again, which must change nothing."""
+        self._count("repeated runs")
+        before = self._table.merged_keys()
+        self._table.merge(Days(self.first_day(), self.date(self.now) + timedelta(1)), self.now)
+        if self._table.merged_keys() != before:
+            self._report("a repeated merge changes rows")
+
     def _mixed(self, some: list[Step], others: list[Step]) -> Iterator[Step]:
         """Yield the steps of two runs at once."""
         some, others = some[::-1], others[::-1]
@@ -273,12 +308,12 @@ class MergeStage:
 
     def first_day(self) -> date:
         """Return the first day of a scheduled merge."""
-        start = self._last_success - self.plan.window_hours * HOUR
-        return self._date(start) - timedelta(1)
+        start = self.last_success - self.plan.window_hours * HOUR
+        return self.date(start) - timedelta(1)
 
     def ranges(self, first: date) -> list[Days]:
         """Return the ranges from a day to the present, the newest first."""
-        last = self._date(self.now) + timedelta(1)
+        last = self.date(self.now) + timedelta(1)
         count = self._chance.randint(0, min(2, (last - first).days))
         parts = self._chance.sample(range(1, (last - first).days + 1), count)
         begins = [first, *(first + timedelta(part) for part in sorted(parts))]
@@ -292,7 +327,7 @@ class MergeStage:
         return self.plan.window_hours
 
     @staticmethod
-    def _date(at: float) -> date:
+    def date(at: float) -> date:
         return datetime.fromtimestamp(at, UTC).date()
 
     # Checks
@@ -306,7 +341,7 @@ class MergeStage:
     def _check_view(self) -> None:
         """Compare the view, unless the alarm has fired because no run succeeds."""
         slack = self.plan.window_hours - self.plan.late_hours
-        since = self.now - self._last_success
+        since = self.now - self.last_success
         if self._waits_for or since + PROCESSING_SECONDS > slack * HOUR:
             return
         self._count("checks of the view")
@@ -316,10 +351,12 @@ class MergeStage:
         expected = state_of(row for row in self._rows if row.appears <= self.now)
         text = difference(state, expected)
         if text:
-            days = (self.now - START) / DAY
-            self.violations.append(f"after {days:.2f} days {name} {text}")
-            # Later ones may follow from it.
-            self._events.clear()
+            self._report(f"{name} {text}")
+
+    def _report(self, text: str) -> None:
+        """Note a violation and end; others may follow from it."""
+        self.violations.append(f"after {(self.now - START) / DAY:.2f} days {text}")
+        self._events.clear()
 
 
 def first_date(day: str) -> date:

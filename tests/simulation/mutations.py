@@ -32,6 +32,7 @@ from tests.simulation.breaking import (
     rows,
     without_failures,
 )
+from tests.simulation.merge_mutations import add_merge_mutations
 from tests.simulation.mutation import MUTATIONS, detect, detected_by
 from tests.simulation.routing_mutations import add_routing_mutations
 from tests.simulation.scenario import EVENT_NAMES, LATE, SOON
@@ -375,3 +376,4 @@ _logs(
 )
 
 add_routing_mutations()
+add_merge_mutations()

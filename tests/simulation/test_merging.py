@@ -5,7 +5,7 @@ from unittest.mock import patch
 import pytest
 
 from tests.simulation.merge_model import ModelTable
-from tests.simulation.merge_rows import Days, LoggedRow, Shown, difference
+from tests.simulation.merge_rows import Days, LoggedRow, Position, Shown, difference
 from tests.simulation.merge_tables import SqlTable
 from tests.simulation.merging import MergeStage
 from tests.simulation.run import simulate
@@ -51,6 +51,9 @@ class BothTables:
 
     def merged_state(self) -> list[Shown]:
         return self._sql.merged_state()
+
+    def merged_keys(self) -> list[tuple[str, Position, int]]:
+        return self._sql.merged_keys()
 
     def _compare(self) -> None:
         assert self._sql.merged_keys() == self._model.merged_keys()

@@ -87,6 +87,7 @@ def test_every_consequence_of_the_faults_occurs(results: list[Result]) -> None:
         "merge: merges of one snapshot",
         "merge: missed runs",
         "merge: repeated runs",
+        "merge: rows of a later version",
         "merge: rows written again",
         "merge: runs",
         "merge: runs at once",
