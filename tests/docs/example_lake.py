@@ -22,11 +22,19 @@ CREATE SCHEMA reporting;
 
 
 def lake() -> duckdb.DuckDBPyConnection:
-    """A database with the tables and views of the stack `prod`."""
+    """A database with the tables and unmerged views of `prod`."""
     database = duckdb.connect(config={"threads": 1})
     database.execute(BY_HAND)
-    for node in stack().of("CatalogTable"):
+    tables = stack().of("CatalogTable")
+    left_out = set()
+    for node in tables:
+        if "openTableFormatInput" in node.inputs:
+            schema, name = node.inputs["databaseName"], node.inputs["name"]
+            left_out |= {(schema, name), (schema, f"{name.removesuffix('_merged')}_current")}
+    for node in tables:
         schema, name = node.inputs["databaseName"], node.inputs["name"]
+        if (schema, name) in left_out:
+            continue
         if node.inputs["tableType"] == "VIRTUAL_VIEW":
             query = parsed(node.inputs["viewOriginalText"])["originalSql"]
             database.execute(f'CREATE VIEW "{schema}"."{name}" AS {query}')
