@@ -9,7 +9,7 @@ from streaming_etl.ops.merge.ranges import DEFAULT_MAX_GIB, GIB, MAX_RANGES, Day
 from streaming_etl.ops.merge.runs import FAILED, FROM, REBUILD, RUN, Run, run_name
 from streaming_etl.stack.errors import CommandError, UsageError
 
-# All ranges must be merged before the tombstones of the first one expire, which is after 39 days
+# All ranges must be merged before the tombstones of the first one expire, which is after 40 days
 # at least. See components/table/merge.py.
 CONTINUE_DAYS = 7
 

@@ -141,11 +141,11 @@ def _counts(events: Sequence[Mapping[str, Any]], count: int) -> Iterator[int]:
     """Yield the number of merged ranges after each event that shows it."""
     for event in events:
         kind = event["type"]
-        if kind == "MapIterationSucceeded":
-            yield int(event["mapIterationSucceededEventDetails"]["index"]) + 1
-        elif kind.startswith("MapIteration"):
-            name = kind[0].lower() + kind[1:]
-            yield int(event[f"{name}EventDetails"]["index"])
+        if kind.startswith("MapIteration"):
+            details = event[f"{kind[0].lower()}{kind[1:]}EventDetails"]
+            # The window is merged in another Map state.
+            if details["name"] == RANGES_STATE:
+                yield int(details["index"]) + (kind == "MapIterationSucceeded")
         elif event.get("stateExitedEventDetails", {}).get("name") == RANGES_STATE:
             yield count
 

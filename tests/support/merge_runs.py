@@ -134,7 +134,11 @@ class FakeMergeStates:
             "maxResults": 1000,
             "includeExecutionData": False,
         }
-        events: list[dict[str, Any]] = [{"type": "MapStateEntered"}]
+        window = {"name": "Merge", "index": 0}
+        events: list[dict[str, Any]] = [
+            {"type": "MapIterationStarted", "mapIterationStartedEventDetails": window},
+            {"type": "MapIterationSucceeded", "mapIterationSucceededEventDetails": window},
+        ]
         for index in range(run["done"]):
             details = {"name": "Ranges", "index": index}
             events += [

@@ -113,6 +113,13 @@ def test_continues_a_failed_rebuild_after_its_merged_ranges(world: MergeWorld) -
     assert ranges(plan(world, rebuild=True, start_over=True))[0]["last"] == "2026-11-30"
 
 
+def test_starts_over_after_a_failure_before_the_first_range(world: MergeWorld) -> None:
+    failed = world.states.add("rebuild-20261129T090000Z", "FAILED", {"ranges": RANGES})
+    failed["status"] = "ABORTED"
+    assert ranges(plan(world, rebuild=True)) == RANGES
+    assert plan(world, rebuild=True).continued is None
+
+
 def test_continues_a_rebuild_that_failed_after_its_ranges(world: MergeWorld) -> None:
     given = {"ranges": RANGES}
     world.states.add("rebuild-20261129T090000Z", "FAILED", given, hours_ago=3, done=3)
