@@ -57,7 +57,7 @@ golden: docs ## Write all generated texts: docs, and messages and graphs in test
 	@$(BIN)/python -m tools.messages
 	@$(BIN)/python -m tools.pipeline_graphs
 
-bench: $(INSTALLED) ## Measure both handlers and the program, about twenty minutes; ARGS=--help for less
+bench: $(INSTALLED) ## Measure functions, current state and program, about twenty minutes; ARGS=--help for less
 	@$(BIN)/python -m tools.bench $(ARGS)
 
 lock: $(INSTALLED) ## Resolve requirements*.in into the pinned requirements*.txt

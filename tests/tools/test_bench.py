@@ -11,8 +11,10 @@ import pytest
 
 from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
 from streaming_etl.components.table.lake_table import transform_config
+from streaming_etl.components.table.merge import merge_sql, merged_state_sql
 from streaming_etl.components.table.routing import forwarder_config, route
 from streaming_etl.components.table.transform_module import read_transform_module
+from streaming_etl.components.table.window import DayWindow
 from streaming_etl.handlers.firehose import put_records
 from tools.bench import __main__ as bench
 from tools.bench import (
@@ -23,6 +25,7 @@ from tools.bench import (
     handlers_bench,
     images,
     memory,
+    merge_bench,
     program_bench,
 )
 from tools.bench.events import SHAPES, stream_event, stream_records
@@ -167,3 +170,37 @@ def test_rejects_a_program_with_different_resources(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(program_bench, "run", lambda *_: program_bench.Run(1.0, 1.0, next(counts)))
     with pytest.raises(ValueError, match="1 tables"):
         list(program_bench.measure([1], rounds=1))
+
+
+def test_the_bytes_of_merged_table_and_window_do_not_grow_with_the_history() -> None:
+    first, last = merge_bench.measure(200, (1, 10), passes=1)
+    assert [(it.size.changes, it.rows) for it in (first, last)] == [(200, 190), (2_000, 190)]
+    growth = {name: last.ratios(name, first)[0] for name in merge_bench.MEASURES}
+    assert growth[merge_bench.LOG] > 8
+    assert max(growth[merge_bench.MERGED], growth[merge_bench.MERGE]) < 1.2
+    assert bench.merge_table([first, last]).count("\n") == 3 + 2 * len(merge_bench.MEASURES)
+
+
+def test_rejects_a_merged_table_with_another_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    window = DayWindow(first="2026-01-01", last="2026-01-01")
+    monkeypatch.setattr(
+        merge_bench,
+        "merged_state_sql",
+        lambda database, table, _: merged_state_sql(database, table, window),
+    )
+    with pytest.raises(ValueError, match="states"):
+        merge_bench.measure(200, (1,), passes=1)
+
+
+def test_rejects_a_merge_that_changes_rows_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        merge_bench,
+        "merge_sql",
+        lambda *args: (
+            merge_sql(*args)
+            .replace('"later"."_key" IS NULL', "true")
+            .replace('"merged"."_row" = "changes"."_row"', "false")
+        ),
+    )
+    with pytest.raises(ValueError, match="merges"):
+        merge_bench.measure(200, (1,), passes=1)

@@ -1,1 +1,1 @@
-"""Benchmark of both functions and of the program."""
+"""Benchmark of both functions, the current state and the program."""

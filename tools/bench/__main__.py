@@ -1,4 +1,4 @@
-"""`python -m tools.bench`: measure functions and program, and compare in one run."""
+"""`python -m tools.bench`: measure functions, current state and program in one run."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ from statistics import median
 
 import pyperf
 
-from tools.bench import engine_bench, handlers_bench, memory, program_bench
+from tools.bench import engine_bench, handlers_bench, memory, merge_bench, program_bench
 from tools.bench.events import SHAPES
 from tools.bench.handlers_bench import INPUT_FORMS, Case, event_of
 from tools.bench.stub import Received
@@ -22,12 +22,13 @@ from tools.docs.marked_blocks import replace_blocks
 from tools.project import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = ("handlers", "columns", "memory", "program")
+PARTS = ("handlers", "columns", "memory", "merge", "program")
 ENGINE = "engine"
 """A part that needs the Pulumi CLI on the PATH; measured on request only."""
 FORMATS = {"csv": "CSV", "json": "JSON lines"}
 
 PASSES = 5
+MERGE_SIZES = (merge_bench.ITEMS, merge_bench.HISTORIES, PASSES)
 
 Times = dict[Case, list[float]]
 """CPU seconds per change of each benchmark, one median per pass."""
@@ -42,6 +43,7 @@ def main() -> None:
             "handlers": handlers,
             "columns": columns,
             "memory": memory_tables,
+            "merge": merge,
             "program": program,
             ENGINE: engine,
         }[part]
@@ -225,6 +227,32 @@ def memory_tables(quick: bool) -> list[str]:
         cells = [peaks.get((work, shape)) or peaks.get((work, "")) for shape in SHAPES]
         rows.append([work, *(f"{cell:.0f}" for cell in cells if cell)])
     return [table("Peak memory over an event of 6 MB: MiB", ["process", *SHAPES], rows)]
+
+
+def merge(quick: bool) -> list[str]:
+    """The current state from log and merged table, by history."""
+    items, histories, passes = (1_000, merge_bench.HISTORIES[:2], 1) if quick else MERGE_SIZES
+    results = merge_bench.measure(items, histories, passes)
+    return [merge_table(results)]
+
+
+def merge_table(results: Sequence[merge_bench.Result]) -> str:
+    """Bytes and CPU time by history, with ratios to the first."""
+    names = {
+        merge_bench.LOG: "view over the log",
+        merge_bench.MERGED: "merged table and window",
+        merge_bench.MERGE: "one merge",
+    }
+    rows = []
+    for measure, name in names.items():
+        for result in results:
+            of_bytes, of_seconds = result.ratios(measure, results[0])
+            figures = [f"{result.bytes[measure] / 1e6:.2f}", f"{of_bytes:.2f}"]
+            figures += [f"{median(result.seconds[measure]):.3f}", f"{of_seconds:.2f}"]
+            rows.append([name, f"{result.size.history}x", f"{result.size.changes:,}", *figures])
+    head = ["query", "history", "changes", "MB read", "of 1x", "CPU s", "of 1x"]
+    items = f"{results[0].size.items:,} items"
+    return table(f"Current state of {items}, DuckDB {version('duckdb')}, one thread", head, rows)
 
 
 def program(quick: bool) -> list[str]:
