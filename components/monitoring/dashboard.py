@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 
 from streaming_etl.components.monitoring.alarms import (
+    HOUR_SECONDS,
     METRIC_SOURCES,
     PERIOD_SECONDS,
     Alarm,
@@ -39,6 +40,17 @@ PARTITIONS = (
     ("ActivePartitionsLimit", "quota of active partitions"),
 )
 """Metrics of dynamic partitioning, with labels."""
+
+RUNS = (
+    ("ExecutionsStarted", "started"),
+    ("ExecutionsSucceeded", "succeeded"),
+)
+FAILED_RUNS = (
+    ("ExecutionsFailed", "failed"),
+    ("ExecutionsTimedOut", "timed out"),
+    ("ExecutionsAborted", "aborted"),
+)
+"""Metrics of executions of the merge stage, with labels."""
 
 Metric = list[Any]
 """Namespace, metric, dimension, value of the dimension, and rendering options."""
@@ -154,6 +166,8 @@ def dashboard_body(
         _failures(args, dimensions),
         _cost(args, dimensions),
     ]
+    if any(table.merge.enabled for table in args.tables.values()):
+        rows.append(_merges(args, dimensions))
     # Each graph keeps its period when the dashboard's time range grows.
     return {"periodOverride": "inherit", "widgets": placed(rows)}
 
@@ -289,6 +303,28 @@ def _cost(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> Row:
         (12, dimensions.graph(title, _billed_bytes(dimensions))),
         (6, dimensions.graph("Cost: GB-seconds of Lambda", compute)),
         (6, dimensions.graph("Cost: bytes written to S3", lake)),
+    ]
+
+
+def _merges(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> Row:
+    """Return graphs of the merge stages, whose workgroup is that of all lake tables."""
+    merging = [key for key, table in args.tables.items() if table.merge.enabled]
+
+    def lines(*metrics: tuple[str, str]) -> list[Metric]:
+        return [
+            dimensions.metric("merge_state_machine", metric, label, key)
+            for key in merging
+            for metric, label in metrics
+        ]
+
+    hourly: dict[str, Any] = {"period": HOUR_SECONDS}
+    scanned = dimensions.metric("merge_workgroup", "ProcessedBytes", "scanned")
+    duration = lines(("ExecutionTime", "ms"))
+    return 6, [
+        (6, dimensions.graph("Merges in an hour", lines(*RUNS), **hourly)),
+        (6, dimensions.graph("Failures of merges", lines(*FAILED_RUNS))),
+        (6, dimensions.graph("Duration of merges", duration, stat="Maximum")),
+        (6, dimensions.graph("Cost: bytes that merges scan in an hour", [scanned], **hourly)),
     ]
 
 

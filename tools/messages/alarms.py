@@ -1,6 +1,7 @@
 """Descriptions of alarms, messages of failure events, and text of the dashboard."""
 
 import json
+from typing import Any
 
 from streaming_etl import (
     BackfillArgs,
@@ -46,13 +47,16 @@ def messages() -> dict[str, str]:
             texts[node.name] = node.inputs["alarmDescription"]
     for node in graph.of("EventTarget"):
         texts[node.name] = node.inputs["inputTransformer"]["inputTemplate"]
-    body = json.loads(graph["orders-monitoring-dashboard"].inputs["dashboardBody"])
-    texts["orders-monitoring-dashboard"] = "\n".join(
-        [body["widgets"][0]["properties"]["markdown"]]
-        + [
-            f"{widget['properties']['title']}: "
-            + ", ".join(line[-1].get("label", "") for line in widget["properties"]["metrics"])
-            for widget in body["widgets"][2:]
-        ]
-    )
+    for name in SETTINGS:
+        dashboard = graph[f"{name}-monitoring-dashboard"]
+        texts[dashboard.name] = dashboard_text(json.loads(dashboard.inputs["dashboardBody"]))
     return texts
+
+
+def dashboard_text(body: dict[str, Any]) -> str:
+    graphs = [widget["properties"] for widget in body["widgets"][2:]]
+    lines = [
+        f"{each['title']}: " + ", ".join(line[-1].get("label", "") for line in each["metrics"])
+        for each in graphs
+    ]
+    return "\n".join([body["widgets"][0]["properties"]["markdown"], *lines])

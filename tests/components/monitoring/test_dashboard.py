@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from streaming_etl import MonitoringArgs, StreamingEtlPipeline
+from streaming_etl import MergeArgs, MonitoringArgs, StreamingEtlPipeline
 from streaming_etl.components.monitoring.dashboard import COLUMNS, shortened
 from streaming_etl.stack.recorder import Graph, build
-from tests.components.monitoring.aws_metrics import METRICS
+from tests.components.monitoring.aws_metrics import METRICS, metric_of
 from tests.support.pipelines import Pipelines
 
 NAME = "shop-monitoring-dashboard"
 LAKE_TABLES = ("items", "orders", "orders-catalog")
 
 
-@pytest.fixture(scope="module", params=["minimal", "every_alarm", "no_alarm", "several"])
+@pytest.fixture(scope="module", params=["minimal", "every_alarm", "no_alarm", "several", "merging"])
 def graph(request: pytest.FixtureRequest) -> Graph:
     graph: Graph = request.getfixturevalue(request.param)
     return graph
@@ -61,10 +61,15 @@ def test_the_widgets_fill_the_grid_without_overlap(graph: Graph) -> None:
 
 
 def test_every_metric_is_one_of_aws_and_of_a_resource_of_the_pipeline(graph: Graph) -> None:
-    values = {f"{node.name}-0000000" for node in graph.custom} | {"uuid-of-shop-forwarder-mapping"}
+    values = {f"{node.name}-0000000" for node in graph.custom} | {
+        "uuid-of-shop-forwarder-mapping",
+        "shop-test-merge",
+    }
     offenders = []
     for namespace, metric, dimension, value in metrics(graph):
-        if metric not in METRICS[namespace, dimension] or value not in values:
+        # Of a state machine the ARN, whose last part is the name.
+        name = value.rpartition(":")[2]
+        if metric not in METRICS[namespace, dimension] or name not in values:
             offenders.append((namespace, metric, dimension, value))
     assert offenders == []
 
@@ -73,13 +78,7 @@ def test_the_metric_of_every_alarm_is_drawn(graph: Graph) -> None:
     undrawn = {
         node.name.removeprefix("shop-monitoring-")
         for node in graph.custom
-        if node.type.endswith(":MetricAlarm")
-        and (
-            node.inputs["namespace"],
-            node.inputs["metricName"],
-            *next(iter(node.inputs["dimensions"].items())),
-        )
-        not in metrics(graph)
+        if node.type.endswith(":MetricAlarm") and metric_of(node) not in metrics(graph)
     }
     # The dashboard has the number of partitions and the quota instead, and no backfills.
     assert {name.rpartition("monitoring-")[2] for name in undrawn} <= {
@@ -165,6 +164,30 @@ def test_each_lake_table_has_its_lines(several: Graph, minimal: Graph) -> None:
     # With one lake table its name is in no label.
     labels = [line[-1]["label"] for each in graphs(minimal) for line in each["metrics"]]
     assert [label for label in labels if ": " in label] == []
+
+
+def test_lake_tables_with_a_merge_stage_have_its_lines(merging: Graph, minimal: Graph) -> None:
+    graphs_of_merges = graphs(merging)[-4:]
+    assert [each["title"] for each in graphs_of_merges] == [
+        "Merges in an hour",
+        "Failures of merges",
+        "Duration of merges",
+        "Cost: bytes that merges scan in an hour",
+    ]
+    labels = [[line[-1]["label"] for line in each["metrics"]] for each in graphs_of_merges]
+    assert labels[2:] == [["items: ms", "orders: ms"], ["scanned"]]
+    names = {"ExecutionsStarted", "ExecutionsSucceeded"}
+    assert {line[1] for line in graphs_of_merges[0]["metrics"]} == names
+    namespaces = {line[0] for each in graphs(minimal) for line in each["metrics"] if len(line) > 1}
+    assert not {"AWS/States", "AWS/Athena"} & namespaces
+
+
+def test_the_merge_stage_of_the_only_lake_table_has_lines_without_its_name(
+    pipelines: Pipelines,
+) -> None:
+    graph = pipelines.build(merge=MergeArgs(enabled=True))
+    [line] = graphs(graph)[-2]["metrics"]
+    assert line[-1]["label"] == "ms"
 
 
 def test_unmatched_changes_are_drawn_if_there_can_be_some(
