@@ -16,6 +16,12 @@ VERSIONINGS = (
     "aws:s3/bucketVersioningV2:BucketVersioningV2",
 )
 
+# A pipeline's workgroup of merges has the history of the program's queries, and no saved query.
+MERGE_WORKGROUP = re.compile(
+    r"[:$]streaming-etl:index:StreamingEtlPipeline\$aws:athena/workgroup:Workgroup"
+    r"::[^:]+-merge-workgroup$"
+)
+
 STACKS = ("prod", "production", "live")
 SETTINGS = {
     "stacks": {
@@ -48,6 +54,8 @@ def data_protected(resource: Resource, config: Mapping[str, Any]) -> Iterator[Vi
         if recovery not in (True, UNKNOWN):
             fix = "Otherwise overwritten items cannot be restored."
             yield Violation(resource, "pointInTimeRecovery.enabled", recovery, must, fix)
+    if MERGE_WORKGROUP.search(resource.urn):
+        return
     if resource.type in (*BUCKETS, WORKGROUP) and resource.get("forceDestroy") is True:
         must = "be false in a production stack"
         fix = "Otherwise `pulumi destroy` deletes the content too."

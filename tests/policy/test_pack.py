@@ -27,6 +27,7 @@ from streaming_etl import (
     ForwarderArgs,
     LakeArgs,
     LakeTableArgs,
+    MergeArgs,
     MonitoringArgs,
     PartitionArgs,
     SourceArgs,
@@ -174,6 +175,7 @@ def test_the_example_stack_as_production_breaks_only_production_rules(
         {"format": "parquet", "partitions": PartitionArgs(dynamic_partition_keys={"store_id": []})},
         {"monitoring": MonitoringArgs(alarm_topic_arn=TOPIC, dashboard=False)},
         {"backfill": BackfillArgs(enabled=True)},
+        {"merge": MergeArgs(enabled=True)},
         {
             "forwarder": ForwarderArgs(
                 maximum_retry_attempts=0, maximum_record_age_seconds=60, timeout_seconds=30
@@ -207,6 +209,7 @@ LAKE_TABLES = {
         transform_module="transforms/shipments.py",
         partitions=PartitionArgs(dynamic_partition_keys={"carrier": ["air", "sea"]}),
         format="parquet",
+        merge=MergeArgs(enabled=True),
     ),
 }
 

@@ -1,5 +1,6 @@
 """Rules for production stacks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,22 @@ def test_accepts_protected_tables_and_buckets() -> None:
     unknown = table("prod", deletionProtectionEnabled=UNKNOWN, pointInTimeRecovery=UNKNOWN)
     good = [table("prod", **SAFE), unknown, bucket(), bucket(forceDestroy=False)]
     assert violations(PROTECTED, *good) == []
+
+
+def test_accepts_a_merge_workgroup_of_a_pipeline_only() -> None:
+    parent = "streaming-etl:index:StreamingEtlPipeline$"
+    workgroup = resource(
+        "athena/workgroup:Workgroup", "orders-merge-workgroup", {"forceDestroy": True}, stack="prod"
+    )
+    of_pipeline = replace(
+        workgroup, urn=workgroup.urn.replace("::aws:athena", f"::{parent}aws:athena")
+    )
+    assert of_pipeline.urn != workgroup.urn
+    assert violations(PROTECTED, of_pipeline, workgroup) == [
+        ("orders-merge-workgroup", "forceDestroy", True)
+    ]
+    others = replace(of_pipeline, urn=of_pipeline.urn.replace("-merge-", "-query-"))
+    assert [value for *_, value in violations(PROTECTED, others)] == [True]
 
 
 def test_rejects_unprotected_tables_buckets_and_workgroups() -> None:
