@@ -167,6 +167,37 @@ CASES: dict[str, Case] = {
     "lake.kms_key_arn with a crawler": Case({"lake": {"kms_key_arn": KEY}}, "catalog=crawler"),
     **_single("query", current_state_source="partitions", saved_queries=True),
     **_single("query", current_state=False, bytes_scanned_cutoff_mib=10, force_destroy=True),
+    "merge.enabled": Case({"merge": {"enabled": True}}),
+    "merge.enabled before the rebuild": Case(
+        {"query": {"current_state_source": "objects"}}, "merge.enabled"
+    ),
+    "merge with format=parquet, granularity=hour": Case(
+        {"format": "parquet", "partitions": {"granularity": "hour"}}, "merge.enabled"
+    ),
+    "merge with lake.kms_key_arn": Case({"lake": {"kms_key_arn": KEY}}, "merge.enabled"),
+    "merge with monitoring.alarms=all": Case({"monitoring": {"alarms": "all"}}, "merge.enabled"),
+    "merge of one of several lake_tables": Case(
+        {
+            "lake_tables": {
+                "orders": {
+                    "transform_module": "modules/shop.py",
+                    "partitions": {"granularity": "day"},
+                    "where": {"type": ["order"]},
+                    "merge": {"enabled": True},
+                },
+                "items": {
+                    "transform_module": "modules/columns_only.py",
+                    "partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}},
+                    "format": "parquet",
+                    "query": {"saved_queries": True},
+                },
+            },
+        },
+        "lake_tables",
+    ),
+    **_single("merge", "merge.enabled", interval_minutes=15, window_hours=100),
+    **_single("merge", "merge.enabled", alarm_after_hours=8, optimize_every=3, tombstone_days=90),
+    **_single("merge", "merge.enabled", change_log_retention_days=30),
     **_single("monitoring", alarm_topic_arn=TOPIC, alarm_emails=["a@example.com", "b@example.com"]),
     **_single("monitoring", dashboard=False, max_iterator_age_seconds=7200),
     **_single("monitoring", max_data_freshness_seconds=3600, max_requeued_changes=50_000),
