@@ -307,7 +307,7 @@ def _cost(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> Row:
 
 
 def _merges(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> Row:
-    """Return graphs of the merge stages, whose workgroup is that of all lake tables."""
+    """Return graphs of the merge stages, which share a workgroup."""
     merging = [key for key, table in args.tables.items() if table.merge.enabled]
 
     def lines(*metrics: tuple[str, str]) -> list[Metric]:

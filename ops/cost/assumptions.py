@@ -77,7 +77,15 @@ class Assumptions:
     queries_per_month: float = 1_000
     """Queries of the current state: one every 44 minutes."""
     stored_months: float = 12
-    """Months of rows that a query lists, or fewer by `lake.data_retention_days`."""
+    """Months of rows that a query reads, or fewer by `lake.data_retention_days`. Without
+    `--items` the merged table has a row for each item inserted in this time."""
+    merge_share: float = 1.3
+    """Bytes of the merged table that a MERGE reads, as a share: all columns of the items, and keys
+    and positions once more."""
+    expiry_share: float = 0.1
+    """Share of the merged table that the expiry of tombstones reads: two of its columns."""
+    commit_objects: float = 8
+    """Objects that a merge writes: rows, deletes, manifests, metadata and the query's result."""
 
     @property
     def shares(self) -> dict[str, float]:

@@ -37,6 +37,9 @@ class LakeTableBill:
     """LIST requests of one query of the current state; 0 without current state."""
     full_scan_usd: float
     """Athena's price for one query over all rows of the month; not part of the bill."""
+    query_scan_usd: Mapping[str, float]
+    """Athena's price for one query of the current state by value of `query.current_state_source`;
+    empty without current state. Not part of the bill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,7 @@ class Bill:
     traffic: Traffic
     usage: Usage
     lines: Sequence[Line]
-    """Every item, also those with a quantity of 0."""
+    """Every item, also those with a quantity of 0; those of merges only with `merge.enabled`."""
     lake_tables: Mapping[str, LakeTableBill]
     has_several: bool
     """Whether the pipeline has `lake_tables`."""
@@ -61,6 +64,15 @@ class Bill:
     def full_scan_usd(self) -> float:
         """Athena's price for one query over all rows of each lake table."""
         return sum(table.full_scan_usd for table in self.lake_tables.values())
+
+    @property
+    def query_scan_usd(self) -> dict[str, float]:
+        """Athena's price for one query of each current state, by its source."""
+        total: dict[str, float] = {}
+        for table in self.lake_tables.values():
+            for source, usd in table.query_scan_usd.items():
+                total[source] = total.get(source, 0.0) + usd
+        return total
 
     @property
     def usd(self) -> float:
@@ -103,6 +115,11 @@ def bill_of(
             usd=sum(line.usd for line in of_table),
             query_listings=_query_listings(used, table),
             full_scan_usd=prices.of("athena_scan", used.stored_bytes / TB),
+            query_scan_usd={
+                source: prices.of("athena_scan", size / TB)
+                for source, size in used.query_bytes.items()
+                if table.query.current_state
+            },
         )
     # One metric per alarm.
     metrics, dashboards = len(alarms(args)), int(args.monitoring.dashboard)
@@ -163,6 +180,14 @@ def _lake_table_lines(
     yield add("KMS", "requests", key_requests, "requests", "kms_requests", 1e3)
     yield add("EventBridge", "objects", events, "events", "eventbridge_object_events", 1e6)
     yield add("Glue", "crawler", crawler_hours, "DPU-hours", "glue_crawler", 1)
+    if (merge := usage.merge) is not None:
+        scanned, merged = merge.scanned_bytes / GB, merge.merged_bytes / GB
+        transitions = "step_functions_transitions"
+        yield add("Athena", "merges", scanned, "GB", "athena_scan", TB / GB)
+        yield add("Step Functions", "merges", merge.transitions, "transitions", transitions, 1e3)
+        yield add("EventBridge", "schedule", merge.runs, "runs", "scheduler_invocations", 1e6)
+        yield add("S3", "requests of merges", merge.requests, "requests", "s3_puts", 1e3)
+        yield add("S3", "merged table", merged, "GB-month", "s3_storage", 1)
 
 
 def _query_listings(usage: LakeTableUsage, table: "LakeTableArgs") -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import click
 
@@ -60,6 +60,13 @@ Examples:
     help="Mean size of an item in DynamoDB JSON.  [default: 300]",
 )
 @click.option(
+    "--items",
+    multiple=True,
+    metavar="[PIPELINE=]N",
+    help="Items of the table, which the merged table has.  [default: those that the changes insert "
+    "in a year]",
+)
+@click.option(
     "--share",
     "shares",
     multiple=True,
@@ -83,6 +90,7 @@ def cost(
     outputs: Optional[Path],
     changes: tuple[str, ...],
     image_bytes: tuple[str, ...],
+    items: tuple[str, ...],
     shares: tuple[str, ...],
     region: Optional[str],
     overrides: tuple[str, ...],
@@ -105,7 +113,7 @@ def cost(
         read = stack_settings(stack, settings, outputs=outputs)
         pipelines, region = read.pipelines, region or read.region
     prices, assumptions = read_prices(region or DEFAULT_REGION), Assumptions()
-    traffic = traffic_of(list(pipelines), changes, image_bytes)
+    traffic = traffic_of(list(pipelines), changes, image_bytes, items)
     for (name, key), share in shares_of(pipelines, shares).items():
         traffic[name] = replace(traffic[name], shares={**traffic[name].shares, key: share})
     bills = [
@@ -122,13 +130,21 @@ def cost(
 
 
 def traffic_of(
-    names: Sequence[str], changes: Sequence[str], image_bytes: Sequence[str]
+    names: Sequence[str],
+    changes: Sequence[str],
+    image_bytes: Sequence[str],
+    items: Sequence[str] = (),
 ) -> dict[str, Traffic]:
     """Parse `10M` for all pipelines and `orders=10M` for one; raises UsageError."""
     counts, sizes = dict.fromkeys(names, DEFAULT_CHANGES), dict.fromkeys(names, DEFAULT_IMAGE_BYTES)
     _read_amounts("--changes", changes, counts, 0, MAX_CHANGES)
     _read_amounts("--image-bytes", image_bytes, sizes, 1, MAX_IMAGE_BYTES)
-    return {name: Traffic(changes=counts[name], image_bytes=sizes[name]) for name in names}
+    of_tables: dict[str, Optional[float]] = dict.fromkeys(names)
+    _read_amounts("--items", items, of_tables, 0, MAX_CHANGES)
+    return {
+        name: Traffic(changes=counts[name], image_bytes=sizes[name], items=of_tables[name])
+        for name in names
+    }
 
 
 def shares_of(
@@ -177,7 +193,7 @@ def shares_of(
 
 
 def _read_amounts(
-    option: str, texts: Sequence[str], amounts: dict[str, float], low: float, high: float
+    option: str, texts: Sequence[str], amounts: dict[str, Any], low: float, high: float
 ) -> None:
     """Update the amounts of all pipelines, then those of named ones."""
     for text in sorted(texts, key=lambda text: "=" in text):

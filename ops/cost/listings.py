@@ -30,9 +30,7 @@ def listings_of(
 
     objects: written per month. today: in UTC, by default now.
     """
-    stored_months = assumptions.stored_months
-    if (days := lake.data_retention_days) is not None:
-        stored_months = min(stored_months, days / MONTH_DAYS)
+    stored_months = stored_months_of(lake, assumptions)
     stored_objects = objects * stored_months
     # A LIST without a result is billed, too.
     pages = max(1, math.ceil(stored_objects / KEYS_PER_LIST))
@@ -48,6 +46,13 @@ def listings_of(
         "partitions": max(prefixes, pages),
         "merged": window_prefixes(args, assumptions),
     }
+
+
+def stored_months_of(lake: "LakeArgs", assumptions: Assumptions) -> float:
+    """Return the months of rows that the lake has."""
+    if (days := lake.data_retention_days) is None:
+        return assumptions.stored_months
+    return min(assumptions.stored_months, days / MONTH_DAYS)
 
 
 def window_prefixes(args: "LakeTableArgs", assumptions: Assumptions) -> int:

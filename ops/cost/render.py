@@ -16,7 +16,7 @@ WIDTH = 100
 NOT_INCLUDED = (
     "the DynamoDB table and its writes",
     "failed changes and replays",
-    "backfills",
+    "backfills and merges by command",
     "scanned bytes and GETs of Athena queries",
     "cold starts",
     "storage in later months",
@@ -139,6 +139,13 @@ def _lake_table_note(bill: Bill, key: str) -> str:
         if part.query_listings
         else ""
     )
+    scans = part.query_scan_usd
+    if bill.usage.lake_tables[key].merge is not None and scans:
+        merged, entire = (format_amount(scans[source]) for source in ("merged", "objects"))
+        listings += (
+            f" Athena bills {merged} USD for a query of the current state with the merged table,"
+            f" and {entire} USD over the entire change log."
+        )
     return (
         f"Firehose bills {format_amount(used.billed_bytes / used.changes)} bytes for a change of"
         f" {format_amount(bill.usage.change_bytes)} bytes. An Athena query over all"
@@ -172,10 +179,15 @@ def _document_of(bill: Bill) -> dict[str, Any]:
     return {
         "name": bill.name,
         "usd": bill.usd,
-        "traffic": {"changes": bill.traffic.changes, "image_bytes": bill.traffic.image_bytes},
+        "traffic": {
+            "changes": bill.traffic.changes,
+            "image_bytes": bill.traffic.image_bytes,
+            "items": bill.traffic.items,
+        },
         "usage": usage,
         "lines": [dataclasses.asdict(line) for line in bill.lines],
         "query_listings": bill.query_listings,
         "full_scan_usd": bill.full_scan_usd,
+        "query_scan_usd": bill.query_scan_usd,
         **({"lake_tables": lake_tables} if bill.has_several else {}),
     }

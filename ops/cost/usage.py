@@ -14,7 +14,8 @@ from streaming_etl.ops.cost.assumptions import (
     Assumptions,
     cpu_us,
 )
-from streaming_etl.ops.cost.listings import dynamic_prefixes, listings_of
+from streaming_etl.ops.cost.listings import dynamic_prefixes, listings_of, stored_months_of
+from streaming_etl.ops.cost.merges import MergeUsage, merge_usage, query_bytes
 
 if TYPE_CHECKING:
     from streaming_etl.components.settings.lake_table import LakeTableArgs
@@ -51,6 +52,8 @@ class Traffic:
     """Mean size of an item in DynamoDB JSON."""
     shares: Mapping[str, float] = field(default_factory=dict)
     """Share of the changes by lake table; by default as `default_shares`."""
+    items: Optional[float] = None
+    """Items of the table; by default those inserted in `stored_months`."""
 
 
 def default_shares(args: "Args") -> dict[str, float]:
@@ -92,6 +95,11 @@ class LakeTableUsage(DeliveryUsage):
     """Of all changes."""
     changes: float
     """Changes that the forwarder sends to it."""
+    query_bytes: Mapping[str, float]
+    """Bytes of one query of the current state as Athena bills them, by value of
+    `query.current_state_source`."""
+    merge: Optional[MergeUsage]
+    """None without the merge stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +197,14 @@ def _lake_table_usage(
     item_bytes = traffic.image_bytes * assumptions.row_share
     row_bytes = changes * (item_bytes + assumptions.metadata_bytes) if item_bytes else 0.0
     objects = _objects(changes, records, row_bytes, table, assumptions)
+    stored_bytes = row_bytes / _compression_ratio(table, assumptions)
+    # Deleted items count too, as tombstones.
+    months = stored_months_of(args.lake, assumptions)
+    items = traffic.changes * assumptions.insert_share * months
+    if traffic.items is not None:
+        items = traffic.items
+    row = item_bytes + assumptions.metadata_bytes
+    merged_bytes = items * share * row / assumptions.parquet_ratio
     return LakeTableUsage(
         share=share,
         changes=changes,
@@ -198,9 +214,11 @@ def _lake_table_usage(
         transform_gb_s=_transform_gb_s(traffic, args, table, assumptions, changes, transform_calls),
         row_bytes=row_bytes,
         objects=objects,
-        stored_bytes=row_bytes / _compression_ratio(table, assumptions),
+        stored_bytes=stored_bytes,
         crawler_runs=runs_per_month(table.crawler_schedule) if table.catalog == "crawler" else 0,
         listings=listings_of(objects, args.lake, table, assumptions, today),
+        query_bytes=query_bytes(stored_bytes, merged_bytes, args.lake, table, assumptions),
+        merge=merge_usage(stored_bytes, merged_bytes, args.lake, table, assumptions),
     )
 
 

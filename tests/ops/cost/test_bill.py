@@ -1,5 +1,6 @@
 """Monthly bills, compared with bills computed by hand."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -9,6 +10,12 @@ import pytest
 from streaming_etl import StreamingEtlPipeline
 from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.ops.cost.bill import Bill, bill_of
+from streaming_etl.ops.cost.merges import (
+    COMPACTION_QUERIES,
+    COMPACTION_STATES,
+    QUERIES,
+    STATES,
+)
 from streaming_etl.ops.cost.prices import read_prices
 from streaming_etl.ops.cost.usage import Traffic
 from streaming_etl.stack.config import read_config
@@ -80,6 +87,74 @@ def test_every_line_is_its_quantity_times_its_price() -> None:
         ("CloudWatch", "logs"): 1.6785,
     }
     assert month.usd == pytest.approx(sum(line.usd for line in month.lines))
+
+
+def test_a_merge_stage_is_billed_by_its_runs() -> None:
+    # 1,024 uncompressed rows per second of 1,024 bytes: 1 MiB. A month is 2,628,000 MiB; 3 GiB of
+    # items are 1 GiB in Parquet.
+    args = settings(
+        merge={"enabled": True, "interval_minutes": 120},
+        delivery={"compression": "UNCOMPRESSED"},
+    )
+    month = replace(traffic(1_024, 1_024), items=3 * 1024**2)
+    assumptions = replace(PLAIN, merge_share=1.5, expiry_share=0.25, commit_objects=6)
+    lines = {
+        (line.service, line.item): (line.quantity, line.usd)
+        for line in bill_of("orders", month, args, VIRGINIA, assumptions).lines
+    }
+
+    # 365 runs; each twelfth compacts.
+    compactions = 365 / 12
+    # A window of 50 hours, a day, an interval, and half a day for full days: 88 hours of 3,600 MiB.
+    merge = 88 * 3_600 / 1_024 + 1.5
+    # A VACUUM is billed as 10 MB.
+    scanned = 365 * (merge + 0.25) + compactions * (1 + 10 / 1_024)
+    assert lines["Athena", "merges"] == pytest.approx((scanned, scanned / 1_024 * 5))
+    transitions = 365 * 11 + compactions * 2
+    assert lines["Step Functions", "merges"] == pytest.approx(
+        (transitions, transitions * 0.025 / 1_000)
+    )
+    assert lines["EventBridge", "schedule"] == pytest.approx((365, 365 / 1e6))
+    # Two commits of six objects, and a LIST for each of four days.
+    requests = (365 * 2 + compactions * 2) * 6 + 365 * 4
+    assert lines["S3", "requests of merges"] == pytest.approx((requests, requests * 0.005 / 1_000))
+    assert lines["S3", "merged table"] == pytest.approx((1, 0.023))
+
+
+def test_small_merges_are_billed_as_the_least_query() -> None:
+    args = settings(merge={"enabled": True})
+    month = bill_of("orders", replace(traffic(0), items=0), args, VIRGINIA, PLAIN)
+    [line] = [line for line in month.lines if line.service == "Athena"]
+    # Two queries of each run, and two more of each twelfth.
+    assert line.quantity == pytest.approx((730 * 2 + 730 / 12 * 2) * 10 / 1_024)
+
+
+@pytest.mark.parametrize("months", [1, 10])
+def test_a_query_of_the_merged_table_has_the_price_of_the_items(months: float) -> None:
+    # 1 GiB of items in Parquet, and 50 hours to three days and a half with 3,600 MiB per hour.
+    args = settings(merge={"enabled": True}, delivery={"compression": "UNCOMPRESSED"})
+    traffic_of_items = replace(traffic(1_024, 1_024), items=3 * 1024**2)
+    assumptions = replace(PLAIN, stored_months=months)
+    month = bill_of("orders", traffic_of_items, args, VIRGINIA, assumptions)
+
+    [part] = month.lake_tables.values()
+    merged = (1 + 84 * 3_600 / 1_024) / 1_024 * 5
+    assert part.query_scan_usd["merged"] == pytest.approx(merged)
+    assert part.query_scan_usd["objects"] == pytest.approx(2_628_000 / 1024**2 * 5 * months)
+
+
+def test_the_states_of_a_scheduled_run_are_those_of_the_definition() -> None:
+    args = settings(merge={"enabled": True})
+    machine = build(lambda: StreamingEtlPipeline("orders", args))["orders-merge-state-machine"]
+    states = json.loads(machine.inputs["definition"])["States"]
+    # One range since the last success, and none of a command.
+    assert [state for state in states.values() if state["Type"] == "Map"] == [
+        states["Merge"],
+        states["Ranges"],
+    ]
+    assert len(states) + 1 == STATES + COMPACTION_STATES
+    queries = [state for state in states.values() if "QueryString" in state.get("Arguments", {})]
+    assert len(queries) + 1 == QUERIES + COMPACTION_QUERIES
 
 
 def test_only_features_in_use_are_billed() -> None:

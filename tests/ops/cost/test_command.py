@@ -1,6 +1,7 @@
 """Command line of `streaming-etl cost`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_prints_every_billed_item_the_totals_and_the_notes() -> None:
 
 def lake_tables_of(bill: Bill) -> dict[str, Any]:
     return {
-        key: {**vars(part), "usage": vars(bill.usage.lake_tables[key])}
+        key: {**vars(part), "usage": asdict(bill.usage.lake_tables[key])}
         for key, part in bill.lake_tables.items()
     }
 
@@ -119,11 +120,12 @@ def test_json_has_every_value_of_the_bills() -> None:
         bill.name: {
             "name": bill.name,
             "usd": bill.usd,
-            "traffic": {"changes": 10_000_000, "image_bytes": 300},
+            "traffic": {"changes": 10_000_000, "image_bytes": 300, "items": None},
             "usage": {key: it for key, it in vars(bill.usage).items() if key != "lake_tables"},
             "lines": [vars(line) for line in bill.lines],
             "query_listings": bill.query_listings,
             "full_scan_usd": bill.full_scan_usd,
+            "query_scan_usd": bill.query_scan_usd,
             **({"lake_tables": lake_tables_of(bill)} if bill.has_several else {}),
         }
         for bill in bills
@@ -140,12 +142,14 @@ def test_traffic_is_for_all_pipelines_or_for_one() -> None:
         "1_000_000",
         "--image-bytes",
         "shipments=1.5k",
+        "--items",
+        "orders=20k",
     )
 
     traffic = {name: parsed["pipelines"][name]["traffic"] for name in ("orders", "shipments")}
     assert traffic == {
-        "orders": {"changes": 2_500, "image_bytes": 300},
-        "shipments": {"changes": 1_000_000, "image_bytes": 1_500},
+        "orders": {"changes": 2_500, "image_bytes": 300, "items": 20_000},
+        "shipments": {"changes": 1_000_000, "image_bytes": 1_500, "items": None},
     }
 
 
@@ -154,7 +158,7 @@ def test_set_overrides_default_settings() -> None:
     options += ["--set", "query.current_state=false"]
     bill = document(*options, "--image-bytes", "900")["pipelines"]["pipeline"]
 
-    assert bill["traffic"] == {"changes": 1e9, "image_bytes": 900}
+    assert bill["traffic"] == {"changes": 1e9, "image_bytes": 900, "items": None}
     # A quarter of the changes, of 281 and 900 bytes.
     assert (bill["usage"]["changes"], bill["usage"]["change_bytes"]) == (2.5e8, 1_181)
 

@@ -30,6 +30,7 @@ pipelines = st.fixed_dictionaries(
                 "old_image": st.sampled_from(["always", "on_remove", "never"]),
             }
         ),
+        "merge": st.sampled_from([{}, {"enabled": True, "window_hours": 100}]),
         "transform": st.fixed_dictionaries({"buffer_seconds": st.integers(0, 900)}),
         "delivery": st.fixed_dictionaries({"buffer_seconds": st.integers(60, 900)}),
         "partitions": st.sampled_from(

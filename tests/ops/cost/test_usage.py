@@ -100,7 +100,7 @@ def test_no_changes_cause_no_usage() -> None:
     # These are per change, per call and per query.
     assert used == {"change_bytes", "batch_changes", "listings", "lake_tables"}
     used = {name for name, value in vars(of_table).items() if value}
-    assert used == {"share", "listings"}
+    assert used == {"share", "listings", "query_bytes"}
 
 
 @pytest.mark.usefixtures("fixed_measurements")
@@ -305,5 +305,6 @@ def test_each_lake_table_has_its_format_and_buffers() -> None:
     assert usage.objects == a.objects + b.objects
     assert usage.crawler_runs == 365 / 12
     assert usage.listings == {
-        source: a.listings[source] + b.listings[source] for source in ("objects", "partitions")
+        source: a.listings[source] + b.listings[source]
+        for source in ("objects", "partitions", "merged")
     }
