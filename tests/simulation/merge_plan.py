@@ -53,13 +53,14 @@ class MergePlan:
 
 
 def merge_plan_of(
-    chance: Random, table: LakeTable, age: float, seconds: float, ends: float
+    chance: Random, table: LakeTable, age: float, seconds: float, ends: float, *, has_marker: bool
 ) -> MergePlan | None:
     """Return the plan of a lake table; None for about half.
 
     age: the longest time from a change to its arrival, if prefixes have the change's time; else 0.
     seconds: duration of the writes.
     ends: a time after all writes and replays.
+    has_marker: whether a marker may hide the rows of an earlier stream, which is rare.
     """
     if table.columns is None or table.injected_keys or chance.random() < 0.5:
         return None
@@ -84,9 +85,9 @@ def merge_plan_of(
         outages.append((begin, begin + chance.choice(OUTAGES[:-1] if expires else OUTAGES) * DAY))
     commands = [START + chance.random() * 2 * seconds for _ in range(chance.randint(0, 4))]
     commands += [START + chance.random() * days * DAY for _ in range(chance.randint(0, 2))]
-    times = [chance.uniform(0.2, 1) for _ in range(chance.randint(0, 6))]
+    times = [chance.uniform(0.2, 1) for _ in range(chance.randint(4 * has_marker, 6))]
     return MergePlan(
-        is_sql=chance.random() < 0.2,
+        is_sql=chance.random() < (0.8 if has_marker else 0.2),
         interval=interval,
         window_hours=window_hours,
         late_hours=late / HOUR,

@@ -225,7 +225,14 @@ def with_merge(scenario: Scenario, seed: int) -> Scenario:
     has_event_time = scenario.args.partitions.partition_time == "event"
     age = scenario.args.forwarder.maximum_record_age_seconds if has_event_time else 0
     chance = Random(f"{seed} merge {scenario.name}")
-    plan = merge_plan_of(chance, scenario.table, age, scenario.seconds, ends)
+    plan = merge_plan_of(
+        chance,
+        scenario.table,
+        age,
+        scenario.seconds,
+        ends,
+        has_marker=scenario.recreation is not None and scenario.backfill is not None,
+    )
     return replace(scenario, merge=plan)
 
 
