@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from streaming_etl import BackfillArgs, LakeTableQueryArgs, MonitoringArgs, PartitionArgs
+from streaming_etl import BackfillArgs, LakeTableQueryArgs, MergeArgs, MonitoringArgs, PartitionArgs
 from streaming_etl.stack.recorder import Graph
 from tests.support.pipelines import Pipelines, dev_stack
 from tests.support.problems import places
@@ -34,6 +34,8 @@ AUTO_NAMED = {
     "aws:cloudwatch/eventRule:EventRule": 64,
     # https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
     "aws:sfn/stateMachine:StateMachine": 80,
+    # https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
+    "aws:scheduler/schedule:Schedule": 64,
     # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
     "aws:sns/topic:Topic": 256,
 }
@@ -81,6 +83,8 @@ def test_the_names_of_the_longest_pipeline_are_legal(pipelines: Pipelines) -> No
     assert illegal_names(graph) == []
     # The longest name has exactly the limit.
     assert len(f"{LONGEST}-catalog-crawler-role") + SUFFIX == AUTO_NAMED["aws:iam/role:Role"]
+    # A lake table with a crawler has no merge stage.
+    assert illegal_names(pipelines.build(LONGEST, merge=MergeArgs(enabled=True))) == []
 
 
 @pytest.mark.parametrize("pipeline", ["a", "a" * 33])
