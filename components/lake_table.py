@@ -57,13 +57,14 @@ class LakeTableComponent(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions.merge(opts, hooks)
         super().__init__("streaming-etl:index:LakeTable", name, layout, opts)
         catalog = Catalog(lake_table, database_name, bucket, self)
-        delivery = Delivery(lake_table, bucket, catalog.entry, self)
-        selected = [*catalog.entry.depends_on]
+        selected, written = [*catalog.entry.depends_on], [*catalog.entry.depends_on]
         if merge_workgroup is not None and lake_table.table.merge:
             merge = Merge(lake_table, bucket, catalog.entry, merge_workgroup, self)
             selected.append(merge.table)
+            written.append(merge.state_machine)
             self.merged_table = merge.table.name
-            self.merge_state_machine_arn = merge.state_machine_arn
+            self.merge_state_machine_arn = merge.state_machine.arn
+        delivery = Delivery(lake_table, bucket, catalog.entry, written, self)
         if lake_table.table.view_name is not None:
             self.view_name = create_view(lake_table, catalog.entry.database_name, selected, self)
         self.entry, self.crawler_name = catalog.entry, catalog.crawler_name

@@ -1,5 +1,7 @@
 """Stage 2: the delivery stream and the transform function that it calls."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws import kinesis
@@ -59,8 +61,13 @@ class Delivery:
         lake_table: LakeTableContext,
         bucket: LakeBucket,
         entry: CatalogEntry,
+        written: Sequence[pulumi.Resource],
         parent: pulumi.Resource,
     ) -> None:
+        """Create both.
+
+        written: what must have a new column before the transform writes it.
+        """
         self.parent = parent
         pipeline, table, module = lake_table.pipeline, lake_table.table, lake_table.module
         self.transform = create_function(
@@ -78,8 +85,9 @@ class Delivery:
             parent=parent,
             # The function may send to the delivery stream, which depends on the function.
             statements=None,
-            # Firehose writes no column to Parquet that the Glue table does not have yet.
-            depends_on=entry.depends_on,
+            # Firehose writes no column to Parquet that the Glue table does not have yet. A merge of
+            # the former columns leaves a new one NULL, and no later merge changes the row.
+            depends_on=written,
         )
         errors_path = pulumi.Output.concat(ERRORS_PREFIX, pipeline.database_name, f"/{table.name}/")
         self.errors_location = bucket.location(errors_path)

@@ -67,7 +67,7 @@ class Merge:
     """Merged table, state machine and schedule of a lake table."""
 
     table: aws.glue.CatalogTable
-    state_machine_arn: pulumi.Output[str]
+    state_machine: aws.sfn.StateMachine
 
     def __init__(
         self,
@@ -85,9 +85,8 @@ class Merge:
         self.table = create_merged_table(
             f"{lake_table.name}-merged-table", lake_table, bucket.location(path), entry, parent
         )
-        machine = self.create_machine(name, lake_table, bucket, entry, workgroup, path)
-        self.state_machine_arn = machine.arn
-        self.create_schedule(name, lake_table, machine)
+        self.state_machine = self.create_machine(name, lake_table, bucket, entry, workgroup, path)
+        self.create_schedule(name, lake_table, self.state_machine)
 
     def create_machine(
         self,

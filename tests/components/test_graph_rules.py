@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streaming_etl import BackfillArgs, LakeArgs, LakeTableArgs, PartitionArgs
+from streaming_etl import BackfillArgs, LakeArgs, LakeTableArgs, MergeArgs, PartitionArgs
 from streaming_etl.stack.recorder import Graph, Node
 from tests.support.pipelines import Pipelines, dev_stack, several_lake_tables
 from tests.support.provider_inputs import input_names
@@ -46,15 +46,23 @@ ALL_STAGES = {
     "backfill": BackfillArgs(enabled=True),
     "lake": LakeArgs(kms_key_arn="arn:aws:kms:ap-northeast-1:123456789012:key/k"),
 }
+# A merge stage needs `catalog: projection`.
+MERGED = ALL_STAGES | {
+    "catalog": "projection",
+    "merge": MergeArgs(enabled=True, change_log_retention_days=90),
+}
+GRAPHS = ["example stack", "all stages", "merge stage", "several lake tables"]
 
 
-@pytest.fixture(scope="module", params=["example stack", "all stages", "several lake tables"])
+@pytest.fixture(scope="module", params=GRAPHS)
 def graph(request: pytest.FixtureRequest, pipelines: Pipelines) -> Graph:
     match request.param:
         case "example stack":
             return dev_stack()
         case "all stages":
             return pipelines.build(**ALL_STAGES)
+        case "merge stage":
+            return pipelines.build(**MERGED)
     return pipelines.build(**several_lake_tables(pipelines))
 
 
@@ -226,6 +234,16 @@ def test_the_glue_table_has_a_column_before_the_transform_writes_it(graph: Graph
         if table.name.endswith("-catalog-table"):
             function = graph[f"{prefix_of(table)}transform-function"]
             offenders += [function.name] if table.name not in function.depends_on else []
+    assert offenders == []
+
+
+def test_merges_select_a_column_before_the_transform_writes_it(graph: Graph) -> None:
+    """No later merge adds the column's value to a merged row."""
+    offenders = []
+    for machine in graph.of("StateMachine"):
+        if machine.name.endswith("-merge-state-machine"):
+            function = graph[f"{prefix_of(machine)}transform-function"]
+            offenders += [function.name] if machine.name not in function.depends_on else []
     assert offenders == []
 
 
