@@ -221,6 +221,7 @@ def machine_statements(
 ) -> list[iam.Statement]:
     """Allow to query, to read the log and to write merged rows.
 
+    https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
     https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-fine-grained-access.html
     https://docs.aws.amazon.com/step-functions/latest/dg/connect-athena.html
     """
@@ -240,6 +241,11 @@ def machine_statements(
         ),
         iam.allow(["athena:GetDataCatalog"], [account.arn("athena", "datacatalog/AwsDataCatalog")]),
         iam.allow(["glue:GetDatabase", *READ_TABLE, *READ_PARTITIONS], entry.arns),
+        # Athena looks up the default database for each query, and creates it if there is none.
+        iam.allow(
+            ["glue:CreateDatabase", "glue:GetDatabase"],
+            [catalog, account.arn("glue", "database/default")],
+        ),
         iam.allow([*READ_TABLE, "glue:UpdateTable"], [catalog, database_arn, merged]),
         iam.allow(["s3:ListBucket"], [bucket.arn], listed),
         iam.allow(["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [bucket.arn]),

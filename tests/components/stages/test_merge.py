@@ -181,6 +181,22 @@ def test_each_permission_names_its_resources(pipelines: Pipelines) -> None:
             assert all("*" not in action for action in statement["Action"]), statement
 
 
+def test_reads_the_default_database_for_athena_and_writes_one_table(graph: Graph) -> None:
+    statements = json.loads(graph["shop-merge-policy"].inputs["policy"])["Statement"]
+    allowed = {
+        (action, resource.rpartition(":")[2])
+        for statement in statements
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    created = {one for action, one in allowed if action == "glue:CreateDatabase"}
+    assert created == {"catalog", "database/default"}
+    read = {one for action, one in allowed if action == "glue:GetDatabase"}
+    assert read == {*created, "database/shop_test", "table/shop_test/orders"}
+    tables = {one for action, one in allowed if action == "glue:UpdateTable"}
+    assert tables == {"catalog", "database/shop_test", "table/shop_test/orders_merged"}
+
+
 def test_writes_only_below_the_merged_table(graph: Graph) -> None:
     statements = json.loads(graph["shop-merge-policy"].inputs["policy"])["Statement"]
     deletes = [one["Resource"] for one in statements if "s3:DeleteObject" in one["Action"]]
