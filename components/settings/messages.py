@@ -170,11 +170,12 @@ MESSAGES: Mapping[str, str] = {
     ),
     "excludes-changes": (
         "{name} must include {changes} with {related} (got {value}). The current state would keep"
-        " items as they were: include these changes, or set `query.current_state: false`."
+        " items as they were: include these changes, or set the other setting to false."
     ),
     "expires-current-state": (
         "{name} must be left out with {related} (got {value}). An item that does not change for so"
-        " long would leave the current state: set `query.current_state: false`."
+        " long would leave the current state: set the other setting to false, or"
+        " `merge.change_log_retention_days` instead."
     ),
     "needs-merge": (
         "{name} must be objects or partitions with {related} (got {value}). There is no merged"

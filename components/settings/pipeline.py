@@ -290,15 +290,19 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
                 yield replace(problem, path="backfill", related=(bucket,))
 
     def current_state_problems(self) -> Iterator[Problem]:
-        """Settings with which the current state lacks changes."""
-        paths = [
-            self.lake_table_path(key)
+        """Settings with which current state or merged table lack changes."""
+        reasons = [
+            Related(join(self.lake_table_path(key), name), True)
             for key, args in self.valid_lake_tables.items()
-            if args.query.current_state
+            for name, is_on in (
+                ("query.current_state", args.query.current_state),
+                ("merge.enabled", args.merge.enabled),
+            )
+            if is_on
         ]
-        if not paths:
+        if not reasons:
             return
-        current_state = Related(join(paths[0], "query.current_state"), True)
+        current_state = reasons[0]
         if (days := self.lake.data_retention_days) is not None:
             # The row that expires may be the newest one of an item that still exists.
             yield invalid(
@@ -351,15 +355,9 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
                     related.append(Related("lake.failures_retention_days", failures))
                 yield invalid("tombstone_days", days, "minimum", *related, path=path, low=low)
             days = merge.change_log_retention_days
-            if days is None:
-                continue
-            name = "change_log_retention_days"
-            if self.lake.bucket_name is not None:
+            if days is not None and self.lake.bucket_name is not None:
                 bucket = Related("lake.bucket_name", self.lake.bucket_name)
-                yield invalid(name, days, "no-effect", bucket, path=path)
-            if self.lake.data_retention_days is not None:
-                retention = Related("lake.data_retention_days", self.lake.data_retention_days)
-                yield invalid(name, days, "no-effect", retention, path=path)
+                yield invalid("change_log_retention_days", days, "no-effect", bucket, path=path)
 
     def record_age_hours(self, lake_table: LakeTableArgs) -> int:
         """Longest time between a change and its row's prefix, in hours."""

@@ -208,7 +208,8 @@ class LakeArgs(Settings):
     `retain`."""
     data_retention_days: Optional[int] = limited(None, 1, 36_500, S3_DAYS)
     """Days after which rows are deleted, 1 to 36,500; by default never. Needs
-    `query.current_state: false`."""
+    `query.current_state: false`, and no merge stage, which has
+    `merge.change_log_retention_days`."""
     failures_retention_days: Optional[int] = limited(None, 1, 36_500, S3_DAYS)
     """Days after which error records and failed batches are deleted, replayed ones too, 1 to
     36,500; by default never."""

@@ -422,8 +422,8 @@ def _is_wider(old: Any, new: Any) -> bool:
 
 
 def current_state_findings(old: Layout, new: Layout) -> Iterator[Finding]:
-    """Changes after which the current state lacks changes of existing items."""
-    if not new.get("current_state"):
+    """Changes after which current state or merged table lack changes."""
+    if not new.get("current_state") and "merge" not in new:
         return
     for name in ("event_names", "filter_patterns"):
         if _differ(old, new, name):
@@ -434,7 +434,7 @@ def current_state_findings(old: Layout, new: Layout) -> Iterator[Finding]:
         yield Finding(
             "source-table", "table_name", old["source_table"], new["source_table"], "former-items"
         )
-    if old.get("data_retention_days") is not None:
+    if new.get("current_state") and old.get("data_retention_days") is not None:
         yield Finding(
             "expired-rows", "query.current_state", old.get("current_state"), True, "expired-items"
         )

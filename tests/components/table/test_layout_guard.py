@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import pytest
 
-from streaming_etl import ForwarderArgs, LakeArgs, PartitionArgs, QueryArgs
+from streaming_etl import ForwarderArgs, LakeArgs, MergeArgs, PartitionArgs, QueryArgs
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.table.layout_guard import (
     Finding,
@@ -50,9 +50,11 @@ def partitioned(catalog: str = "projection", **partitions: Any) -> dict[str, Any
     return layout(catalog=catalog, partitions=PartitionArgs(**partitions))
 
 
-def filtered(current_state: bool = True, **forwarder: Any) -> dict[str, Any]:
+def filtered(
+    current_state: bool = True, *, merge: bool = False, **forwarder: Any
+) -> dict[str, Any]:
     query = QueryArgs(current_state=current_state)
-    return layout(forwarder=ForwarderArgs(**forwarder), query=query)
+    return layout(forwarder=ForwarderArgs(**forwarder), query=query, merge=MergeArgs(enabled=merge))
 
 
 def located(
@@ -334,6 +336,11 @@ def test_a_crawled_table_has_no_declared_columns() -> None:
                 ["INSERT", "MODIFY", "REMOVE"],
                 "filtered-items",
             ),
+        ),
+        (
+            filtered(current_state=False, merge=True, filter_patterns=[ALL]),
+            filtered(current_state=False, merge=True),
+            Finding("filters", "forwarder.filter_patterns", [ALL], [], "filtered-items"),
         ),
         (
             layout(table_name="orders", glue_table_name="sales"),
