@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.pipelines import dev_stack
 from tools import pulumi_cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -229,6 +230,18 @@ def test_the_documented_preview_role_reads_state_and_no_data() -> None:
     assert [action for action in actions if not reading.fullmatch(action)] == []
     [objects] = [it["Resource"] for it in preview if it["Action"] == "s3:GetObject"]
     assert objects == "arn:aws:s3:::example-pulumi-state/*"
+
+
+def test_the_documented_deploy_role_may_use_every_service_of_the_example_stack() -> None:
+    document = PAGE.split("`deploy.json`")[1].split("```json")[1].split("```")[0]
+    statements = json.loads(document)["Statement"]
+    allowed = {action.partition(":")[0] for one in statements for action in one["Action"]}
+    types = {node.type for node in dev_stack().nodes if node.type.startswith("aws:")}
+    services = {name.removeprefix("aws:").partition("/")[0] for name in types}
+    # IAM's prefix of a service, where it differs from the provider's module.
+    prefixes = {"cloudwatch": "logs", "kinesis": "firehose", "sfn": "states"}
+    expected = {prefixes.get(name, name) for name in services} | {"cloudwatch", "events"}
+    assert expected <= allowed
 
 
 def test_the_engine_tests_use_one_version_of_the_cli() -> None:
