@@ -87,7 +87,7 @@ def merge_plan_of(
     commands += [START + chance.random() * days * DAY for _ in range(chance.randint(0, 2))]
     times = [chance.uniform(0.2, 1) for _ in range(chance.randint(4 * has_marker, 6))]
     return MergePlan(
-        is_sql=chance.random() < (0.8 if has_marker else 0.2),
+        is_sql=chance.random() < (0.8 if has_marker else 0.12),
         interval=interval,
         window_hours=window_hours,
         late_hours=late / HOUR,
