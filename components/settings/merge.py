@@ -51,7 +51,8 @@ class MergeArgs(Settings):
     100."""
     tombstone_days: Optional[int] = limited(None, 1, 36_500, "A tombstone expires after whole days")
     """Days after which the row of a deleted item is deleted, too. An older change that arrives
-    later, by replay or backfill, would bring the item back. By default, and at least, 35 days or
+    later, by replay or backfill, would bring the item back: without a retention of failures, replay
+    none that is older. By default, and at least, 35 days or
     `lake.failures_retention_days` where that is more, and the window or
     `change_log_retention_days` where that is more, and three days; never while failures have no
     retention."""

@@ -85,8 +85,10 @@ class Merge:
         self.table = create_merged_table(
             f"{lake_table.name}-merged-table", lake_table, bucket.location(path), entry, parent
         )
-        self.state_machine = self.create_machine(name, lake_table, bucket, entry, workgroup, path)
-        self.create_schedule(name, lake_table, self.state_machine)
+        self.state_machine, policy = self.create_machine(
+            name, lake_table, bucket, entry, workgroup, path
+        )
+        self.create_schedule(name, lake_table, self.state_machine, policy)
 
     def create_machine(
         self,
@@ -96,8 +98,8 @@ class Merge:
         entry: CatalogEntry,
         workgroup: pulumi.Output[str],
         path: pulumi.Output[str],
-    ) -> aws.sfn.StateMachine:
-        """Create the state machine and its role."""
+    ) -> tuple[aws.sfn.StateMachine, aws.iam.RolePolicy]:
+        """Create the state machine and its role; return the policy, too."""
         pipeline = lake_table.pipeline
         account, tags = pipeline.account, pipeline.tags
         role = iam.service_role(f"{name}-role", "states.amazonaws.com", account, tags, self.parent)
@@ -119,11 +121,15 @@ class Merge:
         )
         # A separate policy, because it contains the ARN of the state machine.
         own = iam.allow(["states:DescribeStateMachine", "states:ListExecutions"], [machine.arn])
-        iam.role_policy(f"{name}-own-policy", role, [own], self.parent)
-        return machine
+        own_policy = iam.role_policy(f"{name}-own-policy", role, [own], self.parent)
+        return machine, own_policy
 
     def create_schedule(
-        self, name: str, lake_table: LakeTableContext, machine: aws.sfn.StateMachine
+        self,
+        name: str,
+        lake_table: LakeTableContext,
+        machine: aws.sfn.StateMachine,
+        machine_policy: aws.iam.RolePolicy,
     ) -> None:
         """Create the schedule and its role."""
         pipeline, args = lake_table.pipeline, lake_table.args.merge
@@ -151,7 +157,7 @@ class Merge:
                     "maximum_retry_attempts": 3,
                 },
             },
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy, machine_policy]),
         )
 
 

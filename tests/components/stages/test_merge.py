@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,13 +154,31 @@ def test_a_range_is_part_of_the_sql_as_dates_only(definition: dict[str, Any]) ->
         evaluated(sql, {"first": "' OR true --", "last": "2026-10-31"}, merge=merge)
 
 
-def test_each_attempt_has_a_token_of_athena(definition: dict[str, Any]) -> None:
+def test_each_attempt_of_each_query_has_another_token(definition: dict[str, Any]) -> None:
     states = definition["States"]
-    queries = [states[name] for name in ("Expire", "Optimize", "Vacuum")]
-    queries.append(states["Merge"]["ItemProcessor"]["States"]["MergeDays"])
-    queries.append(states["Ranges"]["ItemProcessor"]["States"]["MergeRange"])
-    assert all("$hash(" in query["Arguments"]["ClientRequestToken"] for query in queries)
-    assert all("RetryCount" in query["Arguments"]["ClientRequestToken"] for query in queries)
+    queries = {name: states[name] for name in ("Expire", "Optimize", "Vacuum")}
+    for name in ("Merge", "Ranges"):
+        queries |= states[name]["ItemProcessor"]["States"]
+    # The first day, the attempt, the start of the same execution again, and the execution.
+    attempts = [
+        ("2026-11-01", 0, 0, "a"),
+        ("2026-10-01", 0, 0, "a"),
+        ("2026-11-01", 1, 0, "a"),
+        ("2026-11-01", 0, 1, "a"),
+        ("2026-11-01", 0, 0, "b"),
+    ]
+    tokens = []
+    for name, query in queries.items():
+        hashed = re.fullmatch(
+            r"\{% \$hash\((.*), 'SHA-256'\) %\}", query["Arguments"]["ClientRequestToken"]
+        )
+        assert hashed is not None
+        for first, retry, redrive, run in attempts:
+            execution = {"Id": run, "RedriveCount": redrive}
+            context = {"Execution": execution, "State": {"Name": name, "RetryCount": retry}}
+            tokens.append(evaluated(hashed[1], {"first": first}, states={"context": context}))
+    assert len(queries) == 5
+    assert len(set(tokens)) == len(queries) * len(attempts)
 
 
 def test_the_schedule_starts_the_state_machine_with_its_time(graph: Graph) -> None:
