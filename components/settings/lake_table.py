@@ -122,6 +122,10 @@ class LakeTableSettings(Settings):
         if self.catalog == "crawler":
             # A row becomes queryable with a crawl, which may be after the merges of its window.
             yield invalid("catalog", self.catalog, "conflict", enabled, kind="projection")
+        if partitions.granularity in ("year", "month"):
+            # A window has full partitions: each run would read months, and late rows for as long.
+            name, value = "granularity", partitions.granularity
+            yield invalid(name, value, "conflict", enabled, path="partitions", kind="day or hour")
         for key, values in partitions.dynamic_partition_keys.items():
             if not values:
                 name = "dynamic_partition_keys"

@@ -34,7 +34,8 @@ class MergeArgs(Settings):
 
     enabled: bool = False
     """Create the merged table and its schedule; the current state then reads it, and a window of
-    the change log. Needs COLUMNS and `catalog: projection`. On a lake table with rows set
+    the change log. Needs COLUMNS, `catalog: projection` and
+    partitions of days or hours. On a lake table with rows set
     `query.current_state_source: objects` with it, until `streaming-etl merge --rebuild` has merged
     the existing rows. Turning it off deletes the merged table, which `protect` rejects."""
     interval_minutes: int = limited(60, 15, 1440, "A run is billed, and a day is the longest wait")
