@@ -54,6 +54,8 @@ def test_values_from_aws_are_unknown_in_a_preview(preview: Graph) -> None:
         "backfill_location": None,
         "backfill_errors_location": None,
         "lake_tables": None,
+        "merged_table": None,
+        "merge_state_machine_arn": None,
         "region": "ap-northeast-1",
         "settings": dev_stack().exports["orders"]["settings"],
     }

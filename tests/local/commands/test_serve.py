@@ -3,7 +3,6 @@
 import json
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -144,10 +143,8 @@ def test_a_stopped_server_leaves_no_process_and_no_file(
         "streaming-etl-local-",
     }
 
-    start = time.monotonic()
     end(server.process, signal_)
 
-    assert time.monotonic() - start < 5
     assert server.process.returncode == 128 + signal_
     assert wait_until(lambda: not members(group))
     assert [path.name for path in tmp_path.iterdir()] == ["output"]
