@@ -38,6 +38,8 @@ EDITS: dict[str, dict[str, Any]] = {
     "query": {"query": {"bytes_scanned_cutoff_mib": 100}},
     "monitoring": {"monitoring": {"dashboard": False, "max_iterator_age_seconds": 600}},
     "backfill": {"backfill": {"enabled": True}},
+    # The view reads the merged table in a later update.
+    "merge": {"merge": {"enabled": True}, "query": {"current_state_source": "objects"}},
 }
 
 # Without created resources. Edits of `source` and `lake` replace neither table nor bucket, and none
@@ -71,6 +73,7 @@ CHANGES: Changes = {
     "query": {"query-workgroup": "update"},
     "monitoring": {"monitoring-dashboard": "delete", "monitoring-iterator-age": "update"},
     "backfill": {"lake-lifecycle": "update", "monitoring-dashboard": "update"},
+    "merge": {"monitoring-dashboard": "update"},
 }
 
 # DynamoDB cannot change them.
@@ -136,9 +139,9 @@ def test_an_edit_of_each_group_changes_only_what_it_concerns(changes: Changes) -
     assert updated == CHANGES
 
 
-def test_only_enabling_the_backfill_creates_resources(changes: Changes) -> None:
+def test_only_enabling_backfill_or_merge_creates_resources(changes: Changes) -> None:
     creating = {name for name, steps in changes.items() if "create" in steps.values()}
-    assert creating == {"backfill"}
+    assert creating == {"backfill", "merge"}
 
 
 @pytest.mark.parametrize("edit", KEY_EDITS)
