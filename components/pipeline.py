@@ -30,7 +30,7 @@ from streaming_etl.components.stages.forwarder import Forwarder
 from streaming_etl.components.stages.iam import configured_region, look_up_account
 from streaming_etl.components.stages.lake import Lake
 from streaming_etl.components.stages.merge import create_merge_workgroup
-from streaming_etl.components.stages.query import create_workgroup, save_queries
+from streaming_etl.components.stages.query import create_query_workgroup, save_queries
 from streaming_etl.components.stages.references import LakeTableContext, PipelineContext
 from streaming_etl.components.stages.source import Source
 from streaming_etl.components.table.lake_table import ResolvedLakeTable, resolve
@@ -186,7 +186,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 streams,
                 self,
             )
-        workgroup = create_workgroup(pipeline, lake.bucket, self)
+        workgroup = create_query_workgroup(pipeline, lake.bucket, self)
         query_ids = {
             key: save_queries(context, workgroup, lake_tables[key].entry, self)
             for key, context in contexts.items()

@@ -21,6 +21,7 @@ from streaming_etl.components.stages.references import (
     LakeBucket,
     PipelineContext,
 )
+from streaming_etl.components.stages.state_machine import create_state_machine
 from streaming_etl.components.table.layout import (
     BACKFILL_ERRORS_FOLDER,
     BACKFILL_PREFIX,
@@ -122,30 +123,22 @@ class Backfill:
         path: pulumi.Output[str],
         depends_on: Sequence[pulumi.Resource],
     ) -> aws.sfn.StateMachine:
-        """Create the state machine and its role.
-
-        It writes no logs: Step Functions keeps the history of an execution for 90 days, the bucket
-        keeps the results of the files, and log delivery would need permissions on every log group
-        of the account.
-        """
-        name, account, tags = f"{pipeline.name}-backfill", pipeline.account, pipeline.tags
-        role = iam.service_role(
-            f"{name}-states-role", "states.amazonaws.com", account, tags, self.parent
-        )
-        statements = machine_statements(pipeline, inputs, bucket, path)
-        policy = iam.role_policy(f"{name}-states-policy", role, statements, self.parent)
-        machine = aws.sfn.StateMachine(
-            f"{name}-state-machine",
-            role_arn=role.arn,
-            type="STANDARD",
-            definition=pulumi.Output.json_dumps(definition(inputs, pipeline.args.backfill)),
-            tags=dict(tags),
-            # IAM is eventually consistent: create the role's policy before the state machine.
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy, *depends_on]),
+        """Create the state machine and its role."""
+        name = f"{pipeline.name}-backfill"
+        machine, role = create_state_machine(
+            name,
+            pipeline,
+            definition=definition(inputs, pipeline.args.backfill),
+            statements=machine_statements(pipeline, inputs, bucket, path),
+            depends_on=depends_on,
+            parent=self.parent,
         )
         # A separate policy, because it contains the ARN of the state machine.
         iam.role_policy(
-            f"{name}-children-policy", role, children_statements(machine, account), self.parent
+            f"{name}-children-policy",
+            role,
+            children_statements(machine, pipeline.account),
+            self.parent,
         )
         return machine
 

@@ -12,6 +12,7 @@ from typing import Any, Optional
 import pulumi
 
 from streaming_etl.components.settings.backfill import BackfillArgs
+from streaming_etl.components.stages.state_machine import retrier, service_integration
 
 # DynamoDB does not report the progress of an export; large exports take hours.
 POLL_SECONDS = 60
@@ -44,7 +45,7 @@ class StateMachineInputs:
 
     def resource(self, action: str) -> pulumi.Output[str]:
         """Return the ARN of a service integration."""
-        return pulumi.Output.concat("arn:", self.partition, ":states:::", action)
+        return service_integration(self.partition, action)
 
 
 def definition(inputs: StateMachineInputs, args: BackfillArgs) -> dict[str, Any]:
@@ -266,19 +267,4 @@ def choice(
         "Type": "Choice",
         "Choices": [{"Variable": variable, **condition, "Next": then}],
         "Default": otherwise,
-    }
-
-
-def retrier(attempts: int) -> dict[str, Any]:
-    """Return a retrier for all errors, with exponential back-off and full jitter.
-
-    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
-    """
-    return {
-        "ErrorEquals": ["States.ALL"],
-        "IntervalSeconds": 5,
-        "BackoffRate": 2,
-        "MaxDelaySeconds": 300,
-        "JitterStrategy": "FULL",
-        "MaxAttempts": attempts,
     }

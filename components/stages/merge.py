@@ -15,6 +15,8 @@ from streaming_etl.components.stages.references import (
     LakeTableContext,
     PipelineContext,
 )
+from streaming_etl.components.stages.state_machine import create_state_machine
+from streaming_etl.components.stages.workgroup import create_workgroup
 from streaming_etl.components.table.iceberg import FORMAT_VERSION, PROPERTIES, iceberg_schema
 from streaming_etl.components.table.layout import (
     MERGED_PREFIX,
@@ -40,27 +42,15 @@ def create_merge_workgroup(
 
     It has no limit of scanned bytes, which protects from queries of people.
     """
-    key = pipeline.args.lake.kms_key_arn
-    physical = merge_workgroup_name(pipeline.physical_name)
-    return aws.athena.Workgroup(
+    return create_workgroup(
         f"{pipeline.name}-merge-workgroup",
-        name=physical,
+        merge_workgroup_name(pipeline.physical_name),
+        pipeline,
+        bucket,
+        parent,
         # Its queries are the program's own.
         force_destroy=True,
-        configuration={
-            "enforce_workgroup_configuration": True,
-            "publish_cloudwatch_metrics_enabled": True,
-            "result_configuration": {
-                "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical, "/"),
-                "encryption_configuration": {
-                    "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
-                    "kms_key_arn": key,
-                },
-            },
-        },
-        tags=dict(pipeline.tags),
-        opts=pulumi.ResourceOptions(parent=parent),
-    ).name
+    )
 
 
 class Merge:
@@ -100,24 +90,14 @@ class Merge:
         path: pulumi.Output[str],
     ) -> tuple[aws.sfn.StateMachine, aws.iam.RolePolicy]:
         """Create the state machine and its role; return the policy, too."""
-        pipeline = lake_table.pipeline
-        account, tags = pipeline.account, pipeline.tags
-        role = iam.service_role(f"{name}-role", "states.amazonaws.com", account, tags, self.parent)
-        statements = machine_statements(lake_table, bucket, entry, path)
-        policy = iam.role_policy(f"{name}-policy", role, statements, self.parent)
-        machine = aws.sfn.StateMachine(
-            f"{name}-state-machine",
-            role_arn=role.arn,
-            type="STANDARD",
-            definition=pulumi.Output.json_dumps(
-                definition(merge_inputs(lake_table, workgroup), lake_table.args.merge)
-            ),
-            tags=dict(tags),
-            # IAM is eventually consistent: create the role's policy before the state machine. A
-            # merge selects columns that both tables must have.
-            opts=pulumi.ResourceOptions(
-                parent=self.parent, depends_on=[policy, self.table, *entry.depends_on]
-            ),
+        machine, role = create_state_machine(
+            name,
+            lake_table.pipeline,
+            definition=definition(merge_inputs(lake_table, workgroup), lake_table.args.merge),
+            statements=machine_statements(lake_table, bucket, entry, path),
+            # A merge selects columns that both tables must have.
+            depends_on=[self.table, *entry.depends_on],
+            parent=self.parent,
         )
         # A separate policy, because it contains the ARN of the state machine.
         own = iam.allow(["states:DescribeStateMachine", "states:ListExecutions"], [machine.arn])

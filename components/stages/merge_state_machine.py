@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 
 from streaming_etl.components.settings.merge import MergeArgs
+from streaming_etl.components.stages.state_machine import retrier, service_integration
 from streaming_etl.components.table.window import FIRST_DAY, LAST_DAY
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000  # In milliseconds, as in JSONata.
@@ -20,7 +21,7 @@ ISO_DATE = "'[Y0001]-[M01]-[D01]'"
 # https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
 QUERY_SECONDS = 3_600
 # Of two runs that commit at the same time, one fails. A retry reads the new state.
-QUERY_RETRIES = 5
+QUERY_RETRIES, CONFLICT_SECONDS = 5, 10
 REQUEST_RETRIES = 5
 
 
@@ -39,7 +40,7 @@ class MergeInputs:
 
     def resource(self, action: str) -> pulumi.Output[str]:
         """Return the ARN of a service integration."""
-        return pulumi.Output.concat("arn:", self.partition, ":states:::", action)
+        return service_integration(self.partition, action)
 
 
 def definition(inputs: MergeInputs, args: MergeArgs) -> dict[str, Any]:
@@ -253,22 +254,7 @@ def query_state(
             "ClientRequestToken": expression(f"$hash({attempt}, 'SHA-256')"),
         },
         "TimeoutSeconds": QUERY_SECONDS,
-        "Retry": [retrier(QUERY_RETRIES)],
+        "Retry": [retrier(QUERY_RETRIES, CONFLICT_SECONDS)],
         "Output": {},
         **following,
-    }
-
-
-def retrier(attempts: int) -> dict[str, Any]:
-    """Return a retrier for all errors, with exponential back-off and full jitter.
-
-    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
-    """
-    return {
-        "ErrorEquals": ["States.ALL"],
-        "IntervalSeconds": 10,
-        "BackoffRate": 2,
-        "MaxDelaySeconds": 300,
-        "JitterStrategy": "FULL",
-        "MaxAttempts": attempts,
     }

@@ -13,37 +13,24 @@ from streaming_etl.components.stages.references import (
     LakeTableContext,
     PipelineContext,
 )
-from streaming_etl.components.table.layout import QUERY_RESULTS_PREFIX, default_workgroup_name
+from streaming_etl.components.stages.workgroup import create_workgroup
+from streaming_etl.components.table.layout import default_workgroup_name
 from streaming_etl.components.table.queries import SAVED_QUERIES
 
-MIB = 1024 * 1024
 
-
-def create_workgroup(
+def create_query_workgroup(
     pipeline: PipelineContext, bucket: LakeBucket, parent: pulumi.Resource
 ) -> pulumi.Output[str]:
-    """Create a workgroup whose result configuration users cannot override; return its name."""
-    args, key = pipeline.args.query, pipeline.args.lake.kms_key_arn
-    physical = default_workgroup_name(pipeline.physical_name)
-    return aws.athena.Workgroup(
+    """Create the workgroup for queries of people; return its name."""
+    return create_workgroup(
         f"{pipeline.name}-query-workgroup",
-        name=physical,
+        default_workgroup_name(pipeline.physical_name),
+        pipeline,
+        bucket,
+        parent,
         force_destroy=pipeline.protection.workgroup_force_destroy,
-        configuration={
-            "enforce_workgroup_configuration": True,
-            "publish_cloudwatch_metrics_enabled": True,
-            "bytes_scanned_cutoff_per_query": args.bytes_scanned_cutoff_mib * MIB,
-            "result_configuration": {
-                "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical, "/"),
-                "encryption_configuration": {
-                    "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
-                    "kms_key_arn": key,
-                },
-            },
-        },
-        tags=dict(pipeline.tags),
-        opts=pulumi.ResourceOptions(parent=parent),
-    ).name
+        cutoff_mib=pipeline.args.query.bytes_scanned_cutoff_mib,
+    )
 
 
 def save_queries(

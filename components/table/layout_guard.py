@@ -5,7 +5,7 @@ Pulumi keeps in the stack's state; a value that it does not contain is unknown a
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any, Optional
@@ -284,51 +284,69 @@ def is_readable(format_: object, old: str, new: str) -> bool:
 
 
 def _text_is_readable(format_: object, old: ColumnType, new: ColumnType) -> bool:
-    if old == new or (format_ == "csv" and new == "string"):
-        return True
-    if isinstance(old, str) or isinstance(new, str):
-        return isinstance(old, str) and new in WIDER_TYPES.get(old, ())
-    [(kind, before)], [(other_kind, after)] = old.items(), new.items()
-    if kind != other_kind:
-        return False
-    match kind:
-        case "decimal":
-            [precision, scale], [new_precision, new_scale] = before, after
-            return bool(scale <= new_scale and precision - scale <= new_precision - new_scale)
-        case "array":
-            return _text_is_readable(format_, before, after)
-        case "map":
-            return _text_is_readable(format_, before[1], after[1])
-        case "struct":
-            # By name; a further field is NULL in existing rows.
-            types = dict(after)
-            return all(
-                _text_is_readable(format_, item, types[name])
-                for name, item in before
-                if name in types
-            )
-    return False
+    def accepts(before: ColumnType, after: ColumnType) -> bool:
+        if format_ == "csv" and after == "string":
+            return True
+        if isinstance(before, str):
+            return after in WIDER_TYPES.get(before, ())
+        digits, new_digits = _digits(before), _digits(after)
+        if digits is None or new_digits is None:
+            return False
+        (precision, scale), (new_precision, new_scale) = digits, new_digits
+        return scale <= new_scale and precision - scale <= new_precision - new_scale
+
+    return _is_accepted(old, new, accepts)
 
 
 def is_promotable(old: ColumnType, new: ColumnType) -> bool:
     """Whether Iceberg reads values of one of its types as another."""
-    if old == new:
+
+    def accepts(before: ColumnType, after: ColumnType) -> bool:
+        if isinstance(before, str):
+            return ICEBERG_PROMOTIONS.get(before) == after
+        digits, new_digits = _digits(before), _digits(after)
+        if digits is None or new_digits is None:
+            return False
+        return digits[0] <= new_digits[0] and digits[1] == new_digits[1]
+
+    return _is_accepted(old, new, accepts)
+
+
+def _is_accepted(
+    old: ColumnType, new: ColumnType, accepts: Callable[[ColumnType, ColumnType], bool]
+) -> bool:
+    """Whether types are equal, but for changes that `accepts` permits.
+
+    accepts: compares scalars and decimals, at any level. A further field of a struct is NULL in
+    existing rows.
+    """
+    if old == new or accepts(old, new):
         return True
     if isinstance(old, str) or isinstance(new, str):
-        return isinstance(old, str) and ICEBERG_PROMOTIONS.get(old) == new
+        return False
     [(kind, before)], [(other_kind, after)] = old.items(), new.items()
     if kind != other_kind:
         return False
     match kind:
-        case "decimal":
-            [precision, scale], [new_precision, new_scale] = before, after
-            return bool(precision <= new_precision and scale == new_scale)
         case "array":
-            return is_promotable(before, after)
+            return _is_accepted(before, after, accepts)
         case "map":
-            return is_promotable(before[1], after[1])
-    types = dict(after)
-    return all(is_promotable(item, types[name]) for name, item in before if name in types)
+            return _is_accepted(before[1], after[1], accepts)
+        case "struct":
+            # By name.
+            types = dict(after)
+            return all(
+                _is_accepted(item, types[name], accepts) for name, item in before if name in types
+            )
+    return False
+
+
+def _digits(column_type: ColumnType) -> Optional[tuple[int, int]]:
+    """Precision and scale of a decimal; None for another type."""
+    if isinstance(column_type, str) or "decimal" not in column_type:
+        return None
+    precision, scale = column_type["decimal"]
+    return precision, scale
 
 
 def partition_findings(old: Layout, new: Layout) -> Iterator[Finding]:

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any, Optional
 from urllib.parse import urlparse
 
-from botocore.exceptions import ClientError
-
 from streaming_etl.ops.backfill.source_table import SourceTable
+from streaming_etl.ops.executions import start_execution, stop_command
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
 
@@ -45,7 +44,7 @@ class Run:
 
     @property
     def stop_command(self) -> str:
-        return f"aws stepfunctions stop-execution --execution-arn {self.arn}"
+        return stop_command(self.arn)
 
 
 @dataclass(frozen=True)
@@ -112,19 +111,7 @@ class ExportRuns:
 
     def start(self, number: int, run_input: dict[str, Any]) -> Run:
         """Start `run-<number>`; raises CommandError when another caller has just started it."""
-        name = f"run-{number}"
-        try:
-            arn = self._sfn.start_execution(
-                stateMachineArn=self._machine_arn, name=name, input=json.dumps(run_input)
-            )["executionArn"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-                raise
-            message = (
-                f"{name} was started by somebody else just now. Run this command again to watch "
-                "that run."
-            )
-            raise CommandError(message, code="run-already-started", run=name) from None
+        arn = start_execution(self._sfn, self._machine_arn, f"run-{number}", run_input)
         return self.describe(arn)
 
     def export_arn(self, run: Run) -> Optional[str]:

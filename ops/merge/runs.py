@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Optional
 
-from botocore.exceptions import ClientError
-
+from streaming_etl.ops.executions import start_execution, stop_command
 from streaming_etl.ops.merge.ranges import DayRange
-from streaming_etl.stack.errors import CommandError
 
 # The state that merges the ranges, in components/stages/merge_state_machine.py.
 RANGES_STATE = "Ranges"
@@ -49,7 +47,7 @@ class Run:
 
     @property
     def stop_command(self) -> str:
-        return f"aws stepfunctions stop-execution --execution-arn {self.arn}"
+        return stop_command(self.arn)
 
 
 @dataclass(frozen=True)
@@ -110,17 +108,7 @@ class MergeRuns:
 
     def start(self, name: str, run_input: Mapping[str, Any], now: datetime) -> Run:
         """Start an execution; raises CommandError for a name that is taken."""
-        try:
-            arn = self._client.start_execution(
-                stateMachineArn=self._machine_arn, name=name, input=json.dumps(run_input)
-            )["executionArn"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-                raise
-            message = (
-                f"{name} was started by somebody else just now. Run this command again to watch it."
-            )
-            raise CommandError(message, code="merge-already-started", run=name) from None
+        arn = start_execution(self._client, self._machine_arn, name, run_input)
         return Run(arn, name, "RUNNING", now)
 
     def ranges_done(self, run: Run, ranges: Sequence[DayRange]) -> int:

@@ -22,8 +22,8 @@ LAKE_TABLE_PREFIXES = (
     "delivery-",
     # Without the workgroup, which is the pipeline's.
     "merge-own-policy",
-    "merge-policy",
-    "merge-role",
+    "merge-states-policy",
+    "merge-states-role",
     "merge-schedule",
     "merge-state-machine",
     "merged-table",

@@ -58,7 +58,7 @@ def messages() -> dict[str, str]:
         "start-over-without-ranges": error_of(MergeOptions(start_over=True).check),
         "merge-in-progress": error_of(plan_of, over, replace(rebuild, start_over=True), NOW),
         "too-many-ranges": error_of(plan_of, large, replace(rebuild, max_gib=1), NOW),
-        "merge-already-started": error_of(MergeRuns(taken, "arn").start, REBUILD.name, {}, NOW),
+        "run-already-started": error_of(MergeRuns(taken, "arn").start, REBUILD.name, {}, NOW),
         "merge-not-started": error_of(_rejected_merges().start),
         "merge-failed": error_of(run.raise_if_failed, [run.MergeResult(plan, REBUILD, ERROR)]),
         "plan": "\n".join(run.plan_lines(plan)),

@@ -193,7 +193,7 @@ def test_each_permission_names_its_resources(pipelines: Pipelines) -> None:
     graph = pipelines.build(
         merge=ENABLED, lake=LakeArgs(kms_key_arn="arn:aws:kms:ap-northeast-1:123456789012:key/k")
     )
-    for name in ("merge-policy", "merge-own-policy", "merge-schedule-policy"):
+    for name in ("merge-states-policy", "merge-own-policy", "merge-schedule-policy"):
         document = json.loads(graph[f"shop-{name}"].inputs["policy"])
         for statement in document["Statement"]:
             assert all(resource != "*" for resource in statement["Resource"]), statement
@@ -201,7 +201,7 @@ def test_each_permission_names_its_resources(pipelines: Pipelines) -> None:
 
 
 def test_reads_the_default_database_for_athena_and_writes_one_table(graph: Graph) -> None:
-    statements = json.loads(graph["shop-merge-policy"].inputs["policy"])["Statement"]
+    statements = json.loads(graph["shop-merge-states-policy"].inputs["policy"])["Statement"]
     allowed = {
         (action, resource.rpartition(":")[2])
         for statement in statements
@@ -217,7 +217,7 @@ def test_reads_the_default_database_for_athena_and_writes_one_table(graph: Graph
 
 
 def test_writes_only_below_the_merged_table(graph: Graph) -> None:
-    statements = json.loads(graph["shop-merge-policy"].inputs["policy"])["Statement"]
+    statements = json.loads(graph["shop-merge-states-policy"].inputs["policy"])["Statement"]
     deletes = [one["Resource"] for one in statements if "s3:DeleteObject" in one["Action"]]
     assert [[one.partition("/")[2] for one in resources] for resources in deletes] == [
         ["merged/shop_test/orders/*"]

@@ -180,7 +180,7 @@ def test_an_interrupted_watch_leaves_the_run(
 
 def test_two_commands_at_once_start_one_run(world: MergeWorld) -> None:
     world.states.add("run-20261129T123000Z", "SUCCEEDED")
-    assert failure(world).code == "merge-already-started"
+    assert failure(world).code == "run-already-started"
 
 
 def test_requires_a_merge_stage(world: MergeWorld) -> None:

@@ -1,0 +1,62 @@
+"""State machines with their roles, and parts of their definitions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from streaming_etl.components.stages import iam
+from streaming_etl.components.stages.references import PipelineContext
+
+
+def create_state_machine(
+    name: str,
+    pipeline: PipelineContext,
+    *,
+    definition: Mapping[str, Any],
+    statements: Sequence[iam.Statement],
+    depends_on: Sequence[pulumi.Resource],
+    parent: pulumi.Resource,
+) -> tuple[aws.sfn.StateMachine, aws.iam.Role]:
+    """Create `{name}-state-machine`, `-states-role` and `-states-policy`.
+
+    A statement with the ARN of the state machine needs a separate policy of the role. The state
+    machine writes no logs: Step Functions keeps the history of an execution for 90 days, and log
+    delivery would need permissions on every log group of the account.
+    """
+    tags = pipeline.tags
+    role = iam.service_role(
+        f"{name}-states-role", "states.amazonaws.com", pipeline.account, tags, parent
+    )
+    policy = iam.role_policy(f"{name}-states-policy", role, statements, parent)
+    machine = aws.sfn.StateMachine(
+        f"{name}-state-machine",
+        role_arn=role.arn,
+        type="STANDARD",
+        definition=pulumi.Output.json_dumps(dict(definition)),
+        tags=dict(tags),
+        # IAM is eventually consistent: create the role's policy before the state machine.
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[policy, *depends_on]),
+    )
+    return machine, role
+
+
+def service_integration(partition: pulumi.Input[str], action: str) -> pulumi.Output[str]:
+    """Return the ARN of a service integration, such as `lambda:invoke`."""
+    return pulumi.Output.concat("arn:", partition, ":states:::", action)
+
+
+def retrier(attempts: int, first_seconds: int = 5) -> dict[str, Any]:
+    """Return a retrier for all errors, with exponential back-off and full jitter.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    """
+    return {
+        "ErrorEquals": ["States.ALL"],
+        "IntervalSeconds": first_seconds,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 300,
+        "JitterStrategy": "FULL",
+        "MaxAttempts": attempts,
+    }

@@ -1,0 +1,47 @@
+"""Athena workgroups with encrypted results in the lake's bucket."""
+
+from typing import Optional
+
+import pulumi
+import pulumi_aws as aws
+
+from streaming_etl.components.stages.references import LakeBucket, PipelineContext
+from streaming_etl.components.table.layout import QUERY_RESULTS_PREFIX
+
+MIB = 1024 * 1024
+
+
+def create_workgroup(
+    name: str,
+    physical_name: str,
+    pipeline: PipelineContext,
+    bucket: LakeBucket,
+    parent: pulumi.Resource,
+    *,
+    force_destroy: bool,
+    cutoff_mib: Optional[int] = None,
+) -> pulumi.Output[str]:
+    """Create a workgroup whose configuration users cannot override; return its name.
+
+    cutoff_mib: Athena cancels a query that scans more; None for no limit.
+    """
+    key = pipeline.args.lake.kms_key_arn
+    return aws.athena.Workgroup(
+        name,
+        name=physical_name,
+        force_destroy=force_destroy,
+        configuration={
+            "enforce_workgroup_configuration": True,
+            "publish_cloudwatch_metrics_enabled": True,
+            "bytes_scanned_cutoff_per_query": None if cutoff_mib is None else cutoff_mib * MIB,
+            "result_configuration": {
+                "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical_name, "/"),
+                "encryption_configuration": {
+                    "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
+                    "kms_key_arn": key,
+                },
+            },
+        },
+        tags=dict(pipeline.tags),
+        opts=pulumi.ResourceOptions(parent=parent),
+    ).name
