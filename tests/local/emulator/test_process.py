@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from local.emulator import process
 from local.emulator.process import HOST, ROOT, Emulator, child_environment
 from streaming_etl.stack.clients import Clients, isolated
 from streaming_etl.stack.errors import CommandError
@@ -134,7 +135,19 @@ def test_listens_on_the_loopback_only(emulator: Emulator) -> None:
     assert listening_addresses(emulator.pid) == {HOST}
 
 
-def test_the_exit_ends_busy_processes_and_removes_all_files() -> None:
+def test_the_exit_ends_busy_processes_and_removes_all_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The child ends its group itself, however long that takes on this machine.
+    monkeypatch.setattr(process, "STOP_SECONDS", 30.0)
+    killed: list[int] = []
+    kill = os.killpg
+
+    def recorded(group: int, signal_: int) -> None:
+        killed.append(group)
+        kill(group, signal_)
+
+    monkeypatch.setattr(os, "killpg", recorded)
     with Emulator(REGION) as emulator:
         stream = Stream(emulator.clients)
         stream.put({"do": "ok", "text": "row\n"})
@@ -146,6 +159,7 @@ def test_the_exit_ends_busy_processes_and_removes_all_files() -> None:
         assert len(members(group)) == 2
         assert directory.is_dir()
 
+    assert killed == []
     assert wait_until(lambda: not members(group))
     assert not directory.exists()
 
