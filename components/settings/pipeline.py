@@ -334,6 +334,12 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
             merge, path = args.merge, join(self.lake_table_path(key), "merge")
             if not merge.enabled:
                 continue
+            database = self.database_name
+            if isinstance(database, str) and not database[0].isalpha():
+                # Athena documents no quotes for the database in OPTIMIZE and VACUUM.
+                enabled = Related(join(path, "enabled"), True)
+                kind = "a name that begins with a letter"
+                yield invalid("database_name", database, "conflict", enabled, kind=kind)
             related = [
                 Related(join(path, "interval_minutes"), merge.interval_minutes),
                 Related(join(path, "alarm_after_hours"), merge.alarm_after_hours),
