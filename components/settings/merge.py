@@ -34,10 +34,10 @@ class MergeArgs(Settings):
 
     enabled: bool = False
     """Create the merged table and its schedule; the current state then reads it, and a window of
-    the change log. Needs COLUMNS, `catalog: projection` and
-    partitions of days or hours. On a lake table with rows set
-    `query.current_state_source: objects` with it, until `streaming-etl merge --rebuild` has merged
-    the existing rows. Turning it off deletes the merged table, which `protect` rejects."""
+    the change log. Needs COLUMNS, `catalog: projection` and partitions of days or hours. On a lake
+    table with rows set `query.current_state_source: objects` with it, until
+    `streaming-etl merge --rebuild` has merged the existing rows. Turning it off deletes the merged
+    table, which `protect` rejects."""
     interval_minutes: int = limited(60, 15, 1440, "A run is billed, and a day is the longest wait")
     """Minutes between two runs, 15 to 1,440. The current state is as fresh as the change log with
     every interval."""
@@ -51,12 +51,12 @@ class MergeArgs(Settings):
     """Runs after which the files of the merged table are compacted and old ones deleted, 1 to
     100."""
     tombstone_days: Optional[int] = limited(None, 1, 36_500, "A tombstone expires after whole days")
-    """Days after which the row of a deleted item is deleted, too. An older change that arrives
-    later, by replay or backfill, would bring the item back: without a retention of failures, replay
-    none that is older. By default, and at least, 35 days or
-    `lake.failures_retention_days` where that is more, and the window or
-    `change_log_retention_days` where that is more, and three days; never while failures have no
-    retention."""
+    """Days after which the row of a deleted item, its tombstone, is deleted from the merged table.
+    An older change that arrives after that, by replay or backfill, brings the item back. The
+    default and the minimum are the sum of 35 days or `lake.failures_retention_days`, of the window
+    or `change_log_retention_days`, the larger of each pair, and of three days. Without
+    `lake.failures_retention_days` the default is never; if you set a number then, replay no failure
+    that is older."""
     change_log_retention_days: Optional[int] = limited(
         None, 30, 36_500, "The merged table must have the rows before"
     )
