@@ -6,6 +6,7 @@ Each generator has a `PAGE`, a path, and `BLOCKS`, a function for each named blo
 from types import ModuleType
 
 from tools.docs import (
+    compare_page,
     cost_page,
     many_tables_page,
     policies_page,
@@ -16,6 +17,7 @@ from tools.docs import (
 from tools.docs.marked_blocks import replace_blocks
 
 GENERATORS: tuple[ModuleType, ...] = (
+    compare_page,
     cost_page,
     many_tables_page,
     policies_page,
