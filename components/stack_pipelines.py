@@ -154,7 +154,7 @@ def conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem]:
     """Problems of pipelines that need the same table, stream or name."""
     yield from name_conflicts(configs)
     yield from glue_conflicts(configs)
-    creators: dict[str, str] = {}
+    creators: dict[pulumi.Input[str], str] = {}
     for config in configs.values():
         args = config.args
         if config.usable("table_name", "source.use_existing") and not args.source.use_existing:
@@ -222,9 +222,11 @@ def resource_name_conflicts(configs: Mapping[str, PipelineConfig]) -> Iterator[P
                         yield config.located(problem)
 
 
-def readers_by_table(configs: Mapping[str, PipelineConfig]) -> dict[str, list[PipelineConfig]]:
+def readers_by_table(
+    configs: Mapping[str, PipelineConfig],
+) -> dict[pulumi.Input[str], list[PipelineConfig]]:
     """The pipelines that read the stream of each table."""
-    readers: dict[str, list[PipelineConfig]] = {}
+    readers: dict[pulumi.Input[str], list[PipelineConfig]] = {}
     for config in configs.values():
         if config.usable("table_name"):
             readers.setdefault(config.args.table_name, []).append(config)

@@ -100,8 +100,14 @@ class PipelineProvider(ComponentProvider):
             elif known is not None and is_group(known.additional_properties):
                 value = self._groups(join(path, name), known.additional_properties, value)
             elif known is not None and not known.plain:
-                # An engine without support of outputs marks an unknown value.
-                value = pulumi.Output.from_input(value) if isinstance(value, Unknown) else value
+                value = known_later(value)
+            elif known is not None and has_outputs(known) and isinstance(value, Mapping):
+                value = {
+                    key: known_later(inner)
+                    if isinstance(inner, (pulumi.Output, Unknown))
+                    else plain(path, name, inner, key)
+                    for key, inner in value.items()
+                }
             else:
                 value = plain(path, name, value)
             if name in settings:
@@ -131,6 +137,17 @@ class PipelineProvider(ComponentProvider):
 def is_group(known: Optional[PropertyDefinition]) -> TypeGuard[PropertyDefinition]:
     """Whether a property is a settings class."""
     return known is not None and known.ref is not None and NAME in known.ref
+
+
+def has_outputs(known: PropertyDefinition) -> bool:
+    """Whether the values of a map may be outputs, such as `tags`."""
+    values = known.additional_properties
+    return values is not None and not values.plain
+
+
+def known_later(value: Any) -> Any:
+    """A value that an engine marks as unknown, as an output."""
+    return pulumi.Output.from_input(value) if isinstance(value, Unknown) else value
 
 
 def plain(path: str, name: str, value: Any, item: Any = None) -> Any:

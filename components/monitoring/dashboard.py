@@ -148,6 +148,7 @@ def dashboard_body(
     args: StreamingEtlPipelineArgs,
     pipeline: str,
     *,
+    table_name: str,
     region: str,
     values: Mapping[MetricSource, str],
     lake_tables: Mapping[str, Mapping[MetricSource, str]],
@@ -160,7 +161,7 @@ def dashboard_body(
     )
     existing = alarms(args)
     rows: list[Row] = [
-        _header(args.table_name, dimensions.pipeline, alarm_arns),
+        _header(table_name, dimensions.pipeline, alarm_arns),
         _flow(args, dimensions),
         _ages(dimensions, existing),
         _failures(args, dimensions),

@@ -123,6 +123,7 @@ class Monitoring:
         if args.monitoring.dashboard:
             # json_dumps would create an Output per value: a fifth of the program's time.
             body = pulumi.Output.all(
+                table_name=args.table_name,
                 region=dimensions.region,
                 values=dict(dimensions.values),
                 lake_tables=dict(dimensions.lake_tables),

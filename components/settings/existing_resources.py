@@ -19,6 +19,13 @@ KEY_ARN = {
     "pattern": re.compile(rf"arn:aws[a-z-]*:kms:{REGION_AND_ACCOUNT}:key/[a-zA-Z0-9-]+"),
     "kind": "the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID and not of an alias",
 }
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Stream.html
+STREAM_ARN = {
+    "pattern": re.compile(
+        rf"arn:aws[a-z-]*:dynamodb:{REGION_AND_ACCOUNT}:table/[a-zA-Z0-9_.-]{{3,255}}/stream/[0-9T:.-]+"
+    ),
+    "kind": "the ARN of a table's stream, arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL",
+}
 # CloudWatch sends alarms to standard topics only.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
 TOPIC_ARN = {

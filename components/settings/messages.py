@@ -251,6 +251,11 @@ MESSAGES: Mapping[str, str] = {
         " with: aws dynamodb update-table --table-name {plain} --stream-specification"
         " StreamEnabled=true,StreamViewType={view}"
     ),
+    "table-of-program": (
+        "{name} must be plain text unless `source.stream_arn` is set (got the output of a"
+        " resource). A table of the same program cannot be looked up before it exists: set"
+        " `source.use_existing: true` and `source.stream_arn`."
+    ),
     "stream-without-old-images": (
         "{name} must be on_remove or never with a stream of {got} (got {value}). Remove it, or"
         " give the table a stream of {view}."

@@ -30,6 +30,7 @@ from streaming_etl.components.settings.names import (
 )
 from streaming_etl.components.settings.partitions import PartitionArgs
 from streaming_etl.components.settings.stages import (
+    STREAM_VIEWS,
     ForwarderArgs,
     LakeArgs,
     LakeTableQueryArgs,
@@ -72,10 +73,11 @@ TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 class StreamingEtlPipelineArgs(LakeTableSettings):
     """One pipeline, of a table, a transform module and partitions."""
 
-    table_name: str = field(
+    table_name: pulumi.Input[str] = field(
         metadata={"pattern": TABLE_NAME, "kind": "3 to 255 of a-z A-Z 0-9 _ . -"}
     )
-    """Name of the DynamoDB table. Changing it replaces the table and the lake table."""
+    """Name of the DynamoDB table. Changing it replaces the table and the lake table. It may be an
+    output with `source.stream_arn`."""
     transform_module: Optional[str] = text(None, NOT_EMPTY, "the path of a file")
     """Path of the Python file with COLUMNS, `transform(change)`, or both; required without
     `lake_tables`. Without `transform` each column is an attribute of the item. With a crawler, a
@@ -101,7 +103,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     """Lambda processor of all functions: arm64 or x86_64."""
     log_retention_days: int = one_of(*LOG_RETENTION_DAYS, default=30)
     """Days after which logs are deleted, one of CloudWatch's fixed numbers."""
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Tags of all resources that have tags, in addition to the pipeline's name."""
     protect: bool = True
     """Reject the deletion of the source table, the bucket, the database and the merged tables that
@@ -165,6 +167,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
 
     def further_problems(self) -> Iterator[Problem]:
         yield from tag_problems(self.tags)
+        yield from self.table_name_problems()
         yield from self.form_problems()
         yield from self.retain_problems()
         yield from self.record_size_problems()
@@ -199,6 +202,15 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
             if not isinstance(args, LakeTableArgs):
                 yield invalid("lake_tables", args, "type", item=key, kind="LakeTableArgs(...)")
         yield from self.former_lake_table_problems()
+
+    def table_name_problems(self) -> Iterator[Problem]:
+        """Settings that the name of a later table does not imply."""
+        if not isinstance(self.table_name, pulumi.Output):
+            return
+        if self.source.stream_arn is None:
+            yield invalid("table_name", None, "table-of-program")
+        if not self.lake_tables and self.glue_table_name is None:
+            yield invalid("glue_table_name", None, "required", Related("table_name", None))
 
     def former_lake_table_problems(self) -> Iterator[Problem]:
         """Former names that another lake table has or had."""
@@ -247,8 +259,13 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         if self.source.range_key is not None:
             keys[self.source.range_key] = self.source.range_key_type
         tables = self.valid_lake_tables
-        if not self.source.use_existing:
-            yield from self.where_problems_of(keys, has_old_images=True)
+        stream_arn, view = self.source.stream_arn, self.source.stream_view_type
+        if not self.source.use_existing or stream_arn is not None:
+            yield from self.where_problems_of(keys, has_old_images=view == STREAM_VIEWS[0])
+        if (image := self.forwarder.old_image) == "always" and view != STREAM_VIEWS[0]:
+            details = {"got": view, "view": STREAM_VIEWS[0]}
+            rule = "stream-without-old-images"
+            yield invalid("old_image", image, rule, path="forwarder", **details)
         seconds, low = self.forwarder.timeout_seconds, MARGIN_SECONDS + PUT_SECONDS * len(tables)
         if seconds < low:
             names = Related("lake_tables", list(tables))

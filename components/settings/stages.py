@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import pulumi
 
-from streaming_etl.components.settings.existing_resources import BUCKET_NAME, KEY_ARN
+from streaming_etl.components.settings.existing_resources import BUCKET_NAME, KEY_ARN, STREAM_ARN
 from streaming_etl.components.settings.filter_patterns import pattern_problems
 from streaming_etl.components.settings.validation import (
     NOT_EMPTY,
@@ -28,6 +28,8 @@ from streaming_etl.components.settings.validation import (
 EVENT_NAMES = ("INSERT", "MODIFY", "REMOVE")
 CURRENT_STATE_SOURCES = ("objects", "partitions", "merged")
 OLD_IMAGES = ("always", "on_remove", "never")
+STREAM_VIEWS = ("NEW_AND_OLD_IMAGES", "NEW_IMAGE")
+"""View types that can feed a lake: KEYS_ONLY has no data, and OLD_IMAGE lacks the newest."""
 
 # AWS allows 50 tags per resource; one of them is the pipeline's name.
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
@@ -41,6 +43,16 @@ RESERVED_TAGS = ("aws:", "streaming-etl:")
 ATTRIBUTE_NAME = {"pattern": NOT_EMPTY, "kind": "non-empty text", "most_bytes": 255}
 # Larger batches need a window. https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 MAX_BATCH_WITHOUT_WINDOW = 10
+STREAM_SETTINGS = (
+    "stream_arn",
+    "stream_view_type",
+    "table_kms_key_arn",
+    "hash_key",
+    "hash_key_type",
+    "range_key",
+    "range_key_type",
+)
+"""Settings of `source` that have an effect with `stream_arn`."""
 CAPACITY = "DynamoDB's quota of a table is 40,000 units"
 S3_DAYS = "S3 expires objects after whole days"
 
@@ -52,9 +64,18 @@ class SourceArgs(Settings):
     use_existing: bool = False
     """Read the stream of an existing table. The stream must include new images. Turning it on
     deletes the created table."""
+    stream_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=STREAM_ARN)
+    """ARN of the stream of an existing table, which is then not looked up: for a table of the same
+    program, whose `stream_arn` is an output. The settings of keys then describe the existing
+    table. A pipeline without `lake_tables` needs `glue_table_name` when `table_name` is an
+    output."""
+    stream_view_type: str = one_of(*STREAM_VIEWS)
+    """View type of the stream of `stream_arn`: NEW_AND_OLD_IMAGES or NEW_IMAGE."""
+    table_kms_key_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=KEY_ARN)
+    """ARN of the customer key that encrypts the table of `stream_arn`, if one does."""
     hash_key: str = field(default="id", metadata=ATTRIBUTE_NAME)
-    """Partition key attribute of the new table, at most 255 bytes. Changing it replaces the
-    table."""
+    """Partition key attribute of the new table, or of that of `stream_arn`, at most 255 bytes.
+    Changing it replaces the new table."""
     hash_key_type: str = one_of("S", "N", "B")
     """S, N or B. Changing it replaces the table."""
     range_key: Optional[str] = field(default=None, metadata=ATTRIBUTE_NAME)
@@ -75,11 +96,15 @@ class SourceArgs(Settings):
     def further_problems(self) -> Iterator[Problem]:
         if self.use_existing:
             because = Related("use_existing", True)
-            ignored = fields_except(self, "use_existing")
+            of_stream = STREAM_SETTINGS if self.stream_arn is not None else {"stream_arn"}
+            ignored = fields_except(self, "use_existing", *of_stream)
             if self.deletion_protection:
                 # The default of earlier versions, in the outputs of their stacks.
                 ignored -= {"deletion_protection"}
             yield from no_effect(self, ignored, because)
+        else:
+            names = {"stream_arn", "stream_view_type", "table_kms_key_arn"}
+            yield from no_effect(self, names, Related("use_existing", False))
         if self.range_key is None:
             yield from no_effect(self, {"range_key_type"}, Related("range_key", None))
         if self.range_key == self.hash_key:
@@ -265,9 +290,11 @@ def tag_problems(tags: Mapping[Any, Any]) -> Iterator[Problem]:
         yield invalid("tags", len(tags), "too-many", most=MAX_TAGS)
     spellings: dict[str, str] = {}
     for key, value in tags.items():
-        if not isinstance(key, str) or not isinstance(value, str):
+        if not isinstance(key, str) or not isinstance(value, (str, pulumi.Output)):
             yield invalid("tags", value, "type", item=key, kind="text")
             continue
+        # AWS checks what only an update knows.
+        value = value if isinstance(value, str) else ""
         if not 1 <= len(key) <= MAX_TAG_KEY or len(value) > MAX_TAG_VALUE:
             most, most_key = MAX_TAG_VALUE, MAX_TAG_KEY
             yield invalid("tags", value, "tag-length", item=key, most=most, most_key=most_key)

@@ -50,7 +50,7 @@ class Backfill:
         table_arn: pulumi.Output[str],
         stream_arn: pulumi.Output[str],
         key_names: Sequence[str],
-        table_key_arn: Optional[str],
+        table_key_arn: Optional[pulumi.Input[str]],
         bucket: LakeBucket,
         deliveries: Mapping[str, DeliveryStream],
         parent: pulumi.Resource,

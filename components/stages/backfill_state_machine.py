@@ -31,7 +31,7 @@ class StateMachineInputs:
     partition: pulumi.Input[str]
     account_id: pulumi.Input[str]
     table_arn: pulumi.Input[str]
-    table_key_arn: Optional[str]
+    table_key_arn: Optional[pulumi.Input[str]]
     """Key that encrypts the table, for the policy only; None with a key that AWS owns."""
     bucket: pulumi.Input[str]
     exports: pulumi.Input[str]

@@ -35,7 +35,7 @@ class Forwarder:
         self,
         pipeline: PipelineContext,
         stream_arn: pulumi.Output[str],
-        table_key_arn: Optional[str],
+        table_key_arn: Optional[pulumi.Input[str]],
         bucket: LakeBucket,
         deliveries: Mapping[str, DeliveryStream],
         parent: pulumi.Resource,

@@ -70,7 +70,7 @@ def service_role(
     name: str,
     service: str,
     account: Account,
-    tags: Mapping[str, str],
+    tags: Mapping[str, pulumi.Input[str]],
     parent: pulumi.Resource,
 ) -> aws.iam.Role:
     """Create a role that only `service` may assume, for this account.
@@ -123,7 +123,7 @@ def allow_key(
     return [allow(actions, [kms_key_arn], {"StringEquals": {"kms:ViaService": via_s3}})]
 
 
-def allow_table_key(kms_key_arn: Optional[str]) -> list[Statement]:
+def allow_table_key(kms_key_arn: Optional[pulumi.Input[str]]) -> list[Statement]:
     """Allow to decrypt a table and its stream; [] without a key.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html

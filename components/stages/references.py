@@ -29,7 +29,7 @@ class PipelineContext:
     args: StreamingEtlPipelineArgs
     forwarder_packages: Dependencies
     account: Account
-    tags: Mapping[str, str]
+    tags: Mapping[str, pulumi.Input[str]]
 
     @property
     def physical_name(self) -> str:

@@ -6,27 +6,33 @@ import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
+from streaming_etl.components.settings.stages import STREAM_VIEWS
 from streaming_etl.components.settings.validation import SettingsError, invalid, raise_if_any
 from streaming_etl.components.stages.references import PipelineContext
 
-STREAM_VIEW = "NEW_AND_OLD_IMAGES"
-# KEYS_ONLY has no data, and OLD_IMAGE lacks the newest.
-READABLE_VIEWS = (STREAM_VIEW, "NEW_IMAGE")
+STREAM_VIEW = STREAM_VIEWS[0]
 
 
 class Source:
-    """The source table, which the pipeline creates or looks up."""
+    """The source table: created, looked up, or one of the same program."""
 
     table_name: pulumi.Output[str]
     table_arn: pulumi.Output[str]
     stream_arn: pulumi.Output[str]
     key_names: tuple[str, ...]
     """Hash key, and range key if the table has one."""
-    kms_key_arn: Optional[str] = None
+    kms_key_arn: Optional[pulumi.Input[str]] = None
     """Key that encrypts an existing table; None with a key that AWS owns."""
 
     def __init__(self, pipeline: PipelineContext, parent: pulumi.Resource) -> None:
-        if pipeline.args.source.use_existing:
+        source = pipeline.args.source
+        keys = [source.hash_key, source.range_key or ""]
+        if source.stream_arn is not None:
+            self.table_name = pulumi.Output.from_input(pipeline.args.table_name)
+            self.stream_arn = pulumi.Output.from_input(source.stream_arn)
+            self.table_arn = self.stream_arn.apply(table_of_stream)
+            self.kms_key_arn = source.table_kms_key_arn
+        elif source.use_existing:
             existing = find_stream(pipeline.args, parent)
             self.table_name = pulumi.Output.from_input(existing.name)
             self.table_arn = pulumi.Output.from_input(existing.arn)
@@ -39,8 +45,12 @@ class Source:
             self.table_name = table.name
             self.table_arn = table.arn
             self.stream_arn = table.stream_arn
-            keys = [pipeline.args.source.hash_key, pipeline.args.source.range_key or ""]
         self.key_names = tuple(key for key in keys if key)
+
+
+def table_of_stream(stream_arn: str) -> str:
+    """Return the ARN of a stream's table."""
+    return stream_arn.partition("/stream/")[0]
 
 
 def find_stream(
@@ -52,11 +62,11 @@ def find_stream(
     SettingsError for a stream that cannot feed a lake.
     """
     table_name, old_image = args.table_name, args.forwarder.old_image
-    table = aws.dynamodb.get_table(name=table_name, opts=pulumi.InvokeOptions(parent=parent))
+    table = aws.dynamodb.get_table(name=str(table_name), opts=pulumi.InvokeOptions(parent=parent))
     got, view = table.stream_view_type, STREAM_VIEW
     if not table.stream_enabled or not table.stream_arn:
         raise SettingsError(invalid("table_name", table_name, "stream-disabled", view=view))
-    if got not in READABLE_VIEWS:
+    if got not in STREAM_VIEWS:
         raise SettingsError(invalid("table_name", table_name, "stream-view", got=got, view=view))
     if old_image == "always" and got != STREAM_VIEW:
         details = {"got": got, "view": view}

@@ -59,7 +59,10 @@ def glue_name(name: str) -> str:
 def lake_table_name(args: StreamingEtlPipelineArgs, key: str) -> str:
     """Name of the Glue table of the lake table `key`."""
     default = args.table_name if key == ONLY_LAKE_TABLE else key
-    return args.tables[key].glue_table_name or glue_name(default)
+    # An output is a rejected setting without `glue_table_name`.
+    return args.tables[key].glue_table_name or glue_name(
+        default if isinstance(default, str) else ""
+    )
 
 
 def resource_prefix(pipeline: str, key: str) -> str:
@@ -183,6 +186,8 @@ def prefix_problems(pipeline: str, args: StreamingEtlPipelineArgs, key: str) -> 
     if length > MAX_PREFIX:
         several = bool(args.lake_tables)
         name, value = ("lake_tables", key) if several else ("table_name", args.table_name)
+        if isinstance(args.table_name, pulumi.Output) and not several:
+            name, value = "glue_table_name", lake_table_name(args, key)
         yield invalid(name, value, "prefix-length", length=length, most=MAX_PREFIX)
 
 

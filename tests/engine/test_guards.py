@@ -13,7 +13,13 @@ import pulumi_aws as aws
 from pulumi.provider.experimental.util import camel_case
 
 from local.engine.workspace import EngineStack, Outcome
-from streaming_etl import LakeArgs, PartitionArgs, StreamingEtlPipeline, StreamingEtlPipelineArgs
+from streaming_etl import (
+    LakeArgs,
+    PartitionArgs,
+    SourceArgs,
+    StreamingEtlPipeline,
+    StreamingEtlPipelineArgs,
+)
 from streaming_etl.components import lake_table as component
 from streaming_etl.components.table import lake_table
 from streaming_etl.components.table.column_types import METADATA, Column
@@ -347,6 +353,40 @@ def test_a_name_that_only_the_update_knows_passes_the_preview(engine: Engine) ->
     owner = "second"
     assert stack.preview().succeeded
     assert found(stack.up()) == {("location", "lake.bucket_name")}
+
+
+def test_a_table_of_the_same_program_is_created_and_then_guarded(engine: Engine) -> None:
+    path = module(engine.folder, "id string")
+    own, wanted = "own", "json"
+
+    def program() -> None:
+        table = aws.dynamodb.Table(
+            own,
+            attributes=[{"name": "id", "type": "S"}],
+            hash_key="id",
+            stream_enabled=True,
+            stream_view_type="NEW_AND_OLD_IMAGES",
+        )
+        args = StreamingEtlPipelineArgs(
+            table_name=table.name,
+            glue_table_name="orders",
+            transform_module=path,
+            partitions=PartitionArgs(),
+            format=wanted,
+            source=SourceArgs(use_existing=True, stream_arn=table.stream_arn),
+        )
+        StreamingEtlPipeline("orders", args)
+
+    stack = engine.stack(program=program)
+    assert stack.preview().succeeded
+    assert stack.up().succeeded
+    assert not stack.preview().changed
+    [mapping], [table] = (engine.of(kind).values() for kind in ("EventSourceMapping", "Table"))
+    assert mapping["eventSourceArn"] == table["streamArn"]
+    own = "other"
+    assert found(stack.preview()) == {("source-table", "table_name")}
+    own, wanted = "own", "parquet"
+    assert found(stack.preview()) == {("format", "format")}
 
 
 class RemotePipeline(pulumi.ComponentResource):

@@ -331,8 +331,7 @@ def test_reports_every_missing_setting(plugin: Plugin) -> None:
 @pytest.mark.parametrize(
     ("arguments", "path", "name", "item"),
     [
-        (("tableName",), "", "table_name", None),
-        (("tags", "costCenter"), "", "tags", "costCenter"),
+        (("format",), "", "format", None),
         (("lake",), "", "lake", None),
         (("lake", "forceDestroy"), "lake", "force_destroy", None),
         (
@@ -355,6 +354,23 @@ def test_rejects_an_output_that_determines_the_resources(
         value = {argument: value}
     problem = invalid(name, None, "known-value", path=path, item=item)
     assert message(plugin, {**REQUIRED, **value}) == text_of(problem)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_accepts_outputs_that_determine_no_resource(plugin: Plugin, known: bool) -> None:
+    stream = "arn:aws:dynamodb:eu-west-1:123456789012:table/own/stream/2026-01-01T00:00:00.000"
+    values = [output(stream), output("own"), output("web")] if known else [output()] * 3
+    arguments = {
+        "tableName": values[1],
+        "glueTableName": "orders",
+        "source": {"useExisting": True, "streamArn": values[0]},
+        "tags": {"team": values[2]},
+    }
+    state = plugin.construct("shop", {**REQUIRED, **arguments}, preview=not known)
+    if known:
+        assert (state["sourceTable"], state["sourceStreamArn"]) == ("own", stream)
+    [bucket] = plugin.graph.of("s3/bucket:Bucket")
+    assert bucket.inputs["tags"].get("team") == ("web" if known else None)
 
 
 def test_rejects_a_list_with_an_output(plugin: Plugin) -> None:

@@ -153,6 +153,8 @@ def config_errors() -> Iterator[Callable[[], object]]:
     configs, _ = read_stack({"a": reader, "b": reader, "c": reader}, None)
     yield lambda configs=configs: raise_if_any(conflicts(configs))
     yield view_conflict
+    # Of outputs, which only a running program has.
+    yield lambda: raise_if_any([invalid("table_name", None, "table-of-program")])
     # Of arguments in another language.
     yield lambda: raise_if_any([known_value("format"), invalid("format", None, "two-names")])
 

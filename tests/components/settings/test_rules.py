@@ -7,7 +7,13 @@ import pulumi
 import pytest
 import yaml
 
-from streaming_etl import LakeArgs, MonitoringArgs, PartitionArgs, StreamingEtlPipelineArgs
+from streaming_etl import (
+    LakeArgs,
+    MonitoringArgs,
+    PartitionArgs,
+    SourceArgs,
+    StreamingEtlPipelineArgs,
+)
 from streaming_etl.components.settings.monitoring import iterator_age_threshold
 from streaming_etl.components.settings.names import pipeline_name_problems
 from streaming_etl.components.settings.stack_config import settings_from_config
@@ -138,10 +144,12 @@ def test_accepts_outputs_for_names_of_existing_resources_only() -> None:
         name = pulumi.Output.from_input("existing")
         monitoring = MonitoringArgs(alarm_topic_arn=name)
         lake = LakeArgs(bucket_name=name, kms_key_arn=name)
-        pipeline_args(database_name=name, monitoring=monitoring, lake=lake)
+        source = SourceArgs(use_existing=True, stream_arn=name, table_kms_key_arn=name)
+        settings = {"monitoring": monitoring, "lake": lake, "source": source, "tags": {"a": name}}
+        pipeline_args(table_name=name, glue_table_name="a", database_name=name, **settings)
 
     def rejected() -> None:
-        names = ("table_name", "glue_table_name", "format", "tags", "lake")
+        names = ("glue_table_name", "format", "tags", "lake")
         pipeline_args(**dict.fromkeys(names, pulumi.Output.from_input("orders")))
 
     build(accepted)

@@ -1,15 +1,25 @@
 """An existing table is only read; its stream must include new images."""
 
+import json
 from typing import Any
 
+import pulumi
+import pulumi_aws as aws
 import pytest
 
-from streaming_etl import BackfillArgs, ForwarderArgs, SourceArgs
-from streaming_etl.stack.recorder import Graph
+from streaming_etl import (
+    BackfillArgs,
+    ForwarderArgs,
+    SettingsError,
+    SourceArgs,
+    StreamingEtlPipeline,
+)
+from streaming_etl.stack.recorder import Graph, build
 from tests.support.pipelines import Pipelines, Tables, existing_table
 from tests.support.problems import places
 
 EXISTING = SourceArgs(use_existing=True)
+STREAM = "arn:aws:dynamodb:ap-northeast-1:123456789012:table/orders/stream/2020-02-02T02:02:02.000"
 
 
 @pytest.mark.parametrize("view", ["NEW_AND_OLD_IMAGES", "NEW_IMAGE"])
@@ -144,3 +154,97 @@ def test_a_table_under_a_key_of_aws_needs_no_permission(
     backfill = BackfillArgs(enabled=True)
     graph = pipelines.build(tables=tables, source=EXISTING, backfill=backfill)
     assert key_statements(graph) == {}
+
+
+def program_table(pipelines: Pipelines, *, preview: bool = False, **source: Any) -> Graph:
+    """A pipeline of a table that the same program creates."""
+
+    def program() -> None:
+        table = aws.dynamodb.Table(
+            "own",
+            attributes=[{"name": "pk", "type": "S"}],
+            hash_key="pk",
+            stream_enabled=True,
+            stream_view_type="NEW_AND_OLD_IMAGES",
+        )
+        args = pipelines.args(
+            table_name=table.name,
+            glue_table_name="own",
+            source=SourceArgs(
+                use_existing=True, stream_arn=table.stream_arn, hash_key="pk", **source
+            ),
+            backfill=BackfillArgs(enabled=True),
+        )
+        pulumi.export("table", {"name": table.name, "stream_arn": table.stream_arn})
+        pulumi.export("pipeline", StreamingEtlPipeline("shop", args).outputs)
+
+    return build(program, preview=preview)
+
+
+def test_a_table_of_the_same_program_is_the_source(pipelines: Pipelines) -> None:
+    key = "arn:aws:kms:ap-northeast-1:123456789012:key/a"
+    graph = program_table(pipelines, table_kms_key_arn=key)
+    assert [node.name for node in graph.of("dynamodb/table:Table")] == ["own"]
+    table, outputs = graph.exports["table"], graph.exports["pipeline"]
+    stream_arn = table["stream_arn"]
+    assert outputs["source_table"] == table["name"]
+    assert outputs["source_stream_arn"] == stream_arn
+    assert outputs["source_table_arn"] == stream_arn.partition("/stream/")[0]
+    assert outputs["settings"]["table_name"] == table["name"]
+    [mapping] = graph.of("EventSourceMapping")
+    assert mapping.inputs["eventSourceArn"] == stream_arn
+    [dashboard] = graph.of("Dashboard")
+    assert f"`{table['name']}`" in dashboard.inputs["dashboardBody"]
+    policies = [json.loads(node.inputs["policy"]) for node in graph.of("RolePolicy")]
+    readers = [
+        statement
+        for policy in policies
+        for statement in policy["Statement"]
+        if statement["Resource"] in (key, [key])
+    ]
+    assert {tuple(statement["Action"]) for statement in readers} == {
+        ("kms:Decrypt", "kms:DescribeKey")
+    }
+
+
+def test_a_table_of_the_same_program_previews_before_it_exists(pipelines: Pipelines) -> None:
+    assert program_table(pipelines, preview=True).of("EventSourceMapping")
+
+
+def test_rejects_settings_that_only_a_known_name_implies(pipelines: Pipelines) -> None:
+    output = pulumi.Output.from_input("orders")
+    with pytest.raises(SettingsError) as error:
+        pipelines.args(table_name=output, source=EXISTING)
+    assert places(error.value.problems) == [
+        ("", "table_name", "table-of-program"),
+        ("", "glue_table_name", "required"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"stream_arn": STREAM}, "stream_arn"),
+        ({"use_existing": True, "stream_view_type": "NEW_IMAGE"}, "stream_view_type"),
+        ({"use_existing": True, "hash_key": "pk"}, "hash_key"),
+        ({"use_existing": True, "stream_arn": STREAM, "read_capacity": 5}, "read_capacity"),
+    ],
+)
+def test_rejects_settings_without_effect_on_the_stream(settings: dict[str, Any], name: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        SourceArgs(**settings)
+    found = [(problem.field, problem.rule) for problem in error.value.problems]
+    assert (name, "no-effect") in found
+
+
+def test_rejects_what_a_stream_without_old_images_cannot_do(pipelines: Pipelines) -> None:
+    source = SourceArgs(
+        use_existing=True, stream_arn=STREAM, stream_view_type="NEW_IMAGE", hash_key="pk"
+    )
+    always = ForwarderArgs(old_image="always")
+    with pytest.raises(SettingsError) as error:
+        pipelines.args(source=source, forwarder=always, where={"type": ["a"], "pk": ["a"]})
+    assert places(error.value.problems) == [
+        ("", "where[type]", "where-needs-old-images"),
+        ("forwarder", "old_image", "stream-without-old-images"),
+    ]
