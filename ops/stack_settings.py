@@ -133,7 +133,11 @@ def merge_pipeline(
 def _split(overrides: Settings) -> tuple[Settings, Settings]:
     """Return overrides of a pipeline, and of its lake tables."""
     # Imports Pulumi, which `--help` does not need.
-    from streaming_etl.components.settings.stack_config import GROUPS, is_of_lake_table
+    from streaming_etl.components.settings.stack_config import (
+        GROUPS,
+        INHERITED_SETTINGS,
+        is_of_lake_table,
+    )
 
     of_pipeline: Settings = {}
     of_tables: Settings = {}
@@ -142,6 +146,8 @@ def _split(overrides: Settings) -> tuple[Settings, Settings]:
             for inner, each in value.items():
                 target = of_tables if is_of_lake_table(name, inner) else of_pipeline
                 target.setdefault(name, {})[inner] = each
+        elif name in INHERITED_SETTINGS:
+            of_pipeline[name] = of_tables[name] = value
         else:
             (of_tables if is_of_lake_table("", name) else of_pipeline)[name] = value
     return of_pipeline, of_tables

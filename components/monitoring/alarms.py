@@ -248,7 +248,7 @@ def _delivery_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterato
 
     https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
     """
-    buffer_seconds = args.delivery.buffer_seconds + args.transform.buffer_seconds
+    buffer_seconds = args.buffers.delivery_seconds + args.buffers.transform_seconds
     yield repeated_failure(
         name="throttled-records",
         description="Firehose throttles records: the quotas of the delivery stream are reached.",

@@ -1,10 +1,12 @@
 """Settings of a lake table."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Optional
 
 from streaming_etl.components.settings.cron import CRON
+from streaming_etl.components.settings.freshness import MINUTES, PRESETS, Buffers
 from streaming_etl.components.settings.merge import MergeArgs
 from streaming_etl.components.settings.names import (
     GLUE_NAME,
@@ -102,7 +104,7 @@ class LakeTableSettings(Settings):
             ("buffer_mib", delivery.buffer_mib, MIN_BUFFER_MIB, because or dynamic),
             ("buffer_seconds", delivery.buffer_seconds, MIN_BUFFER_SECONDS, dynamic),
         ):
-            if related and value < low:
+            if related and value is not None and value < low:
                 yield invalid(name, value, "minimum", *related, path="delivery", low=low)
         if because:
             for problem in no_effect(delivery, {"compression"}):
@@ -147,6 +149,9 @@ class LakeTableArgs(LakeTableSettings):
     """Partition keys of the lake table."""
     query: LakeTableQueryArgs = field(default_factory=LakeTableQueryArgs)
     """The current state."""
+    freshness: Optional[str] = one_of(*PRESETS, default=None)
+    """`seconds`, `minutes` or `economy` for the buffers of this lake table; by default the
+    pipeline's."""
     renamed_from: Sequence[str] = former_names("lake table")
     """Former names in `lake_tables`, the oldest first, at most 10; `lake-table` is the one of
     a pipeline without `lake_tables`. The renamed lake table keeps every resource; set
@@ -162,11 +167,41 @@ class LakeTableArgs(LakeTableSettings):
         """What the current state reads, by default the merged table, if any."""
         return self.query.current_state_source or ("merged" if self.merge.enabled else "objects")
 
+    @property
+    def buffers(self) -> Buffers:
+        """Firehose's buffers: those that are set, and those of `freshness`."""
+        preset, delivery = PRESETS[self.freshness or MINUTES].buffers, self.delivery
+        least_seconds = 0
+        if self.partitions.dynamic or self.format == "parquet":
+            # Firehose has a minimum for dynamic partitioning only, but a Parquet object of one
+            # second's rows is larger than the same rows as JSON, and slower to read.
+            least_seconds = MIN_BUFFER_SECONDS
+        return Buffers(
+            transform_seconds=_first(self.transform.buffer_seconds, preset.transform_seconds),
+            delivery_mib=_first(delivery.buffer_mib, preset.delivery_mib),
+            delivery_seconds=_first(
+                delivery.buffer_seconds, max(preset.delivery_seconds, least_seconds)
+            ),
+        )
+
+    def with_default_freshness(self, freshness: str) -> "LakeTableArgs":
+        """Return the settings, with this freshness if they have none."""
+        if self.freshness is not None:
+            return self
+        # Not by the constructor, which raises for problems that are reported elsewhere.
+        args = copy.copy(self)
+        vars(args)["freshness"] = freshness
+        return args
+
     def further_problems(self) -> Iterator[Problem]:
         # A QueryArgs is one, too, with settings of the workgroup, which belong to the pipeline.
         if type(self.query) is not LakeTableQueryArgs:
             yield invalid("query", self.query, "type", kind="a LakeTableQueryArgs")
         yield from self.lake_table_problems(self.partitions, self.query)
+
+
+def _first(value: Optional[int], default: int) -> int:
+    return default if value is None else value
 
 
 SHARED_FIELDS = tuple(item.name for item in fields(LakeTableSettings))

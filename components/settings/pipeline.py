@@ -11,6 +11,7 @@ import pulumi
 
 from streaming_etl.components.settings.backfill import CALL_SECONDS, BackfillArgs
 from streaming_etl.components.settings.filter_patterns import excluded_changes
+from streaming_etl.components.settings.freshness import MINUTES, PRESETS
 from streaming_etl.components.settings.lake_table import (
     MAX_LAKE_TABLES,
     QUERY_FIELDS,
@@ -91,6 +92,10 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     without a former entry, or with `lake_tables` for the first time, deletes the lake table that
     the settings no longer have. Its preview fails unless that lake table had
     `allow_layout_change: true` in an update before; `renamed_from` keeps a lake table."""
+    freshness: str = one_of(*PRESETS, default=MINUTES)
+    """`seconds`, `minutes` or `economy`: the default of the forwarder's `batching_window_seconds`,
+    the transform's `buffer_seconds`, and the delivery's `buffer_mib` and `buffer_seconds`. A change
+    updates in place. [Freshness](freshness.md) has the delay, the cost and the objects of each."""
     database_name: Optional[pulumi.Input[str]] = text(None, GLUE_NAME, GLUE_TEXT)
     """Existing Glue database, shared by many pipelines; by default one is created. Changing it
     replaces the lake table and needs a new `glue_table_name`; setting it needs `retain: true` in an
@@ -146,13 +151,29 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         would change the forwarder's archive, policies and the dashboard.
         """
         if self.lake_tables:
-            return dict(sorted(self.lake_tables.items(), key=lambda item: str(item[0])))
+            tables = sorted(self.lake_tables.items(), key=lambda item: str(item[0]))
+            return {
+                key: args.with_default_freshness(self.freshness)
+                if isinstance(args, LakeTableArgs)
+                else args
+                for key, args in tables
+            }
         values = {name: getattr(self, name) for name in (*SHARED_FIELDS, *OWN_FIELDS)}
         values["query"] = LakeTableQueryArgs(
             **{name: getattr(self.query, name) for name in QUERY_FIELDS}
         )
+        values["freshness"] = self.freshness
         # Valid already, and where it is not, reported.
         return {ONLY_LAKE_TABLE: build(LakeTableArgs, values)[0]}
+
+    @property
+    def batching_window_seconds(self) -> int:
+        """The forwarder's batching window, by default that of `freshness`."""
+        if (window := self.forwarder.batching_window_seconds) is not None:
+            return window
+        window = PRESETS[self.freshness].batching_window_seconds
+        # A change of the record age is dead-lettered without a call.
+        return min(window, self.forwarder.maximum_record_age_seconds - 1)
 
     def lake_table_path(self, key: str) -> str:
         """Path of a lake table's settings: "" for the only one."""

@@ -33,6 +33,8 @@ TAGS = "tags"
 LAKE_TABLES = "lake_tables"
 # Settings that no two tables can share.
 PER_TABLE_SETTINGS = ("table_name", "glue_table_name", "lake_tables", "renamed_from")
+# Settings of a pipeline that its lake tables have by default.
+INHERITED_SETTINGS = ("freshness",)
 # Problems of a file; the same file may be set for many tables.
 FILE_SETTINGS = ("transform_module", "requirements")
 
@@ -273,8 +275,14 @@ def is_lake_table_name(key: object) -> bool:
 
 def of_lake_table(defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The defaults that are settings of a lake table."""
-    names = {item.name for item in fields(LakeTableArgs)} - set(PER_TABLE_SETTINGS)
+    names = lake_table_settings()
     return {name: value for name, value in defaults.items() if name in names}
+
+
+def lake_table_settings() -> set[str]:
+    """Names in defaults that are settings of each lake table only."""
+    names = {item.name for item in fields(LakeTableArgs)}
+    return names - {*PER_TABLE_SETTINGS, *INHERITED_SETTINGS}
 
 
 def is_of_lake_table(group: str, name: Any) -> bool:
@@ -282,7 +290,7 @@ def is_of_lake_table(group: str, name: Any) -> bool:
     first, _, _ = group.partition(".")
     classes = groups_of(LakeTableArgs)
     if not group:
-        return name in {item.name for item in fields(LakeTableArgs)} - set(PER_TABLE_SETTINGS)
+        return name in lake_table_settings()
     known = {item.name for item in fields(classes[first])} if first in classes else set()  # type: ignore[arg-type]
     return name in known
 

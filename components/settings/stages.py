@@ -122,9 +122,12 @@ class ForwarderArgs(Settings):
 
     batch_size: int = limited(500, 1, 10_000, "Lambda reads 1 to 10,000 changes per batch")
     """Changes per invocation, 1 to 10,000 (and 6 MB)."""
-    batching_window_seconds: int = limited(5, 0, 300, "Lambda gathers a batch for 0 to 300 s")
+    batching_window_seconds: Optional[int] = limited(
+        None, 0, 300, "Lambda gathers a batch for 0 to 300 s"
+    )
     """Time in which the mapping gathers a batch, 0 to 300 s; at least 1 with a `batch_size` above
-    10. Adds that much latency."""
+    10. Adds that much latency. By default that of `freshness`: 1, 5 or 60, and less than
+    `maximum_record_age_seconds`."""
     parallelization_factor: int = limited(2, 1, 10, "Lambda runs 1 to 10 batches per shard")
     """Concurrent batches per shard, 1 to 10. The order of each item's changes is kept."""
     maximum_retry_attempts: int = limited(3, 0, 100, "A failing batch blocks its shard until then")
@@ -172,6 +175,8 @@ class ForwarderArgs(Settings):
     def window_problems(self) -> Iterator[Problem]:
         """Problems of the batching window with batch size and record age."""
         name, window = "batching_window_seconds", self.batching_window_seconds
+        if window is None:
+            return
         if window == 0 and self.batch_size > MAX_BATCH_WITHOUT_WINDOW:
             yield invalid(name, window, "minimum", Related("batch_size", self.batch_size), low=1)
         age = self.maximum_record_age_seconds
@@ -191,8 +196,11 @@ class TransformArgs(Settings):
     """Lambda memory, 128 to 10,240 MiB. CPU grows with it."""
     buffer_mib: float = limited(1.0, 0.2, 3.0, "Firehose buffers 0.2 to 3 MiB for a transform")
     """Firehose calls the transform with this much data, 0.2 to 3 MiB ..."""
-    buffer_seconds: int = limited(60, 0, 900, "Firehose buffers 0 to 900 s for a transform")
-    """... or after this time, 0 to 900 s. Adds that much latency."""
+    buffer_seconds: Optional[int] = limited(
+        None, 0, 900, "Firehose buffers 0 to 900 s for a transform"
+    )
+    """... or after this time, 0 to 900 s. Adds that much latency. By default that of `freshness`:
+    0, 60 or 60."""
     maximum_retry_attempts: int = limited(3, 0, 300, "Firehose retries a transform 0 to 300 times")
     """Retries of a failed call, 0 to 300, before the batch becomes error records."""
     requirements: Optional[str] = text(None, kind="the path of a lock file")
@@ -205,11 +213,12 @@ class TransformArgs(Settings):
 class DeliveryArgs(Settings):
     """Stage 2b: Firehose's buffer before S3; the first limit creates an object."""
 
-    buffer_mib: int = limited(64, 1, 128, "Firehose buffers 1 to 128 MiB")
+    buffer_mib: Optional[int] = limited(None, 1, 128, "Firehose buffers 1 to 128 MiB")
     """Object size before compression, 1 to 128 MiB; at least 64 for Parquet and dynamic
-    partitioning."""
-    buffer_seconds: int = limited(120, 0, 900, "Firehose buffers 0 to 900 s")
-    """Longest wait, 0 to 900 s; at least 60 with dynamic partitioning. Adds that much latency."""
+    partitioning. By default that of `freshness`: 64, 64 or 128."""
+    buffer_seconds: Optional[int] = limited(None, 0, 900, "Firehose buffers 0 to 900 s")
+    """Longest wait, 0 to 900 s; at least 60 with dynamic partitioning. Adds that much latency. By
+    default that of `freshness`: 0 (60 for Parquet and dynamic partitioning), 120 or 900."""
     compression: Optional[str] = one_of("GZIP", "UNCOMPRESSED", default=None)
     """GZIP (default) or UNCOMPRESSED for csv and json. Parquet is compressed inside the file."""
 

@@ -132,8 +132,8 @@ class Delivery:
             "prefix": pulumi.Output.concat(entry.data_path, table.prefix_expression),
             "error_output_prefix": pulumi.Output.concat(errors_path, ERROR_SUFFIX),
             "custom_time_zone": args.partitions.time_zone,
-            "buffering_size": args.delivery.buffer_mib,
-            "buffering_interval": args.delivery.buffer_seconds,
+            "buffering_size": args.buffers.delivery_mib,
+            "buffering_interval": args.buffers.delivery_seconds,
             "compression_format": table.compression,
             "processing_configuration": {
                 "enabled": True,
@@ -199,17 +199,17 @@ class Delivery:
 
     def processors(self, args: LakeTableArgs) -> list[ProcessorArgs]:
         """Return the processors of a record, in order."""
-        transform = self.processor(args.transform)
+        transform = self.processor(args.transform, args.buffers.transform_seconds)
         # Required even without aggregation: records from before the update, and replayed records,
         # may be aggregated.
         return [DEAGGREGATION, transform] if args.partitions.dynamic else [transform]
 
-    def processor(self, args: TransformArgs) -> ProcessorArgs:
+    def processor(self, args: TransformArgs, buffer_seconds: int) -> ProcessorArgs:
         """Return the processor that calls the transform, without default parameters."""
         parameters = {
             "NumberOfRetries": str(args.maximum_retry_attempts),
             "BufferSizeInMBs": f"{args.buffer_mib:g}",
-            "BufferIntervalInSeconds": str(args.buffer_seconds),
+            "BufferIntervalInSeconds": str(buffer_seconds),
         }
         changed: dict[str, pulumi.Input[str]] = {
             "LambdaArn": pulumi.Output.concat(self.transform.resource.arn, ":$LATEST"),

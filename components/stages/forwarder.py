@@ -111,7 +111,7 @@ class Forwarder:
             # With LATEST, changes could be missed while AWS creates the mapping.
             starting_position="TRIM_HORIZON",
             batch_size=args.batch_size,
-            maximum_batching_window_in_seconds=args.batching_window_seconds,
+            maximum_batching_window_in_seconds=pipeline.args.batching_window_seconds,
             parallelization_factor=args.parallelization_factor,
             maximum_retry_attempts=args.maximum_retry_attempts,
             # Throttled calls do not count as retries; only the age limits them.

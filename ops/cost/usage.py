@@ -189,7 +189,7 @@ def _lake_table_usage(
     billed = calls * _interpolate(
         batch, lambda count: _billed_bytes(count, per_record, change_bytes)
     )
-    wait = max(table.transform.buffer_seconds, assumptions.minimum_wait_seconds)
+    wait = max(table.buffers.transform_seconds, assumptions.minimum_wait_seconds)
     transform_calls = min(
         records,
         max(MONTH_SECONDS / wait, changes * change_bytes / (table.transform.buffer_mib * MIB)),
@@ -244,7 +244,7 @@ def _batch_changes(
     """Return the changes that a concurrent batch collects per window."""
     limit = max(1, min(args.forwarder.batch_size, int(LAMBDA_EVENT_BYTES / stream_bytes)))
     batches = _shards(args.source, assumptions) * args.forwarder.parallelization_factor
-    window = max(args.forwarder.batching_window_seconds, assumptions.poll_seconds)
+    window = max(args.batching_window_seconds, assumptions.poll_seconds)
     return min(max(changes / MONTH_SECONDS / batches * window, 1.0), float(limit))
 
 
@@ -325,9 +325,9 @@ def _objects(
     """Return the objects that flushes by size or by time write."""
     if not row_bytes:
         return 0.0
-    wait = max(table.delivery.buffer_seconds, assumptions.minimum_wait_seconds)
+    wait = max(table.buffers.delivery_seconds, assumptions.minimum_wait_seconds)
     prefixes = dynamic_prefixes(table.partitions, assumptions)
-    by_size = row_bytes / prefixes / (table.delivery.buffer_mib * MIB)
+    by_size = row_bytes / prefixes / (table.buffers.delivery_mib * MIB)
     flushes = prefixes * max(MONTH_SECONDS / wait, by_size)
     # An object has at least one record, or one change where records are deaggregated.
     return min(changes if table.partitions.dynamic else records, flushes)

@@ -29,6 +29,7 @@ Changes = dict[str, dict[str, str]]
 EDITS: dict[str, dict[str, Any]] = {
     "unchanged": {},
     "pipeline": {"log_retention_days": 90},
+    "freshness": {"freshness": "economy"},
     "source": {"source": {"ttl_attribute": "expires_at", "point_in_time_recovery": False}},
     "forwarder": {"forwarder": {"batch_size": 100, "memory_mib": 512}},
     "transform": {"transform": {"memory_mib": 1024, "buffer_seconds": 90}},
@@ -50,6 +51,12 @@ CHANGES: Changes = {
         "delivery-logs": "update",
         "forwarder-logs": "update",
         "transform-logs": "update",
+    },
+    "freshness": {
+        "delivery-stream": "update",
+        "forwarder-mapping": "update",
+        "monitoring-data-freshness": "update",
+        "monitoring-dashboard": "update",
     },
     "source": {"source-table": "update"},
     "forwarder": {

@@ -51,6 +51,12 @@ def test_a_setting_of_one_lake_table_applies_to_it() -> None:
     }
 
 
+def test_freshness_applies_to_the_pipeline_and_to_each_lake_table() -> None:
+    settings = merged(SEVERAL, "freshness=economy")
+    assert settings["freshness"] == "economy"
+    assert [table["freshness"] for table in settings["lake_tables"].values()] == ["economy"] * 2
+
+
 def test_settings_that_are_not_a_map_stay_for_the_check_of_the_settings() -> None:
     assert merged({"lake_tables": []}, "format=json") == {"lake_tables": [], "format": "json"}
     table = {"lake_tables": {"orders": []}}

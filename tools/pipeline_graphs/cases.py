@@ -106,6 +106,40 @@ CASES: dict[str, Case] = {
     "crawler_schedule": Case({"crawler_schedule": "cron(0 3 * * ? *)"}, "catalog=crawler"),
     "glue_table_name": Case({"glue_table_name": "sales"}),
     "allow_layout_change": Case({"allow_layout_change": True}),
+    "freshness=seconds": Case({"freshness": "seconds"}),
+    "freshness=economy": Case({"freshness": "economy"}),
+    "freshness=seconds with format=parquet": Case({"format": "parquet"}, "freshness=seconds"),
+    "freshness=seconds with dynamic partitioning": Case(
+        {"partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}}}, "freshness=seconds"
+    ),
+    "freshness=seconds with set buffers": Case(
+        {
+            "forwarder": {"batching_window_seconds": 2},
+            "transform": {"buffer_seconds": 10},
+            "delivery": {"buffer_mib": 5, "buffer_seconds": 20},
+        },
+        "freshness=seconds",
+    ),
+    "freshness of a pipeline and of one of its lake_tables": Case(
+        {
+            "freshness": "economy",
+            "lake_tables": {
+                "orders": {
+                    "transform_module": "modules/shop.py",
+                    "partitions": {"granularity": "day"},
+                    "where": {"type": ["order"]},
+                    "freshness": "seconds",
+                },
+                "items": {
+                    "transform_module": "modules/columns_only.py",
+                    "partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}},
+                    "format": "parquet",
+                    "query": {"saved_queries": True},
+                },
+            },
+        },
+        "lake_tables",
+    ),
     "database_name": Case({"database_name": "shared"}),
     "runtime": Case({"runtime": "python3.14"}),
     "architecture": Case({"architecture": "x86_64"}),

@@ -4,7 +4,6 @@ import pytest
 
 from streaming_etl import (
     BackfillArgs,
-    DeliveryArgs,
     ForwarderArgs,
     MergeArgs,
     MonitoringArgs,
@@ -12,6 +11,7 @@ from streaming_etl import (
     TransformArgs,
 )
 from streaming_etl.components.monitoring.alarms import alarms
+from streaming_etl.components.settings.freshness import PRESETS
 from streaming_etl.stack.recorder import Graph
 from tests.components.monitoring.aws_metrics import METRICS, metric_of
 from tests.support.pipeline_settings import pipeline_args
@@ -96,7 +96,7 @@ def test_each_lake_table_has_alarms_on_its_resources(several: Graph, every_alarm
         several[f"shop-{name}-monitoring-data-freshness"].inputs["threshold"]
         for name in ("orders", "items")
     ]
-    assert thresholds[1] - thresholds[0] == 300 - DeliveryArgs().buffer_seconds
+    assert thresholds[1] - thresholds[0] == 300 - PRESETS["minutes"].buffers.delivery_seconds
 
 
 def test_at_most_eight_alarms_are_essential() -> None:

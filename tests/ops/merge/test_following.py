@@ -30,10 +30,10 @@ def test_merges_the_days_since_the_oldest_change() -> None:
     world = MergeWorld({"partitions": EVENT, "delivery": {"buffer_seconds": 90}})
     name = "replay-2026-10-15-20261129T123000Z"
     assert started(world, NOW, OLD, OLD + timedelta(days=3)) == [
-        FollowingMerge("lake-table", name, date(2026, 10, 15), 450)
+        FollowingMerge("lake-table", name, date(2026, 10, 15), 495)
     ]
     ranges = [{"first": "2026-10-15", "last": "2026-11-30"}]
-    assert world.states.started == [(name, {"ranges": ranges, "wait_seconds": 450})]
+    assert world.states.started == [(name, {"ranges": ranges, "wait_seconds": 495})]
 
 
 def test_splits_the_days_by_their_bytes() -> None:
