@@ -1,7 +1,7 @@
 """Glue crawls: ministack's crawler changes its state and does not crawl.
 
 A crawler of a catalog table adds missing partitions. A crawler of an S3 path also creates the
-table, with the columns of its JSON lines, if it does not exist.
+table with the columns of its JSON lines, and adds columns later.
 """
 
 import gzip
@@ -66,20 +66,29 @@ def add_partitions(clients: Clients, database: str, table_name: str) -> int:
 
 
 def ensure_table(clients: Clients, database: str, name: str, path: str) -> bool:
-    """Create the table if S3 has data; return whether it exists now."""
+    """Create the table if S3 has data, or add new columns.
+
+    Returns whether the table exists now.
+    """
     glue = clients("glue")
     try:
-        glue.get_table(DatabaseName=database, Name=name)
-        return True
+        table = glue.get_table(DatabaseName=database, Name=name)["Table"]
     except glue.exceptions.EntityNotFoundException:
-        pass
+        table = None
     prefixes = partition_prefixes(clients, path)
     if not prefixes:
-        return False
+        return table is not None
+    storage = table["StorageDescriptor"] if table else {}
+    known = {one["Name"]: one["Type"] for one in storage.get("Columns", ())}
+    types = dict(known)
+    for column, type_ in column_types(clients, path).items():
+        types[column.lower()] = common_type(types.get(column.lower(), type_), type_)
+    if table and types == known:
+        return True
     keys, _ = keys_and_values(prefixes[0])
-    types = column_types(clients, path)
-    columns = [{"Name": name.lower(), "Type": type_} for name, type_ in types.items()]
-    glue.create_table(
+    columns = [{"Name": column, "Type": type_} for column, type_ in types.items()]
+    write = glue.update_table if table else glue.create_table
+    write(
         DatabaseName=database,
         TableInput={
             "Name": name,
@@ -90,6 +99,13 @@ def ensure_table(clients: Clients, database: str, name: str, path: str) -> bool:
         },
     )
     return True
+
+
+def common_type(one: str, other: str) -> str:
+    """Return the type of a column with values of both types."""
+    if one == other:
+        return one
+    return "double" if {one, other} == {"bigint", "double"} else "string"
 
 
 def list_objects(clients: Clients, location: str) -> dict[str, int]:
@@ -123,10 +139,11 @@ def keys_and_values(prefix: str) -> tuple[list[str], list[str]]:
 
 
 def column_types(clients: Clients, location: str) -> dict[str, str]:
-    """Return the Hive types of the columns in the first objects."""
+    """Return the Hive types of the columns in the newest objects."""
     bucket = urlparse(location).netloc
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        for key in itertools.islice(list_objects(clients, location), SAMPLED_OBJECTS):
+        # Keys end with a time.
+        for key in sorted(list_objects(clients, location))[-SAMPLED_OBJECTS:]:
             body = clients("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
             file.write(gzip.decompress(body) if key.endswith(".gz") else body)
         file.flush()

@@ -94,10 +94,10 @@ def read_csv(
 def read_json(
     connection: duckdb.DuckDBPyConnection, table: dict[str, Any], types: Columns, files: Files
 ) -> tuple[str, Columns]:
-    """Read JSON with the types of Glue or of the data.
+    """Read JSON with the columns and types of Glue.
 
-    With given types DuckDB matches names by case, so a table that ignores case has the types of
-    the data.
+    With given types DuckDB matches names by case, so a table that ignores case is read with the
+    types of the data first.
     """
     # The buffers of a file have twice this size, 16 MiB by default: too much for many files.
     source = f"{literals(files.paths)}, filename = '{FILE}', maximum_object_size = {files.largest}"
@@ -110,8 +110,24 @@ def read_json(
     columns = nulls(types)
     glue_names = {name.lower(): name for name in types}
     for name in names:
-        columns[glue_names.get(name.lower(), name)] = f"data.{quoted(name)}"
+        if glue_name := glue_names.get(name.lower()):
+            value = f"data.{quoted(name)}"
+            columns[glue_name] = cast(connection, value, types[glue_name])
     return reader, columns
+
+
+def cast(connection: duckdb.DuckDBPyConnection, value: str, type_: str) -> str:
+    """Return a loaded column's value with a type of Glue.
+
+    A cast of a struct matches names in any case, and missing fields are NULL.
+    """
+    sql = f"TRY_CAST({value} AS {type_})"
+    try:
+        connection.execute(f"SELECT {sql} FROM memory.main.loaded AS data LIMIT 0")
+    except duckdb.BinderException:
+        # No field of the struct is in the data.
+        return f"CAST(NULL AS {type_})"
+    return sql
 
 
 def read_parquet(

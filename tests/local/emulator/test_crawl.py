@@ -96,6 +96,28 @@ def test_a_crawler_of_a_path_creates_a_table_that_athena_reads(aws: Clients) -> 
 
 
 @e2e
+def test_a_crawler_of_a_path_adds_columns_and_widens_types(aws: Clients) -> None:
+    def put(number: int, row: dict[str, Any]) -> None:
+        key = f"data/d/events/dt=2026-11-23/{number}.json"
+        aws("s3").put_object(Bucket=bucket, Key=key, Body=f"{json.dumps(row)}\n".encode())
+
+    def columns() -> dict[str, str]:
+        crawl(aws, crawler)
+        table = aws("glue").get_table(DatabaseName="grows", Name="events")["Table"]
+        return {one["Name"]: one["Type"] for one in table["StorageDescriptor"]["Columns"]}
+
+    bucket = bucket_with(aws)
+    targets = {"S3Targets": [{"Path": f"s3://{bucket}/data/d/events/"}]}
+    crawler = crawler_of(aws, "grows", targets)
+    put(1, {"id": "a", "total": 1, "kind": 1})
+    assert columns() == {"id": "string", "total": "bigint", "kind": "bigint"}
+
+    put(2, {"id": "a", "total": 1.5, "kind": "x", "Note": "new"})
+
+    assert columns() == {"id": "string", "total": "double", "kind": "string", "note": "string"}
+
+
+@e2e
 def test_a_crawler_of_an_empty_path_creates_no_table(aws: Clients) -> None:
     targets = {"S3Targets": [{"Path": f"s3://{bucket_with(aws)}/data/d/events/"}]}
 
