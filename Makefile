@@ -4,6 +4,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SEEDS ?= 2000
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
+# Of make demo and make local.
+PROGRAM = $(if $(STACK),--stack $(STACK)) $(if $(DIRECTORY),--directory $(DIRECTORY)) $(LIKE:%=--like %)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo local test-transform quick test test-engine simulate check lint types graph docs golden bench lock clean
@@ -11,11 +13,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(INSTALLED) ## Run the example stack on the embedded AWS with sample data, and query it
-	@$(BIN)/python -m local demo
+demo: $(INSTALLED) ## Run a stack on the embedded AWS with sample data, and query it: STACK=dev DIRECTORY=. LIKE=table.json ITEMS=orders=scan.json
+	@$(BIN)/python -m local demo $(PROGRAM) $(ITEMS:%=--items %)
 
-local: $(INSTALLED) ## Keep the example stack running on the embedded AWS until Ctrl-C; ENGINE=pulumi: update it in place
-	@$(BIN)/python -m local serve $(if $(ENGINE),--engine $(ENGINE))
+local: $(INSTALLED) ## Keep a stack running on the embedded AWS until Ctrl-C: as make demo, and ENGINE=pulumi
+	@$(BIN)/python -m local serve $(PROGRAM) $(if $(ENGINE),--engine $(ENGINE))
 
 test-transform: $(INSTALLED) ## Run a transform over sample changes: TRANSFORM=transforms/orders.py CHANGES=file ARGS=--raw
 	@test -n "$(TRANSFORM)" || { echo "make: TRANSFORM must be the path of a transform, or a pipeline or lake table of the dev stack, such as make test-transform TRANSFORM=transforms/orders.py" >&2; exit 2; }

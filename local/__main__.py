@@ -1,9 +1,10 @@
-"""`python -m local demo | serve | preview | up | put | delete | query`."""
+"""`python -m local demo | serve | preview | up | put | delete | import | query`."""
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional, TypeVar
 
 import click
 
@@ -17,34 +18,74 @@ def commands() -> None:
     """Run the dev stack on an embedded AWS."""
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def program_options(command: Command) -> Command:
+    """Add the options of the deployed program to a click command."""
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    folder = click.Path(exists=True, file_okay=False, path_type=Path)
+    for option in (
+        click.option(
+            "--like",
+            multiple=True,
+            type=file,
+            metavar="FILE",
+            help="Output of `aws dynamodb describe-table` for an existing table of the stack; "
+            "repeat the option for several.",
+        ),
+        click.option(
+            "--directory",
+            type=folder,
+            help="Directory of the Pulumi program; this repository by default.",
+        ),
+        click.option(
+            "--stack", default="dev", show_default=True, metavar="NAME", help="Pulumi stack."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @commands.command()
-def demo() -> int:
+@program_options
+@click.option(
+    "--items",
+    multiple=True,
+    metavar="PIPELINE=FILE",
+    help="File that `import` reads, as the sample of a pipeline; repeat the option for several.",
+)
+def demo(
+    stack: str, directory: Optional[Path], like: tuple[Path, ...], items: tuple[str, ...]
+) -> int:
     """Deploy the stack, write a sample, compare lake and tables, clean up."""
     from local.commands.demo import demo
+    from local.emulator.process import ROOT
 
-    return 0 if demo() else EXIT_FAILURE
+    return 0 if demo(directory or ROOT, stack, like, items) else EXIT_FAILURE
 
 
 @commands.command()
+@program_options
 @click.option("--port", type=int, help="Port on 127.0.0.1; any free port by default.")
 @click.option(
     "--engine",
     type=click.Choice(["mocks", "pulumi"]),
     default="mocks",
-    help="Deploy with Pulumi's mocks (default), or with the Pulumi CLI, so that `up` updates the "
-    "stack.",
+    help="Deploy with Pulumi's mocks (default), or with the Pulumi CLI.",
 )
-@click.option(
-    "--directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Directory of the Pulumi program; this repository by default.",
-)
-def serve(port: Optional[int], engine: str, directory: Optional[Path]) -> None:
+def serve(
+    port: Optional[int],
+    engine: str,
+    stack: str,
+    directory: Optional[Path],
+    like: tuple[Path, ...],
+) -> None:
     """Keep the stack running until Ctrl-C."""
     from local.commands.serve import serve
     from local.emulator.process import ROOT
 
-    serve(port, directory or ROOT, engine=engine == "pulumi")
+    serve(port, directory or ROOT, stack=stack, like=like, engine=engine == "pulumi")
 
 
 @commands.command()
@@ -66,24 +107,46 @@ def up() -> None:
 @commands.command()
 @click.argument("pipeline")
 @click.argument("item")
-def put(pipeline: str, item: str) -> None:
-    """Write ITEM, a JSON object, to the source table of PIPELINE."""
+def put(pipeline: str, item: str) -> int:
+    """Write ITEM to PIPELINE's source table, and wait for its rows.
+
+    ITEM is plain JSON, or DynamoDB JSON for sets and binary. Exit code 3: the change failed.
+    """
     from local.commands.items import put_item
 
-    put_item(pipeline, item)
+    return put_item(pipeline, item)
 
 
 @commands.command()
 @click.argument("pipeline")
 @click.argument("key")
-def delete(pipeline: str, key: str) -> None:
+def delete(pipeline: str, key: str) -> int:
     """Delete the item with this KEY from the source table of PIPELINE.
 
     KEY is the value of the hash key, or a JSON object with all key attributes.
     """
     from local.commands.items import delete_item
 
-    delete_item(pipeline, key)
+    return delete_item(pipeline, key)
+
+
+@commands.command("import")
+@click.argument("pipeline")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+def import_(pipeline: str, files: tuple[Path, ...]) -> int:
+    """Write the items in FILES to the source table of PIPELINE.
+
+    FILES are output of `aws dynamodb` scan, query, get-item or batch-get-item, objects of an
+    export to S3, stream records, or sample changes. Exit code 3: a change failed.
+    """
+    from local.commands.items import import_files
+
+    return import_files(pipeline, files)
 
 
 @commands.command()

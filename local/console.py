@@ -1,6 +1,7 @@
 """Output of the local commands; shows no content of a failed change."""
 
 import contextlib
+import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,9 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from local.emulator.athena import QueryResult
+from local.sample.delivery import Delivery
 from local.sample.merging import MergeReport
 from local.sample.report import PipelineReport, TableReport
-from streaming_etl.stack.console import show_table
+from streaming_etl.stack.console import counted, show_table
 
 SHOWN_ITEMS = 3
 
@@ -199,6 +201,55 @@ def print_failed_changes(report: TableReport) -> None:
         }
         for label, text in lines.items():
             console.print(f"[bold]{label:<12}[/]{escape(text)}", soft_wrap=True)
+
+
+def print_delivery(delivery: Delivery) -> None:
+    """Print what became of new changes in each lake table."""
+    rows = [
+        (
+            table.lake.name,
+            table.rows,
+            len(table.failures),
+            table.filtered,
+            max(len(table.missing) - table.filtered, 0),
+        )
+        for table in delivery.tables
+        if table.rows or table.failures or table.missing
+    ]
+    console.print()
+    if rows:
+        head = ("Lake table", "Rows", "Failed", "Without a row", "Missing")
+        show_table(counted(delivery.changes, "change"), head, rows)
+    if delivery.unmatched:
+        print_line(
+            f"No lake table has {counted(delivery.unmatched, 'change')}: the items match no "
+            "`where`, or `forwarder.event_names` excludes the change."
+        )
+    for table in delivery.tables:
+        for failure in table.failures[:SHOWN_ITEMS]:
+            print_heading(f"{table.lake.name}: a failed change")
+            print_line(f"Reason    {failure.reason}")
+            print_line(f"Event id  {failure.event_id}")
+            print_line(f"Object    {failure.location}")
+        if len(table.failures) > SHOWN_ITEMS:
+            print_line(f"and {len(table.failures) - SHOWN_ITEMS:,} more")
+
+
+def print_next_commands(delivery: Delivery, prefix: str, replay: str) -> None:
+    """Print commands that query new rows and replay failed changes.
+
+    prefix: begin of the local commands.
+    """
+    if failed := [table.lake for table in delivery.tables if table.failures]:
+        modules = sorted({lake.transform_module for lake in failed})
+        print_line(f"\nFix {' and '.join(modules)}, update the stack, and replay:")
+        print_line(f"  {prefix} up")
+        print_line(f"  {replay}")
+    if changed := [table.lake for table in delivery.tables if table.rows]:
+        print_line("\nQuery the lake:")
+        for lake in changed:
+            sql = shlex.quote(f"SELECT * FROM {lake.sql_name}")
+            print_line(f"  {prefix} query {lake.name if lake.has_current_state else sql}")
 
 
 def print_query_result(result: QueryResult) -> None:

@@ -1,8 +1,8 @@
-"""`put`, `delete` and `query`: items and queries on the running embedded AWS."""
+"""`put`, `delete`, `import` and `query` of the running stack."""
 
-import json
+import contextlib
 import sys
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -11,72 +11,143 @@ from local import console
 from local.commands.keys import key_types, key_value, parse_key
 from local.emulator.athena import query
 from local.emulator.state import load_running
+from local.sample.delivery import Delivery
+from local.sample.item_json import Write, for_boto3, parse_item, writes_of
 from local.sample.lake import lakes_of
-from local.sample.writes import to_dynamodb
-from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.console import counted, progress
+from streaming_etl.stack.errors import EXIT_FAILURE, EXIT_PARTIAL, CommandError
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
 
 
-def python_path() -> str:
-    """Return this Python's path, relative to the current directory if possible."""
-    path, directory = Path(sys.executable), Path.cwd()
+def local_command() -> str:
+    """Return the begin of the local commands."""
+    return f"{relative(Path(sys.executable))} -m local"
+
+
+def replay_command(stack: DeployedStack, pipeline: DeployedPipeline) -> str:
+    """Return the command that replays the failed changes of a pipeline."""
+    program = relative(Path(sys.executable).with_name("streaming-etl"))
+    options = f"--stack {stack.name} --endpoint-url {stack.endpoint}"
+    return f"{program} replay {pipeline.name} {options}"
+
+
+def relative(path: Path) -> str:
+    """Return a path, relative to the current directory if possible."""
+    directory = Path.cwd()
     return str(path.relative_to(directory) if path.is_relative_to(directory) else path)
 
 
-def put_item(name: str, text: str) -> None:
-    """Write an item of plain JSON to a pipeline's source table."""
-    try:
-        item = json.loads(text, parse_float=Decimal, parse_int=Decimal)
-    except ValueError as error:
-        raise CommandError(
-            f"ITEM must be JSON ({error}). Put it in single quotes.", code="invalid-json"
-        ) from None
-    if not isinstance(item, dict):
-        raise CommandError(
-            'ITEM must be a JSON object such as {"id": "1"}.', code="item-not-an-object"
-        )
+def put_item(name: str, text: str) -> int:
+    """Write an item, and report what became of the change.
+
+    text: plain JSON or DynamoDB JSON. Returns the exit code.
+    """
+    item = parse_item(text)
     stack = load_running()
     pipeline = stack.pipeline(name)
     clients = stack.clients(pipeline)
-    dynamodb = clients("dynamodb")
-    types = key_types(dynamodb, pipeline.source_table)
-    # JSON has no binary values.
+    types = key_types(clients("dynamodb"), pipeline.source_table)
+    # Plain JSON has no binary values.
     binary = {
-        key: key_value(key, type_, item[key])
+        key: key_value(key, type_, item[key]["S"])
         for key, type_ in types.items()
-        if type_ == "B" and key in item
+        if type_ == "B" and "S" in item.get(key, {})
     }
-    written = {**to_dynamodb(item), **binary}
-    try:
-        dynamodb.put_item(TableName=pipeline.source_table, Item=written)
-    except ClientError as error:
-        reason = error.response["Error"]["Message"]
-        raise CommandError(
-            f"DynamoDB rejects the item: {reason}.", code="item-rejected", reason=reason
-        ) from None
-    names = [lake.name for lake in lakes_of(clients, pipeline) if lake.where.matches(written)]
-    if not names:
-        console.print_line("Written. No lake table has this item: it matches no `where`.")
-        return
-    queries = " and ".join(f"{python_path()} -m local query {each}" for each in names)
-    console.print_line(f"Written. Within a few seconds it is in the lake: {queries}")
+    with reported_changes(stack, pipeline) as delivery, rejections("the item"):
+        clients("dynamodb").put_item(
+            TableName=pipeline.source_table, Item={**for_boto3(item), **binary}
+        )
+    return exit_code(delivery)
 
 
-def delete_item(name: str, text: str) -> None:
-    """Delete the item with this key."""
+def delete_item(name: str, text: str) -> int:
+    """Delete an item by its key, and report the change.
+
+    Returns the exit code.
+    """
     stack = load_running()
     pipeline = stack.pipeline(name)
     dynamodb = stack.clients(pipeline)("dynamodb")
     key = parse_key(text, key_types(dynamodb, pipeline.source_table))
-    try:
+    with reported_changes(stack, pipeline) as delivery, rejections("the key"):
         dynamodb.delete_item(TableName=pipeline.source_table, Key=key)
+    return exit_code(delivery)
+
+
+def import_files(name: str, files: Sequence[Path]) -> int:
+    """Write the items in files, and report the changes.
+
+    files: output of the AWS CLI, objects of an export, or sample changes. Returns the exit code.
+    """
+    stack = load_running()
+    pipeline = stack.pipeline(name)
+    clients = stack.clients(pipeline)
+    key_names = [*key_types(clients("dynamodb"), pipeline.source_table)]
+    writes = [
+        write for file in files for write in writes_of(file.read_bytes(), str(file), key_names)
+    ]
+    with reported_changes(stack, pipeline) as delivery:
+        write_all(clients, pipeline, writes)
+    return exit_code(delivery)
+
+
+def write_all(clients: Clients, pipeline: DeployedPipeline, writes: Sequence[Write]) -> None:
+    """Write to the source table in order.
+
+    Raises CommandError if DynamoDB rejects a write.
+    """
+    dynamodb, table = clients("dynamodb"), pipeline.source_table
+    with progress("Writing", len(writes), unit="writes") as advance:
+        for number, write in enumerate(writes, start=1):
+            with rejections(f"write {number} of {len(writes)}"):
+                if write.item is None:
+                    dynamodb.delete_item(TableName=table, Key=for_boto3(write.key))
+                else:
+                    dynamodb.put_item(TableName=table, Item=for_boto3(write.item))
+            advance(1)
+
+
+@contextlib.contextmanager
+def rejections(what: str) -> Iterator[None]:
+    """Raise CommandError with DynamoDB's reason if it rejects a write."""
+    try:
+        yield
     except ClientError as error:
         reason = error.response["Error"]["Message"]
         raise CommandError(
-            f"DynamoDB rejects the key: {reason}.", code="key-rejected", reason=reason
+            f"DynamoDB rejects {what}: {reason}.", code="write-rejected", reason=reason
         ) from None
-    console.print_line(
-        "Deleted. The lake keeps the delete as a row; the current state has no such item."
-    )
+
+
+@contextlib.contextmanager
+def reported_changes(stack: DeployedStack, pipeline: DeployedPipeline) -> Iterator[Delivery]:
+    """Print what becomes of the changes of the block's writes."""
+    delivery = Delivery(stack.clients(pipeline), pipeline)
+    with console.step("Writing to DynamoDB", "Wrote", spinner=False) as step:
+        yield delivery
+        delivery.read()
+        step.result = f"{counted(delivery.changes, 'change')} of {pipeline.source_table}"
+    if not delivery.changes:
+        console.print_line("The items are as they were: a stream has no such change.")
+        return
+    with (
+        console.step("Delivering", "Delivered", spinner=delivery.left == 1) as step,
+        progress("Delivering", delivery.left, unit="changes") as advance,
+    ):
+        delivery.wait(advance)
+        rows = sum(table.rows for table in delivery.tables)
+        step.result = f"{counted(rows, 'row')} through Lambda and Firehose to S3"
+    console.print_delivery(delivery)
+    replay = replay_command(stack, pipeline)
+    console.print_next_commands(delivery, local_command(), replay)
+
+
+def exit_code(delivery: Delivery) -> int:
+    """Return the exit code of a command that writes."""
+    if delivery.left:
+        return EXIT_FAILURE
+    return EXIT_PARTIAL if any(table.failures for table in delivery.tables) else 0
 
 
 def run_query(text: str) -> None:

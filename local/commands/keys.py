@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from local.sample.item_json import DynamoItem, item_text
 from local.sample.writes import Item
 from streaming_etl.stack.errors import CommandError
 
@@ -21,7 +22,7 @@ def key_types(dynamodb: Any, table_name: str) -> dict[str, str]:
     return {kinds[kind]: types[kinds[kind]] for kind in ("HASH", "RANGE") if kind in kinds}
 
 
-def parse_key(text: str, types: dict[str, str]) -> dict[str, Any]:
+def parse_key(text: str, types: Mapping[str, str]) -> dict[str, Any]:
     """Read a key: JSON, or the value of a hash key."""
     try:
         values = json.loads(text, parse_float=Decimal, parse_int=Decimal)
@@ -60,27 +61,18 @@ def key_value(name: str, type_: str, value: Any) -> dict[str, Any]:
     )
 
 
-def key_text(item: Item, types: dict[str, str]) -> str:
+def key_text(item: DynamoItem, types: Mapping[str, str]) -> str:
     """Print the key of an item as `parse_key` reads it."""
-    key = {name: item[name] for name in types}
     if list(types.values()) == ["S"]:
-        return str(next(iter(key.values())))
-    return json.dumps(key, default=float)
+        return str(item[next(iter(types))]["S"])
+    return item_text({name: item[name] for name in types}, types)
 
 
-def example_key(types: dict[str, str]) -> Item:
+def example_key(types: Mapping[str, str]) -> Item:
     """Return a key of plain JSON."""
     return {name: 1 if type_ == "N" else TYPES[type_][1] for name, type_ in types.items()}
 
 
-def example_attributes(rules: Mapping[str, Any]) -> Item:
-    """Return attributes of plain JSON that match a `where`."""
-    return {
-        name: f"{rule['prefix']}1" if isinstance(rule, Mapping) else rule[0]
-        for name, rule in rules.items()
-    }
-
-
-def example(types: dict[str, str]) -> str:
+def example(types: Mapping[str, str]) -> str:
     """Print a key of plain JSON."""
     return json.dumps(example_key(types))

@@ -1,15 +1,24 @@
-"""`preview` and `up`: changes of the running stack by the Pulumi engine."""
+"""`preview` and `up`: changes of the running stack."""
 
+import dataclasses
 import runpy
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local import console
-from local.emulator.state import RunningProvider, load_provider, save_outputs
+from local.deploy.deploy import Deployment, Resource, Resources, previewed, update
+from local.emulator.state import (
+    RunningProgram,
+    load_program,
+    load_resources,
+    load_running,
+    save,
+)
 from local.engine.workspace import UNCHANGED, EngineStack, Outcome
 from streaming_etl.components.packaging.dependencies import Target, install_for
-from streaming_etl.stack.config import read_config
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.config import StackConfig, read_config, validated
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.program import program_environment
 
@@ -18,36 +27,71 @@ DONE = {"create": "created", "update": "updated", "replace": "replaced", "delete
 
 def preview() -> None:
     """Print what `up` would change."""
+    program = load_program()
     with console.step("Previewing", "Previewed") as step:
-        outcome = run(EngineStack.preview)
+        if program.port is None:
+            outcome = run_program(program, previewed)
+        else:
+            outcome = succeeded(stack_of(program).preview())
         step.result = summary(outcome)
     print_changes(outcome)
 
 
 def up() -> None:
     """Update the running stack, and print what has changed."""
+    program = load_program()
     with console.step("Deploying the stack", "Deployed") as step:
-        outcome = run(EngineStack.up)
-        save_outputs(outcome.outputs)
+        if program.port is None:
+            outcome = run_program(program, updated)
+        else:
+            outcome = succeeded(stack_of(program).up())
+        save(outputs=outcome.outputs)
         step.result = summary(outcome)
     # Not for the first deployment, which creates everything.
     if set(outcome.changed.values()) != {"create"}:
         print_changes(outcome)
 
 
-def run(command: Callable[[EngineStack], Outcome]) -> Outcome:
-    """Run the command for the running stack; raises CommandError if it fails."""
-    return succeeded(command(stack_of(load_provider())))
+def updated(
+    directory: Path, config: StackConfig, clients: Clients, previous: Resources
+) -> Deployment:
+    """Update the stack, and its resources in the state file."""
+    return update(directory, config, clients, previous, save_resources)
 
 
-def stack_of(provider: RunningProvider) -> EngineStack:
-    """Return the stack with the current config of the program."""
-    config = read_config(provider.directory)
+def run_program(
+    program: RunningProgram,
+    command: Callable[[Path, StackConfig, Clients, Resources], Deployment],
+) -> Outcome:
+    """Run a command without the engine; raises CommandError if it fails."""
+    config = read_config(program.directory, program.stack)
+    clients = Clients(load_running().endpoint, config.region)
+    previous = {urn: Resource(**values) for urn, values in load_resources().items()}
+    deployment = validated(
+        f"Pulumi.{config.stack}.yaml",
+        lambda: command(program.directory, config, clients, previous),
+    )
+    return Outcome(
+        steps=deployment.steps,
+        inputs={urn: names for urn, names in deployment.inputs.items() if names},
+        outputs=deployment.outputs,
+    )
+
+
+def save_resources(resources: Mapping[str, Resource]) -> None:
+    """Write the stack's resources to the state file, for the next update."""
+    save(resources={urn: dataclasses.asdict(one) for urn, one in resources.items()})
+
+
+def stack_of(program: RunningProgram) -> EngineStack:
+    """Return the engine's stack with the current config of the program."""
+    config = read_config(program.directory, program.stack)
+    assert program.port is not None
     return EngineStack(
-        program_of(provider.directory),
-        folder=provider.folder,
-        directory=provider.directory,
-        port=provider.port,
+        program_of(program.directory),
+        folder=program.folder,
+        directory=program.directory,
+        port=program.port,
         project=config.project,
         stack=config.stack,
         config=config.values,

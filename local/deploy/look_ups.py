@@ -3,13 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from local.deploy.existing_tables import Definitions, create_existing
 from local.emulator.process import ACCOUNT
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
 
 
-def look_up(clients: Clients, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of one look-up; raises CommandError for an unknown one."""
+def look_up(
+    clients: Clients, token: str, arguments: Mapping[str, Any], definitions: Definitions
+) -> dict[str, Any]:
+    """Return the result of one look-up.
+
+    definitions: of existing tables, which are created on the first look-up.
+    Raises CommandError for an unknown look-up, or a table without a definition.
+    """
     match token:
         case "aws:index/getCallerIdentity:getCallerIdentity":
             arn = f"arn:aws:iam::{ACCOUNT}:root"
@@ -19,7 +28,7 @@ def look_up(clients: Clients, token: str, arguments: Mapping[str, Any]) -> dict[
         case "aws:index/getPartition:getPartition":
             return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com"}
         case "aws:dynamodb/getTable:getTable":
-            return existing_table(clients, arguments["name"])
+            return existing_table(clients, arguments["name"], definitions)
     raise CommandError(
         f"The embedded AWS does not support the call {token}. Add it to local/deploy/look_ups.py.",
         code="unknown-call",
@@ -27,9 +36,16 @@ def look_up(clients: Clients, token: str, arguments: Mapping[str, Any]) -> dict[
     )
 
 
-def existing_table(clients: Clients, name: str) -> dict[str, Any]:
+def existing_table(clients: Clients, name: str, definitions: Definitions) -> dict[str, Any]:
     """Return what getTable returns for a DynamoDB table."""
-    table = clients("dynamodb").describe_table(TableName=name)["Table"]
+    dynamodb = clients("dynamodb")
+    try:
+        table = dynamodb.describe_table(TableName=name)["Table"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        create_existing(clients, name, definitions)
+        table = dynamodb.describe_table(TableName=name)["Table"]
     stream = table.get("StreamSpecification", {})
     key = table.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
     keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
@@ -38,6 +54,10 @@ def existing_table(clients: Clients, name: str) -> dict[str, Any]:
         "name": name,
         "hashKey": keys["HASH"],
         "rangeKey": keys.get("RANGE", ""),
+        "attributes": [
+            {"name": one["AttributeName"], "type": one["AttributeType"]}
+            for one in table["AttributeDefinitions"]
+        ],
         "arn": table["TableArn"],
         "serverSideEncryption": {"enabled": key != "", "kmsKeyArn": key},
         "streamArn": table.get("LatestStreamArn", ""),

@@ -14,12 +14,13 @@ from streaming_etl.stack.outputs import STATE_FILE, DeployedStack
 
 
 @dataclass(frozen=True)
-class RunningProvider:
-    """The stand-in provider of a stack that the Pulumi engine deploys."""
+class RunningProgram:
+    """The Pulumi program of the running stack."""
 
-    port: int
+    stack: str
     directory: Path
-    """Of the Pulumi program."""
+    port: int | None = None
+    """Of the stand-in provider; None without the Pulumi engine."""
 
     @property
     def folder(self) -> Path:
@@ -28,11 +29,15 @@ class RunningProvider:
 
 
 @contextlib.contextmanager
-def state_file(stack: DeployedStack, provider: RunningProvider | None = None) -> Iterator[None]:
+def state_file(stack: DeployedStack, program: RunningProgram | None = None) -> Iterator[None]:
     """Write the state file, and remove it at the end."""
-    state = {"stack": stack.name, "endpoint": stack.endpoint, "outputs": stack.exports}
-    if provider is not None:
-        state["provider"] = {"port": provider.port, "directory": str(provider.directory)}
+    state: dict[str, Any] = {
+        "stack": stack.name,
+        "endpoint": stack.endpoint,
+        "outputs": stack.exports,
+    }
+    if program is not None:
+        state["program"] = {"directory": str(program.directory), "port": program.port}
     STATE_FILE.parent.mkdir(parents=True, exist_ok=True)
     _write(state)
     try:
@@ -47,21 +52,21 @@ def load_running() -> DeployedStack:
     return DeployedStack(state["stack"], state["outputs"], state["endpoint"])
 
 
-def load_provider() -> RunningProvider:
-    """Return the running provider; raises CommandError without one."""
+def load_program() -> RunningProgram:
+    """Return the running stack's program; raises CommandError without one."""
     state = _running_state()
-    if "provider" not in state:
-        raise CommandError(
-            "The running stack was deployed without the Pulumi engine. Restart it with "
-            "`make local ENGINE=pulumi`.",
-            code="no-engine",
-        )
-    return RunningProvider(state["provider"]["port"], Path(state["provider"]["directory"]))
+    program = state["program"]
+    return RunningProgram(state["stack"], Path(program["directory"]), program["port"])
 
 
-def save_outputs(outputs: Mapping[str, Any]) -> None:
-    """Replace the stack's outputs in the state file."""
-    _write({**_running_state(), "outputs": outputs})
+def load_resources() -> dict[str, Any]:
+    """Return the resources that were deployed without the Pulumi engine, by URN."""
+    return dict(_running_state()["resources"])
+
+
+def save(**values: Any) -> None:
+    """Replace values in the state file, such as the stack's `outputs`."""
+    _write({**_running_state(), **values})
 
 
 def _running_state() -> dict[str, Any]:

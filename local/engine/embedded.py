@@ -7,6 +7,7 @@ import pulumi
 from pulumi.runtime import rpc
 
 from local.deploy import operations
+from local.deploy.existing_tables import Definitions
 from local.deploy.look_ups import look_up
 from local.engine.backend import State
 from streaming_etl.stack.clients import Clients
@@ -16,11 +17,15 @@ class EmbeddedBackend:
     """Creates, updates, reads and deletes resources of the embedded AWS.
 
     directory: of the program, to which paths of archives are relative.
+    definitions: of existing tables.
     """
 
-    def __init__(self, clients: Clients, directory: Path) -> None:
+    def __init__(
+        self, clients: Clients, directory: Path, definitions: Definitions | None = None
+    ) -> None:
         self._clients = clients
         self._directory = directory
+        self._definitions = definitions or {}
 
     def create(self, type_: str, name: str, inputs: State) -> tuple[str, State]:
         id_, state = operations.create(self._clients, type_, name, self._with_archives(inputs))
@@ -39,7 +44,7 @@ class EmbeddedBackend:
         operations.delete(self._clients, type_, name, id_, state)
 
     def invoke(self, token: str, arguments: State) -> State:
-        return look_up(self._clients, token, arguments)
+        return look_up(self._clients, token, arguments, self._definitions)
 
     def _with_archives(self, inputs: State) -> State:
         """Return the inputs with archives as the program sets them."""

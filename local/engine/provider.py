@@ -13,6 +13,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as messages
 
+from local.deploy.changes import changed_paths, replaced_by
 from local.deploy.operations import RESOURCE_TYPES
 from local.deploy.resources.resource_type import ResourceType
 from local.engine.backend import Backend, NotReadyError, State
@@ -190,32 +191,6 @@ def previewed(type_: str, inputs: State, state: State) -> State:
     """
     computed = resource_type(type_).computed
     return {key: state.get(key, rpc.UNKNOWN) for key in computed} | inputs
-
-
-def changed_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:
-    """Paths of inputs that differ, down to values and lists."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and rpc._special_sig_key not in new:
-        for key in {*old, *new}:
-            inner = f"{path}.{key}" if path else key
-            yield from changed_paths(old.get(key), new.get(key), inner)
-    elif is_archive(old) and is_archive(new):
-        if old.get("hash") != new.get("hash"):
-            yield path
-    elif old != new:
-        yield path
-
-
-def is_archive(value: Any) -> bool:
-    """Whether a value is an archive or a file."""
-    return isinstance(value, Mapping) and rpc._special_sig_key in value
-
-
-def replaced_by(type_: str, path: str) -> bool:
-    """Whether a change at the path replaces the resource."""
-    return any(
-        path == rule or path.startswith(f"{rule}.") or rule.startswith(f"{path}.")
-        for rule in resource_type(type_).replace
-    )
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +37,16 @@ class Lake:
         self.pipeline = pipeline
         self.table = pipeline.tables[key]
         self.name = lake_table_title(pipeline.name, key)
-        settings = (
+        self._settings = (
             pipeline.settings["lake_tables"][key] if pipeline.lake_tables else pipeline.settings
         )
-        self.rules: Mapping[str, Any] = settings.get("where") or {}
+        self.rules: Mapping[str, Any] = self._settings.get("where") or {}
         self.where = Where(self.rules)
+
+    @property
+    def transform_module(self) -> str:
+        """Path of the module, relative to the program's directory."""
+        return str(self._settings["transform_module"])
 
     def query(self, sql: str) -> QueryResult:
         return query(self._clients, sql, self.pipeline.workgroup, self.pipeline.database)
@@ -97,6 +102,26 @@ class Lake:
         rows = self.query(f'SELECT DISTINCT "_event_id", "_op" FROM {self.sql_name}').rows
         return {row["_event_id"] or "": row["_op"] or "" for row in rows}
 
+    def row_counts(self) -> dict[str, int]:
+        """Return the number of rows of each change, by event id.
+
+        A table that a crawler creates has none before the crawl.
+        """
+        glue = self._clients("glue")
+        try:
+            self._glue_table()
+        except glue.exceptions.EntityNotFoundException:
+            return {}
+        sql = f'SELECT "_event_id", count(*) AS "_rows" FROM {self.sql_name} GROUP BY "_event_id"'
+        return {row["_event_id"] or "": int(row["_rows"] or 0) for row in self.query(sql).rows}
+
+    def first_rows(self, count: int) -> QueryResult:
+        """Return rows of the current state, else of the change log."""
+        sql = f"SELECT * FROM {self.sql_name}"
+        if self.has_current_state:
+            sql = f"SELECT * FROM ({self.current_state_sql()})"
+        return self.query(f"{sql} LIMIT {count}")
+
     def failed_changes(self) -> list[FailedChange]:
         """Return the changes in error records."""
         s3, failed = self._clients("s3"), []
@@ -108,16 +133,27 @@ class Lake:
         return failed
 
     def failure_log(self, event_id: str) -> str | None:
-        """Return the transform's log line for a failed change."""
-        logs = self._clients("logs")
-        for group in logs.describe_log_groups()["logGroups"]:
-            events = logs.filter_log_events(
-                logGroupName=group["logGroupName"], filterPattern='"change failed"'
-            )["events"]
-            for event in events:
-                if event_id in event["message"]:
-                    return str(event["message"])
+        """Return a function's log line for a failed change."""
+        for line in self.log_lines('"ERROR"'):
+            if event_id in line:
+                return line
         return None
+
+    def log_lines(self, pattern: str, *, prefix: str = "", since_ms: int = 0) -> Iterator[str]:
+        """Yield the log lines with a pattern.
+
+        prefix: of the names of the log groups.
+        """
+        logs = self._clients("logs")
+        groups = logs.get_paginator("describe_log_groups")
+        filters = {"logGroupNamePrefix": prefix} if prefix else {}
+        for page in groups.paginate(**filters):
+            for group in page["logGroups"]:
+                pages = logs.get_paginator("filter_log_events").paginate(
+                    logGroupName=group["logGroupName"], filterPattern=pattern, startTime=since_ms
+                )
+                for events in pages:
+                    yield from (str(event["message"]) for event in events["events"])
 
     @property
     def sql_name(self) -> str:

@@ -89,7 +89,7 @@ class Shop:
         (directory / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
         (directory / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
         (directory / "__main__.py").write_text((ROOT / "__main__.py").read_text())
-        exports = deploy(directory, read_config(directory), emulator.clients)
+        exports = deploy(directory, read_config(directory), emulator.clients).outputs
         (directory / "outputs.json").write_text(json.dumps(exports))
         [self.pipeline] = pipelines_of(exports)
         self.lakes = {key: Lake(emulator.clients, self.pipeline, key) for key in FORMATS}

@@ -21,7 +21,19 @@ from streaming_etl.stack.recorder import build
 from tests.docs.pages import ROOT, Block, anchors, blocks, links, pages
 
 SETTINGS_NAMES = {field.name for field in dataclasses.fields(StreamingEtlPipelineArgs)}
-OTHER_PROGRAMS = {"aws", "cd", "echo", "export", "git", "npm", "pip", "pulumi", "python", "uv"}
+OTHER_PROGRAMS = {
+    "aws",
+    "cd",
+    "echo",
+    "export",
+    "git",
+    "mkdir",
+    "npm",
+    "pip",
+    "pulumi",
+    "python",
+    "uv",
+}
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))

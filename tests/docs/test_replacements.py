@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from local.engine.provider import replaced_by
+from local.deploy.changes import replaced_by
 from streaming_etl import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stack_config import GROUPS
 from streaming_etl.components.settings.validation import group_class

@@ -50,7 +50,9 @@ def deployed_on_older_table(
     dynamodb.update_table(TableName=table, StreamSpecification=stream)
     for name, content in files.items():
         (directory / name).write_text(content)
-    outputs = deploy(directory, StackConfig("streaming-etl", "dev", {"aws:region": region}), aws)
+    outputs = deploy(
+        directory, StackConfig("streaming-etl", "dev", {"aws:region": region}), aws
+    ).outputs
     (directory / "outputs.json").write_text(json.dumps(outputs))
     yield pipelines_of(outputs)[0]
     dynamodb.delete_table(TableName=table)

@@ -65,7 +65,11 @@ OUTPUTS: dict[str, Any] = {
     **dict.fromkeys(TEXT_OUTPUTS, "orders"),
     "source_stream_arn": "arn:aws:dynamodb:eu-west-1:1:table/orders/stream/2026-11-23T09:00:00.000",
     "failed_batches_location": "s3://lake/aws/lambda/UUID/",
-    "settings": {"table_name": "orders", "transform_module": "orders.py", "partitions": {}},
+    "settings": {
+        "table_name": "orders",
+        "transform_module": "transforms/orders.py",
+        "partitions": {},
+    },
 }
 PIPELINE = DeployedPipeline.from_outputs("orders", OUTPUTS)
 TABLE = source_table.SourceTable(

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import json
 import shutil
 import socket
 import subprocess
@@ -22,15 +21,19 @@ from local import console
 from local.commands import demo, items, serve, update
 from local.commands.keys import parse_key
 from local.deploy import inputs, operations
-from local.deploy.deploy import Monitor, Provider
+from local.deploy.deploy import Monitor, Provider, Resource, require_no_loss
+from local.deploy.existing_tables import missing_definition, read_definitions
 from local.deploy.look_ups import look_up
 from local.deploy.resources import athena as workgroups
 from local.deploy.resources import cloudwatch, events, firehose, s3
 from local.emulator import athena, process, state
+from local.emulator.process import ROOT
 from local.engine import workspace
 from local.ministack_patches.compat import IncompatibleMinistackError
 from local.sample import run
-from local.sample.lake import FailedChange
+from local.sample.delivery import Failure, LakeTableDelivery
+from local.sample.item_json import parse_item, writes_of
+from local.sample.lake import FailedChange, Lake, lakes_of
 from local.sample.report import MovedChange, Partition, PipelineReport, TableReport
 from local.sample.writes import Sample
 from streaming_etl.stack.errors import CommandError
@@ -117,8 +120,14 @@ SHOP = DeployedPipeline.from_outputs(
         **OUTPUTS,
         "settings": {
             "lake_tables": {
-                "customers": {"where": {"type": ["customer"]}},
-                "open-orders": {"where": {"sk": {"prefix": "ORDER#"}, "closed": [False]}},
+                "customers": {
+                    "transform_module": "transforms/shop_customers.py",
+                    "where": {"type": ["customer"]},
+                },
+                "open-orders": {
+                    "transform_module": "transforms/missing.py",
+                    "where": {"sk": {"prefix": "ORDER#"}, "closed": [False]},
+                },
             }
         },
         "lake_tables": {
@@ -146,14 +155,14 @@ def _deploy_errors() -> dict[str, str]:
     deaggregation = {"ParameterName": "SubRecordType", "ParameterValue": "JSON"}
     unpartitioned = {"Processors": [{"Type": "RecordDeAggregation", "Parameters": [deaggregation]}]}
     check = firehose.require_supported_processors
+    bucket = "aws:s3/bucket:Bucket"
     monitor = Monitor(Provider(Mock(), Mock()))
-    request = SimpleNamespace(parent="", type="aws:s3/bucket:Bucket", name="lake")
+    request = SimpleNamespace(parent="", type=bucket, name="lake", ignoreChanges=[])
     with patch.object(MockMonitor, "RegisterResource"):
         monitor.RegisterResource(request)
         duplicate = _error(monitor.RegisterResource, request)
     destination = inputs.Inputs("stream", "orders", {"name": "orders", "destination": "redshift"})
     failing = Mock(side_effect=RuntimeError("NoSuchBucket"))
-    bucket = "aws:s3/bucket:Bucket"
     with patch.object(s3.Bucket, "create", failing):
         failed = _error(operations.create, Mock(), bucket, "lake", {})
     full = _clients(
@@ -161,8 +170,18 @@ def _deploy_errors() -> dict[str, str]:
         list_query_executions={"QueryExecutionIds": ["3"]},
     )
     role = "aws:iam/role:Role"
+    table = "aws:dynamodb/table:Table"
+    previous = {
+        "1": Resource(table, "orders-source-table", "orders", {}, {}),
+        "2": Resource(bucket, "orders-lake-bucket", "lake", {}, {}),
+    }
     return {
         "create-failed": failed,
+        "data-at-risk": _error(require_no_loss, {"1": "replace", "2": "delete"}, previous),
+        "invalid-table-definition": _error(
+            read_definitions, [Path("missing.json"), Path("transforms/orders.changes.json")]
+        ),
+        "missing-table-definition": str(missing_definition(["app", "events"])),
         "replacement-required": _error(
             operations.update, Mock(), bucket, "lake", "a", {"bucket": "a"}, {"bucket": "b"}
         ),
@@ -172,7 +191,7 @@ def _deploy_errors() -> dict[str, str]:
         "workgroup-not-empty": _error(workgroups.Workgroup().delete, full, {"name": "orders"}),
         "unknown-resource-type": _error(operations.create, Mock(), "aws:sqs/queue:Queue", "q", {}),
         "unknown-inputs": _error(unused.require_all_used),
-        "unknown-call": _error(look_up, Mock(), "aws:index/getPartitions", {}),
+        "unknown-call": _error(look_up, Mock(), "aws:index/getPartitions", {}, {}),
         "duplicate-resource": duplicate,
         "unsupported-destination": _error(firehose.DeliveryStream().create, Mock(), destination),
         "unsupported-processor": _error(check, {"ProcessingConfiguration": processors}),
@@ -215,8 +234,6 @@ def _emulator_errors() -> dict[str, str]:
         second = _error(state.ensure_none_running)
     with patch.object(state, "STATE_FILE", Mock(exists=lambda: False)):
         none = _error(state.load_running)
-    with patch.object(state, "_running_state", return_value={}):
-        no_engine = _error(state.load_provider)
     with patch.object(shutil, "which", return_value=None):
         no_pulumi = _error(workspace.require_pulumi)
     failed = workspace.Outcome(succeeded=False, errors=["name is too long\n", "update failed\n"])
@@ -226,7 +243,6 @@ def _emulator_errors() -> dict[str, str]:
         "emulator-timeout": slow,
         "engine-failed": _error(update.succeeded, failed),
         "incompatible-ministack": str(IncompatibleMinistackError(["ministack.services.s3._put"])),
-        "no-engine": no_engine,
         "not-running": none,
         "port-in-use": in_use.replace(str(port), "4566"),
         "pulumi-not-installed": no_pulumi,
@@ -237,46 +253,56 @@ def _emulator_errors() -> dict[str, str]:
 
 def _item_messages() -> dict[str, str]:
     details = {"Error": {"Code": "ValidationException", "Message": "The key must be a string"}}
-    rejecting = _source_table("S")
-    both = {"id": "1", "type": "customer", "sk": "ORDER#1", "closed": False}
-    rejecting.put_item.side_effect = ClientError(details, "PutItem")
-    rejecting.delete_item.side_effect = ClientError(details, "DeleteItem")
-    with (
-        patch.object(items, "load_running", return_value=STACK),
-        patch.object(items, "python_path", return_value="python"),
-        patch.object(DeployedStack, "clients", return_value=lambda _: _source_table("S")),
-    ):
-        written = _printed(items.put_item, "orders", '{"id": "1"}')
-        in_two = _printed(items.put_item, "shop", json.dumps(both))
-        in_none = _printed(items.put_item, "shop", '{"id": "1"}')
-        deleted = _printed(items.delete_item, "orders", "1")
-    with (
-        patch.object(items, "load_running", return_value=STACK),
-        patch.object(DeployedStack, "clients", return_value=lambda _: rejecting),
-    ):
-        rejected = _error(items.put_item, "orders", '{"id": 1}')
-        rejected_key = _error(items.delete_item, "orders", "")
-    with patch.object(items, "load_running", return_value=DeployedStack("dev", {}, ENDPOINT)):
+    empty_table = DeployedStack("dev", {}, ENDPOINT)
+    stateless = DeployedStack("dev", {"orders": STATELESS.outputs}, ENDPOINT)
+
+    def reject() -> None:
+        with items.rejections("write 2 of 3"):
+            raise ClientError(details, "PutItem")
+
+    with patch.object(items, "load_running", return_value=empty_table):
         empty = _error(items.run_query, "SELECT 1")
     with patch.object(items, "load_running", return_value=STACK):
         no_table = _error(items.run_query, "shop")
-    stateless = DeployedStack("dev", {"orders": STATELESS.outputs}, ENDPOINT)
     with patch.object(items, "load_running", return_value=stateless):
         no_state = _error(items.run_query, "orders")
     return {
-        "deleted": deleted,
-        "invalid-json": _error(items.put_item, "orders", "{id: 1}"),
+        **_deliveries(),
+        "invalid-item": _error(parse_item, '{"id": {"N": "x"}}'),
+        "invalid-items": _error(demo.files_of, ["orders"]),
+        "invalid-json": _error(parse_item, "{id: 1}"),
         "invalid-key": _error(parse_key, "1", {"user_id": "S", "created": "N"}),
         "invalid-key-value": _error(parse_key, '{"created": "now"}', {"created": "N"}),
-        "item-not-an-object": _error(items.put_item, "orders", "[]"),
-        "item-rejected": rejected,
-        "key-rejected": rejected_key,
+        "item-not-an-object": _error(parse_item, "[]"),
+        "key-missing-in-a-file": _error(writes_of, b'{"id": "1"}', "scan.json", ["pk", "id"]),
         "no-current-state": no_state,
         "no-pipeline": empty,
         "unknown-lake-table": no_table,
-        "written": written,
-        "written-to-no-lake-table": in_none,
-        "written-to-two-lake-tables": in_two,
+        "write-rejected": _error(reject),
+    }
+
+
+def _deliveries() -> dict[str, str]:
+    """Return what `put`, `delete` and `import` print."""
+    clients = Mock()
+    customers, orders = lakes_of(clients, SHOP)
+    failure = Failure(FIRST, "change failed: KeyError at shop.py:9", "s3://lake/errors/shop/key")
+    mixed = Mock(
+        changes=12,
+        unmatched=1,
+        tables=[
+            LakeTableDelivery(customers, rows=2, filtered=1, missing={SECOND, THIRD}),
+            LakeTableDelivery(orders, failures=[failure] * 4),
+        ],
+    )
+    stateless = LakeTableDelivery(Lake(clients, STATELESS), rows=1)
+    next_commands = console.print_next_commands
+    return {
+        "delivery": _printed(console.print_delivery, mixed),
+        "delivery-commands": _printed(next_commands, mixed, "python -m local", "replay"),
+        "delivery-commands-without-current-state": _printed(
+            next_commands, Mock(tables=[stateless]), "python -m local", "replay"
+        ),
     }
 
 
@@ -296,12 +322,17 @@ def _output() -> dict[str, str]:
     emulator = Mock(
         endpoint=ENDPOINT, region="eu-west-1", clients=lambda _service: _source_table("S")
     )
-    with patch.object(serve, "python_path", return_value="python"):
-        commands = _printed(serve.print_commands, emulator, [PIPELINE])
-        stateless = _printed(serve.print_commands, emulator, [STATELESS])
+
+    def commands_of(*pipelines: DeployedPipeline) -> str:
+        exports = {pipeline.name: pipeline.outputs for pipeline in pipelines}
+        stack = DeployedStack("dev", exports, ENDPOINT)
+        return _printed(serve.print_commands, emulator, stack, ROOT)
+
+    with patch.object(items, "relative", lambda path: path.name.rstrip("0123456789.")):
+        commands = commands_of(PIPELINE)
+        stateless = commands_of(STATELESS)
         emulator.clients = lambda _service: _source_table("S", "pk", "sk")
-        several = _printed(serve.print_commands, emulator, [SHOP])
-        engine = _printed(lambda: serve.print_commands(emulator, [], engine=True))
+        several = commands_of(SHOP)
     deviating = dataclasses.replace(REPORT, tables=[DEVIATING], unmatched=1)
     delivered = run.PipelineRun(Mock(), PIPELINE, Sample((), {}), [], records=[{}] * 3)
     delivered.missing = {"orders": {FIRST}}
@@ -314,14 +345,12 @@ def _output() -> dict[str, str]:
         "changes": _printed(update.print_changes, outcome),
         "changes-summary": update.summary(outcome),
         "commands": commands,
-        "commands-of-the-engine": engine,
         "commands-without-current-state": stateless,
         "commands-for-several-lake-tables": several,
         "crawl-result": demo.crawl_result(["orders", "shipments"], {"orders": 2}),
         "crawl-result-of-three": demo.crawl_result(["orders", "a.b", "a.c"], {"orders": 1}),
         "delivery-result": demo.delivery_result([delivered]),
         "delivery-result-with-unmatched": demo.delivery_result([delivered, unmatched]),
-        "no-sample": _error(demo.run_sample, emulator, []),
         "query-result": _printed(console.print_query_result, result),
         "report": _printed(console.print_reports, [REPORT]),
         "report-without-current-state": _printed(

@@ -11,8 +11,8 @@ from local.sample.writes import samples
 @pytest.mark.e2e
 def test_the_dev_stack_delivers_the_sample(capsys: pytest.CaptureFixture[str]) -> None:
     with started("ap-northeast-1") as emulator:
-        stack = deploy_stack(emulator)
-        runs, reports = run_sample(emulator, stack.pipelines)
+        stack, _ = deploy_stack(emulator)
+        runs, reports = run_sample(emulator, stack.pipelines, samples())
         [merge] = run_merges(runs)
         console.print_reports(reports)
 

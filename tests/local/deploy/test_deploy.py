@@ -40,7 +40,8 @@ pulumi.export("greeting", pulumi.Config().require("greeting"))
     )
     created = []
 
-    outputs = deploy(tmp_path, config, aws, lambda type_, name: created.append((type_, name)))
+    deployed = deploy(tmp_path, config, aws, lambda type_, name: created.append((type_, name)))
+    outputs = deployed.outputs
 
     bucket = outputs["names"]["bucket"]
     assert outputs == {

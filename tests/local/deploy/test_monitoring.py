@@ -30,7 +30,8 @@ def deployed(aws: Clients) -> tuple[dict[str, Any], Created]:
         "streaming-etl", "dev", {"streaming-etl:tables": json.dumps({"monitored": settings})}
     )
     created: Created = []
-    exports = deploy(ROOT, config, aws, lambda type_, name: created.append((type_, name)))
+    deployed = deploy(ROOT, config, aws, lambda type_, name: created.append((type_, name)))
+    exports = deployed.outputs
     return exports["monitored"], created
 
 

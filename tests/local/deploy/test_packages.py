@@ -47,7 +47,7 @@ def test_a_deployed_function_runs_with_packages_for_this_python(
     aws: Clients, tmp_path: Path
 ) -> None:
     (tmp_path / "__main__.py").write_text(textwrap.dedent(PROGRAM))
-    name = deploy(tmp_path, StackConfig("project", "dev", {}), aws)["function"]
+    name = deploy(tmp_path, StackConfig("project", "dev", {}), aws).outputs["function"]
 
     response = aws("lambda").invoke(FunctionName=name, Payload=json.dumps({"id": 1}))
     text, *extensions = json.loads(response["Payload"].read())

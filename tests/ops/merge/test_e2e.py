@@ -142,7 +142,7 @@ def world(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> World
     (directory / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
     (directory / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
     (directory / "__main__.py").write_text((ROOT / "__main__.py").read_text())
-    exports = deploy(directory, read_config(directory), emulator.clients)
+    exports = deploy(directory, read_config(directory), emulator.clients).outputs
     (directory / "outputs.json").write_text(json.dumps(exports))
     [pipeline] = pipelines_of(exports)
     return World(emulator.clients, pipeline, directory / "outputs.json")

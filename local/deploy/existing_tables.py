@@ -1,0 +1,120 @@
+"""Existing source tables, which the embedded AWS creates on the first look-up."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.config import StackConfig
+from streaming_etl.stack.errors import CommandError
+
+
+@dataclass(frozen=True)
+class TableDefinition:
+    """Name, keys and stream of a table, as DescribeTable returns them."""
+
+    name: str
+    keys: Mapping[str, str]
+    """Types of the key attributes, the hash key first."""
+    stream_view: str | None
+    """None without a stream."""
+
+
+Definitions = Mapping[str, TableDefinition]
+"""By table name."""
+
+
+def read_definitions(files: Iterable[Path]) -> dict[str, TableDefinition]:
+    """Read files with the output of `aws dynamodb describe-table`.
+
+    Raises CommandError with the problems of all files.
+    """
+    definitions: dict[str, TableDefinition] = {}
+    problems: list[str] = []
+    for file in files:
+        try:
+            definition = definition_of(json.loads(file.read_text()))
+        except (OSError, ValueError) as error:
+            problems.append(f"{file}: the file must be JSON ({error}).")
+        except (AttributeError, KeyError, TypeError):
+            problems.append(
+                f"{file}: the file must be the output of `aws dynamodb describe-table`, with "
+                "TableName, KeySchema and AttributeDefinitions."
+            )
+        else:
+            definitions[definition.name] = definition
+    if problems:
+        raise CommandError(
+            "\n".join(problems), code="invalid-table-definition", problems=len(problems)
+        )
+    return definitions
+
+
+def definition_of(document: Any) -> TableDefinition:
+    """Read DescribeTable's response; raises KeyError or TypeError."""
+    table = document.get("Table", document)
+    types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
+    keys = {one["KeyType"]: one["AttributeName"] for one in table["KeySchema"]}
+    stream = table.get("StreamSpecification") or {}
+    names = [keys["HASH"], *([keys["RANGE"]] if "RANGE" in keys else [])]
+    return TableDefinition(
+        str(table["TableName"]),
+        {name: types[name] for name in names},
+        stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
+    )
+
+
+def require_definitions(config: StackConfig, definitions: Definitions) -> None:
+    """Raise CommandError for all existing tables of the config without a definition."""
+    try:
+        pipelines = config.pipelines.values()
+    except CommandError:
+        # The program reports its invalid settings itself.
+        return
+    # A name that only the program knows is looked up later.
+    names = [
+        args.table_name
+        for args in pipelines
+        if args.source.use_existing and isinstance(args.table_name, str)
+    ]
+    missing = [name for name in names if name not in definitions]
+    if missing:
+        raise missing_definition(missing)
+
+
+def missing_definition(names: list[str]) -> CommandError:
+    """Return the error for existing tables without a definition."""
+    commands = "\n".join(
+        f"  aws dynamodb describe-table --table-name {name} > {name}.table.json" for name in names
+    )
+    files = " ".join(f"{name}.table.json" for name in names)
+    return CommandError(
+        f"The embedded AWS has no table {', '.join(names)}, which the stack reads with "
+        f"`source.use_existing`. Describe it, and pass the file:\n{commands}\n"
+        f'  make local LIKE="{files}"',
+        code="missing-table-definition",
+        tables=names,
+    )
+
+
+def create_existing(clients: Clients, name: str, definitions: Definitions) -> None:
+    """Create a table by its definition; raises CommandError without one."""
+    if name not in definitions:
+        raise missing_definition([name])
+    keys, view = definitions[name].keys, definitions[name].stream_view
+    stream = {"StreamEnabled": True, "StreamViewType": view}
+    clients("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": type_} for key, type_ in keys.items()
+        ],
+        KeySchema=[
+            {"AttributeName": key, "KeyType": kind}
+            for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+        ],
+        # ministack creates a stream for any specification.
+        **({"StreamSpecification": stream} if view else {}),
+    )

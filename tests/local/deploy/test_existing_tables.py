@@ -1,0 +1,116 @@
+"""Existing tables that are created by their description."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.deploy.deploy import deploy
+from local.deploy.existing_tables import (
+    TableDefinition,
+    read_definitions,
+    require_definitions,
+)
+from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.config import StackConfig
+from streaming_etl.stack.errors import CommandError
+
+DESCRIPTION = {
+    "TableName": "readings",
+    "AttributeDefinitions": [
+        {"AttributeName": "at", "AttributeType": "N"},
+        {"AttributeName": "device", "AttributeType": "B"},
+        {"AttributeName": "owner", "AttributeType": "S"},
+    ],
+    "KeySchema": [
+        {"AttributeName": "device", "KeyType": "HASH"},
+        {"AttributeName": "at", "KeyType": "RANGE"},
+    ],
+    "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    "GlobalSecondaryIndexes": [{"IndexName": "by-owner"}],
+}
+READINGS = TableDefinition("readings", {"device": "B", "at": "N"}, "NEW_IMAGE")
+
+
+def described(directory: Path, document: Any) -> Path:
+    file = directory / "table.json"
+    file.write_text(json.dumps(document))
+    return file
+
+
+@pytest.mark.parametrize("document", [DESCRIPTION, {"Table": DESCRIPTION}])
+def test_a_description_is_read(tmp_path: Path, document: Any) -> None:
+    definitions = read_definitions([described(tmp_path, document)])
+
+    assert definitions == {"readings": READINGS}
+    assert [*definitions["readings"].keys] == ["device", "at"]
+
+
+def test_a_table_may_have_no_stream_and_no_range_key(tmp_path: Path) -> None:
+    disabled = {"StreamEnabled": False, "StreamViewType": "NEW_IMAGE"}
+    document = {
+        **DESCRIPTION,
+        "KeySchema": DESCRIPTION["KeySchema"][:1],
+        "StreamSpecification": disabled,
+    }
+
+    definitions = read_definitions([described(tmp_path, document)])
+
+    assert definitions == {"readings": TableDefinition("readings", {"device": "B"}, None)}
+
+
+def test_the_problems_of_all_files_are_reported(tmp_path: Path) -> None:
+    files = [tmp_path / "missing.json", described(tmp_path, {"TableNames": ["readings"]})]
+
+    with pytest.raises(CommandError) as raised:
+        read_definitions(files)
+
+    assert (raised.value.code, raised.value.details) == (
+        "invalid-table-definition",
+        {"problems": 2},
+    )
+
+
+def test_all_existing_tables_of_a_stack_need_a_description() -> None:
+    settings = {
+        "transform_module": "transforms/orders.py",
+        "partitions": {"granularity": "day"},
+        "source": {"use_existing": True},
+    }
+    tables = {name: {**settings, "table_name": name} for name in ("readings", "app", "events")}
+    config = StackConfig("p", "dev", {"p:tables": json.dumps(tables)})
+
+    with pytest.raises(CommandError) as raised:
+        require_definitions(config, {"readings": READINGS})
+
+    assert raised.value.code == "missing-table-definition"
+    assert sorted(raised.value.details["tables"]) == ["app", "events"]
+
+
+@pytest.mark.e2e
+def test_the_program_finds_a_table_with_these_keys_and_stream(aws: Clients, tmp_path: Path) -> None:
+    (tmp_path / "__main__.py").write_text(
+        "import pulumi, pulumi_aws as aws\n"
+        "table = aws.dynamodb.get_table(name='readings')\n"
+        "pulumi.export('table', [table.hash_key, table.range_key, table.stream_view_type,\n"
+        "    sorted((one.name, one.type) for one in table.attributes)])\n"
+    )
+    config = StackConfig("project", "dev", {})
+
+    with pytest.raises(CommandError) as raised:
+        deploy(tmp_path, config, aws)
+    deployed = deploy(tmp_path, config, aws, definitions={"readings": READINGS})
+
+    assert (raised.value.code, raised.value.details) == (
+        "missing-table-definition",
+        {"tables": ["readings"]},
+    )
+    assert deployed.outputs["table"] == [
+        "device",
+        "at",
+        "NEW_IMAGE",
+        [("at", "N"), ("device", "B")],
+    ]
+    # The table exists now, for example in an update.
+    assert deploy(tmp_path, config, aws).outputs == deployed.outputs
