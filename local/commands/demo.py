@@ -12,7 +12,12 @@ from local import console
 from local.commands.items import write_all
 from local.commands.keys import key_types
 from local.deploy.deploy import Resources, deploy
-from local.deploy.existing_tables import Definitions, read_definitions, require_definitions
+from local.deploy.existing_tables import (
+    Definitions,
+    read_definitions,
+    require_definitions,
+    with_local_streams,
+)
 from local.emulator.process import ROOT, Emulator
 from local.sample.delivery import Delivery
 from local.sample.examples import example_items, sample_of
@@ -161,7 +166,7 @@ def deploy_stack(
     definitions: Definitions | None = None,
 ) -> tuple[DeployedStack, Resources]:
     """Run the stack's program on the embedded AWS."""
-    config = read_config(directory, stack)
+    config = with_local_streams(read_config(directory, stack), emulator.clients)
     created: Counter[str] = Counter()
     with console.step("Deploying the stack", "Deployed") as step:
         deployment = validated(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local import console
 from local.deploy.deploy import Deployment, Resource, Resources, previewed, update
+from local.deploy.existing_tables import with_local_streams
 from local.emulator.state import (
     RunningProgram,
     load_program,
@@ -64,7 +65,7 @@ def run_program(
     command: Callable[[Path, StackConfig, Clients, Resources], Deployment],
 ) -> Outcome:
     """Run a command without the engine; raises CommandError if it fails."""
-    config = read_config(program.directory, program.stack)
+    config = local_config(program)
     clients = Clients(load_running().endpoint, config.region)
     previous = {urn: Resource(**values) for urn, values in load_resources().items()}
     deployment = validated(
@@ -78,6 +79,12 @@ def run_program(
     )
 
 
+def local_config(program: RunningProgram) -> StackConfig:
+    """Return the program's current config, with streams of the embedded AWS."""
+    config = read_config(program.directory, program.stack)
+    return with_local_streams(config, Clients(load_running().endpoint, config.region))
+
+
 def save_resources(resources: Mapping[str, Resource]) -> None:
     """Write the stack's resources to the state file, for the next update."""
     save(resources={urn: dataclasses.asdict(one) for urn, one in resources.items()})
@@ -85,7 +92,7 @@ def save_resources(resources: Mapping[str, Resource]) -> None:
 
 def stack_of(program: RunningProgram) -> EngineStack:
     """Return the engine's stack with the current config of the program."""
-    config = read_config(program.directory, program.stack)
+    config = local_config(program)
     assert program.port is not None
     return EngineStack(
         program_of(program.directory),

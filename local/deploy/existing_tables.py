@@ -1,10 +1,13 @@
 """Existing source tables, which the embedded AWS creates on the first look-up."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
@@ -77,11 +80,56 @@ def require_definitions(config: StackConfig, definitions: Definitions) -> None:
     names = [
         args.table_name
         for args in pipelines
-        if args.source.use_existing and isinstance(args.table_name, str)
+        if args.source.use_existing
+        and args.source.stream_arn is None
+        and isinstance(args.table_name, str)
     ]
     missing = [name for name in names if name not in definitions]
     if missing:
         raise missing_definition(missing)
+
+
+def with_local_streams(config: StackConfig, clients: Clients) -> StackConfig:
+    """Replace each `source.stream_arn` of the config by a local one.
+
+    A table that does not exist is created with the keys and the view type of the config.
+    """
+    try:
+        pipelines = config.pipelines
+    except CommandError:
+        # The program reports its invalid settings itself.
+        return config
+    tables = config.section("tables")
+    for name, args in pipelines.items():
+        source, table = args.source, args.table_name
+        if isinstance(source.stream_arn, str) and isinstance(table, str):
+            keys = {source.hash_key: source.hash_key_type}
+            if source.range_key is not None:
+                keys[source.range_key] = source.range_key_type
+            stream = described(
+                clients, table, {table: TableDefinition(table, keys, source.stream_view_type)}
+            )["LatestStreamArn"]
+            settings = tables[name]
+            local = {**settings["source"], "stream_arn": stream}
+            tables = {**tables, name: {**settings, "source": local}}
+    values = {**config.values, f"{config.project}:tables": json.dumps(tables)}
+    return dataclasses.replace(config, values=values) if tables else config
+
+
+def described(clients: Clients, name: str, definitions: Definitions) -> dict[str, Any]:
+    """Describe a table; create one that does not exist by its definition.
+
+    Raises CommandError for a table that does not exist, without a definition.
+    """
+    dynamodb = clients("dynamodb")
+    try:
+        response = dynamodb.describe_table(TableName=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        create_existing(clients, name, definitions)
+        response = dynamodb.describe_table(TableName=name)
+    return dict(response["Table"])
 
 
 def missing_definition(names: list[str]) -> CommandError:

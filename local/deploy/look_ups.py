@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from local.deploy.existing_tables import Definitions, create_existing
+from local.deploy.existing_tables import Definitions, described
 from local.emulator.process import ACCOUNT
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
@@ -38,14 +36,7 @@ def look_up(
 
 def existing_table(clients: Clients, name: str, definitions: Definitions) -> dict[str, Any]:
     """Return what getTable returns for a DynamoDB table."""
-    dynamodb = clients("dynamodb")
-    try:
-        table = dynamodb.describe_table(TableName=name)["Table"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-        create_existing(clients, name, definitions)
-        table = dynamodb.describe_table(TableName=name)["Table"]
+    table = described(clients, name, definitions)
     stream = table.get("StreamSpecification", {})
     key = table.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
     keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}

@@ -11,6 +11,7 @@ from local.deploy.existing_tables import (
     TableDefinition,
     read_definitions,
     require_definitions,
+    with_local_streams,
 )
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
@@ -114,3 +115,33 @@ def test_the_program_finds_a_table_with_these_keys_and_stream(aws: Clients, tmp_
     ]
     # The table exists now, for example in an update.
     assert deploy(tmp_path, config, aws).outputs == deployed.outputs
+
+
+@pytest.mark.e2e
+def test_a_stream_of_the_config_is_that_of_a_local_table(aws: Clients) -> None:
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/meters/stream/2026-01-01T00:00:00.000"
+    source = {"use_existing": True, "stream_arn": arn, "stream_view_type": "NEW_IMAGE"}
+    meters = {
+        "table_name": "meters",
+        "transform_module": "transforms/orders.py",
+        "partitions": {"granularity": "day"},
+        "source": {**source, "hash_key": "meter", "range_key": "at", "range_key_type": "N"},
+    }
+    created = {**meters, "table_name": "created", "source": {}}
+    tables = {"meters": meters, "created": created}
+    config = StackConfig("p", "dev", {"p:tables": json.dumps(tables), "aws:region": "eu-west-1"})
+
+    require_definitions(config, {})
+    local = with_local_streams(config, aws)
+
+    table = aws("dynamodb").describe_table(TableName="meters")["Table"]
+    assert [(one["AttributeName"], one["KeyType"]) for one in table["KeySchema"]] == [
+        ("meter", "HASH"),
+        ("at", "RANGE"),
+    ]
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
+    source = {**meters["source"], "stream_arn": table["LatestStreamArn"]}
+    assert local.section("tables") == {"meters": {**meters, "source": source}, "created": created}
+    assert local.values["aws:region"] == "eu-west-1"
+    # For an update, too.
+    assert with_local_streams(config, aws) == local
