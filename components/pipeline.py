@@ -35,7 +35,7 @@ from streaming_etl.components.stages.references import LakeTableContext, Pipelin
 from streaming_etl.components.stages.source import Source
 from streaming_etl.components.table.lake_table import ResolvedLakeTable, resolve
 from streaming_etl.components.table.layout_messages import GUARD_OFF, Place
-from streaming_etl.components.table.module_imports import require_imports
+from streaming_etl.components.transform_guard import require_code
 
 
 class StreamingEtlPipeline(pulumi.ComponentResource):
@@ -265,8 +265,8 @@ def packages_of(args: StreamingEtlPipelineArgs, lake_table: ResolvedLakeTable) -
     """Download a lake table's packages; check its module's imports."""
     target = Target.lambda_(args.runtime, args.architecture)
     packages = ensure_dependencies(target, lake_table.args.transform.requirements)
-    if lake_table.module.runs:
-        require_imports(lake_table.args.transform_module, packages.transform.files)
+    if lake_table.module.code is not None:
+        require_code(lake_table.module.code, packages.transform)
     return packages
 
 

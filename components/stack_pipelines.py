@@ -38,8 +38,8 @@ from streaming_etl.components.table.layout import (
     resource_prefix,
     workgroup_problems,
 )
-from streaming_etl.components.table.module_imports import require_imports
 from streaming_etl.components.table.transform_module import read_transform_module
+from streaming_etl.components.transform_guard import require_code
 
 PACKAGE_SETTINGS = ("runtime", "architecture")
 PREFIX_SETTINGS = ("table_name", "database_name", "renamed_from")
@@ -144,8 +144,8 @@ def module_problems(
         for problem in column_problems(args, module):
             if usable(config, key, *COLUMN_RULES[problem.rule]):
                 yield problem
-        if packages is not None and module.runs:
-            require_imports(args.transform_module, packages.transform.files)
+        if packages is not None and module.code is not None:
+            require_code(module.code, packages.transform)
     except SettingsError as error:
         yield from error.problems
 

@@ -1,8 +1,7 @@
 """Transform function: Firehose records in, rows of the lake out, changes requeued."""
 
-import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cache, partial
@@ -11,7 +10,7 @@ from math import inf
 from pathlib import Path
 from time import monotonic
 from traceback import walk_tb
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, Optional
 from zoneinfo import ZoneInfo
 
@@ -28,6 +27,7 @@ from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.rows.row_error import RowError
 from streaming_etl.handlers.structured_log import count, log
+from streaming_etl.handlers.user_code import UserCode
 from streaming_etl.handlers.wire.snapshot import MARKER
 
 
@@ -40,8 +40,8 @@ class TransformRuntime:
     """State of a container, loaded at cold start."""
 
     transform: Callable[[Change], Any]
-    module_file: str
-    """The file of `transform`, to find the line that failed; '' without a module."""
+    files: Mapping[str, str]
+    """Names in logs of the user's files, by their paths in tracebacks; empty without a module."""
     encoder: RowEncoder
     reader: RecordReader = field(default_factory=RecordReader)
     direct: Optional[DirectRecords] = None
@@ -143,7 +143,7 @@ def _outcomes(
                     outcomes.append(encode(metadata_of(record), transform(change)))
             except BaseException as error:
                 # Also SystemExit: an exception of the module must not fail the other changes.
-                outcomes.append(_reason(error, change, runtime.module_file))
+                outcomes.append(_reason(error, change, runtime.files))
     return chunks, outcomes, []
 
 
@@ -169,18 +169,19 @@ def _log_failed_changes(response: Response) -> None:
         )
 
 
-def _reason(error: BaseException, change: Change | None, module_file: str) -> RowError:
+def _reason(error: BaseException, change: Change | None, files: Mapping[str, str]) -> RowError:
     """Return the error without its text, which may quote the change."""
     if isinstance(error, RowError):
         return error
     got = type(error).__name__
     if change is None:
         return RowError("change-format", got=got)
-    trace = walk_tb(error.__traceback__)
-    lines = [line for frame, line in trace if frame.f_code.co_filename == module_file]
+    trace = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    # The deepest line of the user's, which may have called a package.
+    lines = [f"{files[file]}:{line}" for file, line in trace if file in files]
     if not lines:
         return RowError("exception-in-rows", got=got)
-    return RowError("exception", got=got, location=f"{Path(module_file).name}:{lines[-1]}")
+    return RowError("exception", got=got, location=lines[-1])
 
 
 @cache
@@ -188,32 +189,39 @@ def load_runtime() -> TransformRuntime:
     """Load transform.json and the user's module from the archive, once per container."""
     root = Path(__file__).parents[2]
     config = json.loads((root / "transform.json").read_bytes())
-    module = None if config["sources"] is not None else _import_module()
-    return make_runtime(config, module, _zone(root, config))
+    zone = _zone(root, config)
+    if config["module"] is None:
+        return make_runtime(config, None, zone)
+    code = UserCode(root / "transform_module", config["module"])
+    return make_runtime(config, _import_module(code), zone, code.files())
 
 
-def _import_module() -> ModuleType:
+def _import_module(code: UserCode) -> ModuleType:
     try:
-        return importlib.import_module("transform_module")
+        return code.load()
     except Exception:
         raise
     except BaseException as error:
         # SystemExit would end the process, and Lambda would not log where.
-        raise ImportError(f"transform_module raises {type(error).__name__}") from error
+        raise ImportError(f"the transform module raises {type(error).__name__}") from error
 
 
 def make_runtime(
-    config: dict[str, Any], module: Optional[ModuleType], zone: tzinfo
+    config: dict[str, Any],
+    module: Optional[ModuleType],
+    zone: tzinfo,
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> TransformRuntime:
     """Build the runtime of a user's module.
 
-    config: transform.json. module: None if it has no `transform`.
+    config: transform.json. module: None if it has no `transform`. files: names in logs of the
+    user's files, by their paths in tracebacks.
     """
     encoder = RowEncoder(config, zone)
     if module is None:
         return _columns_only(config, encoder)
     reader = RecordReader(lazy=config["lazy_items"])
-    return TransformRuntime(module.transform, str(module.__file__), encoder, reader)
+    return TransformRuntime(module.transform, files, encoder, reader)
 
 
 def _columns_only(config: dict[str, Any], encoder: RowEncoder) -> TransformRuntime:
@@ -222,7 +230,7 @@ def _columns_only(config: dict[str, Any], encoder: RowEncoder) -> TransformRunti
     names = [path[0] for path in sources.values()]
     reader = RecordReader(names, lazy=config["lazy_items"])
     direct = DirectRecords(config) if DirectLines.is_possible(config) else None
-    return TransformRuntime(attribute_row(sources), "", encoder, reader, direct)
+    return TransformRuntime(attribute_row(sources), {}, encoder, reader, direct)
 
 
 def _zone(root: Path, config: dict[str, Any]) -> tzinfo:

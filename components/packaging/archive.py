@@ -41,19 +41,18 @@ def forwarder_archive(dependencies: Dependencies, config: Mapping[str, Any]) -> 
 
 def transform_archive(
     dependencies: Dependencies,
-    transform_module: Optional[Path],
+    files: Mapping[str, Path],
     config: Mapping[str, Any],
     time_zone: Optional[str],
 ) -> pulumi.FileArchive:
-    """Return the transform's code, with the user's module and its config.
+    """Return the transform's code, with the user's files and its config.
 
-    transform_module: None when the function does not import it.
+    files: by their path in the folder `transform_module`; none if the function imports no module.
     `config` becomes transform.json. `time_zone` is an IANA name when the transform computes local
     time itself, because Lambda's image has no time zones; otherwise None.
     """
     own = {"transform.json": _json(config)}
-    if transform_module is not None:
-        own["transform_module.py"] = transform_module.read_bytes()
+    own |= {f"transform_module/{path}": file.read_bytes() for path, file in files.items()}
     if time_zone is not None:
         zone = resources.files("tzdata").joinpath("zoneinfo", *time_zone.split("/"))
         own[f"zoneinfo/{time_zone}"] = zone.read_bytes()

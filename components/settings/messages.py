@@ -265,6 +265,18 @@ MESSAGES: Mapping[str, str] = {
         "{name} must be a Python file with `transform` or COLUMNS (got {value}, which does not"
         " exist below {directory})."
     ),
+    "package-without-init": (
+        "{name} must be a Python file, or a folder with __init__.py (got {value}). Add __init__.py"
+        " with `transform` or COLUMNS."
+    ),
+    "package-name": (
+        "{name} must be a folder with a name that Python can import and Lambda does not have (got"
+        " {folder} in {value}). Rename the folder."
+    ),
+    "module-link": (
+        "{name} must have no broken or circular links in the folders that it imports (got {file} of"
+        " {value}). Remove the link."
+    ),
     "module-syntax": (
         "{name} must be valid Python (got {value}: {reason} in line {line}). Correct the module."
     ),
@@ -289,9 +301,17 @@ MESSAGES: Mapping[str, str] = {
         " `return` and the row."
     ),
     "module-imports": (
-        "{name} must import only packages of its function (got {imports} in line {line} of"
-        " {plain}). Add a package to the lock file `transform.requirements`; move your own code"
-        " into the module."
+        "{name} must import only packages of its function, and modules in its own folder (got"
+        " {imports} in line {line} of {plain}). Add a package to the lock file"
+        " `transform.requirements`; correct the name of your own module."
+    ),
+    "module-ambiguous": (
+        "{name} must import no file or folder with the name of a package, of the standard library"
+        " or of boto3 (got {imports} in line {line} of {plain}). Rename the file or folder."
+    ),
+    "code-too-large": (
+        "{name} must have, with its packages, at most {limit} bytes {kind} (got {size}, and"
+        " {packages} of packages). Remove files: the largest are {largest}."
     ),
     "columns-not-literal": (
         "{name} must define COLUMNS as a literal dict (got {value}). COLUMNS is read"

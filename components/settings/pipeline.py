@@ -80,9 +80,9 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     """Name of the DynamoDB table. Changing it replaces the table and the lake table. It may be an
     output with `source.stream_arn`."""
     transform_module: Optional[str] = text(None, NOT_EMPTY, "the path of a file")
-    """Path of the Python file with COLUMNS, `transform(change)`, or both; required without
-    `lake_tables`. Without `transform` each column is an attribute of the item. With a crawler, a
-    module without COLUMNS deletes the lake table, which the crawler creates again."""
+    """Path of the Python file or folder with COLUMNS, `transform(change)`, or both; required
+    without `lake_tables`. Without `transform` each column is an attribute of the item. With a
+    crawler, a module without COLUMNS deletes the lake table, which the crawler creates again."""
     partitions: Optional[PartitionArgs] = None
     """Partition keys of the lake table; required without `lake_tables`."""
     lake_tables: Mapping[str, LakeTableArgs] = field(default_factory=dict)

@@ -75,7 +75,7 @@ class Delivery:
             pipeline,
             archive=transform_archive(
                 lake_table.packages,
-                module.path if module.runs else None,
+                module.code.files if module.code else {},
                 table.transform_config,
                 table.transform_time_zone,
             ),

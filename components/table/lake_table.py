@@ -233,6 +233,7 @@ def transform_config(args: LakeTableArgs, module: TransformModule) -> dict[str, 
         "columns": None
         if columns is None
         else [{"name": column.name, "type": encoded_type(column, module)} for column in columns],
+        "module": None if module.code is None else module.code.config,
         "sources": attribute_paths(args, module),
         "dynamic_partition_keys": {
             key: list(values) or None for key, values in partitions.dynamic_partition_keys.items()
@@ -240,7 +241,7 @@ def transform_config(args: LakeTableArgs, module: TransformModule) -> dict[str, 
         "partition_keys": list(partitions.keys),
         "time_keys": list(partitions.time_keys) if partitions.partition_time == "event" else [],
         "time_zone": partitions.time_zone,
-        "lazy_items": module.pure or not module.runs,
+        "lazy_items": module.pure or module.sources is not None,
     }
 
 
@@ -277,12 +278,12 @@ def column_problems(args: LakeTableArgs, module: TransformModule) -> Iterator[Pr
         if args.merge.enabled:
             yield invalid("enabled", True, "merge-needs-columns", path="merge", module=path)
     requirements = args.transform.requirements
-    if requirements is not None and not module.runs:
+    if requirements is not None and module.sources is not None:
         rule = "requirements-without-transform"
         yield invalid("requirements", requirements, rule, path="transform", module=path)
     for column in module.columns or ():
         name = column.name
-        if not module.runs and name in args.partitions.dynamic_partition_keys:
+        if module.sources is not None and name in args.partitions.dynamic_partition_keys:
             if column.type != "string":
                 details = {"column": name, "type": repr(glue_type(column.type))}
                 yield invalid("transform_module", path, "partition-key-type", **details)

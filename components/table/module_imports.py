@@ -1,70 +1,65 @@
-"""Imports of a transform module that fail in Lambda."""
+"""Import statements of a Python file, read without running it."""
 
 import ast
 import sys
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
-
-from streaming_etl.components.settings.validation import SettingsError, invalid
 
 # Packages that come with boto3 in Lambda's Python runtimes.
 # https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 WITH_BOTO3 = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+# Names that every function has.
+PROVIDED = sys.stdlib_module_names | WITH_BOTO3 | {"streaming_etl"}
 # The parts of this package that an archive contains.
 OWN_PARTS = ("streaming_etl.Change", "streaming_etl.handlers")
 IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 
 class ModuleImport(NamedTuple):
-    """Import statement; a relative name begins with a dot."""
+    """Import statement of one module."""
 
-    name: str
+    module: str
+    """A relative name begins with a dot."""
+    names: tuple[str, ...]
+    """What `from` imports of the module; empty for `import`."""
     line: int
+    required: bool
+    """False below `if TYPE_CHECKING:` and in a `try` that handles ImportError."""
+
+    @property
+    def top(self) -> str:
+        """First part of the name; empty for a relative one."""
+        return self.module.partition(".")[0]
 
 
-def require_imports(path: str, archive: Iterable[str]) -> None:
-    """Raise SettingsError for imports that fail in Lambda.
-
-    path: the transform module. archive: paths of the packages' files in the function's archive.
-    """
-    if missing := resolve_imports(Path(path).read_bytes(), archive):
-        names, line = tuple(each.name for each in missing), missing[0].line
-        raise SettingsError(
-            invalid("transform_module", path, "module-imports", imports=names, line=line)
-        )
-
-
-def resolve_imports(source: bytes, archive: Iterable[str] = ()) -> list[ModuleImport]:
-    """List the imports that neither archive, standard library nor boto3 provides.
-
-    Imports below `if TYPE_CHECKING:` and in a `try` that handles ImportError are optional.
-    """
-    packages = {path.partition("/")[0].partition(".")[0] for path in archive}
-    provided = sys.stdlib_module_names | WITH_BOTO3 | packages
-    return [each for each in _required(ast.parse(source)) if not _resolves(each.name, provided)]
-
-
-def _resolves(name: str, provided: Collection[str]) -> bool:
-    top = name.partition(".")[0]
-    if top == "streaming_etl":
-        return name == top or f"{name}.".startswith(tuple(f"{part}." for part in OWN_PARTS))
-    return top in provided
-
-
-def _required(node: ast.AST) -> Iterator[ModuleImport]:
-    """Yield the imports below a node that must succeed."""
+def imports_of(node: ast.AST, *, required: bool = True) -> Iterator[ModuleImport]:
+    """Yield all imports below a node."""
     match node:
         case ast.Import():
-            yield from (ModuleImport(alias.name, node.lineno) for alias in node.names)
-        case ast.ImportFrom(module="streaming_etl", level=0):
-            names = (f"streaming_etl.{alias.name}" for alias in node.names)
-            yield from (ModuleImport(name, node.lineno) for name in names)
+            for alias in node.names:
+                yield ModuleImport(alias.name, (), node.lineno, required)
         case ast.ImportFrom():
-            yield ModuleImport("." * node.level + (node.module or ""), node.lineno)
+            module = "." * node.level + (node.module or "")
+            names = tuple(alias.name for alias in node.names)
+            yield ModuleImport(module, names, node.lineno, required)
         case _:
-            for child in _unconditional(node):
-                yield from _required(child)
+            unconditional = {id(child) for child in _unconditional(node)}
+            for child in ast.iter_child_nodes(node):
+                yield from imports_of(child, required=required and id(child) in unconditional)
+
+
+def unprovided(each: ModuleImport, packages: Collection[str]) -> list[str]:
+    """Return the names of an import that Lambda does not have.
+
+    packages: first names of the packages in the function's archive.
+    """
+    if each.top == "streaming_etl":
+        names = [each.module]
+        if each.module == "streaming_etl":
+            names = [f"streaming_etl.{name}" for name in each.names]
+        own = tuple(f"{part}." for part in OWN_PARTS)
+        return [name for name in names if name != each.top and not f"{name}.".startswith(own)]
+    return [] if each.top in PROVIDED or each.top in packages else [each.module]
 
 
 def _unconditional(node: ast.AST) -> Iterable[ast.AST]:

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Optional
 
-from streaming_etl.components.settings.validation import Problem, SettingsError, raise_if_any
+from streaming_etl.components.settings.validation import Problem, raise_if_any
 from streaming_etl.components.table.column_types import Column
 from streaming_etl.components.table.declared_columns import (
     AttributeSource,
+    Entries,
     columns_of,
     columns_problems,
     literal_entries,
@@ -19,6 +20,13 @@ from streaming_etl.components.table.declared_columns import (
     sources_of,
 )
 from streaming_etl.components.table.declared_field_ids import FieldIds, field_id_problems
+from streaming_etl.components.table.module_imports import imports_of
+from streaming_etl.components.table.transform_code import (
+    Place,
+    TransformCode,
+    defined_names,
+    read_transform_code,
+)
 
 # These read a dict by its methods only; an extension such as orjson may not.
 PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
@@ -28,106 +36,119 @@ PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
 class TransformModule:
     """Properties of a transform module that the deployment needs."""
 
-    path: Path
+    path: str
+    """As the settings write it."""
     columns: Optional[tuple[Column, ...]]
     """COLUMNS in order; None when the module has none."""
     pure: bool
-    """Whether it imports only the standard library, the handlers and boto3."""
+    """Whether its files import only the standard library, the handlers and boto3."""
     sources: Optional[Mapping[str, AttributeSource]] = None
     """The attribute of each column; None when the module has a `transform`."""
     field_ids: FieldIds = field(default_factory=dict)
     """FIELD_IDS: ids of fields of the merged table, also of removed ones."""
-
-    @property
-    def runs(self) -> bool:
-        """Whether the transform function imports the module."""
-        return self.sources is None
+    code: Optional[TransformCode] = None
+    """Its files; None when the transform function does not import it."""
+    read: tuple[Path, ...] = ()
+    """The Python files that determine these properties."""
 
 
 def read_transform_module(path: str) -> TransformModule:
     """Read and check the module at `path`, relative to the working directory.
 
-    Raises SettingsError with all problems: a missing file, invalid Python, neither COLUMNS nor a
+    COLUMNS, FIELD_IDS and `transform` may be imported from other files in its folder. Raises
+    SettingsError with all problems: a missing file, invalid Python, neither COLUMNS nor a
     `transform(change)` that returns rows, COLUMNS that are not a literal dict of valid columns, or
     FIELD_IDS that are not a literal dict of valid ids.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise SettingsError(module_problem(path, "module-missing", directory=Path.cwd()))
-    try:
-        tree = ast.parse(file.read_bytes(), filename=path)
-    except (SyntaxError, ValueError) as error:
-        line, reason = getattr(error, "lineno", None) or 1, getattr(error, "msg", str(error))
-        problem = module_problem(path, "module-syntax", reason=reason, line=line)
-        raise SettingsError(problem) from None
-    value = assigned_value(tree, "COLUMNS")
-    runs = value is None or has_function(tree)
-    entries = None if value is None else literal_entries(value)
-    problems = list(transform_problems(path, tree)) if runs else []
-    if value is not None:
-        problems += columns_problems(path, entries, has_transform=runs)
-    field_ids = assigned_value(tree, "FIELD_IDS")
-    id_entries = None if field_ids is None else literal_entries(field_ids)
+    code = read_transform_code(path)
+    columns, field_ids = assignment(code, "COLUMNS"), assignment(code, "FIELD_IDS")
+    runs = columns is None or has_function(code)
+    entries = None if columns is None else columns.entries
+    problems = list(transform_problems(code)) if runs else []
+    if columns is not None:
+        problems += columns_problems(columns.shown, entries, has_transform=runs)
     if field_ids is not None:
-        problems += field_id_problems(path, id_entries, has_columns=value is not None)
+        problems += field_id_problems(
+            field_ids.shown, field_ids.entries, has_columns=columns is not None
+        )
     raise_if_any(problems)
     return TransformModule(
-        file,
+        path,
         None if entries is None else columns_of(entries),
-        imported_names(tree) <= PURE,
+        is_pure(code),
         None if runs or entries is None else sources_of(entries),
-        dict(id_entries or ()),
+        dict((field_ids.entries if field_ids else None) or ()),
+        code if runs else None,
+        tuple(code.root / file for file in code.trees),
     )
 
 
-def has_function(tree: ast.Module) -> bool:
+@dataclass(frozen=True)
+class Assignment:
+    """The literal dict that a global name has."""
+
+    shown: str
+    """Path of its file, for messages."""
+    entries: Optional[Entries]
+    """None if it is not a literal dict."""
+
+
+def assignment(code: TransformCode, name: str) -> Optional[Assignment]:
+    """Value of a global name of the module; None without the name."""
+    place = code.place_of(name)
+    if place is None:
+        return Assignment(code.shown(code.main), None)
+    value = assigned_value(code.trees[place.file], place.name)
+    if value is not None:
+        return Assignment(code.shown(place.file), literal_entries(value))
+    # An import of a name that the other file does not assign.
+    return None if place == Place(code.main, name) else Assignment(code.shown(place.file), None)
+
+
+def is_pure(code: TransformCode) -> bool:
+    """Whether no file imports a package that may bypass a dict's methods."""
+    for name, file in code.files.items():
+        if not name.endswith(".py"):
+            continue
+        try:
+            tree = code.trees.get(name) or ast.parse(file.read_bytes())
+        except (SyntaxError, ValueError):
+            return False
+        if any(each.top and each.top not in PURE | {*code.modules} for each in imports_of(tree)):
+            return False
+    return True
+
+
+def has_function(code: TransformCode) -> bool:
     """Whether the module has a `transform`, or seems to be intended to.
 
     A misspelled name must not turn a module into one that reads attributes.
     """
-    names = {name.lower() for name in defined_names(tree)}
-    return bool(get_close_matches("transform", names, 1, cutoff=0.8))
+    names = {name.lower() for name in defined_names(code.trees[code.main])}
+    is_imported = code.place_of("transform") != Place(code.main, "transform")
+    return is_imported or bool(get_close_matches("transform", names, 1, cutoff=0.8))
 
 
-def defined_names(tree: ast.Module) -> set[str]:
-    """Names of functions, classes, imports and variables, anywhere in the module."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.add(node.name)
-        elif isinstance(node, ast.alias):
-            names.add(node.asname or node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    return names
-
-
-def imported_names(tree: ast.Module) -> set[str]:
-    """First names of all imports, anywhere in the module."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
-    return {name.partition(".")[0] for name in names}
-
-
-def transform_problems(path: str, tree: ast.Module) -> Iterator[Problem]:
+def transform_problems(code: TransformCode) -> Iterator[Problem]:
     """Problems of the function `transform`."""
+    place = code.place_of("transform")
+    tree = code.trees[place.file] if place else ast.Module([], [])
     functions = [
         node
         for node in tree.body
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "transform"
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and place
+        and node.name == place.name
     ]
-    if not functions:
+    path = code.shown(place.file if place else code.main)
+    if not functions or place is None:
         yield module_problem(path, "module-without-transform")
         return
     # Python keeps the last definition.
     function = functions[-1]
     if isinstance(function, ast.AsyncFunctionDef):
         yield module_problem(path, "module-async")
-    elif not function.decorator_list and assigned_value(tree, "transform") is None:
+    elif not function.decorator_list and assigned_value(tree, place.name) is None:
         # A decorator, or a function that is assigned to the name, may return rows.
         yield from _return_problems(path, function)
     arguments = function.args

@@ -96,7 +96,7 @@ def test_transform(
             show_table(*rendered)
         if not result.lines:
             click.echo(render.summary_line(table, number, result))
-            if text := render.traceback(result, runner.file):
+            if text := runner.traceback(result):
                 click.echo(text)
         click.echo()
     if not (raw or as_json):

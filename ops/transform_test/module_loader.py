@@ -1,54 +1,65 @@
-"""Loads a transform module under its name in the archive."""
+"""Loads a transform module as the transform function does."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib import invalidate_caches
 from pathlib import Path
 from traceback import extract_tb, format_list
 from types import ModuleType
 
+from streaming_etl.components.table.transform_code import TransformCode
+from streaming_etl.handlers.user_code import UserCode
 from streaming_etl.ops.transform_test.interrupt import interruptible
 from streaming_etl.stack.errors import CommandError
 
-NAME = "transform_module"
 
+class LoadedModule:
+    """A transform module that ran once.
 
-def load_module(file: Path) -> ModuleType:
-    """Run the module once; raises CommandError when it fails."""
-    spec = spec_from_file_location(NAME, file.resolve())
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    with interruptible():
+    Its modules have their names in `sys.modules` only in the context, so that neither another
+    transform nor the tests' own imports get them.
+    """
+
+    def __init__(self, code: TransformCode) -> None:
+        """Run the module; raises CommandError when it fails."""
+        self.file = code.path
+        self._code = UserCode(Path.cwd() / code.root, code.config)
+        self._modules: dict[str, ModuleType] = {}
+        self.files: Mapping[str, str] = self._code.files()
+        invalidate_caches()
+        with interruptible():
+            try:
+                with self.importable(), redirect_stdout(sys.stderr):
+                    self.module = self._code.load()
+            except BaseException as error:
+                raise CommandError(
+                    f"{self.file} must load without an error:\n{self.traceback(error)}",
+                    code="module-fails",
+                    module=self.file,
+                    error=type(error).__name__,
+                ) from None
+
+    @contextmanager
+    def importable(self) -> Iterator[None]:
+        """Let code import the modules, and look them up as dataclasses do."""
+        before = self._remove_modules()
+        sys.modules.update(self._modules)
+        sys.meta_path.insert(0, self._code)
         try:
-            with in_sys_modules(module), redirect_stdout(sys.stderr):
-                spec.loader.exec_module(module)
-        except BaseException as error:
-            raise CommandError(
-                f"{file} must load without an error:\n{module_traceback(error, file)}",
-                code="module-fails",
-                module=str(file),
-                error=type(error).__name__,
-            ) from None
-    return module
+            yield
+        finally:
+            sys.meta_path.remove(self._code)
+            self._modules = self._remove_modules()
+            sys.modules.update(before)
 
+    def _remove_modules(self) -> dict[str, ModuleType]:
+        names = [name for name in sys.modules if name.partition(".")[0] in self._code.paths]
+        return {name: sys.modules.pop(name) for name in names}
 
-@contextmanager
-def in_sys_modules(module: ModuleType) -> Iterator[None]:
-    """Register the module by its name, which dataclasses and others look up."""
-    before = sys.modules.get(NAME)
-    sys.modules[NAME] = module
-    try:
-        yield
-    finally:
-        del sys.modules[NAME]
-        if before is not None:
-            sys.modules[NAME] = before
-
-
-def module_traceback(error: BaseException, file: Path) -> str:
-    """Format an error with the lines of the module that raised it."""
-    path = str(file.resolve())
-    frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename == path]
-    return "".join([*format_list(frames), f"{type(error).__name__}: {error}"])
+    def traceback(self, error: BaseException) -> str:
+        """Format an error with the user's lines that raised it."""
+        frames = [
+            frame for frame in extract_tb(error.__traceback__) if frame.filename in self.files
+        ]
+        return "".join([*format_list(frames), f"{type(error).__name__}: {error}"])

@@ -4,13 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from streaming_etl.components.table.column_types import glue_type
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
-from streaming_etl.ops.transform_test.module_loader import module_traceback
 from streaming_etl.ops.transform_test.row_parser import parse_row
 from streaming_etl.ops.transform_test.runner import TransformResult, partition_prefix
 from streaming_etl.stack.console import counted
@@ -49,11 +47,6 @@ def tables(table: LakeTable, number: int, result: TransformResult) -> list[Table
         title = summary_line(table, number, result) if place == 1 else f"   row {place}"
         rendered.append((title, HEAD, cells))
     return rendered
-
-
-def traceback(result: TransformResult, file: Path) -> str:
-    """Return what the module raised and where; empty for an invalid row."""
-    return "" if result.error is None else module_traceback(result.error, file)
 
 
 def summary(table: LakeTable, results: Sequence[TransformResult]) -> str:

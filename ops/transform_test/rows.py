@@ -1,5 +1,6 @@
 """`rows_of` and `TransformError`, for tests of a transform."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -43,6 +44,7 @@ def rows_of(
     is_ttl_delete: bool = False,
     metadata: bool = False,
     stack: Optional[str] = None,
+    settings: Optional[Mapping[str, Any]] = None,
     key_names: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Return the rows of a change as Athena does, without AWS.
@@ -53,6 +55,8 @@ def rows_of(
     new, old: the item after and before the change, in plain values or in DynamoDB JSON.
     kind: by default INSERT with `new` alone, MODIFY with both, REMOVE with `old` alone.
     keys: by default the table's key attributes in the item; `id` unless the settings differ.
+    settings: override those of the lake table, as in the config, such as
+    `{"partitions": {"dynamic_partition_keys": {"store": []}}}`.
     key_names: key attributes of an existing table, which the settings do not name.
     metadata: include the metadata columns.
 
@@ -65,8 +69,10 @@ def rows_of(
     from streaming_etl.handlers.wire.change_line import change_line
     from streaming_etl.ops.transform_test.row_parser import parse_row
 
-    selection = _selection(str(transform), stack, (*key_names,), Path.cwd())
-    runner = _runner(selection, _file_state(selection.file))
+    selection = _selection(
+        str(transform), stack, json.dumps(settings or {}), (*key_names,), Path.cwd()
+    )
+    runner = _runner(selection)
     record = stream_record(
         1,
         selection.key_names,
@@ -93,26 +99,26 @@ def rows_of(
 
 @cache
 def _selection(
-    transform: str, stack: Optional[str], key_names: tuple[str, ...], _directory: Path
+    transform: str,
+    stack: Optional[str],
+    settings: str,
+    key_names: tuple[str, ...],
+    _directory: Path,
 ) -> "TransformSelection":
     # Imports Pulumi, which other users of this module do not need.
     from streaming_etl.ops.transform_test.selection import select_transform
 
-    return select_transform(transform, stack, None, key_names)
+    return select_transform(transform, stack, json.loads(settings), key_names)
 
 
-@cache
-def _runner(
-    selection: "TransformSelection", _state: Optional[tuple[int, int]]
-) -> "TransformRunner":
-    """Load the module once per version of its file."""
+_runners: dict["TransformSelection", "TransformRunner"] = {}
+
+
+def _runner(selection: "TransformSelection") -> "TransformRunner":
+    """Load the module once per version of its files."""
     from streaming_etl.ops.transform_test.runner import TransformRunner
 
-    return TransformRunner(selection)
-
-
-def _file_state(file: Path) -> Optional[tuple[int, int]]:
-    if not file.is_file():
-        return None
-    status = file.stat()
-    return status.st_mtime_ns, status.st_size
+    runner = _runners.get(selection)
+    if runner is None or not runner.is_current:
+        runner = _runners[selection] = TransformRunner(selection)
+    return runner

@@ -5,10 +5,11 @@ import json
 import re
 import sys
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC
+from functools import partial
 from gzip import decompress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -18,8 +19,9 @@ from streaming_etl.components.packaging.dependencies import Target, ensure_depen
 from streaming_etl.components.settings.validation import SettingsError
 from streaming_etl.components.table.lake_table import LakeTable, plan_lake_table
 from streaming_etl.components.table.layout import lake_table_name
-from streaming_etl.components.table.module_imports import require_imports, resolve_imports
+from streaming_etl.components.table.transform_code import TransformCode, import_problems
 from streaming_etl.components.table.transform_module import read_transform_module
+from streaming_etl.components.transform_guard import require_code
 from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.change.decode import RecordReader
 from streaming_etl.handlers.transform import make_runtime, transform_records
@@ -27,7 +29,7 @@ from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.handlers.wire.routing import Where, routed
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
 from streaming_etl.ops.transform_test.interrupt import interruptible
-from streaming_etl.ops.transform_test.module_loader import in_sys_modules, load_module
+from streaming_etl.ops.transform_test.module_loader import LoadedModule
 from streaming_etl.ops.transform_test.selection import TransformSelection
 from streaming_etl.stack.errors import CommandError
 
@@ -78,8 +80,8 @@ class TransformRunner:
             module = read_transform_module(str(self.file))
             name = lake_table_name(self.args, selection.lake_table)
             self.table = plan_lake_table(name, self.lake_table, module)
-            if module.runs:
-                _require_imports(self.args, self.lake_table, self.file)
+            if module.code is not None:
+                _require_code(self.args, self.lake_table, module.code)
         except SettingsError as error:
             raise CommandError(
                 f"`pulumi preview` rejects the module or its settings: {error}",
@@ -87,15 +89,38 @@ class TransformRunner:
                 source=str(self.file),
                 problems=error.problems,
             ) from None
-        self._module = load_module(self.file) if module.runs else None
+        self._watched = {*module.read, *(module.code.files.values() if module.code else ())}
+        self._state = self._file_states()
+        self._loaded = None if module.code is None else LoadedModule(module.code)
         # Through JSON, as in the archive.
         config = json.loads(json.dumps(self.table.transform_config))
         zone = self.table.transform_time_zone
-        runtime = make_runtime(config, self._module, ZoneInfo(zone) if zone else UTC)
-        self._transform = runtime.transform
-        self._runtime = replace(runtime, transform=self._observed) if module.runs else runtime
+        time_zone = ZoneInfo(zone) if zone else UTC
+        if self._loaded is None:
+            self._runtime = make_runtime(config, None, time_zone)
+        else:
+            runtime = make_runtime(config, self._loaded.module, time_zone, self._loaded.files)
+            self._runtime = replace(runtime, transform=partial(self._observed, runtime.transform))
         self._error: Optional[BaseException] = None
         self._returned: Any = None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the module's files are as they were when it was loaded."""
+        return self._state == self._file_states()
+
+    def _file_states(self) -> dict[Path, Optional[tuple[int, int]]]:
+        states: dict[Path, Optional[tuple[int, int]]] = {}
+        for file in self._watched:
+            status = file.stat() if file.is_file() else None
+            states[file] = status and (status.st_mtime_ns, status.st_size)
+        return states
+
+    def traceback(self, result: TransformResult) -> str:
+        """Format what the user's code raised; empty for an invalid row."""
+        if result.error is None or self._loaded is None:
+            return ""
+        return self._loaded.traceback(result.error)
 
     @property
     def old_image(self) -> str:
@@ -141,8 +166,8 @@ class TransformRunner:
         """Run the transform on a change, as the forwarder sends it."""
         self._error, self._returned, log = None, None, io.StringIO()
         firehose_record = {"recordId": "sample", "data": b64encode(line).decode()}
-        loaded = in_sys_modules(self._module) if self._module else nullcontext()
-        with interruptible(), redirect_stdout(log), loaded:
+        importable = self._loaded.importable() if self._loaded else nullcontext()
+        with interruptible(), redirect_stdout(log), importable:
             response = transform_records([firehose_record], self._runtime, _never_requeue)
         [output] = response["records"]
         if output["result"] == "ProcessingFailed":
@@ -157,11 +182,11 @@ class TransformRunner:
             partition=output.get("metadata", {}).get("partitionKeys", {}),
         )
 
-    def _observed(self, change: Change) -> Any:
+    def _observed(self, transform: Callable[[Change], Any], change: Change) -> Any:
         """Call `transform`; keep its result or error, log no prints."""
         try:
             with redirect_stdout(sys.stderr):
-                self._returned = self._transform(change)
+                self._returned = transform(change)
                 return self._returned
         except BaseException as error:
             self._error = error
@@ -178,15 +203,14 @@ class TransformRunner:
         return tuple(sorted(map(str, names - known)))
 
 
-def _require_imports(
-    args: "StreamingEtlPipelineArgs", lake_table: "LakeTableArgs", file: Path
+def _require_code(
+    args: "StreamingEtlPipelineArgs", lake_table: "LakeTableArgs", code: TransformCode
 ) -> None:
-    """Raise SettingsError for imports that fail in Lambda."""
+    """Raise SettingsError for what the preview rejects in the module's files."""
     # Only modules that import third-party packages need the archive's.
-    if resolve_imports(file.read_bytes()):
+    if any(import_problems(code)):
         target = Target.lambda_(args.runtime, args.architecture)
-        packages = ensure_dependencies(target, lake_table.transform.requirements)
-        require_imports(str(file), packages.transform.files)
+        require_code(code, ensure_dependencies(target, lake_table.transform.requirements).transform)
 
 
 def partition_prefix(table: LakeTable, partition: Mapping[str, str]) -> str:

@@ -144,11 +144,19 @@ def archive(tmp_path, monkeypatch):
     """Archive whose module has this text."""
     transform.load_runtime.cache_clear()
     monkeypatch.setattr(transform, "__file__", str(tmp_path / "package/handlers/transform.py"))
-    monkeypatch.syspath_prepend(tmp_path)
-    config = {"lazy_items": True, "format": "json", "columns": None, "sources": None}
+    module = {"name": "transform_module", "paths": {"transform_module": "orders.py"}}
+    config = {
+        "module": module,
+        "lazy_items": True,
+        "format": "json",
+        "columns": None,
+        "sources": None,
+    }
     keys = {"dynamic_partition_keys": {}, "partition_keys": ["dt"], "time_keys": []}
     (tmp_path / "transform.json").write_text(json.dumps(config | keys | {"time_zone": "UTC"}))
-    yield (tmp_path / "transform_module.py").write_text
+    (tmp_path / "transform_module").mkdir()
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    yield (tmp_path / "transform_module/orders.py").write_text
     transform.load_runtime.cache_clear()
     sys.modules.pop("transform_module", None)
 

@@ -127,7 +127,7 @@ def test_creates_the_resources_of_a_python_program(
     assert nodes(plugin.graph) == nodes(graph)
     code = plugin.graph["shop-transform-function"].inputs["code"]
     module = (program / "transforms" / "x.py").read_bytes()
-    assert archive_files(code)["transform_module.py"] == module
+    assert archive_files(code)["transform_module/x.py"] == module
     assert {camel_case(name) for name, value in exports.items() if value is not None} == set(state)
     assert state["view"] == "orders_current"
 

@@ -202,7 +202,7 @@ def runtime_of(scenario: Scenario, world: World) -> Any:
     def run_module(change: Any) -> Any:
         return world.running.run_module(change, partitioned)
 
-    return transform_handler.TransformRuntime(run_module, user_file, encoder)
+    return transform_handler.TransformRuntime(run_module, {user_file: "user_module.py"}, encoder)
 
 
 def routing_of(scenario: Scenario, world: World) -> forwarder.Routing:

@@ -1,7 +1,6 @@
 """Settings and lake tables without a transform module on disk."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Optional
 
 from streaming_etl import PartitionArgs, StreamingEtlPipelineArgs
@@ -43,5 +42,5 @@ def lake_table(
     typed = None
     if columns is not None:
         typed = tuple(Column(name, parse_type(text)) for name, text in columns.items())
-    module = TransformModule(Path("m.py"), typed, pure=True, field_ids=field_ids or {})
+    module = TransformModule("m.py", typed, pure=True, field_ids=field_ids or {})
     return plan(pipeline_args(**settings), module)

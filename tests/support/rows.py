@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
+from pathlib import Path
 from typing import Any
 
 from streaming_etl.handlers.change.change import Change
@@ -45,7 +46,8 @@ def runtime(
 ) -> TransformRuntime:
     """Runtime of JSON rows with this user's function."""
     encoder = row_encoder("json", columns, dynamic_partition_keys, time_keys)
-    return TransformRuntime(transform, transform.__code__.co_filename, encoder)
+    file = transform.__code__.co_filename
+    return TransformRuntime(transform, {file: Path(file).name}, encoder)
 
 
 def columns_config(

@@ -53,7 +53,7 @@ def _pipeline(kind: str) -> Any:
 
     module: Any = five_columns if kind == "csv" else all_attributes
     encoder = RowEncoder(pipeline_settings(kind), UTC)
-    return TransformRuntime(module.transform, str(module.__file__), encoder)
+    return TransformRuntime(module.transform, {}, encoder)
 
 
 def five_columns_transform(kind: str, *, function: bool) -> Handler:

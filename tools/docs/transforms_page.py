@@ -129,9 +129,9 @@ def run(does: str, columns: Optional[str], **settings: Any) -> TransformResult:
 
 @contextmanager
 def module(text: str) -> Iterator[str]:
-    """Write a module under its name in the archive."""
+    """Write a module."""
     with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory, "transform_module.py")
+        file = Path(directory, "orders.py")
         file.write_text(text)
         yield str(file)
 

@@ -1,7 +1,5 @@
 """SQL of the merged table, for several partitions and formats."""
 
-from pathlib import Path
-
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.partitions import PartitionArgs
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -39,7 +37,7 @@ def table(columns: dict[str, str], partitions: PartitionArgs, file_format: str) 
         partitions=partitions,
         format=file_format,
     )
-    module = TransformModule(Path(args.transform_module), typed, pure=True)
+    module = TransformModule(args.transform_module, typed, pure=True)
     return plan_lake_table("orders", args.tables[ONLY_LAKE_TABLE], module)
 
 

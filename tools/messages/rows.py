@@ -106,7 +106,7 @@ def _runtime(transform: Callable[..., Any], name: str) -> TransformRuntime:
         "partition_keys": ["year"],
         "time_keys": [],
     }
-    return TransformRuntime(transform, MODULE_FILE, RowEncoder(config, UTC))
+    return TransformRuntime(transform, {MODULE_FILE: "orders.py"}, RowEncoder(config, UTC))
 
 
 def _reason(transform: Callable[..., Any], name: str, line: bytes | None = None) -> str:

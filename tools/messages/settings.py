@@ -32,7 +32,7 @@ from streaming_etl.components.table.column_types import Column, ColumnTypeError,
 from streaming_etl.components.table.declared_columns import AttributeSource
 from streaming_etl.components.table.lake_table import plan_lake_table
 from streaming_etl.components.table.layout import name_problems
-from streaming_etl.components.table.module_imports import require_imports
+from streaming_etl.components.table.transform_code import import_problems, read_transform_code
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 
 ORDERS = {"table_name": "orders", "transform_module": "orders.py", "partitions": {}}
@@ -199,11 +199,11 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
         (None, {"merge": MergeArgs(enabled=True)}),
         ((Column("day", "string"), NESTED), {"format": "csv"}),
     ):
-        module = TransformModule(Path("orders.py"), columns, pure=True)
+        module = TransformModule("orders.py", columns, pure=True)
         pipeline = args(partitions=day, **settings).tables[ONLY_LAKE_TABLE]
         yield lambda module=module, pipeline=pipeline: plan_lake_table("orders", pipeline, module)
     columns = (Column("store", "int"),)
-    module = TransformModule(Path("orders.py"), columns, True, {"store": AttributeSource(("s",))})
+    module = TransformModule("orders.py", columns, True, {"store": AttributeSource(("s",))})
     stores = PartitionArgs(dynamic_partition_keys={"store": []})
     only = args(partitions=stores, transform=TransformArgs(requirements="lock.txt"))
     yield lambda: plan_lake_table("orders", only.tables[ONLY_LAKE_TABLE], module)
@@ -244,8 +244,16 @@ def module_errors() -> Iterator[Callable[[], object]]:
         file = Path(f"module{number}.py")
         file.write_text(text)
         yield lambda file=file: read_transform_module(str(file))
-    Path("imports.py").write_text("import yaml\n")
-    yield lambda: require_imports("imports.py", [])
+    Path("imports.py").write_text(f"import yaml, money\n\n\n{TRANSFORM}")
+    Path("money.py").write_text("")
+    yield lambda: raise_if_any(import_problems(read_transform_code("imports.py"), ["money.py"]))
+    for folder in ("empty", "json"):
+        Path(folder).mkdir()
+        yield lambda folder=folder: read_transform_module(folder)
+        Path(folder, "__init__.py").write_text(TRANSFORM)
+    yield lambda: read_transform_module("json")
+    Path("empty", "link").symlink_to("nothing")
+    yield lambda: read_transform_module("empty")
 
 
 def package_errors() -> Iterator[Callable[[], object]]:
@@ -256,7 +264,10 @@ def package_errors() -> Iterator[Callable[[], object]]:
         Path(path).write_bytes(content)
         yield lambda path=path: read_lock(Path(path), path)
     target = Target.lambda_("python3.13", "arm64").name
-    size = {"kind": "unzipped", "limit": 250_000_000, "size": 300_000_000}
+    size: dict[str, Any] = {"kind": "unzipped", "limit": 250_000_000, "size": 300_000_000}
+    own = {**size, "packages": 9_000_000, "largest": ("shared/cities.csv with 300,000,000",)}
+    code_size = invalid("transform_module", "orders.py", "code-too-large", **own)
+    yield lambda: raise_if_any([code_size])
     for rule, details in {
         "packages-not-installable": {"target": target, "reason": "no wheel"},
         "packages-conflict": {"packages": ("a==1", "b==1"), "file": "shared.py"},

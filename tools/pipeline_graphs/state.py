@@ -43,7 +43,7 @@ def archive_summary(files: dict[str, bytes]) -> dict[str, Any]:
     for path, content in sorted(files.items()):
         if package := WHEEL_METADATA.fullmatch(path):
             summary["packages"][package[1]] = platforms(content.decode())
-        elif path == "transform_module.py":
+        elif path.startswith("transform_module/"):
             summary[path] = hashlib.sha256(content).hexdigest()[:8]
         elif path in ("forwarder.json", "transform.json"):
             summary[path] = json.loads(content)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from streaming_etl import PartitionArgs, TransformArgs
+from streaming_etl import PartitionArgs, StreamingEtlPipeline, TransformArgs
 from streaming_etl.components.packaging import archive, dependencies
 from streaming_etl.components.packaging.archive import forwarder_archive, transform_archive
 from streaming_etl.components.packaging.dependencies import (
@@ -30,10 +30,11 @@ from streaming_etl.components.settings.pipeline import (
     RUNTIMES,
 )
 from streaming_etl.components.table.column_types import METADATA
-from streaming_etl.stack.recorder import Graph, archive_files
+from streaming_etl.stack.recorder import Graph, archive_files, build
 from tests.support.functions import rows_of, run_transform
 from tests.support.pipelines import ROOT, Pipelines, dev_stack
 from tests.support.problems import problems_of
+from tests.support.transform_package import FAILS_AT, FILES, write_package
 from tests.support.wheelhouse import CARRIED
 
 HANDLERS = {
@@ -94,14 +95,16 @@ def test_an_archive_holds_handlers_dependencies_and_the_functions_own_files() ->
         files = archive_files(graph[f"{name}-function"].inputs["code"])
         reserved = {path for path in files if RESERVED.fullmatch(path.split("/")[0])}
         own = {"forwarder.json" if name.endswith("forwarder") else "transform.json"}
-        assert reserved == HANDLERS | own | ({"transform_module.py"} if module else set())
+        assert reserved == HANDLERS | own | ({f"transform_module/{module}"} if module else set())
         extensions = {path for path in files if path.endswith(".so")}
         assert extensions == {
             f"{carried}.cpython-313-aarch64-linux-gnu.so" for carried in CARRIED.values()
         }
         assert not [path for path in files if "__pycache__" in path]
         if module:
-            assert files["transform_module.py"] == (ROOT / "transforms" / module).read_bytes()
+            assert (
+                files[f"transform_module/{module}"] == (ROOT / "transforms" / module).read_bytes()
+            )
     assert len(modules) == len(list(graph.of("Function")))
 
 
@@ -138,7 +141,9 @@ def make(folder: Path, installed: Dependencies, monkeypatch: pytest.MonkeyPatch)
     (folder / "module.py").write_text("def transform(change): ...\n")
     archives = [
         forwarder_archive(installed, {"routes": []}),
-        transform_archive(installed, Path("module.py"), {"format": "json"}, "Asia/Tokyo"),
+        transform_archive(
+            installed, {"module.py": Path("module.py")}, {"format": "json"}, "Asia/Tokyo"
+        ),
     ]
     # Recorded by Pulumi: relative, so that it is the same on every machine.
     assert [os.path.dirname(code.path) for code in archives] == [".build/archives"] * 2
@@ -319,6 +324,40 @@ def test_a_transform_imports_its_packages_and_fails_for_one_change_alone(
     assert "private" not in json.dumps(logged)
 
 
+def test_a_transform_of_several_files_runs_in_its_archive(local_build: Any, tmp_path: Path) -> None:
+    path = write_package(tmp_path)
+    function = local_build(transform_module=path)["shop-transform-function"]
+    files = archive_files(function.inputs["code"])
+    own = {name: data for name, data in files.items() if name.startswith("transform_module/")}
+    assert own == {
+        name.replace("transforms", "transform_module", 1): text.encode()
+        for name, text in FILES.items()
+    }
+    (tmp_path / "function").mkdir()
+    good, bad = change({"total": {"N": "2"}}), change({}, number=2)
+    [row, failed], logged = run_transform(function, tmp_path / "function", good, bad)
+    values = json.loads(rows_of(row))
+    assert [values["id"], values["city"], values["cents"]] == ["a", "Oita", 200]
+    assert failed["result"] == "ProcessingFailed"
+    [line] = [line for line in logged if line.get("event_id") == "event-2"]
+    assert line["error"] == f"TypeError at {FAILS_AT}"
+
+
+def test_a_change_of_a_shared_file_changes_the_archive(tmp_path: Path) -> None:
+    path = write_package(tmp_path)
+
+    def archive_path() -> str:
+        built = build(
+            lambda: StreamingEtlPipeline("shop", Pipelines(tmp_path).args(transform_module=path))
+        )
+        return str(built["shop-transform-function"].inputs["code"])
+
+    before = archive_path()
+    assert archive_path() == before
+    (tmp_path / "transforms/shared/cities.txt").write_text("Beppu")
+    assert archive_path() != before
+
+
 def test_an_archive_without_transform_has_no_code_of_the_user(
     local_build: Any, tmp_path: Path
 ) -> None:
@@ -328,7 +367,8 @@ def test_an_archive_without_transform_has_no_code_of_the_user(
         partitions=PartitionArgs(dynamic_partition_keys={"kind": ["x"]}),
     )
     function = graph["shop-transform-function"]
-    assert "transform_module.py" not in archive_files(function.inputs["code"])
+    files = archive_files(function.inputs["code"])
+    assert not [path for path in files if path.startswith("transform_module")]
     image = {"lines": {"L": [{"M": {"price": {"N": "7"}}}]}, "kind": {"S": "x"}}
     [record], _ = run_transform(function, tmp_path, change(image))
     row = json.loads(rows_of(record))

@@ -109,7 +109,7 @@ def columns_only(types: dict[str, Any], **sources: AttributeSource) -> Transform
     """A module without `transform`."""
     columns = tuple(Column(name, kind) for name, kind in types.items())
     read = {name: sources.get(name, AttributeSource((name,))) for name in types}
-    return TransformModule(Path("m.py"), columns, False, read)
+    return TransformModule("m.py", columns, False, read)
 
 
 def test_without_transform_the_function_reads_paths_and_units() -> None:

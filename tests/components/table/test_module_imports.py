@@ -10,13 +10,19 @@ from streaming_etl import (
     args_from_config,
     pipelines_from_config,
 )
-from streaming_etl.components.table.module_imports import resolve_imports
+from streaming_etl.components.table.transform_code import import_problems, read_transform_code
 
 ARCHIVE = ("orjson/__init__.py", "six.py", "orjson-3.1.dist-info/METADATA")
+TRANSFORM = "\n\n\ndef transform(change):\n    return change.new\n"
 
 
-def unresolved(source: str) -> list[tuple[str, int]]:
-    return [tuple(each) for each in resolve_imports(source.encode(), ARCHIVE)]
+def unresolved(folder: Path, source: str) -> list[tuple[object, tuple[str, ...], int]]:
+    """File, names and line of each problem of a module."""
+    file = folder / "orders.py"
+    file.write_text(source)
+    problems = [*import_problems(read_transform_code(str(file)), ARCHIVE)]
+    assert {problem.rule for problem in problems} <= {"module-imports"}
+    return [(each.value, each.details["imports"], each.details["line"]) for each in problems]
 
 
 @pytest.mark.parametrize(
@@ -33,8 +39,10 @@ def unresolved(source: str) -> list[tuple[str, int]]:
         "def transform(change):\n    import decimal",
     ],
 )
-def test_imports_of_the_function_and_optional_ones_are_resolved(source: str) -> None:
-    assert unresolved(source) == []
+def test_imports_of_the_function_and_optional_ones_are_resolved(
+    tmp_path: Path, source: str
+) -> None:
+    assert unresolved(tmp_path, source) == []
 
 
 @pytest.mark.parametrize(
@@ -54,8 +62,8 @@ def test_imports_of_the_function_and_optional_ones_are_resolved(source: str) -> 
         ("if TYPE_CHECKING:\n    import orjson\nelse:\n    import yaml", "yaml", 4),
     ],
 )
-def test_other_imports_are_unresolved(source: str, name: str, line: int) -> None:
-    assert unresolved(source) == [(name, line)]
+def test_other_imports_are_unresolved(tmp_path: Path, source: str, name: str, line: int) -> None:
+    assert unresolved(tmp_path, source) == [(str(tmp_path / "orders.py"), (name,), line)]
 
 
 def test_a_missing_import_fails_the_preview(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def lambda_handler(event, context):
 packages = ensure_dependencies(Target.lambda_("python3.13", "arm64"), None)
 function = aws.lambda_.Function(
     "function",
-    code=transform_archive(packages.transform, Path("main.py"), {}, None),
-    handler="transform_module.lambda_handler",
+    code=transform_archive(packages.transform, {"main.py": Path("main.py")}, {}, None),
+    handler="transform_module.main.lambda_handler",
     runtime="python3.13",
     architectures=["arm64"],
     role="arn:aws:iam::000000000000:role/any",

@@ -1,6 +1,7 @@
 """Rows, loading and settings of `rows_of`."""
 
 import os
+import re
 import signal
 import sys
 from datetime import date, datetime, timedelta, timezone
@@ -13,10 +14,13 @@ import pytest
 
 from streaming_etl import TransformError, rows_of
 from streaming_etl.components.packaging.dependencies import Dependencies, File, Packages
+from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.transform_test import runner
-from streaming_etl.ops.transform_test.sample_records import InvalidChangeError
+from streaming_etl.ops.transform_test.sample_records import InvalidChangeError, stream_record
+from streaming_etl.ops.transform_test.selection import select_transform
 from streaming_etl.stack.errors import CommandError
 from tests.ops.transform_test.conftest import RETURN_ITEM, Program
+from tests.support.transform_package import FAILS_AT, write_package
 
 ITEM = {"id": "a"}
 
@@ -120,6 +124,76 @@ def test_reloads_a_module_that_has_changed(program: Program) -> None:
     assert rows_of(path, ITEM) == [{"n": 1}]
     program.module("def transform(change):\n    return {'n': 1 + 1}\n")
     assert rows_of(path, ITEM) == [{"n": 2}]
+
+
+def test_a_transform_of_several_files_is_loaded_as_in_lambda(program: Program) -> None:
+    path = write_package(program.root)
+    loaded = {*sys.modules}
+    assert rows_of(path, {"id": "a", "total": 2}) == [{"id": "a", "city": "Oita", "cents": 200}]
+    assert rows_of(f"{path}/", {"id": "b", "total": 0})[0]["cents"] == 0
+    with pytest.raises(TransformError) as failed:
+        rows_of(path, {"id": "a"})
+    assert failed.value.reason == f"TypeError at {FAILS_AT}"
+    # The tests may have modules of these names.
+    assert {name.partition(".")[0] for name in {*sys.modules} - loaded}.isdisjoint(
+        {"orders", "shared"}
+    )
+
+
+def test_each_transform_has_its_own_modules(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = ModuleType("shared")
+    monkeypatch.setitem(sys.modules, "shared", shared)
+    text = "def transform(change):\n    import shared\n    return {'n': shared.NUMBER}\n"
+    paths = []
+    for number in (1, 2):
+        (program.root / str(number)).mkdir()
+        paths.append(program.module(text, f"{number}/orders.py"))
+        program.module(f"NUMBER = {number}\n", f"{number}/shared.py")
+    rows = [rows_of(path, ITEM) for path in (*paths, *paths)]
+    assert rows == [[{"n": 1}], [{"n": 2}]] * 2
+    assert sys.modules["shared"] is shared
+
+
+def test_reloads_an_imported_file_that_has_changed(program: Program) -> None:
+    path = write_package(program.root)
+    item = {"id": "a", "total": 2}
+    assert rows_of(path, item)[0]["city"] == "Oita"
+    (program.root / "transforms/shared/cities.txt").write_text("Beppu")
+    assert rows_of(path, item)[0]["city"] == "Beppu"
+
+
+def test_shows_the_lines_of_the_users_files_alone(program: Program) -> None:
+    path = write_package(program.root)
+    loaded = runner.TransformRunner(select_transform(path))
+    record = stream_record(1, ["id"], new={"id": "a"})
+    shown = loaded.traceback(loaded.run(change_line(record)))
+    files = [Path(each).relative_to(program.root) for each in re.findall('File "(.*?)"', shown)]
+    names = ["orders/rows.py", "orders/model.py", "shared/money.py"]
+    assert [*map(str, files)] == [f"transforms/{name}" for name in names]
+
+
+def test_a_module_that_no_config_has_may_have_partition_keys(program: Program) -> None:
+    program.stack()
+    path = program.module(
+        "COLUMNS = {'id': 'string'}\n\n\n"
+        "def transform(change):\n    return {'id': 'a', 'store': change.new['store']}\n",
+        "other.py",
+    )
+    stores: dict[str, Any] = {"partitions": {"dynamic_partition_keys": {"store": ["tokyo"]}}}
+    item = {"id": "a", "store": "tokyo"}
+    assert rows_of(path, item, settings=stores) == [item]
+    for settings, store in ((stores, "osaka"), (None, "tokyo")):
+        with pytest.raises(TransformError):
+            rows_of(path, {"id": "a", "store": store}, settings=settings)
+
+
+def test_settings_override_those_of_the_lake_table(program: Program) -> None:
+    program.stack(catalog="crawler")
+    path = program.module()
+    assert rows_of(path, ITEM, settings={"where": {"id": ["b"]}}) == []
+    assert rows_of(path, ITEM) == [ITEM]
 
 
 def test_a_relative_path_starts_in_the_current_directory(
