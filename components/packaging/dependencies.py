@@ -177,10 +177,10 @@ def read_lock(file: Path, path: str) -> Lock:
     lines = [line for text in raw if (line := COMMENT.sub("", text).strip())]
     if not lines:
         raise lock.problem("lock-empty")
-    for line in lines:
-        if not PIN.fullmatch(line):
-            # Only the first word, because an option's value may be an address with a password.
-            raise lock.problem("lock-unpinned", entry=re.split(r"[=<>~!@;\s]", line)[0])
+    # Only the first word, because an option's value may be an address with a password.
+    unpinned = [re.split(r"[=<>~!@;\s]", line)[0] for line in lines if not PIN.fullmatch(line)]
+    if unpinned:
+        raise lock.problem("lock-unpinned", entries=tuple(dict.fromkeys(unpinned)))
     return lock
 
 

@@ -417,7 +417,7 @@ MESSAGES: Mapping[str, str] = {
     ),
     "lock-empty": "{name} must pin at least one package (got {value}). Remove the setting.",
     "lock-unpinned": (
-        "{name} must hold nothing but packages, each with == and --hash (got {entry} in {value})."
+        "{name} must hold nothing but packages, each with == and --hash (got {entries} in {value})."
         " Write it with `uv pip compile --universal --generate-hashes`."
     ),
     "packages-not-installable": (
