@@ -71,7 +71,7 @@ def former_resources(
         part = args.name.removeprefix(name)
         aliases = []
         for other_part in (part, *former_parts(part, former_lake_tables)):
-            names = [f"{each}{other_part}" for each in dict.fromkeys([name, *former_names])]
+            names = names_of_part(other_part, name, former_names)
             aliases += [pulumi.Alias(name=each) for each in names if each != args.name]
             component = FORMER_PARENTS.get(other_part.split("-")[1]) if other_part else None
             if component is not None and not is_component:
@@ -83,6 +83,23 @@ def former_resources(
         return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
 
     return transform
+
+
+def names_of_part(part: str, name: str, former_names: Sequence[str]) -> list[str]:
+    """Return the names of a resource, also below former pipeline names."""
+    return [f"{each}{part}" for each in dict.fromkeys([name, *former_names])]
+
+
+def all_names(
+    resource: str,
+    name: str,
+    former_names: Sequence[str],
+    former_lake_tables: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """Return the name of a pipeline's resource, and those that it had."""
+    part = resource.removeprefix(name)
+    parts = (part, *former_parts(part, former_lake_tables))
+    return [each for other in parts for each in names_of_part(other, name, former_names)]
 
 
 def former_parts(part: str, former_lake_tables: Mapping[str, Sequence[str]]) -> list[str]:

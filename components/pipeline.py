@@ -8,7 +8,7 @@ from typing import Any, Optional
 import pulumi
 from pulumi.provider.experimental.util import camel_case
 
-from streaming_etl.components.aliases import former_resources
+from streaming_etl.components.aliases import all_names, former_resources
 from streaming_etl.components.deletion_options import deletion_options
 from streaming_etl.components.lake_table import LakeTableComponent
 from streaming_etl.components.monitoring.monitoring import (
@@ -32,6 +32,7 @@ from streaming_etl.components.stages.lake import Lake
 from streaming_etl.components.stages.merge import create_merge_workgroup
 from streaming_etl.components.stages.query import create_query_workgroup, save_queries
 from streaming_etl.components.stages.references import LakeTableContext, PipelineContext
+from streaming_etl.components.stages.roles import Roles
 from streaming_etl.components.stages.source import Source
 from streaming_etl.components.table.lake_table import ResolvedLakeTable, resolve
 from streaming_etl.components.table.layout_messages import GUARD_OFF, Place
@@ -99,6 +100,10 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     """Location of exports and of the results of their files; none without backfill."""
     backfill_errors_location: Optional[pulumi.Output[str]]
     """S3 location of the exported items that cannot be read, complete; none without backfill."""
+    role_policies: Optional[pulumi.Output[dict[str, dict[str, str]]]]
+    """What each role of `iam.role_arns` needs: `service`, which assumes it, and JSON texts of its
+    trust policy `trust` and its permissions `policy`. Patterns match the names that Pulumi will
+    generate, so that a preview before the first update shows the texts; none without such roles."""
     region: pulumi.Output[str]
     """AWS region."""
     settings: pulumi.Output[dict[str, Any]]
@@ -139,12 +144,15 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             if each.args.allow_layout_change:
                 place = Place(pulumi.get_stack(), name, each.key)
                 pulumi.log.warn(GUARD_OFF.format(pipeline=place))
+        account, tags = look_up_account(self), {"streaming-etl:pipeline": name, **args.tags}
         pipeline = PipelineContext(
             name=name,
             args=args,
             forwarder_packages=next(iter(packages.values())).forwarder,
-            account=look_up_account(self),
-            tags={"streaming-etl:pipeline": name, **args.tags},
+            account=account,
+            tags=tags,
+            roles=Roles(name, args, account, tags),
+            names_of=lambda each: all_names(each, name, args.former_names, former_lake_tables),
         )
         source = Source(pipeline, self)
         lake = Lake(pipeline, self)
@@ -172,14 +180,14 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         }
         streams = {key: lake_table.stream for key, lake_table in lake_tables.items()}
         forwarder = Forwarder(
-            pipeline, source.stream_arn, source.kms_key_arn, lake.bucket, streams, self
+            pipeline, source.stream, source.kms_key_arn, lake.bucket, streams, self
         )
         backfill = None
         if args.backfill.enabled:
             backfill = Backfill(
                 pipeline,
-                source.table_arn,
-                source.stream_arn,
+                source.table,
+                source.stream.arn,
                 source.key_names,
                 source.kms_key_arn,
                 lake.bucket,
@@ -239,8 +247,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.database = next(iter(lake_tables.values())).entry.database_name
         self.workgroup = workgroup
         self.source_table = source.table_name
-        self.source_table_arn = source.table_arn
-        self.source_stream_arn = source.stream_arn
+        self.source_table_arn = source.table.arn
+        self.source_stream_arn = source.stream.arn
         self.failed_batches_location = forwarder.failed_batches_location
         self.alarm_topic_arn = monitoring.alarm_topic_arn
         self.failure_events_topic_arn = monitoring.failure_events_topic_arn
@@ -248,6 +256,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.backfill_state_machine_arn = backfill.state_machine_arn if backfill else None
         self.backfill_location = backfill.location if backfill else None
         self.backfill_errors_location = backfill.errors_location if backfill else None
+        self.role_policies = pipeline.roles.policies
         self.region = pulumi.Output.from_input(pipeline.account.region)
         self.settings = pulumi.Output.from_input(plain_data(args))
         # The SDKs of other languages read camelCase names. The settings, the largest output, are in

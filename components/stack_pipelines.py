@@ -36,12 +36,14 @@ from streaming_etl.components.table.layout import (
     prefix_problems,
     resource_name_problems,
     resource_prefix,
+    role_name_problems,
     workgroup_problems,
 )
 from streaming_etl.components.table.transform_module import read_transform_module
 from streaming_etl.components.transform_guard import require_code
 
 PACKAGE_SETTINGS = ("runtime", "architecture")
+ROLE_SETTINGS = ("lake_tables", "catalog", "merge", "backfill")
 PREFIX_SETTINGS = ("table_name", "database_name", "renamed_from")
 LAKE_TABLE_PREFIX_SETTINGS = ("glue_table_name", "partitions")
 KEY_SETTINGS = ("layout", "granularity", "dynamic_partition_keys")
@@ -97,6 +99,8 @@ def pipeline_problems(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem
             problems += workgroup_problems(name, args)
         if named:
             problems += resource_name_problems(name, args)
+        if named and config.usable("iam", *ROLE_SETTINGS):
+            problems += role_name_problems(name, args)
         if named and config.usable("lake_tables", *PREFIX_SETTINGS):
             problems += event_pattern_problems(name, args)
         for key in args.tables:

@@ -77,6 +77,7 @@ class DeployedPipeline:
     backfill_state_machine_arn: Optional[str] = None
     backfill_location: Optional[str] = None
     backfill_errors_location: Optional[str] = None
+    role_policies: Optional[Mapping[str, Mapping[str, str]]] = None
 
     @classmethod
     def from_outputs(cls, name: str, outputs: Mapping[str, Any]) -> "DeployedPipeline":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from streaming_etl.components.pipeline import StreamingEtlPipeline
     from streaming_etl.components.settings.backfill import BackfillArgs
+    from streaming_etl.components.settings.iam import IamArgs
     from streaming_etl.components.settings.lake_table import LakeTableArgs
     from streaming_etl.components.settings.merge import MergeArgs
     from streaming_etl.components.settings.monitoring import MonitoringArgs
@@ -35,6 +36,7 @@ __all__ = [
     "Change",
     "DeliveryArgs",
     "ForwarderArgs",
+    "IamArgs",
     "LakeArgs",
     "LakeTableArgs",
     "LakeTableQueryArgs",
@@ -56,6 +58,7 @@ __all__ = [
 _MODULES = {
     "StreamingEtlPipeline": "streaming_etl.components.pipeline",
     "BackfillArgs": "streaming_etl.components.settings.backfill",
+    "IamArgs": "streaming_etl.components.settings.iam",
     "LakeTableArgs": "streaming_etl.components.settings.lake_table",
     "MergeArgs": "streaming_etl.components.settings.merge",
     "MonitoringArgs": "streaming_etl.components.settings.monitoring",

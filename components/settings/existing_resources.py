@@ -32,3 +32,13 @@ TOPIC_ARN = {
     "pattern": re.compile(rf"arn:aws[a-z-]*:sns:{REGION_AND_ACCOUNT}:[a-zA-Z0-9_-]{{1,256}}"),
     "kind": "the ARN of a standard SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME",
 }
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+IAM_NAME = r"([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]"
+ROLE_ARN = {
+    "pattern": re.compile(rf"arn:aws[a-z-]*:iam::\d{{12}}:role/{IAM_NAME}{{1,64}}"),
+    "kind": "the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME",
+}
+POLICY_ARN = {
+    "pattern": re.compile(rf"arn:aws[a-z-]*:iam::(\d{{12}}|aws):policy/{IAM_NAME}{{1,128}}"),
+    "kind": "the ARN of an IAM policy, arn:aws:iam::ACCOUNT:policy/NAME",
+}

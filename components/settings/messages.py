@@ -177,6 +177,10 @@ MESSAGES: Mapping[str, str] = {
         " long would leave the current state: set the other setting to false, or"
         " `merge.change_log_retention_days` instead."
     ),
+    "unknown-role": (
+        "{name} must be a role of the pipeline (got {value}). Its roles are {names}: rename the"
+        " entry, or remove it."
+    ),
     "needs-merge": (
         "{name} must be objects or partitions with {related} (got {value}). There is no merged"
         " table: set `merge.enabled: true`, or another source."
@@ -201,6 +205,10 @@ MESSAGES: Mapping[str, str] = {
     "workgroup-name-length": (
         "{name} must give a workgroup name of at most {most} characters (got {workgroup}). Shorten"
         " the name of the pipeline or of the stack."
+    ),
+    "role-name-length": (
+        "{name} must give role names of at most {most} characters (got {value}, and {length}"
+        " characters in {role}). Shorten it, or the name of the pipeline."
     ),
     "prefix-length": (
         "{name} must give S3 prefixes of at most {most} characters (got {length}). Firehose writes"

@@ -12,6 +12,7 @@ import pulumi
 from streaming_etl.components.settings.backfill import CALL_SECONDS, BackfillArgs
 from streaming_etl.components.settings.filter_patterns import excluded_changes
 from streaming_etl.components.settings.freshness import MINUTES, PRESETS
+from streaming_etl.components.settings.iam import IamArgs
 from streaming_etl.components.settings.lake_table import (
     MAX_LAKE_TABLES,
     QUERY_FIELDS,
@@ -137,6 +138,8 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     """Alarms and dashboard."""
     backfill: BackfillArgs = field(default_factory=BackfillArgs)
     """Load of a large table's existing items."""
+    iam: IamArgs = field(default_factory=IamArgs)
+    """Roles."""
 
     @property
     def former_names(self) -> tuple[str, ...]:
@@ -186,6 +189,20 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         """
         return next(iter(self.former_names), name)
 
+    @property
+    def role_names(self) -> list[str]:
+        """Names of the pipeline's roles in `iam.role_arns`."""
+        names = ["forwarder"]
+        if self.backfill.enabled:
+            names += ["backfill", "backfill-states"]
+        for key, args in self.valid_lake_tables.items():
+            roles = ["transform", "delivery"]
+            roles += ["catalog-crawler"] if args.catalog == "crawler" else []
+            roles += ["merge-states", "merge-schedule"] if args.merge.enabled else []
+            prefix = "" if key == ONLY_LAKE_TABLE else f"{key}-"
+            names += [f"{prefix}{role}" for role in roles]
+        return names
+
     def further_problems(self) -> Iterator[Problem]:
         yield from tag_problems(self.tags)
         yield from self.table_name_problems()
@@ -197,6 +214,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         yield from self.current_state_problems()
         yield from self.routing_problems()
         yield from self.merge_stage_problems()
+        yield from self.role_problems()
 
     def form_problems(self) -> Iterator[Problem]:
         """Problems of the lake tables, or of the only one."""
@@ -408,6 +426,28 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         if lake_table.partitions.partition_time != "event":
             return 0
         return math.ceil(self.forwarder.maximum_record_age_seconds / 3600)
+
+    def role_problems(self) -> Iterator[Problem]:
+        """Problems of unknown existing roles, and settings of no created role."""
+        names, arns = self.role_names, self.iam.role_arns
+        # They decide which roles there are.
+        groups = [
+            Related("lake_tables", list(self.lake_tables)),
+            Related("catalog", self.catalog),
+            Related("merge.enabled", self.merge.enabled),
+            Related("backfill.enabled", self.backfill.enabled),
+        ]
+        for name in arns:
+            if name not in names:
+                problem = invalid(
+                    "role_arns", arns[name], "unknown-role", *groups, item=name, names=names
+                )
+                yield replace(problem, path="iam")
+        if set(names) <= set(arns):
+            settings = {"permissions_boundary_arn", "role_path", "role_name_prefix"}
+            because = Related("iam.role_arns", list(names))
+            for problem in no_effect(self.iam, settings, because):
+                yield replace(problem, path="iam")
 
     def region_problems(self, region: Optional[str]) -> Iterator[Problem]:
         """Problems of existing resources outside the region; none if it is unknown.

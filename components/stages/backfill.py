@@ -21,7 +21,7 @@ from streaming_etl.components.stages.references import (
     LakeBucket,
     PipelineContext,
 )
-from streaming_etl.components.stages.state_machine import create_state_machine
+from streaming_etl.components.stages.state_machine import create_state_machine, state_machine_arn
 from streaming_etl.components.table.layout import (
     BACKFILL_ERRORS_FOLDER,
     BACKFILL_PREFIX,
@@ -47,7 +47,7 @@ class Backfill:
     def __init__(
         self,
         pipeline: PipelineContext,
-        table_arn: pulumi.Output[str],
+        table: iam.ResourceArn,
         stream_arn: pulumi.Output[str],
         key_names: Sequence[str],
         table_key_arn: Optional[pulumi.Input[str]],
@@ -70,7 +70,7 @@ class Backfill:
             StateMachineInputs(
                 partition=pipeline.account.partition,
                 account_id=pipeline.account.account_id,
-                table_arn=table_arn,
+                table_arn=table.arn,
                 table_key_arn=table_key_arn,
                 bucket=bucket.name,
                 exports=pulumi.Output.concat(path, "exports"),
@@ -79,8 +79,7 @@ class Backfill:
                 kms_key_arn=pipeline.args.lake.kms_key_arn,
                 lake_tables=tuple(deliveries),
             ),
-            bucket,
-            path,
+            machine_statements(pipeline, table, table_key_arn, function.arn, bucket, path),
             [each for delivery in deliveries.values() for each in delivery.depends_on],
         )
         self.state_machine_arn = machine.arn
@@ -119,8 +118,7 @@ class Backfill:
         self,
         pipeline: PipelineContext,
         inputs: StateMachineInputs,
-        bucket: LakeBucket,
-        path: pulumi.Output[str],
+        statements: Sequence[iam.Statement],
         depends_on: Sequence[pulumi.Resource],
     ) -> aws.sfn.StateMachine:
         """Create the state machine and its role."""
@@ -129,17 +127,13 @@ class Backfill:
             name,
             pipeline,
             definition=definition(inputs, pipeline.args.backfill),
-            statements=machine_statements(pipeline, inputs, bucket, path),
+            statements=statements,
             depends_on=depends_on,
             parent=self.parent,
         )
         # A separate policy, because it contains the ARN of the state machine.
-        iam.role_policy(
-            f"{name}-children-policy",
-            role,
-            children_statements(machine, pipeline.account),
-            self.parent,
-        )
+        statements = children_statements(name, machine, pipeline)
+        role.allow(f"{name}-children-policy", statements, self.parent)
         return machine
 
 
@@ -162,7 +156,9 @@ def function_statements(
 
 def machine_statements(
     pipeline: PipelineContext,
-    inputs: StateMachineInputs,
+    table: iam.ResourceArn,
+    table_key_arn: Optional[pulumi.Input[str]],
+    function: iam.ResourceArn,
     bucket: LakeBucket,
     path: pulumi.Output[str],
 ) -> list[iam.Statement]:
@@ -173,11 +169,10 @@ def machine_statements(
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
     """
     key, account = pipeline.args.lake.kms_key_arn, pipeline.account
-    exports = pulumi.Output.concat(inputs.table_arn, "/export/*")
     write = ["s3:AbortMultipartUpload", "s3:PutObject"]
     return [
-        iam.allow(["dynamodb:ExportTableToPointInTime"], [inputs.table_arn]),
-        iam.allow(["dynamodb:DescribeExport"], [exports]),
+        iam.allow(["dynamodb:ExportTableToPointInTime"], [table]),
+        iam.allow(["dynamodb:DescribeExport"], [table.join("/export/*")]),
         iam.allow([*write, "s3:PutObjectAcl"], [bucket.objects(path, "exports/")]),
         iam.allow(
             ["s3:GetObject"], [bucket.objects(path, "exports/"), bucket.objects(path, "lists/")]
@@ -186,24 +181,31 @@ def machine_statements(
             [*write, "s3:GetObject", "s3:ListMultipartUploadParts"],
             [bucket.objects(path, "results/")],
         ),
-        iam.allow(["lambda:InvokeFunction"], [inputs.function_arn]),
+        iam.allow(["lambda:InvokeFunction"], [function]),
         *iam.allow_key(key, account, ["kms:Decrypt", "kms:GenerateDataKey"]),
-        *iam.allow_table_key(inputs.table_key_arn),
+        *iam.allow_table_key(table_key_arn),
     ]
 
 
-def children_statements(machine: aws.sfn.StateMachine, account: iam.Account) -> list[iam.Statement]:
+def children_statements(
+    name: str, machine: aws.sfn.StateMachine, pipeline: PipelineContext
+) -> list[iam.Statement]:
     """Allow to start, describe and stop the child executions.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
     """
-    children = [
-        account.arn("states", "execution:", machine.name, end)
-        for end in (":*", f"/{FILES_LABEL}:*")
-    ]
-    runs = account.arn("states", "mapRun:", machine.name, "/*")
+    executions, runs = (
+        pipeline.named_arn(
+            pipeline.account.arn("states", kind, machine.name),
+            f"{name}-state-machine",
+            "states",
+            kind,
+        )
+        for kind in ("execution:", "mapRun:")
+    )
+    children = [executions.join(end) for end in (":*", f"/{FILES_LABEL}:*")]
     return [
-        iam.allow(["states:StartExecution"], [machine.arn]),
+        iam.allow(["states:StartExecution"], [state_machine_arn(name, machine, pipeline)]),
         iam.allow(["states:DescribeExecution", "states:StopExecution"], children),
-        iam.allow(["states:DescribeMapRun"], [runs]),
+        iam.allow(["states:DescribeMapRun"], [runs.join("/*")]),
     ]

@@ -90,11 +90,9 @@ class Catalog:
     ) -> pulumi.Output[str]:
         """Create a crawler of partitions, and of the table without COLUMNS."""
         pipeline = lake_table.pipeline
-        role = iam.service_role(
-            f"{name}-role", "glue.amazonaws.com", pipeline.account, pipeline.tags, self.parent
-        )
+        role = pipeline.roles.role(f"{name}-role", "glue.amazonaws.com", self.parent)
         statements = self.crawler_statements(lake_table, bucket)
-        policy = iam.role_policy(f"{name}-policy", role, statements, self.parent)
+        policies = role.allow(f"{name}-policy", statements, self.parent)
         declared = lake_table.table.columns is not None
         by_table = aws.glue.CrawlerCatalogTargetArgs(
             database_name=self.entry.database_name, tables=[self.entry.table_name]
@@ -115,7 +113,7 @@ class Catalog:
             ),
             tags=dict(pipeline.tags),
             # IAM is eventually consistent: create the role's policy before the crawler.
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=policies),
         )
         return crawler.name
 
@@ -143,8 +141,8 @@ class Catalog:
         # All crawlers of an account write to log groups with this fixed prefix.
         logs = pipeline.account.arn("logs", "log-group:/aws-glue/crawlers*")
         return [
-            iam.allow(["s3:ListBucket"], [bucket.arn], listed),
-            iam.allow(["s3:GetBucketLocation"], [bucket.arn]),
+            iam.allow(["s3:ListBucket"], [bucket.named_arn], listed),
+            iam.allow(["s3:GetBucketLocation"], [bucket.named_arn]),
             iam.allow(["s3:GetObject"], [bucket.objects(self.entry.data_path)]),
             iam.allow(actions, self.entry.arns),
             iam.allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [logs]),

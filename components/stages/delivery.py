@@ -18,6 +18,7 @@ from streaming_etl.components.stages.references import (
     LakeBucket,
     LakeTableContext,
 )
+from streaming_etl.components.stages.roles import Role
 from streaming_etl.components.table.layout import ERRORS_PREFIX
 
 ProcessorArgs = (
@@ -92,15 +93,18 @@ class Delivery:
         errors_path = pulumi.Output.concat(ERRORS_PREFIX, pipeline.database_name, f"/{table.name}/")
         self.errors_location = bucket.location(errors_path)
         stream = self.create_stream(lake_table, bucket, entry, errors_path)
-        policy = function_policy(
+        arn = pipeline.named_arn(
+            stream.arn, f"{lake_table.name}-delivery-stream", "firehose", "deliverystream/"
+        )
+        policies = function_policy(
             f"{lake_table.name}-transform",
             self.transform.role,
-            self.transform.log_group,
-            [iam.allow(["firehose:PutRecordBatch"], [stream.arn])],
+            self.transform.log_group_arn,
+            [iam.allow(["firehose:PutRecordBatch"], [arn])],
             parent,
         )
         self.stream = DeliveryStream(
-            name=stream.name, arn=stream.arn, depends_on=(policy, *bucket.depends_on)
+            name=stream.name, arn=arn, depends_on=(*policies, *bucket.depends_on)
         )
 
     def create_stream(
@@ -114,17 +118,16 @@ class Delivery:
         name, pipeline = f"{lake_table.name}-delivery", lake_table.pipeline
         args, table, tags = lake_table.args, lake_table.table, dict(pipeline.tags)
         opts = pulumi.ResourceOptions(parent=self.parent)
-        role = iam.service_role(
-            f"{name}-role", "firehose.amazonaws.com", pipeline.account, tags, self.parent
-        )
+        role = pipeline.roles.role(f"{name}-role", "firehose.amazonaws.com", self.parent)
         log_group = aws.cloudwatch.LogGroup(
             f"{name}-logs", retention_in_days=pipeline.args.log_retention_days, tags=tags, opts=opts
         )
         log_stream = aws.cloudwatch.LogStream(
             f"{name}-log-stream", name="delivery", log_group_name=log_group.name, opts=opts
         )
-        statements = self.statements(lake_table, bucket, entry, errors_path, log_group)
-        policy = iam.role_policy(f"{name}-policy", role, statements, self.parent)
+        log_group_arn = pipeline.named_arn(log_group.arn, f"{name}-logs", "logs", "log-group:")
+        statements = self.statements(lake_table, bucket, entry, errors_path, log_group_arn)
+        policies = role.allow(f"{name}-policy", statements, self.parent)
 
         destination: kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationArgsDict = {
             "bucket_arn": bucket.arn,
@@ -159,7 +162,7 @@ class Delivery:
             server_side_encryption={"enabled": True, "key_type": "AWS_OWNED_CMK"},
             tags=tags,
             # IAM is eventually consistent: create the role's policy before the stream.
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy]),
+            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=policies),
         )
 
     def statements(
@@ -168,18 +171,18 @@ class Delivery:
         bucket: LakeBucket,
         entry: CatalogEntry,
         errors_path: pulumi.Output[str],
-        log_group: aws.cloudwatch.LogGroup,
+        log_group: iam.ResourceArn,
     ) -> list[iam.Statement]:
         """Allow to deliver, to call the transform and to log errors.
 
         https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
         """
-        function, pipeline = self.transform.resource.arn, lake_table.pipeline
+        function, pipeline = self.transform.arn, lake_table.pipeline
         key = pipeline.args.lake.kms_key_arn
         statements = [
             iam.allow(
                 ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
-                [bucket.arn],
+                [bucket.named_arn],
             ),
             iam.allow(
                 ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
@@ -187,9 +190,9 @@ class Delivery:
             ),
             iam.allow(
                 ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"],
-                [function, pulumi.Output.concat(function, ":$LATEST")],
+                [function, function.join(":$LATEST")],
             ),
-            iam.allow(["logs:PutLogEvents"], [pulumi.Output.concat(log_group.arn, ":*")]),
+            iam.allow(["logs:PutLogEvents"], [log_group.join(":*")]),
             *iam.allow_key(key, pipeline.account, ["kms:Decrypt", "kms:GenerateDataKey"]),
         ]
         if lake_table.table.format == "parquet":
@@ -227,7 +230,7 @@ class Delivery:
         }
 
 
-def parquet_conversion(entry: CatalogEntry, role: aws.iam.Role) -> ConversionArgs:
+def parquet_conversion(entry: CatalogEntry, role: Role) -> ConversionArgs:
     """Return the conversion to Parquet by the Glue table's columns."""
     return {
         "enabled": True,

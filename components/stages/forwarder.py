@@ -34,7 +34,7 @@ class Forwarder:
     def __init__(
         self,
         pipeline: PipelineContext,
-        stream_arn: pulumi.Output[str],
+        stream: iam.ResourceArn,
         table_key_arn: Optional[pulumi.Input[str]],
         bucket: LakeBucket,
         deliveries: Mapping[str, DeliveryStream],
@@ -43,7 +43,7 @@ class Forwarder:
         self.parent = parent
         name, args = f"{pipeline.name}-forwarder", pipeline.args.forwarder
         statements = [
-            *self.statements(pipeline, stream_arn, bucket, deliveries),
+            *self.statements(pipeline, stream, bucket, deliveries),
             *iam.allow_table_key(table_key_arn),
         ]
         self.function = create_function(
@@ -63,7 +63,7 @@ class Forwarder:
             },
         )
         depends_on = [each for delivery in deliveries.values() for each in delivery.depends_on]
-        mapping = self.create_mapping(f"{name}-mapping", pipeline, stream_arn, bucket, depends_on)
+        mapping = self.create_mapping(f"{name}-mapping", pipeline, stream.arn, bucket, depends_on)
         self.mapping_id = mapping.uuid
         self.failed_batches_path = pulumi.Output.concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
         self.failed_batches_location = bucket.location(self.failed_batches_path)
@@ -71,7 +71,7 @@ class Forwarder:
     def statements(
         self,
         pipeline: PipelineContext,
-        stream_arn: pulumi.Output[str],
+        stream: iam.ResourceArn,
         bucket: LakeBucket,
         deliveries: Mapping[str, DeliveryStream],
     ) -> list[iam.Statement]:
@@ -81,12 +81,12 @@ class Forwarder:
         own_bucket = {"StringEquals": {"s3:ResourceAccount": account.account_id}}
         read = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
         return [
-            iam.allow(read, [stream_arn]),
+            iam.allow(read, [stream]),
             # ListStreams does not support resources other than `*`.
             iam.allow(["dynamodb:ListStreams"], ["*"]),
             iam.allow(["firehose:PutRecordBatch"], [each.arn for each in deliveries.values()]),
             iam.allow(["s3:PutObject"], [bucket.objects(FAILED_BATCHES_PREFIX)], own_bucket),
-            iam.allow(["s3:ListBucket"], [bucket.arn], own_bucket),
+            iam.allow(["s3:ListBucket"], [bucket.named_arn], own_bucket),
             *iam.allow_key(key, account, ["kms:GenerateDataKey"]),
         ]
 

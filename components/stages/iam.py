@@ -1,8 +1,8 @@
-"""IAM roles for one service each, and policies from plain data."""
+"""IAM policies from plain data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import pulumi
 import pulumi_aws as aws
@@ -45,9 +45,22 @@ def configured_region(parent: pulumi.Resource) -> Optional[str]:
     return pulumi.Config("aws").get("region")
 
 
+@dataclass(frozen=True)
+class ResourceArn:
+    """ARN of a resource, with patterns that match it before it exists."""
+
+    arn: pulumi.Output[str]
+    patterns: tuple[pulumi.Output[str], ...]
+
+    def join(self, *suffix: pulumi.Input[str]) -> "ResourceArn":
+        """Return the ARN with a suffix."""
+        patterns = (pulumi.Output.concat(pattern, *suffix) for pattern in self.patterns)
+        return ResourceArn(pulumi.Output.concat(self.arn, *suffix), tuple(patterns))
+
+
 def allow(
     actions: Sequence[str],
-    resources: Sequence[pulumi.Input[str]],
+    resources: Sequence[Union[pulumi.Input[str], ResourceArn]],
     condition: Optional[Mapping[str, Any]] = None,
 ) -> Statement:
     """Return an Allow statement."""
@@ -63,17 +76,47 @@ def allow(
 
 def policy(statements: Sequence[Statement]) -> pulumi.Output[str]:
     """Return a policy document as JSON text."""
+    return document([with_resources(each, lambda named: (named.arn,)) for each in statements])
+
+
+def policy_by_patterns(statements: Sequence[Statement], account: Account) -> pulumi.Output[str]:
+    """Return a policy document that contains no name of a created resource.
+
+    A pattern of a bucket's name may match a bucket of another account.
+    """
+    own = {"s3:ResourceAccount": account.account_id}
+    resolved = []
+    for each in statements:
+        statement = with_resources(each, lambda named: named.patterns)
+        if all(action.startswith("s3:") for action in each["Action"]):
+            condition = each.get("Condition", {})
+            equals = {**condition.get("StringEquals", {}), **own}
+            statement["Condition"] = {**condition, "StringEquals": equals}
+        resolved.append(statement)
+    return document(resolved)
+
+
+def with_resources(
+    statement: Statement, arns: Callable[[ResourceArn], Sequence[pulumi.Output[str]]]
+) -> dict[str, Any]:
+    """Return a statement with texts as its resources."""
+    if not isinstance(statement.get("Resource"), list):
+        return dict(statement)
+    resources = [
+        arn
+        for resource in statement["Resource"]
+        for arn in (arns(resource) if isinstance(resource, ResourceArn) else (resource,))
+    ]
+    return {**statement, "Resource": resources}
+
+
+def document(statements: Sequence[Statement]) -> pulumi.Output[str]:
+    """Return the JSON text of statements."""
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def service_role(
-    name: str,
-    service: str,
-    account: Account,
-    tags: Mapping[str, pulumi.Input[str]],
-    parent: pulumi.Resource,
-) -> aws.iam.Role:
-    """Create a role that only `service` may assume, for this account.
+def trust_policy(service: str, account: Account) -> pulumi.Output[str]:
+    """Allow only `service` to assume a role, for this account.
 
     The condition on the account prevents the confused deputy problem.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
@@ -84,33 +127,12 @@ def service_role(
         "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"aws:SourceAccount": account.account_id}},
     }
-    return aws.iam.Role(
-        name,
-        assume_role_policy=policy([trust]),
-        tags=dict(tags),
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
+    return document([trust])
 
 
-def role_policy(
-    name: str, role: aws.iam.Role, statements: Sequence[Statement], parent: pulumi.Resource
-) -> aws.iam.RolePolicy:
-    """Create a policy of `role`.
-
-    What assumes the role must depend on the policy, because IAM is eventually consistent.
-    """
-    return aws.iam.RolePolicy(
-        name,
-        role=role.name,
-        policy=policy(statements),
-        opts=pulumi.ResourceOptions(parent=parent),
-    )
-
-
-def allow_logs(log_group: aws.cloudwatch.LogGroup) -> Statement:
+def allow_logs(log_group: ResourceArn) -> Statement:
     """Allow writes to the streams of one log group."""
-    resource = pulumi.Output.concat(log_group.arn, ":*")
-    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], [resource])
+    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.join(":*")])
 
 
 def allow_key(

@@ -7,7 +7,11 @@ from pulumi_aws import s3
 from streaming_etl.components.settings.backfill import BackfillArgs
 from streaming_etl.components.settings.stages import LakeArgs
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.references import LakeBucket, PipelineContext
+from streaming_etl.components.stages.references import (
+    PULUMI_CHARACTERS,
+    LakeBucket,
+    PipelineContext,
+)
 from streaming_etl.components.table.layout import (
     BACKFILL_PREFIX,
     DATA_PREFIX,
@@ -32,7 +36,12 @@ class Lake:
         if args.bucket_name is not None:
             bucket_name = pulumi.Output.from_input(args.bucket_name)
             arn = pulumi.Output.concat("arn:", pipeline.account.partition, ":s3:::", bucket_name)
-            self.bucket = LakeBucket(name=bucket_name, arn=arn, depends_on=())
+            self.bucket = LakeBucket(
+                name=bucket_name,
+                arn=arn,
+                named_arn=iam.ResourceArn(arn, (arn,)),
+                depends_on=(),
+            )
         else:
             bucket = aws.s3.Bucket(
                 f"{name}-bucket",
@@ -54,7 +63,18 @@ class Lake:
                 *configure_retention(name, bucket, args, rules, parent),
                 events,
             )
-            self.bucket = LakeBucket(name=bucket.bucket, arn=bucket.arn, depends_on=depends_on)
+            patterns = (
+                pulumi.Output.concat(
+                    "arn:", pipeline.account.partition, f":s3:::{each}-{PULUMI_CHARACTERS}"
+                )
+                for each in pipeline.names_of(f"{name}-bucket")
+            )
+            self.bucket = LakeBucket(
+                name=bucket.bucket,
+                arn=bucket.arn,
+                named_arn=iam.ResourceArn(bucket.arn, tuple(patterns)),
+                depends_on=depends_on,
+            )
 
 
 def restrict_access(

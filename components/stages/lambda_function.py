@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.references import Function, PipelineContext
+from streaming_etl.components.stages.roles import Role
 
 
 def create_function(
@@ -31,13 +32,14 @@ def create_function(
     """
     args, tags = pipeline.args, pipeline.tags
     opts = pulumi.ResourceOptions(parent=parent)
-    role = iam.service_role(f"{name}-role", "lambda.amazonaws.com", pipeline.account, tags, parent)
+    role = pipeline.roles.role(f"{name}-role", "lambda.amazonaws.com", parent)
     log_group = aws.cloudwatch.LogGroup(
         f"{name}-logs", retention_in_days=args.log_retention_days, tags=dict(tags), opts=opts
     )
+    log_group_arn = pipeline.named_arn(log_group.arn, f"{name}-logs", "logs", "log-group:")
     if statements is not None:
         # IAM is eventually consistent: create the role's policy before the function.
-        depends_on = [*depends_on, function_policy(name, role, log_group, statements, parent)]
+        depends_on = [*depends_on, *function_policy(name, role, log_group_arn, statements, parent)]
     variables = aws.lambda_.FunctionEnvironmentArgs(variables=dict(environment or {}))
     resource = aws.lambda_.Function(
         f"{name}-function",
@@ -56,16 +58,21 @@ def create_function(
         tags=dict(tags),
         opts=pulumi.ResourceOptions(parent=parent, depends_on=depends_on),
     )
-    return Function(resource=resource, role=role, log_group=log_group)
+    return Function(
+        resource=resource,
+        arn=pipeline.named_arn(resource.arn, f"{name}-function", "lambda", "function:"),
+        role=role,
+        log_group=log_group,
+        log_group_arn=log_group_arn,
+    )
 
 
 def function_policy(
     name: str,
-    role: aws.iam.Role,
-    log_group: aws.cloudwatch.LogGroup,
+    role: Role,
+    log_group: iam.ResourceArn,
     statements: Sequence[iam.Statement],
     parent: pulumi.Resource,
-) -> aws.iam.RolePolicy:
+) -> list[pulumi.Resource]:
     """Create the policy of a function's role: its logs and the statements."""
-    logs = iam.allow_logs(log_group)
-    return iam.role_policy(f"{name}-policy", role, [logs, *statements], parent)
+    return role.allow(f"{name}-policy", [iam.allow_logs(log_group), *statements], parent)

@@ -15,7 +15,7 @@ from streaming_etl.components.stages.references import (
     LakeTableContext,
     PipelineContext,
 )
-from streaming_etl.components.stages.state_machine import create_state_machine
+from streaming_etl.components.stages.state_machine import create_state_machine, state_machine_arn
 from streaming_etl.components.stages.workgroup import create_workgroup
 from streaming_etl.components.table.iceberg import FORMAT_VERSION, PROPERTIES, iceberg_schema
 from streaming_etl.components.table.layout import (
@@ -75,10 +75,10 @@ class Merge:
         self.table = create_merged_table(
             f"{lake_table.name}-merged-table", lake_table, bucket.location(path), entry, parent
         )
-        self.state_machine, policy = self.create_machine(
+        self.state_machine, policies = self.create_machine(
             name, lake_table, bucket, entry, workgroup, path
         )
-        self.create_schedule(name, lake_table, self.state_machine, policy)
+        self.create_schedule(name, lake_table, self.state_machine, policies)
 
     def create_machine(
         self,
@@ -88,8 +88,8 @@ class Merge:
         entry: CatalogEntry,
         workgroup: pulumi.Output[str],
         path: pulumi.Output[str],
-    ) -> tuple[aws.sfn.StateMachine, aws.iam.RolePolicy]:
-        """Create the state machine and its role; return the policy, too."""
+    ) -> tuple[aws.sfn.StateMachine, list[pulumi.Resource]]:
+        """Create the state machine and its role; return the policies, too."""
         machine, role = create_state_machine(
             name,
             lake_table.pipeline,
@@ -100,28 +100,23 @@ class Merge:
             parent=self.parent,
         )
         # A separate policy, because it contains the ARN of the state machine.
-        own = iam.allow(["states:DescribeStateMachine", "states:ListExecutions"], [machine.arn])
-        own_policy = iam.role_policy(f"{name}-own-policy", role, [own], self.parent)
-        return machine, own_policy
+        arn = state_machine_arn(name, machine, lake_table.pipeline)
+        own = iam.allow(["states:DescribeStateMachine", "states:ListExecutions"], [arn])
+        return machine, role.allow(f"{name}-own-policy", [own], self.parent)
 
     def create_schedule(
         self,
         name: str,
         lake_table: LakeTableContext,
         machine: aws.sfn.StateMachine,
-        machine_policy: aws.iam.RolePolicy,
+        machine_policies: list[pulumi.Resource],
     ) -> None:
         """Create the schedule and its role."""
         pipeline, args = lake_table.pipeline, lake_table.args.merge
-        role = iam.service_role(
-            f"{name}-schedule-role",
-            "scheduler.amazonaws.com",
-            pipeline.account,
-            pipeline.tags,
-            self.parent,
-        )
-        statements = [iam.allow(["states:StartExecution"], [machine.arn])]
-        policy = iam.role_policy(f"{name}-schedule-policy", role, statements, self.parent)
+        role = pipeline.roles.role(f"{name}-schedule-role", "scheduler.amazonaws.com", self.parent)
+        arn = state_machine_arn(name, machine, pipeline)
+        statements = [iam.allow(["states:StartExecution"], [arn])]
+        policies = role.allow(f"{name}-schedule-policy", statements, self.parent)
         aws.scheduler.Schedule(
             f"{name}-schedule",
             schedule_expression=f"rate({args.interval_minutes} minutes)",
@@ -137,7 +132,9 @@ class Merge:
                     "maximum_retry_attempts": 3,
                 },
             },
-            opts=pulumi.ResourceOptions(parent=self.parent, depends_on=[policy, machine_policy]),
+            opts=pulumi.ResourceOptions(
+                parent=self.parent, depends_on=[*policies, *machine_policies]
+            ),
         )
 
 
@@ -233,8 +230,8 @@ def machine_statements(
             [catalog, account.arn("glue", "database/default")],
         ),
         iam.allow([*READ_TABLE, "glue:UpdateTable"], [catalog, database_arn, merged]),
-        iam.allow(["s3:ListBucket"], [bucket.arn], listed),
-        iam.allow(["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [bucket.arn]),
+        iam.allow(["s3:ListBucket"], [bucket.named_arn], listed),
+        iam.allow(["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"], [bucket.named_arn]),
         iam.allow(["s3:GetObject"], [bucket.objects(entry.data_path)]),
         # The statements of expiry and compaction delete files.
         iam.allow([*write, "s3:DeleteObject", "s3:GetObject"], [bucket.objects(path)]),

@@ -1,6 +1,6 @@
 """Data that stages pass to each other instead of importing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,11 @@ import pulumi_aws as aws
 
 from streaming_etl.components.packaging.dependencies import Dependencies
 from streaming_etl.components.settings.lake_table import LakeTableArgs
+from streaming_etl.components.settings.names import PULUMI_SUFFIX
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.protection import Protection, resolve_protection
-from streaming_etl.components.stages.iam import Account
+from streaming_etl.components.stages.iam import Account, ResourceArn
+from streaming_etl.components.stages.roles import Role, Roles
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import database_name, resource_prefix
 from streaming_etl.components.table.merge import merged_state_sql
@@ -19,6 +21,9 @@ from streaming_etl.components.table.queries import current_state_sql
 from streaming_etl.components.table.routing import pipeline_forwarder_config
 from streaming_etl.components.table.transform_module import TransformModule
 from streaming_etl.components.table.window import RecentWindow
+
+PULUMI_CHARACTERS = "?" * (PULUMI_SUFFIX - 1)
+"""Pattern of the random characters at the end of a generated name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,19 @@ class PipelineContext:
     forwarder_packages: Dependencies
     account: Account
     tags: Mapping[str, pulumi.Input[str]]
+    roles: Roles
+    names_of: Callable[[str], Sequence[str]]
+    """All names that a resource has or had, by its name. Its physical name begins with one."""
+
+    def named_arn(
+        self, arn: pulumi.Output[str], name: str, service: str, kind: str = ""
+    ) -> ResourceArn:
+        """Return the ARN of the resource `name`, whose physical name Pulumi generates.
+
+        kind: what precedes the name in the ARN, such as `function:`.
+        """
+        named = [f"{kind}{each}-{PULUMI_CHARACTERS}" for each in self.names_of(name)]
+        return ResourceArn(arn, tuple(self.account.arn(service, each) for each in named))
 
     @property
     def physical_name(self) -> str:
@@ -94,8 +112,10 @@ class Function:
     """A Lambda function, its role and its log group."""
 
     resource: aws.lambda_.Function
-    role: aws.iam.Role
+    arn: ResourceArn
+    role: Role
     log_group: aws.cloudwatch.LogGroup
+    log_group_arn: ResourceArn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +124,8 @@ class LakeBucket:
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
+    named_arn: ResourceArn
+    """The ARN for policies."""
     depends_on: tuple[pulumi.Resource, ...]
     """Resources that must exist before data is written: encryption, restrictions and events."""
 
@@ -111,9 +133,9 @@ class LakeBucket:
         """Return `s3://<bucket>/<path>`."""
         return pulumi.Output.concat("s3://", self.name, "/", *path)
 
-    def objects(self, *path: pulumi.Input[str]) -> pulumi.Output[str]:
+    def objects(self, *path: pulumi.Input[str]) -> ResourceArn:
         """Return the ARN pattern of all objects below a path."""
-        return pulumi.Output.concat(self.arn, "/", *path, "*")
+        return self.named_arn.join("/", *path, "*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +158,6 @@ class DeliveryStream:
     """The Firehose delivery stream."""
 
     name: pulumi.Output[str]
-    arn: pulumi.Output[str]
+    arn: ResourceArn
     depends_on: tuple[pulumi.Resource, ...]
     """Resources that must exist before the first record is sent."""

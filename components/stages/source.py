@@ -8,6 +8,7 @@ import pulumi_aws as aws
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stages import STREAM_VIEWS
 from streaming_etl.components.settings.validation import SettingsError, invalid, raise_if_any
+from streaming_etl.components.stages.iam import ResourceArn
 from streaming_etl.components.stages.references import PipelineContext
 
 STREAM_VIEW = STREAM_VIEWS[0]
@@ -17,8 +18,8 @@ class Source:
     """The source table: created, looked up, or one of the same program."""
 
     table_name: pulumi.Output[str]
-    table_arn: pulumi.Output[str]
-    stream_arn: pulumi.Output[str]
+    table: ResourceArn
+    stream: ResourceArn
     key_names: tuple[str, ...]
     """Hash key, and range key if the table has one."""
     kms_key_arn: Optional[pulumi.Input[str]] = None
@@ -29,22 +30,25 @@ class Source:
         keys = [source.hash_key, source.range_key or ""]
         if source.stream_arn is not None:
             self.table_name = pulumi.Output.from_input(pipeline.args.table_name)
-            self.stream_arn = pulumi.Output.from_input(source.stream_arn)
-            self.table_arn = self.stream_arn.apply(table_of_stream)
+            stream_arn = pulumi.Output.from_input(source.stream_arn)
+            table_arn = stream_arn.apply(table_of_stream)
             self.kms_key_arn = source.table_kms_key_arn
         elif source.use_existing:
             existing = find_stream(pipeline.args, parent)
             self.table_name = pulumi.Output.from_input(existing.name)
-            self.table_arn = pulumi.Output.from_input(existing.arn)
-            self.stream_arn = pulumi.Output.from_input(existing.stream_arn)
+            table_arn = pulumi.Output.from_input(existing.arn)
+            stream_arn = pulumi.Output.from_input(existing.stream_arn)
             encryption = existing.server_side_encryption
             self.kms_key_arn = (encryption.kms_key_arn or None) if encryption else None
             keys = [existing.hash_key, existing.range_key]
         else:
             table = create_table(f"{pipeline.name}-source-table", pipeline, parent)
             self.table_name = table.name
-            self.table_arn = table.arn
-            self.stream_arn = table.stream_arn
+            table_arn, stream_arn = table.arn, table.stream_arn
+        known_arn = pipeline.account.arn("dynamodb", "table/", pipeline.args.table_name)
+        self.table = ResourceArn(table_arn, (known_arn,))
+        # Another stream of the table has another label.
+        self.stream = ResourceArn(stream_arn, (pulumi.Output.concat(known_arn, "/stream/*"),))
         self.key_names = tuple(key for key in keys if key)
 
 

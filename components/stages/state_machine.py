@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.references import PipelineContext
+from streaming_etl.components.stages.roles import Role
 
 
 def create_state_machine(
@@ -18,28 +19,32 @@ def create_state_machine(
     statements: Sequence[iam.Statement],
     depends_on: Sequence[pulumi.Resource],
     parent: pulumi.Resource,
-) -> tuple[aws.sfn.StateMachine, aws.iam.Role]:
+) -> tuple[aws.sfn.StateMachine, Role]:
     """Create `{name}-state-machine`, `-states-role` and `-states-policy`.
 
     A statement with the ARN of the state machine needs a separate policy of the role. The state
     machine writes no logs: Step Functions keeps the history of an execution for 90 days, and log
     delivery would need permissions on every log group of the account.
     """
-    tags = pipeline.tags
-    role = iam.service_role(
-        f"{name}-states-role", "states.amazonaws.com", pipeline.account, tags, parent
-    )
-    policy = iam.role_policy(f"{name}-states-policy", role, statements, parent)
+    role = pipeline.roles.role(f"{name}-states-role", "states.amazonaws.com", parent)
+    policies = role.allow(f"{name}-states-policy", statements, parent)
     machine = aws.sfn.StateMachine(
         f"{name}-state-machine",
         role_arn=role.arn,
         type="STANDARD",
         definition=pulumi.Output.json_dumps(dict(definition)),
-        tags=dict(tags),
+        tags=dict(pipeline.tags),
         # IAM is eventually consistent: create the role's policy before the state machine.
-        opts=pulumi.ResourceOptions(parent=parent, depends_on=[policy, *depends_on]),
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[*policies, *depends_on]),
     )
     return machine, role
+
+
+def state_machine_arn(
+    name: str, machine: aws.sfn.StateMachine, pipeline: PipelineContext
+) -> iam.ResourceArn:
+    """Return the ARN of `create_state_machine`'s state machine for policies."""
+    return pipeline.named_arn(machine.arn, f"{name}-state-machine", "states", "stateMachine:")
 
 
 def service_integration(partition: pulumi.Input[str], action: str) -> pulumi.Output[str]:

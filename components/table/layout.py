@@ -3,11 +3,13 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import Optional
 
 import pulumi
 
+from streaming_etl.components.settings.iam import MAX_ROLE_NAME
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
-from streaming_etl.components.settings.names import MAX_PIPELINE_NAME
+from streaming_etl.components.settings.names import MAX_PIPELINE_NAME, PULUMI_SUFFIX
 from streaming_etl.components.settings.partitions import PartitionArgs
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.validation import Problem, invalid
@@ -133,6 +135,7 @@ def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Pro
     """Problems of derived names and prefixes that are too long for AWS."""
     yield from workgroup_problems(pipeline, args)
     yield from resource_name_problems(pipeline, args)
+    yield from role_name_problems(pipeline, args)
     yield from event_pattern_problems(pipeline, args)
     for key in args.tables:
         yield from prefix_problems(pipeline, args, key)
@@ -151,6 +154,37 @@ def resource_name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Ite
                 most=max(most, 0),
                 pipeline=pipeline,
             )
+
+
+def role_name(resource: str, args: StreamingEtlPipelineArgs, *scope: str) -> Optional[str]:
+    """Physical name of a role; None if Pulumi generates it.
+
+    scope: project and stack. The hash, as long as Pulumi's random characters, lets two stacks have
+    roles, and a role with another path exist before the former one is deleted.
+    """
+    prefix = args.iam.role_name_prefix
+    if prefix is None:
+        return None
+    text = "\n".join([*scope, args.iam.role_path, resource])
+    digest = hashlib.sha256(text.encode()).hexdigest()[: PULUMI_SUFFIX - 1]
+    return f"{prefix}{resource}-{digest}"
+
+
+def role_name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
+    """Problem of role names that are too long for IAM."""
+    created = [name for name in args.role_names if name not in args.iam.role_arns]
+    names = [role_name(f"{pipeline}-{name}-role", args) or "" for name in created]
+    longest = max(names, key=len, default="")
+    if len(longest) > MAX_ROLE_NAME:
+        yield invalid(
+            "role_name_prefix",
+            args.iam.role_name_prefix,
+            "role-name-length",
+            path="iam",
+            role=longest,
+            length=len(longest),
+            most=MAX_ROLE_NAME,
+        )
 
 
 def event_pattern_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:

@@ -53,6 +53,7 @@ def test_values_from_aws_are_unknown_in_a_preview(preview: Graph) -> None:
         "backfill_state_machine_arn": None,
         "backfill_location": None,
         "backfill_errors_location": None,
+        "role_policies": None,
         "lake_tables": None,
         "merged_table": None,
         "merge_state_machine_arn": None,

@@ -39,6 +39,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "query": {"query": {"bytes_scanned_cutoff_mib": 100}},
     "monitoring": {"monitoring": {"dashboard": False, "max_iterator_age_seconds": 600}},
     "backfill": {"backfill": {"enabled": True}},
+    "iam": {"iam": {"role_path": "/team/", "role_name_prefix": "acme-"}},
     # The view reads the merged table in a later update.
     "merge": {"merge": {"enabled": True}, "query": {"current_state_source": "objects"}},
 }
@@ -80,6 +81,17 @@ CHANGES: Changes = {
     "query": {"query-workgroup": "update"},
     "monitoring": {"monitoring-dashboard": "delete", "monitoring-iterator-age": "update"},
     "backfill": {"lake-lifecycle": "update", "monitoring-dashboard": "update"},
+    "iam": {
+        "delivery-policy": "replace",
+        "delivery-role": "replace",
+        "delivery-stream": "update",
+        "forwarder-function": "update",
+        "forwarder-policy": "replace",
+        "forwarder-role": "replace",
+        "transform-function": "update",
+        "transform-policy": "replace",
+        "transform-role": "replace",
+    },
     "merge": {"monitoring-dashboard": "update"},
 }
 

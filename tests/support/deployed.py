@@ -35,6 +35,7 @@ OUTPUTS: dict[str, Any] = {
     "backfill_state_machine_arn": None,
     "backfill_location": None,
     "backfill_errors_location": None,
+    "role_policies": None,
     "lake_tables": None,
 }
 

@@ -12,6 +12,7 @@ from unittest import mock
 
 from streaming_etl import (
     ForwarderArgs,
+    IamArgs,
     LakeArgs,
     MergeArgs,
     PartitionArgs,
@@ -35,6 +36,7 @@ from streaming_etl.components.table.layout import name_problems
 from streaming_etl.components.table.transform_code import import_problems, read_transform_code
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 
+ROLE = "arn:aws:iam::123456789012:role/etl"
 ORDERS = {"table_name": "orders", "transform_module": "orders.py", "partitions": {}}
 LAKE_TABLE = {"transform_module": "orders.py", "partitions": {}}
 TRANSFORM = "def transform(change):\n    return change.new\n"
@@ -95,6 +97,8 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     ({"lake_tables": {"Shop": LAKE_TABLE, "shop": LAKE_TABLE}}, {}),
     ({"forwarder": {"unmatched": "fail"}}, {}),
+    ({"iam": {"role_path": "team", "role_arns": {"transform": "etl"}}}, {}),
+    ({"iam": {"role_arns": {"firehose": ROLE}}}, {}),
 ]
 MODULES = [
     "def transform(change:\n",
@@ -194,6 +198,8 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
         lake_tables={f"t{number}": several.lake_tables["shop"] for number in range(20)},
     )
     yield lambda: raise_if_any(name_problems("shop", shared))
+    prefixed = args(partitions=day, iam=IamArgs(role_name_prefix="acme-analytics-"))
+    yield lambda: raise_if_any(name_problems("a" * 35, prefixed))
     for columns, settings in (
         (None, {"format": "csv"}),
         (None, {"merge": MergeArgs(enabled=True)}),

@@ -46,6 +46,7 @@ EXISTING_TABLE = {
     }
 }
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/k"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT_ID}:policy/boundary"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:shared"
 
 
@@ -148,6 +149,17 @@ CASES: dict[str, Case] = {
     "protect=False": Case({"protect": False}),
     "retain": Case({"retain": True}),
     "renamed_from": Case({"renamed_from": ["store", "sales"]}),
+    **_single("iam", permissions_boundary_arn=BOUNDARY, role_path="/team/", role_name_prefix="x-"),
+    "iam.role_arns": Case(
+        {
+            "iam": {
+                "role_arns": {
+                    "forwarder": f"arn:aws:iam::{ACCOUNT_ID}:role/forwarder",
+                    "transform": f"arn:aws:iam::{ACCOUNT_ID}:role/transform",
+                }
+            }
+        }
+    ),
     **_single("partitions", granularity="hour", layout="date", time_zone="Asia/Tokyo"),
     **_single("partitions", partition_time="event", projection_start_year=2020),
     "partitions.partition_time in a time zone": Case(

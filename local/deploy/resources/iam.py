@@ -18,6 +18,7 @@ class Role(ResourceType):
     token = "aws:iam/role:Role"
     replace = ("name", "path")
     computed = ("arn", "uniqueId")
+    removable = ("tags", "permissionsBoundary")
 
     def create(self, clients: Clients, inputs: Inputs) -> Outputs:
         name, tags = inputs.name(), inputs.tags()
@@ -30,6 +31,10 @@ class Role(ResourceType):
         tags = clients("iam").list_role_tags(RoleName=state["name"])["Tags"]
         return {
             "assumeRolePolicy": document(role["AssumeRolePolicyDocument"]),
+            "path": None if role["Path"] == "/" else role["Path"],
+            "permissionsBoundary": role.get("PermissionsBoundary", {}).get(
+                "PermissionsBoundaryArn"
+            ),
             "tags": tag_map(tags),
         }
 
@@ -42,6 +47,10 @@ class Role(ResourceType):
             lambda tags: iam.tag_role(RoleName=role, Tags=tag_list(tags)),
             lambda keys: iam.untag_role(RoleName=role, TagKeys=keys),
         )
+        if boundary := inputs.take("permissionsBoundary"):
+            iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
+        elif state.get("permissionsBoundary"):
+            iam.delete_role_permissions_boundary(RoleName=role)
 
     def delete(self, clients: Clients, state: State) -> None:
         clients("iam").delete_role(RoleName=state["name"])
