@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import cache, partial
-from itertools import repeat
+from itertools import cycle, repeat
 from math import inf
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from traceback import walk_tb
 from types import MappingProxyType, ModuleType
 from typing import Any, Optional
@@ -18,6 +18,7 @@ from pybase64 import b64decode
 
 from streaming_etl.handlers.change.change import Change
 from streaming_etl.handlers.change.decode import Chunk, RecordReader, lines_of
+from streaming_etl.handlers.change_lag import ChangeLag
 from streaming_etl.handlers.firehose.deadline import TRANSFORM_MARGIN_SECONDS, deadline_of
 from streaming_etl.handlers.firehose.direct_records import DirectRecord, DirectRecords, batches
 from streaming_etl.handlers.firehose.response import MAX_RESPONSE_BYTES, Outcome, Response
@@ -26,7 +27,7 @@ from streaming_etl.handlers.rows.direct_lines import DirectLines
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.rows.row_error import RowError
-from streaming_etl.handlers.structured_log import count, log
+from streaming_etl.handlers.structured_log import count, log, measure
 from streaming_etl.handlers.user_code import UserCode
 from streaming_etl.handlers.wire.snapshot import MARKER
 
@@ -55,6 +56,7 @@ def transform_records(
     max_bytes: int = MAX_RESPONSE_BYTES,
     *,
     deadline: float = inf,
+    report_lag: Optional[Callable[[list[int]], None]] = None,
 ) -> dict[str, Any]:
     """Return one result per Firehose record, in order.
 
@@ -62,19 +64,25 @@ def transform_records(
     deadline: the last time, on `time.monotonic`, to begin a change. The changes after it are
     requeued. The first change is always transformed, so every invocation makes progress.
     requeue: sends records to Firehose and returns the indexes of those that it did not accept.
+    report_lag: receives quantiles of the seconds since the changes, if there are any.
     Raises RequeueError if there are any, or if requeueing would not end.
     https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
     """
     ids = [record["recordId"] for record in records]
     response = Response(ids, runtime.encoder.partition_keys, max_bytes)
     changes = late = 0
-    for record, direct in _with_direct_rows(records, runtime, deadline):
+    lag = ChangeLag(len(records))
+    samples = [lag, *[None] * (lag.step - 1)]
+    read = _with_direct_rows(records, runtime, deadline)
+    for (record, direct), sample in zip(read, cycle(samples)):
         if direct:
             rows, lines = direct.rows, partial(_lines, runtime, direct)
             if response.add_rows(record["recordId"], rows, rows.line_count, lines):
                 changes += rows.line_count
+                if sample:
+                    sample.add(direct.oldest, rows.line_count)
                 continue
-        chunks, outcomes, others = _outcomes(record["data"], runtime, deadline, changes)
+        chunks, outcomes, others = _outcomes(record["data"], runtime, deadline, changes, sample)
         response.add(record["recordId"], chunks, outcomes, others)
         changes += len(outcomes)
         late += len(others)
@@ -92,6 +100,8 @@ def transform_records(
         failed=len(response.failed),
         requeued=sum(map(len, response.requeued)),
     )
+    if report_lag and (seconds := lag.seconds(time())):
+        report_lag(seconds)
     return {"records": response.records}
 
 
@@ -114,12 +124,17 @@ def _lines(runtime: TransformRuntime, record: DirectRecord) -> list[bytes]:
 
 
 def _outcomes(
-    data: str, runtime: TransformRuntime, deadline: float = inf, earlier: int = 0
+    data: str,
+    runtime: TransformRuntime,
+    deadline: float = inf,
+    earlier: int = 0,
+    lag: Optional[ChangeLag] = None,
 ) -> tuple[list[Chunk], list[Outcome], list[bytes]]:
     """Return a record's chunks, its outcomes, and the lines without one.
 
     deadline: the time after which only the first change of an invocation is transformed.
     earlier: the number of changes in the invocation's earlier records.
+    lag: receives the changes with an outcome, by chunk; None if the record is not sampled.
     """
     try:
         content = b64decode(data, validate=True)
@@ -129,7 +144,8 @@ def _outcomes(
     transform, encode = runtime.transform, runtime.encoder.encode
     outcomes: list[Outcome] = []
     for number, chunk in enumerate(chunks, start=1):
-        for index, record in enumerate(chunk.records()):
+        decoded = chunk.records()
+        for index, record in enumerate(decoded):
             if monotonic() >= deadline and (outcomes or earlier):
                 lines = [line for line in content.split(b"\n") if line.strip()]
                 # The chunks after this one are not decoded, and have no lines.
@@ -144,6 +160,8 @@ def _outcomes(
             except BaseException as error:
                 # Also SystemExit: an exception of the module must not fail the other changes.
                 outcomes.append(_reason(error, change, runtime.files))
+        if lag and decoded:
+            lag.add(decoded[0], len(decoded))
     return chunks, outcomes, []
 
 
@@ -260,8 +278,16 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         )
         return failed
 
-    deadline = deadline_of(context, TRANSFORM_MARGIN_SECONDS)
-    response = transform_records(event["records"], load_runtime(), requeue, deadline=deadline)
+    def report_lag(seconds: list[int]) -> None:
+        measure("lag", context.function_name, ChangeLag=seconds)
+
+    response = transform_records(
+        event["records"],
+        load_runtime(),
+        requeue,
+        deadline=deadline_of(context, TRANSFORM_MARGIN_SECONDS),
+        report_lag=report_lag,
+    )
     failed = [each for each in response["records"] if each["result"] == "ProcessingFailed"]
     if failed:
         # Firehose has no metric of these results.

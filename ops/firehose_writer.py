@@ -12,6 +12,7 @@ from streaming_etl.handlers.firehose.put_records import (
     put_records,
 )
 from streaming_etl.handlers.pacing import RateLimiter
+from streaming_etl.handlers.wire.change_line import replayed_line
 from streaming_etl.handlers.wire.routing import Route, route_of
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -28,7 +29,7 @@ class FirehoseWriter:
     """Writes lines to one delivery stream at `kib_per_second`; threads may share it.
 
     max_changes, max_bytes: limits of one Firehose record.
-    limiter: the budget, where several writers share it.
+    limiter: the budget, where several writers share it. replayed: marks changes as replayed.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class FirehoseWriter:
         max_bytes: int,
         kib_per_second: float,
         limiter: Optional[RateLimiter] = None,
+        replayed: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._client = client
         self._stream = stream
+        self._replayed = replayed
         self._max_changes, self._max_bytes = max_changes, max_bytes
         self._bytes_per_second = kib_per_second * 1024
         self._limiter = limiter or RateLimiter(self._bytes_per_second, clock=clock, sleep=sleep)
@@ -56,6 +59,8 @@ class FirehoseWriter:
 
         Returns once Firehose has accepted all; raises CommandError when it rejects some.
         """
+        if self._replayed:
+            lines = [*map(replayed_line, lines)]
         ranges = groups(lines, self._max_changes, self._max_bytes)
         records = [b"".join(lines[part.start : part.stop]) for part in ranges]
         # At most one second of the rate per call, so that the pipeline's own calls come in between.
@@ -132,13 +137,14 @@ def routed_writer(
     routes: Sequence[Route],
     kib_per_second: float,
     *,
+    replayed: bool = False,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
 ) -> RoutedWriter:
     """Return a writer that aggregates each route's records like the forwarder.
 
-    kib_per_second: the rate of all delivery streams together.
+    kib_per_second: the rate of all delivery streams together. replayed: marks changes as replayed.
     """
     limiter = RateLimiter(kib_per_second * 1024, clock=clock, sleep=sleep)
     return RoutedWriter(
@@ -150,6 +156,7 @@ def routed_writer(
                 max_bytes=route.max_bytes,
                 kib_per_second=kib_per_second,
                 limiter=limiter,
+                replayed=replayed,
                 clock=clock,
                 sleep=sleep,
                 jitter=jitter,

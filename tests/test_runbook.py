@@ -37,8 +37,8 @@ def test_every_alarm_has_a_section_of_its_level_in_the_order_of_the_data_flow() 
     assert list(OPT_IN) == [alarm.name for alarm in ALARMS if alarm.level == "all"]
 
 
-def test_every_section_but_that_of_several_failures_is_a_failure_mode() -> None:
-    assert set(SECTIONS) - set(FAILURE_MODES) == {"dead-lettered"}
+def test_every_section_but_that_of_several_failures_and_of_the_lag_is_a_failure_mode() -> None:
+    assert set(SECTIONS) - set(FAILURE_MODES) == {"dead-lettered", "lag"}
     assert set(FAILURE_MODES) < set(SECTIONS)
 
 

@@ -73,6 +73,7 @@ class Alarm:
     metric_source: MetricSource
     metric: str
     statistic: str = "Sum"
+    """One of CloudWatch's statistics, or a percentile such as p90."""
     threshold: float = 0
     comparison: Literal["GreaterThanThreshold", "LessThanThreshold"] = "GreaterThanThreshold"
     datapoints_to_alarm: int = 1
@@ -233,6 +234,18 @@ def _transform_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterat
         metric="ChangesFailed",
         notify_on_ok=False,
     )
+    if (lag := monitoring.max_lag_seconds) is not None:
+        yield Alarm(
+            name="lag",
+            description=f"A tenth of the changes needs more than {lag} seconds from the table to"
+            " the transform.",
+            level="essential",
+            metric_source="transform_counts",
+            metric="ChangeLag",
+            # One late change, such as one of a retried batch, is no failure.
+            statistic="p90",
+            threshold=lag,
+        )
     yield Alarm(
         name="requeued",
         description="The transform requeues many changes; Firehose bills each of them again.",

@@ -35,6 +35,8 @@ FAILURES_OF_TRANSFORM: Sequence[tuple[MetricSource, str, str]] = (
 )
 """Metric source, metric and label."""
 
+PERCENTILES = ("p50", "p90", "p99")
+
 PARTITIONS = (
     ("PartitionCount", "active partitions"),
     ("ActivePartitionsLimit", "quota of active partitions"),
@@ -163,6 +165,7 @@ def dashboard_body(
     rows: list[Row] = [
         _header(table_name, dimensions.pipeline, alarm_arns),
         _flow(args, dimensions),
+        _lag(dimensions, existing),
         _ages(dimensions, existing),
         _failures(args, dimensions),
         _cost(args, dimensions),
@@ -189,7 +192,7 @@ def _header(table_name: str, pipeline: str, alarm_arns: Sequence[str]) -> Row:
     text = (
         f"# {pipeline}\n"
         f"`{table_name}` → forwarder → Firehose ↔ transform → S3 → Athena.\n\n"
-        "Columns: the stages of the data flow. Rows: counts, ages, failures, cost."
+        "Columns: the stages of the data flow. Rows: counts, lag, ages, failures, cost."
     )
     if not alarm_arns:
         # CloudWatch requires an alarm in the widget of their states.
@@ -227,14 +230,34 @@ def _flow(args: StreamingEtlPipelineArgs, dimensions: MetricDimensions) -> Row:
     ]
 
 
+def _lag(dimensions: MetricDimensions, existing: Sequence[Alarm]) -> Row:
+    """Return the graph of the time from a change to its transform."""
+    lines = [
+        dimensions.metric("transform_counts", "ChangeLag", percentile, key, stat=percentile)
+        for key in dimensions.lake_tables
+        for percentile in PERCENTILES
+    ]
+    title = "Lag: seconds from a change to its transform; the wait before S3 follows"
+    thresholds = _thresholds(dimensions, existing, "lag")
+    return 6, [(COLUMNS, dimensions.graph(title, lines, annotations=thresholds))]
+
+
+def _thresholds(
+    dimensions: MetricDimensions, existing: Sequence[Alarm], name: str
+) -> dict[str, Any]:
+    """Return the annotations with the threshold of each such alarm."""
+    lines = [
+        {"label": dimensions.label(alarm.name, alarm.lake_table), "value": alarm.threshold}
+        for alarm in existing
+        if alarm.name == name
+    ]
+    return {"horizontal": lines}
+
+
 def _ages(dimensions: MetricDimensions, existing: Sequence[Alarm]) -> Row:
     def graph(title: str, metrics: Sequence[Metric], name: str = "") -> Widget:
-        lines = [
-            {"label": dimensions.label(alarm.name, alarm.lake_table), "value": alarm.threshold}
-            for alarm in existing
-            if alarm.name == name
-        ]
-        options = {"stat": "Maximum", "annotations": {"horizontal": lines}}
+        thresholds = _thresholds(dimensions, existing, name)
+        options = {"stat": "Maximum", "annotations": thresholds}
         return dimensions.graph(title, metrics, **options)
 
     stream = [dimensions.metric("forwarder", "IteratorAge", "ms")]

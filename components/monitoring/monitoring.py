@@ -192,7 +192,8 @@ class Monitoring:
         if alarm.missing_is_zero:
             metric = {"metric_queries": zero_where_missing({**metric, "stat": alarm.statistic})}
         else:
-            metric["statistic"] = alarm.statistic
+            is_percentile = alarm.statistic.startswith("p")
+            metric["extended_statistic" if is_percentile else "statistic"] = alarm.statistic
         warm_up = None
         if alarm.warm_up_minutes is not None:
             warm_up = aws.cloudwatch.MetricAlarmWarmUpConfigurationArgs(

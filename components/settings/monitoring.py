@@ -31,6 +31,7 @@ MAX_AGE_SECONDS = 43_200
 ESSENTIAL_THRESHOLDS = {
     "max_iterator_age_seconds",
     "max_data_freshness_seconds",
+    "max_lag_seconds",
     "max_requeued_changes",
 }
 OTHER_THRESHOLDS = {"max_transform_duration_percent"}
@@ -64,6 +65,11 @@ class MonitoringArgs(Settings):
     )
     """Age of a record in Firehose that raises an alarm, 60 to 43,200 s; the seconds of the
     transform's and the delivery's buffers are added."""
+    max_lag_seconds: Optional[int] = limited(None, 2, MAX_AGE_SECONDS, HALF_A_DAY)
+    """Seconds from a change to its transform that raise an alarm when a tenth of the changes of
+    five minutes needs more, 2 to 43,200; by default there is no such alarm. More than the
+    forwarder's `batching_window_seconds` and the transform's `buffer_seconds` together. The
+    delivery's buffer comes after the transform and is not included."""
     max_requeued_changes: int = limited(1000, 1, 1_000_000, "The value counts five minutes")
     """Changes that the transform may requeue in five minutes, 1 to 1,000,000. Firehose bills each
     of them again."""

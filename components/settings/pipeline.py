@@ -210,6 +210,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         yield from self.retain_problems()
         yield from self.record_size_problems()
         yield from iterator_age_problems(self.monitoring, self.forwarder)
+        yield from self.lag_problems()
         yield from self.backfill_problems()
         yield from self.current_state_problems()
         yield from self.routing_problems()
@@ -289,6 +290,27 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
                     Related(name, args.transform.buffer_mib),
                     path="forwarder",
                     high=int(high),
+                )
+                return
+
+    def lag_problems(self) -> Iterator[Problem]:
+        """An alarm on a lag that changes have without a failure."""
+        seconds = self.monitoring.max_lag_seconds
+        if seconds is None:
+            return
+        window = self.batching_window_seconds
+        for key, args in self.valid_lake_tables.items():
+            buffer = args.buffers.transform_seconds
+            if seconds <= window + buffer:
+                name = join(self.lake_table_path(key), "transform.buffer_seconds")
+                yield invalid(
+                    "max_lag_seconds",
+                    seconds,
+                    "minimum",
+                    Related("forwarder.batching_window_seconds", window),
+                    Related(name, buffer),
+                    path="monitoring",
+                    low=window + buffer + 1,
                 )
                 return
 

@@ -53,6 +53,7 @@ def record_decoder(
         # Lines of earlier versions have no label.
         ("streamLabel", str, ""),
         ("userIdentity", Optional[_Identity], None),
+        ("replayed", bool, False),
     ]
     return msgspec.json.Decoder(msgspec.defstruct("Record", record, gc=False))
 

@@ -26,6 +26,8 @@ class DirectRecord(NamedTuple):
 
     content: bytes
     rows: Rows
+    oldest: Any
+    """The decoded stream record of the first change."""
 
 
 class DirectRecords:
@@ -54,7 +56,9 @@ class DirectRecords:
                 return [None]
             return [each for record in records for each in self.encode([record])]
         return [
-            DirectRecord(content, Rows((), "".join(islice(lines, len(part))).encode(), len(part)))
+            DirectRecord(
+                content, Rows((), "".join(islice(lines, len(part))).encode(), len(part)), part[0]
+            )
             if part
             else None
             for content, part in zip(contents, changes, strict=True)

@@ -34,6 +34,8 @@ class _Record(msgspec.Struct, gc=False, omit_defaults=True):
     userIdentity: Any = None  # noqa: N815
 
 
+_REPLAYED = b'{"replayed":true,'
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -83,3 +85,15 @@ def change_line(record: dict[str, Any], old_image: str = "always") -> bytes:
                 f"the compressed change must be at most {MAX_RECORD_BYTES} bytes (got {len(line)})"
             )
     return line
+
+
+def replayed_line(line: bytes) -> bytes:
+    """Mark a line as replayed, for the metric of the lag.
+
+    A compressed change, or one that leaves no space for the mark, stays as it is.
+    """
+    is_marked = line.startswith((_REPLAYED, b'{"gzip"'))
+    too_long = len(line) + len(_REPLAYED) - 1 > MAX_RECORD_BYTES
+    if is_marked or too_long or not line.startswith(b"{"):
+        return line
+    return _REPLAYED + line[1:]

@@ -179,7 +179,7 @@ def replay_pipeline(
         found.append((place, matches))
     routes, writer = routes_to(pipeline), None
     if not options.dry_run:
-        writer = routed_writer(clients("firehose"), routes, options.kib_per_second)
+        writer = routed_writer(clients("firehose"), routes, options.kib_per_second, replayed=True)
     size = sum(each.size for _, matches in found for each in matches)
     count = sum(len(matches) for _, matches in found)
     show_progress(f"{counted(count, 'object')}, {counted(size, 'byte')}.")

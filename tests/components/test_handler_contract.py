@@ -51,15 +51,16 @@ def test_the_transform_reports_the_metrics_of_its_alarms() -> None:
     reported = {
         keyword.arg
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "count"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("count", "measure")
         for keyword in node.keywords
     }
+    monitoring = MonitoringArgs(alarms="all", max_lag_seconds=300)
     monitored = {
         alarm.metric
-        for alarm in alarms.alarms(pipeline_args(monitoring=MonitoringArgs(alarms="all")))
+        for alarm in alarms.alarms(pipeline_args(monitoring=monitoring))
         if alarm.metric_source == "transform_counts"
     }
-    assert monitored == {"ChangesFailed", "ChangesRequeued"}
+    assert monitored == {"ChangeLag", "ChangesFailed", "ChangesRequeued"}
     assert monitored <= reported
 
 

@@ -52,6 +52,16 @@ def test_aggregates_like_the_forwarder_of_the_pipeline() -> None:
     assert firehose.streams == {"orders-delivery"}
 
 
+def test_replayed_changes_are_marked_and_fit_into_their_record() -> None:
+    firehose = FakeFirehose()
+    routes = routes_to(deployed_pipeline({"forwarder": {"max_record_kib": 1}}))
+    lines = [b'{"a":"%s"}\n' % (b"x" * 490)] * 2
+    writer = routed_writer(firehose, routes, 512, replayed=True, sleep=lambda _: None)
+    writer.write(lines, ["lake-table"] * 2)
+    marked = b'{"replayed":true,' + lines[0][1:]
+    assert firehose.calls == [[marked, marked]]
+
+
 def test_makes_no_call_without_lines() -> None:
     firehose = FakeFirehose()
     writer(firehose).write([])

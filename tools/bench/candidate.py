@@ -43,7 +43,9 @@ def transform(kind: str) -> Handler:
     from streaming_etl.handlers.transform import transform_records
 
     pipeline = _pipeline(kind)
-    return lambda event: transform_records(event["records"], pipeline, _requeue)
+    return lambda event: transform_records(
+        event["records"], pipeline, _requeue, report_lag=_report_lag
+    )
 
 
 def _pipeline(kind: str) -> Any:
@@ -62,7 +64,9 @@ def five_columns_transform(kind: str, *, function: bool) -> Handler:
 
     module: Any = five_columns if function else None
     runtime = make_runtime(five_columns_settings(kind, function=function), module, UTC)
-    return lambda event: transform_records(event["records"], runtime, _requeue)
+    return lambda event: transform_records(
+        event["records"], runtime, _requeue, report_lag=_report_lag
+    )
 
 
 def five_columns_settings(kind: str, *, function: bool) -> dict[str, Any]:
@@ -92,6 +96,12 @@ def pipeline_settings(kind: str) -> dict[str, Any]:
 
 def _requeue(records: list[bytes]) -> list[int]:
     raise ValueError(f"{len(records)} records are requeued: failed, or too large for a response")
+
+
+def _report_lag(seconds: list[int]) -> None:
+    from streaming_etl.handlers.structured_log import measure
+
+    measure("lag", "transform", ChangeLag=seconds)
 
 
 def forwarder() -> Handler:

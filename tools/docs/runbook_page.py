@@ -35,7 +35,7 @@ def every_alarm() -> list[Alarm]:
         table_name="orders",
         lake_tables={"crawled": crawled, "merged": merged},
         backfill=BackfillArgs(enabled=True),
-        monitoring=MonitoringArgs(alarms="all"),
+        monitoring=MonitoringArgs(alarms="all", max_lag_seconds=300),
     )
     by_name: dict[str, Alarm] = {}
     for alarm in alarms(args):

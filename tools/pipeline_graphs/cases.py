@@ -247,6 +247,7 @@ CASES: dict[str, Case] = {
     **_single("monitoring", alarm_topic_arn=TOPIC, alarm_emails=["a@example.com", "b@example.com"]),
     **_single("monitoring", dashboard=False, max_iterator_age_seconds=7200),
     **_single("monitoring", max_data_freshness_seconds=3600, max_requeued_changes=50_000),
+    **_single("monitoring", max_lag_seconds=120),
     **_single("monitoring", alarms="all"),
     **_single("monitoring", alarms="none"),
     **_single("monitoring", "monitoring.alarms=all", max_transform_duration_percent=50),

@@ -42,6 +42,7 @@ class MetricAlarm(ResourceType):
             "ComparisonOperator",
             "DatapointsToAlarm",
             "EvaluationPeriods",
+            "ExtendedStatistic",
             "MetricName",
             "Namespace",
             "OKActions",

@@ -61,6 +61,7 @@ METRICS = {
     },
     ("AWS/Athena", "WorkGroup"): {"ProcessedBytes"},
     ("StreamingEtl", "FunctionName"): {
+        "ChangeLag",
         "ChangesFailed",
         "ChangesRequeued",
         "ChangesUnmatched",

@@ -14,7 +14,7 @@ def every_alarm(pipelines: Pipelines) -> Graph:
         catalog="crawler",
         partitions=PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
         backfill=BackfillArgs(enabled=True),
-        monitoring=MonitoringArgs(alarms="all"),
+        monitoring=MonitoringArgs(alarms="all", max_lag_seconds=300),
     )
 
 

@@ -27,6 +27,8 @@ ESSENTIAL = {
 }
 # Exist with a crawler or with a backfill.
 OPTIONAL = {"crawler-failed", "backfill-failed"}
+LAG = {"lag"}
+"""Exists with `max_lag_seconds`."""
 # Exist with a merge stage, which a lake table with a crawler cannot have.
 MERGE = {"merge-failed", "merge-late"}
 
@@ -45,7 +47,7 @@ def test_a_pipeline_has_essential_alarms_by_default(minimal: Graph) -> None:
 
 def test_every_level_has_the_alarms_of_the_level_below(every_alarm: Graph, no_alarm: Graph) -> None:
     assert alarm_names(no_alarm) == set()
-    assert alarm_names(every_alarm) - ESSENTIAL - OPTIONAL == {
+    assert alarm_names(every_alarm) - ESSENTIAL - OPTIONAL - LAG == {
         "forwarder-errors",
         "forwarder-throttles",
         "retries-exhausted",
@@ -58,6 +60,18 @@ def test_every_level_has_the_alarms_of_the_level_below(every_alarm: Graph, no_al
         "failed-conversions",
         "partition-limit",
     }
+
+
+def test_the_alarm_on_the_lag_is_on_a_percentile(every_alarm: Graph) -> None:
+    inputs = every_alarm["shop-monitoring-lag"].inputs
+    assert "statistic" not in inputs
+    assert (inputs["extendedStatistic"], inputs["threshold"]) == ("p90", 300)
+    assert metric_of(every_alarm["shop-monitoring-lag"]) == (
+        "StreamingEtl",
+        "ChangeLag",
+        "FunctionName",
+        "shop-transform-function-0000000",
+    )
 
 
 def test_each_lake_table_has_alarms_on_its_resources(several: Graph, every_alarm: Graph) -> None:
@@ -83,7 +97,7 @@ def test_each_lake_table_has_alarms_on_its_resources(several: Graph, every_alarm
     }
     of_parquet = of_each | {"failed-conversions", "partition-limit"}
     assert found == {
-        "shop": alarm_names(every_alarm) - of_parquet,
+        "shop": alarm_names(every_alarm) - of_parquet - LAG,
         "shop-orders": of_each,
         "shop-orders-catalog": of_parquet,
         "shop-items": of_each,

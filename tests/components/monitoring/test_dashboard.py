@@ -103,7 +103,7 @@ def test_the_dashboard_without_alarms_has_no_list_of_alarms(no_alarm: Graph) -> 
     ("level", "thresholds"),
     [
         ("minimal", ["iterator-age", "data-freshness"]),
-        ("every_alarm", ["iterator-age", "transform-duration", "data-freshness"]),
+        ("every_alarm", ["lag", "iterator-age", "transform-duration", "data-freshness"]),
         ("no_alarm", []),
         (
             "several",
@@ -124,6 +124,17 @@ def test_the_graphs_of_ages_have_the_thresholds_of_existing_alarms(
         for line in properties.get("annotations", {}).get("horizontal", ())
     ]
     assert lines == thresholds
+
+
+def test_the_graph_of_the_lag_has_percentiles_of_each_lake_table(several: Graph) -> None:
+    [lag] = [
+        each["metrics"] for each in graphs(several) if each["metrics"][0][1:2] == ["ChangeLag"]
+    ]
+    assert [(line[-1]["label"], line[-1]["stat"]) for line in lag] == [
+        (f"{name}: {percentile}", percentile)
+        for name in LAKE_TABLES
+        for percentile in ("p50", "p90", "p99")
+    ]
 
 
 def test_expressions_refer_to_metrics_of_their_graph(graph: Graph) -> None:

@@ -10,6 +10,7 @@ from streaming_etl.handlers.wire.change_line import (
     MAX_RECORD_BYTES,
     ChangeTooLargeError,
     change_line,
+    replayed_line,
 )
 from tests.support.changes import line, read_change, stream_record
 
@@ -64,6 +65,22 @@ def test_a_line_one_byte_longer_is_compressed_and_reads_the_same():
         "event-1",
         {"id": "o-1", "text": record["dynamodb"]["NewImage"]["text"]["S"]},
     )
+
+
+def test_a_replayed_line_is_marked_once_and_reads_the_same():
+    plain = line(1)
+    marked = replayed_line(plain)
+    assert json.loads(marked) == {"replayed": True, **json.loads(plain)}
+    assert replayed_line(marked) == marked
+    assert read_change(marked).new == read_change(plain).new
+
+
+def test_a_line_without_space_for_the_mark_is_not_marked():
+    compressed = change_line(record_of_line_bytes(MAX_RECORD_BYTES + 1))
+    longest = change_line(record_of_line_bytes(MAX_RECORD_BYTES - 16))
+    assert len(replayed_line(longest)) == MAX_RECORD_BYTES
+    too_long = change_line(record_of_line_bytes(MAX_RECORD_BYTES - 15))
+    assert [replayed_line(each) for each in (compressed, too_long)] == [compressed, too_long]
 
 
 def test_rejects_a_change_that_is_too_large_even_compressed():

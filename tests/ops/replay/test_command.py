@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from streaming_etl.handlers.backfill import error_records
 from streaming_etl.handlers.export.progress import InvalidLine
 from streaming_etl.handlers.rows.metadata import METADATA_COLUMNS
-from streaming_etl.handlers.wire.change_line import change_line
+from streaming_etl.handlers.wire.change_line import change_line, replayed_line
 from streaming_etl.ops.__main__ import commands, main
 from streaming_etl.ops.replay import command
 from streaming_etl.ops.replay.command import ReplayOptions
@@ -79,7 +79,7 @@ def test_prints_one_json_document_on_the_standard_output(
     assert problem["key"] == f"{ERRORS}two"
     assert (problem["entry"], problem["code"]) == (1, "unknown-object")
     assert (clients.firehose.calls, len(clients.s3.operations)) == (
-        ([], 0) if dry_run else ([[line(1)]], 2)
+        ([], 0) if dry_run else ([[replayed_line(line(1))]], 2)
     )
 
 
@@ -256,14 +256,14 @@ def test_reads_the_locations_of_the_source(
     clients.s3.add(f"{ERRORS}three", error_line(line(3)))
     assert replay("orders", "--from", source) == 0
     records = [record for call in clients.firehose.calls for record in call]
-    assert b"".join(records) == b"".join(line(number) for number in lines)
+    assert b"".join(records) == b"".join(replayed_line(line(number)) for number in lines)
 
 
 def test_reads_only_the_pipelines_mapping_in_an_existing_bucket(clients: FakeClients) -> None:
     clients.s3.add(f"aws/lambda/{MAPPING}/one", batch(stream_record(1)))
     clients.s3.add("aws/lambda/other/two", batch(stream_record(2)))
     assert replay("shared") == 0
-    assert clients.firehose.calls == [[line(1)]]
+    assert clients.firehose.calls == [[replayed_line(line(1))]]
 
 
 @pytest.mark.parametrize("time", ["2026-11-23T12:01", "2026-11-23T21:01+09:00"])
@@ -271,7 +271,7 @@ def test_times_are_utc_unless_they_have_an_offset(clients: FakeClients, time: st
     for minute in range(3):
         clients.s3.add(f"{ERRORS}{minute}", error_line(line(minute)), minutes=minute)
     assert replay("orders", "--since", time, "--until", "2026-11-24") == 0
-    assert clients.firehose.calls == [[line(1) + line(2)]]
+    assert clients.firehose.calls == [[replayed_line(line(1)) + replayed_line(line(2))]]
 
 
 @pytest.mark.parametrize(
@@ -372,7 +372,9 @@ def test_each_lake_table_gets_its_changes(
     assert replay("shop", "--json", *options) == 0
     done = json.loads(capsys.readouterr().out)
 
-    assert sent_by_stream(clients) == sent
+    assert sent_by_stream(clients) == {
+        name: [*map(replayed_line, lines)] for name, lines in sent.items()
+    }
     names = {
         name for name, key in shop_failures.items() if f"replayed/{key}" in clients.s3.contents
     }
