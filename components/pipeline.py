@@ -55,8 +55,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     """Glue database."""
     lake_tables: Optional[pulumi.Output[dict[str, dict[str, Optional[str]]]]]
     """With `lake_tables`, by name: `table`, `view`, `current_state_query_id`, `delivery_stream`,
-    `errors_location`, `crawler`, `merged_table` and `merge_state_machine_arn`, which are outputs of
-    a pipeline with one lake table."""
+    `transform_function`, `errors_location`, `crawler`, `merged_table` and
+    `merge_state_machine_arn`, which are outputs of a pipeline with one lake table."""
     table: Optional[pulumi.Output[str]]
     """Glue table with the rows of all changes; none with `lake_tables`."""
     view: Optional[pulumi.Output[str]]
@@ -69,6 +69,10 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     unless `query.saved_queries`, nor with `lake_tables`."""
     delivery_stream: Optional[pulumi.Output[str]]
     """Name of the Firehose delivery stream; none with `lake_tables`."""
+    transform_function: Optional[pulumi.Output[str]]
+    """Name of the transform function; none with `lake_tables`."""
+    forwarder_function: pulumi.Output[str]
+    """Name of the forwarder."""
     source_table: pulumi.Output[str]
     """Name of the DynamoDB table."""
     source_table_arn: pulumi.Output[str]
@@ -82,6 +86,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
     `lake_tables`."""
     alarm_topic_arn: Optional[pulumi.Output[str]]
     """SNS topic of the alarms; none with `monitoring.alarms: none`."""
+    alarm_names: pulumi.Output[list[str]]
+    """Names of the CloudWatch alarms; empty with `monitoring.alarms: none`."""
     failure_events_topic_arn: pulumi.Output[str]
     """SNS topic with a message for each dead-lettered object, failed crawl and failed merge; it has
     no subscription."""
@@ -224,6 +230,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 "view": lake_table.view_name,
                 "current_state_query_id": query_ids[key],
                 "delivery_stream": lake_table.stream.name,
+                "transform_function": lake_table.transform.resource.name,
                 "errors_location": lake_table.errors_location,
                 "crawler": lake_table.crawler_name,
                 "merged_table": lake_table.merged_table,
@@ -239,6 +246,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.view = only.get("view")
         self.current_state_query_id = only.get("current_state_query_id")
         self.delivery_stream = only.get("delivery_stream")
+        self.transform_function = only.get("transform_function")
         self.errors_location = only.get("errors_location")
         self.crawler = only.get("crawler")
         self.merged_table = only.get("merged_table")
@@ -246,11 +254,13 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         self.bucket = lake.bucket.name
         self.database = next(iter(lake_tables.values())).entry.database_name
         self.workgroup = workgroup
+        self.forwarder_function = forwarder.function.resource.name
         self.source_table = source.table_name
         self.source_table_arn = source.table.arn
         self.source_stream_arn = source.stream.arn
         self.failed_batches_location = forwarder.failed_batches_location
         self.alarm_topic_arn = monitoring.alarm_topic_arn
+        self.alarm_names = monitoring.alarm_names
         self.failure_events_topic_arn = monitoring.failure_events_topic_arn
         self.dashboard = monitoring.dashboard_name
         self.backfill_state_machine_arn = backfill.state_machine_arn if backfill else None

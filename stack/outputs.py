@@ -36,6 +36,7 @@ class DeployedLakeTable:
     table: str
     delivery_stream: str
     errors_location: str
+    transform_function: Optional[str] = None
     view: Optional[str] = None
     current_state_query_id: Optional[str] = None
     crawler: Optional[str] = None
@@ -67,7 +68,11 @@ class DeployedPipeline:
     table: Optional[str] = None
     delivery_stream: Optional[str] = None
     errors_location: Optional[str] = None
+    transform_function: Optional[str] = None
+    forwarder_function: Optional[str] = None
     alarm_topic_arn: Optional[str] = None
+    alarm_names: Optional[Sequence[str]] = None
+    """None in a stack that an earlier version has updated last."""
     view: Optional[str] = None
     current_state_query_id: Optional[str] = None
     dashboard: Optional[str] = None
@@ -186,6 +191,8 @@ class DeployedStack:
     exports: Mapping[str, Any]
     endpoint: Optional[str] = None
     """URL of the embedded AWS; None for an AWS account."""
+    file: Optional[Path] = None
+    """File of the outputs; None for those of pulumi or of the embedded AWS."""
 
     @property
     def pipelines(self) -> list[DeployedPipeline]:
@@ -243,7 +250,7 @@ def open_stack(stack: str, outputs: Optional[Path], endpoint_url: Optional[str])
         exports = _embedded_outputs(endpoint_url)
     else:
         exports = _pulumi_outputs(stack)
-    return DeployedStack(stack, exports, endpoint_url)
+    return DeployedStack(stack, exports, endpoint_url, outputs)
 
 
 def _embedded_outputs(endpoint_url: str) -> dict[str, Any]:

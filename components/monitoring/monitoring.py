@@ -79,6 +79,7 @@ class Monitoring:
     """Alarm topic, alarms, failure events and dashboard."""
 
     alarm_topic_arn: Optional[pulumi.Output[str]] = None
+    alarm_names: pulumi.Output[list[str]]
     failure_events_topic_arn: pulumi.Output[str]
     dashboard_name: Optional[pulumi.Output[str]] = None
 
@@ -117,9 +118,9 @@ class Monitoring:
             },
             rules={rule_name: rule.name for rule_name, rule in rules.items()},
         )
-        alarm_arns = [
-            self.create_alarm(pipeline.name, alarm, dimensions).arn for alarm in alarms(args)
-        ]
+        created = [self.create_alarm(pipeline.name, alarm, dimensions) for alarm in alarms(args)]
+        self.alarm_names = pulumi.Output.all(*(alarm.name for alarm in created))
+        alarm_arns = [alarm.arn for alarm in created]
         if args.monitoring.dashboard:
             # json_dumps would create an Output per value: a fifth of the program's time.
             body = pulumi.Output.all(

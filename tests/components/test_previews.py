@@ -50,6 +50,7 @@ def test_values_from_aws_are_unknown_in_a_preview(preview: Graph) -> None:
         "current_state_query_id": None,
         "source_table": "orders",
         "dashboard": "orders-test",
+        "alarm_names": [UNKNOWN for _ in dev_stack().exports["orders"]["alarm_names"]],
         "backfill_state_machine_arn": None,
         "backfill_location": None,
         "backfill_errors_location": None,

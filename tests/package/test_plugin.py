@@ -181,12 +181,14 @@ def test_creates_several_lake_tables(plugin: Plugin, program: Path) -> None:
         "orders": {
             "table": "sales",
             "deliveryStream": "shop-orders-delivery-stream-0000000",
+            "transformFunction": "shop-orders-transform-function-0000000",
             "errorsLocation": "s3://shop-lake-bucket-0000000/errors/shop_test/sales/",
         },
         "order-items": {
             "table": "order_items",
             "view": "order_items_current",
             "deliveryStream": "shop-order-items-delivery-stream-0000000",
+            "transformFunction": "shop-order-items-transform-function-0000000",
             "errorsLocation": "s3://shop-lake-bucket-0000000/errors/shop_test/order_items/",
         },
     }

@@ -48,7 +48,7 @@ def property_of(annotation: Any, description: str, *, plain: bool = True) -> dic
     if annotation in (Optional[pulumi.Input[str]], pulumi.Input[str]):
         return property_of(str, description, plain=False)
     origin, type_args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Sequence:
+    if origin in (Sequence, list):
         return {
             "type": "array",
             "items": property_of(type_args[0], description, plain=plain),

@@ -64,6 +64,7 @@ def test_one_lake_table_has_the_outputs_of_the_pipeline() -> None:
             table="orders",
             delivery_stream="orders-delivery",
             errors_location="s3://lake/errors/shop/orders/",
+            transform_function="orders-transform-function",
             view="orders_current",
             current_state_query_id="query",
         )
