@@ -7,7 +7,7 @@ import sys
 import threading
 
 from local import DIRECTORY_VARIABLE
-from local.ministack_patches import export, scheduler, step_functions
+from local.ministack_patches import export, metrics, scheduler, step_functions
 from local.ministack_patches.athena import engine as athena
 from local.ministack_patches.event_source_mapping import poller as event_source_mapping
 from local.ministack_patches.firehose import intake as firehose
@@ -35,6 +35,7 @@ def main() -> None:
     firehose.install()
     event_source_mapping.install()
     iceberg.install()
+    metrics.install()
     scheduler.install()
     step_functions.install()
     from ministack import app

@@ -37,6 +37,7 @@ from local.ministack_patches.event_source_mapping.failure_destination import (
     RETRIES_EXHAUSTED,
     dead_letter,
 )
+from local.ministack_patches.metrics import publish
 
 WINDOW_SECONDS = 0.2
 PAUSE_SECONDS = 0.1
@@ -149,6 +150,8 @@ class ShardPoller:
         if not changes:
             return False
         changes = changes[: count_in_one_event(changes)]
+        polled = {"PolledEventCount": len(changes)}
+        publish("AWS/Lambda", "EventSourceMappingUUID", self._uuid, polled)
         self._next_position = position + len(changes)
         self._batches.append(Batch(lambda_svc._apply_filter_criteria(changes, mapping)))
         return True
@@ -166,6 +169,7 @@ class ShardPoller:
         if not batch.changes:
             self._batches.popleft()
             return
+        publish_age(mapping, batch.changes)
         result = invoke(mapping, batch.changes)
         remaining, exhausted = process_result(batch, result, settings)
         if exhausted:
@@ -174,6 +178,17 @@ class ShardPoller:
         self._batches.extendleft(reversed(remaining))
         failed = remaining or exhausted
         mapping["LastProcessingResult"] = "PROBLEM: Function call failed" if failed else "OK"
+
+
+def publish_age(mapping: dict[str, Any], changes: list[Change]) -> None:
+    """Publish the age of the newest change of a call.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    newest = changes[-1]["dynamodb"]["ApproximateCreationDateTime"]
+    name = mapping["FunctionName"].rpartition(":function:")[2]
+    age = max(0.0, time.time() - newest) * 1000
+    publish("AWS/Lambda", "FunctionName", name, {"IteratorAge": age})
 
 
 def invoke(mapping: dict[str, Any], changes: list[Change]) -> InvocationResult:

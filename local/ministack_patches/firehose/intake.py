@@ -20,6 +20,7 @@ from local.ministack_patches.compat import require_private_api
 from local.ministack_patches.firehose.deaggregation import deaggregate
 from local.ministack_patches.firehose.objects import ObjectWriter, exact_documents
 from local.ministack_patches.firehose.processor import Record, batches, transform
+from local.ministack_patches.metrics import publish
 
 BUFFER_SECONDS = 0.2
 
@@ -100,8 +101,21 @@ def deliver(stream: dict[str, Any], records: list[Record]) -> None:
             with logged_failures(stream, len(batch)):
                 writer = ObjectWriter(stream, config, batch[0].arrived)
                 rows, failures = transform(stream["arn"], config, batch)
-                failures += writer.write_rows(rows)
-                writer.write_errors(failures)
+                not_written = writer.write_rows(rows)
+                publish_delivery(stream["name"], batch, len(rows) - len(not_written))
+                writer.write_errors(failures + not_written)
+
+
+def publish_delivery(name: str, batch: list[Record], written: int) -> None:
+    """Publish Firehose's metrics of a delivery.
+
+    https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+    """
+    metrics = {
+        "DeliveryToS3.DataFreshness": time.time() - batch[0].arrived,
+        **({"DeliveryToS3.Records": written} if written else {}),
+    }
+    publish("AWS/Firehose", "DeliveryStreamName", name, metrics)
 
 
 @contextlib.contextmanager
