@@ -8,12 +8,12 @@ from typing import Any, Optional, TypeVar
 
 import click
 
-from streaming_etl.stack.errors import EXIT_FAILURE, EXIT_INTERRUPTED
+from streaming_etl.stack.errors import EXIT_CODES, EXIT_FAILURE, EXIT_INTERRUPTED
 
 # Each command imports its modules itself: those of Pulumi take a second.
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
 def commands() -> None:
     """Run the dev stack on an embedded AWS."""
 

@@ -1,4 +1,4 @@
-"""Command line: `streaming-etl replay | backfill | merge | cost | test-transform`."""
+"""Command line: `streaming-etl status | replay | backfill | merge | ...`."""
 
 import sys
 from collections.abc import Sequence
@@ -6,10 +6,12 @@ from typing import Optional
 
 import click
 
+from streaming_etl.ops.aws_errors import aws_error
 from streaming_etl.ops.backfill.command import backfill
 from streaming_etl.ops.cost.command import cost
 from streaming_etl.ops.merge.command import merge
 from streaming_etl.ops.replay.command import replay
+from streaming_etl.ops.status.command import status
 from streaming_etl.ops.transform_test.command import test_transform
 from streaming_etl.stack.errors import EXIT_CODES, EXIT_FAILURE, EXIT_INTERRUPTED
 
@@ -26,7 +28,7 @@ def commands() -> None:
     """
 
 
-for command in (replay, backfill, merge, cost, test_transform):
+for command in (status, replay, backfill, merge, cost, test_transform):
     commands.add_command(command)
 
 
@@ -47,20 +49,6 @@ def main(args: Optional[Sequence[str]] = None) -> int:
         click.echo(f"Error: {reason}", err=True)
         return EXIT_FAILURE
     return result if isinstance(result, int) else 0
-
-
-def aws_error(error: Exception) -> Optional[str]:
-    """Describe an error of AWS or its connection, or return None."""
-    # Takes longer to import than `--help` should take.
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    if isinstance(error, ClientError):
-        code = error.response["Error"].get("Code", "")
-        # Other messages may quote what was sent.
-        denied = any(word in code for word in ("Denied", "Token", "Unauthorized"))
-        message = f": {error.response['Error'].get('Message', '')}" if denied else ""
-        return f"AWS rejected {error.operation_name} with {code}{message}"
-    return str(error) if isinstance(error, BotoCoreError) else None
 
 
 if __name__ == "__main__":

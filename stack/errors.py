@@ -11,12 +11,17 @@ EXIT_USAGE = 2
 EXIT_PARTIAL = 3
 EXIT_INTERRUPTED = 130
 
-# The exit codes of every command; `streaming-etl --help` shows this text.
-EXIT_CODES = (
-    "Exit codes: 0 done; 1 failed, with the reason on the standard error; 2 wrong usage; 3 done in "
-    "part, and the result lists what is left for review; 130 interrupted, and the same command "
-    "continues where this one stopped."
-)
+EXIT_MEANINGS = {
+    0: "done, and nothing is left",
+    EXIT_FAILURE: "failed, with the reason on the standard error",
+    EXIT_USAGE: "wrong usage",
+    EXIT_PARTIAL: "done, and the result lists what needs a person",
+    EXIT_INTERRUPTED: "interrupted, and the same command continues where this one stopped",
+}
+"""The exit codes of every command."""
+
+# `streaming-etl --help` shows this text.
+EXIT_CODES = f"Exit codes: {'; '.join(f'{code} {text}' for code, text in EXIT_MEANINGS.items())}."
 
 
 class CommandError(click.ClickException):

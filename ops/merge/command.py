@@ -8,7 +8,7 @@ import click
 
 from streaming_etl.ops.merge.ranges import DEFAULT_MAX_GIB
 from streaming_etl.stack.console import show_json
-from streaming_etl.stack.errors import UsageError
+from streaming_etl.stack.errors import EXIT_PARTIAL, UsageError
 from streaming_etl.stack.outputs import open_stack, stack_options
 
 # A statement over more exceeds the 30 minutes of Athena.
@@ -73,7 +73,7 @@ def merge(
     status: bool,
     as_json: bool,
     **options: Any,
-) -> None:
+) -> int:
     """Merge the change log of PIPELINE into its merged tables.
 
     A run merges the days since the last successful run and its window, as the schedule does. The
@@ -91,6 +91,8 @@ def merge(
     Show the ranges of days from 1 October on, then merge them:
       streaming-etl merge orders --stack prod --from 2026-10-01 --dry-run
       streaming-etl merge orders --stack prod --from 2026-10-01
+
+    Exit code 3: with --status, the next step is a repair.
     """
     # These import boto3 and Pulumi, which `--help` does not need.
     from streaming_etl.ops.merge.lake_tables import merged_lake_tables
@@ -116,7 +118,7 @@ def merge(
             embedded=endpoint_url is not None,
             as_json=as_json,
         )
-        return
+        return 0
     now = datetime.now(UTC)
     command = f"streaming-etl merge {target.name} --stack {stack}"
     statuses = []
@@ -126,6 +128,7 @@ def merge(
     if as_json:
         result = {each.table.key: each.as_json for each in statuses}
         show_json({"pipeline": target.name, "lake_tables": result})
-        return
-    for each in statuses:
-        show_status(each)
+    else:
+        for each in statuses:
+            show_status(each)
+    return EXIT_PARTIAL if any(each.needs_attention for each in statuses) else 0

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Optional
@@ -85,12 +85,12 @@ class MergeRuns:
         pages = self._client.get_paginator("list_executions").paginate(
             stateMachineArn=self._machine_arn
         )
-        runs = [
-            Run(each["executionArn"], each["name"], each["status"], each["startDate"])
-            for page in pages
-            for each in page["executions"]
-        ]
-        return sorted(runs, key=lambda run: run.started, reverse=True)
+        return _runs(each for page in pages for each in page["executions"])
+
+    def latest(self) -> list[Run]:
+        """Return at most 100 executions with one call, the latest first."""
+        response = self._client.list_executions(stateMachineArn=self._machine_arn, maxResults=100)
+        return _runs(response["executions"])
 
     def created(self) -> datetime:
         """Return when the state machine was created."""
@@ -123,6 +123,14 @@ class MergeRuns:
             includeExecutionData=False,
         )["events"]
         return next(_counts(events, len(ranges)), 0)
+
+
+def _runs(executions: Iterable[Mapping[str, Any]]) -> list[Run]:
+    runs = [
+        Run(each["executionArn"], each["name"], each["status"], each["startDate"])
+        for each in executions
+    ]
+    return sorted(runs, key=lambda run: run.started, reverse=True)
 
 
 def _counts(events: Sequence[Mapping[str, Any]], count: int) -> Iterator[int]:

@@ -30,6 +30,10 @@ NEXT_STEPS = {
 }
 
 
+OPTIONAL_STEPS = ("first-run", "switch-view")
+"""Steps that repair nothing."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """A run that has not ended."""
@@ -84,6 +88,10 @@ class MergeStatus:
     def age(self) -> Optional[timedelta]:
         """Time since the start of the last successful run."""
         return None if self.last_success is None else self.now - self.last_success.started
+
+    @property
+    def needs_attention(self) -> bool:
+        return self.next_step is not None and self.next_step.code not in OPTIONAL_STEPS
 
     @property
     def as_json(self) -> dict[str, Any]:

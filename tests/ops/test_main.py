@@ -7,7 +7,8 @@ import click
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from streaming_etl.ops.__main__ import aws_error, commands, main
+from streaming_etl.ops.__main__ import commands, main
+from streaming_etl.ops.aws_errors import aws_error
 from streaming_etl.stack.errors import (
     EXIT_CODES,
     EXIT_FAILURE,

@@ -17,7 +17,7 @@ from unittest.mock import Mock, patch
 import click
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from streaming_etl.ops.__main__ import aws_error
+from streaming_etl.ops.aws_errors import aws_error
 from streaming_etl.ops.backfill import by_export, by_scan, source_table
 from streaming_etl.ops.backfill.checkpoint import (
     Checkpoint,

@@ -10,7 +10,7 @@ from streaming_etl.ops.__main__ import main
 from streaming_etl.ops.merge import command, run, status
 from streaming_etl.ops.merge.plan import MergeOptions
 from streaming_etl.ops.merge.run import merge_lake_tables
-from streaming_etl.stack.errors import EXIT_FAILURE, EXIT_USAGE, CommandError
+from streaming_etl.stack.errors import EXIT_FAILURE, EXIT_PARTIAL, EXIT_USAGE, CommandError
 from streaming_etl.stack.outputs import DeployedStack
 from tests.support.deployed import deployed_shop
 from tests.support.merge_runs import MACHINE, MIB, NOW, MergeWorld
@@ -227,7 +227,7 @@ def test_shows_the_status_for_scripts(
     world.states.add("rebuild-20261129T080000Z", "SUCCEEDED", hours_ago=5)
     world.states.add("scheduled-1", "SUCCEEDED", hours_ago=1.5)
     world.states.add("scheduled-2", "FAILED", hours_ago=0.5)
-    assert merge("--status", "--json") == 0
+    assert merge("--status", "--json") == EXIT_PARTIAL
     assert result(capsys) == {
         "last_success": "2026-11-29T11:00:00+00:00",
         "last_success_age_seconds": 5400,
@@ -302,5 +302,6 @@ def test_the_status_has_the_next_step(
     world.states.created = NOW - status.timedelta(days=created_days_ago)
     for name, state, hours_ago in runs:
         world.states.add(name, state, hours_ago=hours_ago)
-    found = status.status_of(world.table, "streaming-etl merge orders", NOW).next_step
-    assert (found.code if found else None) == step
+    found = status.status_of(world.table, "streaming-etl merge orders", NOW)
+    assert (found.next_step.code if found.next_step else None) == step
+    assert found.needs_attention == (step not in (None, "first-run", "switch-view"))

@@ -1,0 +1,1 @@
+"""Status of all pipelines of a stack."""
