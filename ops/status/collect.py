@@ -458,7 +458,7 @@ class _PipelineReader:
         args, errors, run = self._args.tables[key], table.error_records, table.last_run
         seconds = table.data_freshness_seconds
         threshold = self._args.monitoring.max_data_freshness_seconds
-        threshold += args.delivery.buffer_seconds + args.transform.buffer_seconds
+        threshold += args.buffers.delivery_seconds + args.buffers.transform_seconds
         late = seconds is not None and seconds > threshold
         if late and not self._fires("data-freshness", in_alarm):
             see = "docs/runbook.md#data-freshness"

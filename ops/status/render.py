@@ -56,7 +56,7 @@ def summary(status: StackStatus) -> str:
 
 
 def pipeline_rows(pipeline: PipelineStatus, now: datetime) -> list[Sequence[Cell]]:
-    """Return a row for each lake table; the first has the pipeline's cells."""
+    """Return a row for each lake table, the first with the pipeline."""
     first: Sequence[Cell] = (
         pipeline.name,
         "attention" if pipeline.problems else "ok",

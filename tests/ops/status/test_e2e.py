@@ -79,7 +79,7 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Wo
     (directory / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
     (directory / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
     (directory / "__main__.py").write_text((ROOT / "__main__.py").read_text())
-    exports = deploy(directory, read_config(directory), emulator.clients)
+    exports = deploy(directory, read_config(directory), emulator.clients).outputs
     (directory / "outputs.json").write_text(json.dumps(exports))
     pipelines = {pipeline.name: pipeline for pipeline in pipelines_of(exports)}
     return World(emulator.clients, pipelines, directory / "outputs.json")
