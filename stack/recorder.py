@@ -116,7 +116,7 @@ ARNS = {
     "aws:cloudwatch/logGroup:LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
     "aws:dynamodb/table:Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
-    "aws:iam/role:Role": "arn:aws:iam::{account}:role/{name}",
+    "aws:iam/role:Role": "arn:aws:iam::{account}:role{path}{name}",
     "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": (
         "arn:aws:firehose:{region}:{account}:deliverystream/{name}"
     ),
@@ -136,7 +136,10 @@ def provider_outputs(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, 
     physical = configured or f"{name}-0000000"
     outputs: dict[str, Any] = {"name": physical}
     if kind in ARNS:
-        outputs["arn"] = ARNS[kind].format(region=REGION, account=ACCOUNT_ID, name=physical)
+        path = inputs.get("path") or "/"
+        outputs["arn"] = ARNS[kind].format(
+            region=REGION, account=ACCOUNT_ID, name=physical, path=path
+        )
     if kind == "aws:s3/bucket:Bucket":
         outputs["bucket"] = physical
     elif kind == "aws:dynamodb/table:Table":

@@ -80,12 +80,9 @@ class Roles:
             permissions_boundary=settings.permissions_boundary_arn,
             assume_role_policy=iam.trust_policy(service, self.account),
             tags=dict(self.tags),
-            opts=pulumi.ResourceOptions(
-                parent=parent,
-                # Pulumi deletes a resource with a chosen name first. This name changes with
-                # whatever replaces the role.
-                delete_before_replace=None if physical_name is None else False,
-            ),
+            # By default Pulumi deletes a resource with a chosen name before its replacement, and
+            # functions would be without a role. The name changes with what replaces the role.
+            opts=pulumi.ResourceOptions(parent=parent, delete_before_replace=False),
         )
         return Role(service=service, arn=created.arn, created=created)
 

@@ -70,8 +70,6 @@ def test_every_role_has_boundary_path_and_prefix(pipelines: Pipelines) -> None:
         if not re.fullmatch(f"acme-{name}-[0-9a-f]{{7}}", role.inputs["name"])
     ]
     assert offenders == []
-    # With a chosen name, Pulumi would by default delete the role that functions still use.
-    assert {role.delete_before_replace for role in found.values()} == {False}
 
 
 def test_roles_have_no_new_inputs_by_default(minimal: Graph) -> None:

@@ -88,8 +88,17 @@ def function_inputs(directory: Path, text: str) -> Inputs:
 
 def role(_: Create, __: Path) -> Case:
     return Case(
-        {"assumeRolePolicy": trust("lambda"), "tags": TAGS},
-        {"assumeRolePolicy": trust("glue"), "tags": NEW_TAGS},
+        {
+            "assumeRolePolicy": trust("lambda"),
+            "path": "/team/",
+            "permissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/first",
+            "tags": TAGS,
+        },
+        {
+            "assumeRolePolicy": trust("glue"),
+            "permissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/second",
+            "tags": NEW_TAGS,
+        },
     )
 
 
