@@ -186,7 +186,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
         }
         streams = {key: lake_table.stream for key, lake_table in lake_tables.items()}
         forwarder = Forwarder(
-            pipeline, source.stream, source.kms_key_arn, lake.bucket, streams, self
+            pipeline, source.stream, source.kms_key_arns, lake.bucket, streams, self
         )
         backfill = None
         if args.backfill.enabled:
@@ -195,7 +195,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 source.table,
                 source.stream.arn,
                 source.key_names,
-                source.kms_key_arn,
+                source.kms_key_arns,
                 lake.bucket,
                 streams,
                 self,

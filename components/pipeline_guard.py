@@ -1,10 +1,11 @@
-"""Hook that compares a pipeline's tables with the deployed ones."""
+"""Hook that compares a pipeline's tables and keys with the deployed ones."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 
+from streaming_etl.components.key_guard import KeyFinding, key_findings, keys_of
 from streaming_etl.components.removal_guard import (
     RemovedLakeTable,
     lake_tables_of,
@@ -15,12 +16,14 @@ from streaming_etl.components.source_guard import SourceFinding, source_findings
 
 # Not `lake_tables`, which is an output of the component with another type.
 LAKE_TABLES = "guarded_lake_tables"
+# Absent without a key, so that an update of an earlier version changes no component.
+KEYS = "keys"
 
-Finding = SourceFinding | RemovedLakeTable
+Finding = SourceFinding | RemovedLakeTable | KeyFinding
 
 
 class PipelineGuardError(pulumi.RunError):
-    """An update that would delete a guarded table."""
+    """An update that would delete a guarded table, or make data unreadable."""
 
     def __init__(self, pipeline: str, found: Sequence[Finding]) -> None:
         super().__init__("\n".join(f"{pipeline}: {finding}" for finding in found))
@@ -29,7 +32,12 @@ class PipelineGuardError(pulumi.RunError):
 
 def guarded_inputs(args: StreamingEtlPipelineArgs) -> dict[str, Any]:
     """Return the component's inputs, which Pulumi keeps in its state."""
-    return {"source": source_of(args), LAKE_TABLES: lake_tables_of(args)}
+    keys = keys_of(args)
+    return {
+        "source": source_of(args),
+        LAKE_TABLES: lake_tables_of(args),
+        **({KEYS: keys} if keys else {}),
+    }
 
 
 def pipeline_guard(pipeline: str) -> pulumi.ResourceHook:
@@ -46,6 +54,7 @@ def pipeline_guard(pipeline: str) -> pulumi.ResourceHook:
         found: list[Finding] = [
             *source_findings(old.get("source", {}), new["source"]),
             *removed_lake_tables(old.get(LAKE_TABLES, {}), new[LAKE_TABLES]),
+            *key_findings(old.get(KEYS, {}), new.get(KEYS, {})),
         ]
         if found:
             raise PipelineGuardError(pipeline, found)

@@ -96,7 +96,8 @@ def create_rules(
     """
     name, tags = f"{pipeline.name}-watch", dict(pipeline.tags)
     opts = pulumi.ResourceOptions(parent=parent)
-    topic = aws.sns.Topic(f"{name}-topic", tags=tags, opts=opts)
+    key = pipeline.args.kms_key_arn
+    topic = aws.sns.Topic(f"{name}-topic", kms_master_key_id=key, tags=tags, opts=opts)
     rules = {
         event_name: aws.cloudwatch.EventRule(
             f"{name}-{event_name}",

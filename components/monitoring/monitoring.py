@@ -94,7 +94,7 @@ class Monitoring:
         if args.monitoring.alarm_topic_arn is not None:
             self.alarm_topic_arn = pulumi.Output.from_input(args.monitoring.alarm_topic_arn)
         elif args.monitoring.alarms != "none":
-            self.alarm_topic_arn = self.create_topic(f"{name}-topic", pipeline.account)
+            self.alarm_topic_arn = self.create_topic(f"{name}-topic", pipeline)
             for email in args.monitoring.alarm_emails:
                 self.create_subscription(f"{name}-email", email, self.alarm_topic_arn)
         events = failure_events(
@@ -138,21 +138,25 @@ class Monitoring:
                 opts=pulumi.ResourceOptions(parent=self.parent),
             ).dashboard_name
 
-    def create_topic(self, name: str, account: iam.Account) -> pulumi.Output[str]:
+    def create_topic(self, name: str, pipeline: PipelineContext) -> pulumi.Output[str]:
         """Create a topic for this account's alarms; return its ARN.
 
         The topic is not encrypted with alias/aws/sns, because that key's policy does not allow
-        CloudWatch. An alarm contains names and numbers, never a change.
+        CloudWatch; that of a customer key must. An alarm contains names and numbers, never a
+        change.
         """
         topic = aws.sns.Topic(
-            name, tags=dict(self.tags), opts=pulumi.ResourceOptions(parent=self.parent)
+            name,
+            kms_master_key_id=pipeline.args.kms_key_arn,
+            tags=dict(self.tags),
+            opts=pulumi.ResourceOptions(parent=self.parent),
         )
         publish = {
             "Effect": "Allow",
             "Principal": {"Service": "cloudwatch.amazonaws.com"},
             "Action": "sns:Publish",
             "Resource": topic.arn,
-            "Condition": {"StringEquals": {"aws:SourceAccount": account.account_id}},
+            "Condition": {"StringEquals": {"aws:SourceAccount": pipeline.account.account_id}},
         }
         # The policy's ARN, so that alarms wait for the policy.
         return aws.sns.TopicPolicy(

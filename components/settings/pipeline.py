@@ -10,6 +10,7 @@ from typing import Optional
 import pulumi
 
 from streaming_etl.components.settings.backfill import CALL_SECONDS, BackfillArgs
+from streaming_etl.components.settings.existing_resources import KEY_ARN
 from streaming_etl.components.settings.filter_patterns import excluded_changes
 from streaming_etl.components.settings.freshness import MINUTES, PRESETS
 from streaming_etl.components.settings.iam import IamArgs
@@ -50,6 +51,7 @@ from streaming_etl.components.settings.validation import (
     no_effect,
     one_of,
     text,
+    texts,
 )
 from streaming_etl.components.settings.where import where_of_table_problems, where_problems
 
@@ -57,6 +59,8 @@ RUNTIMES = ("python3.11", "python3.12", "python3.13", "python3.14")
 NO_WHEEL = {"python3.15": "The pinned orjson has no wheel for it"}
 """Runtimes of Lambda in which the handlers' packages cannot be installed, with the reason."""
 ARCHITECTURES = ("arm64", "x86_64")
+# Each is part of every policy that reads objects, and IAM limits the size of a role's policies.
+MAX_FORMER_KEYS = 10
 
 # Retentions that CloudWatch Logs accepts, in days.
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -111,6 +115,16 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     """Days after which logs are deleted, one of CloudWatch's fixed numbers."""
     tags: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """Tags of all resources that have tags, in addition to the pipeline's name."""
+    kms_key_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=KEY_ARN)
+    """ARN of a customer key in the stack's region, not of an alias, that encrypts everything that
+    the pipeline creates and that can have one; by default AWS's keys. Its policy must allow the
+    services. Whoever uses the created table needs the key. Changing it updates in place; the former
+    key must stay in `former_kms_key_arns`."""
+    former_kms_key_arns: Sequence[str] = texts(
+        (), MAX_FORMER_KEYS, pattern=KEY_ARN["pattern"], kind=KEY_ARN["kind"]
+    )
+    """Former keys of `kms_key_arn` and `lake.kms_key_arn`, at most 10: existing objects remain
+    encrypted with them, so the roles may still decrypt with them."""
     protect: bool = True
     """Reject the deletion of the source table, the bucket, the database and the merged tables that
     the pipeline creates: a preview that deletes or replaces one of them fails. Also the default of
@@ -177,6 +191,12 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         window = PRESETS[self.freshness].batching_window_seconds
         # A change of the record age is dead-lettered without a call.
         return min(window, self.forwarder.maximum_record_age_seconds - 1)
+
+    @property
+    def lake_key_arn(self) -> Optional[pulumi.Input[str]]:
+        """Key of the bucket's objects; None with keys of S3."""
+        own = self.lake.kms_key_arn
+        return self.kms_key_arn if own is None else own
 
     def lake_table_path(self, key: str) -> str:
         """Path of a lake table's settings: "" for the only one."""
@@ -474,10 +494,12 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     def region_problems(self, region: Optional[str]) -> Iterator[Problem]:
         """Problems of existing resources outside the region; none if it is unknown.
 
-        S3 encrypts with a key of the bucket's region, and an alarm sends to a topic of its region.
+        A service encrypts with a key of its region, and an alarm sends to a topic of its region.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
         """
         for path, name, arn in (
+            ("", "kms_key_arn", self.kms_key_arn),
+            *(("", "former_kms_key_arns", arn) for arn in self.former_kms_key_arns),
             ("lake", "kms_key_arn", self.lake.kms_key_arn),
             ("monitoring", "alarm_topic_arn", self.monitoring.alarm_topic_arn),
         ):

@@ -233,8 +233,9 @@ class LakeArgs(Settings):
     `glue_table_name`; setting it deletes the created bucket, and needs `retain: true` in an update
     before, which keeps it."""
     kms_key_arn: Optional[pulumi.Input[str]] = field(default=None, metadata=KEY_ARN)
-    """ARN of the customer key for SSE-KMS in the stack's region, not of an alias; by default
-    SSE-S3. The key of an existing bucket goes here, too."""
+    """ARN of the bucket's customer key, if it is another one than the pipeline's `kms_key_arn`, in
+    the stack's region: for an existing bucket with a key, or a separate key for readers of the
+    lake. It also encrypts Athena's results in the bucket. Without both keys SSE-S3."""
     versioning: bool = True
     """Keep overwritten and deleted objects for 30 days."""
     force_destroy: Optional[bool] = None

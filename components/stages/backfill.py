@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Optional
 
 import pulumi
 import pulumi_aws as aws
@@ -50,7 +49,7 @@ class Backfill:
         table: iam.ResourceArn,
         stream_arn: pulumi.Output[str],
         key_names: Sequence[str],
-        table_key_arn: Optional[pulumi.Input[str]],
+        table_keys: Sequence[pulumi.Input[str]],
         bucket: LakeBucket,
         deliveries: Mapping[str, DeliveryStream],
         parent: pulumi.Resource,
@@ -71,15 +70,15 @@ class Backfill:
                 partition=pipeline.account.partition,
                 account_id=pipeline.account.account_id,
                 table_arn=table.arn,
-                table_key_arn=table_key_arn,
+                table_keys=table_keys,
                 bucket=bucket.name,
                 exports=pulumi.Output.concat(path, "exports"),
                 results=pulumi.Output.concat(path, "results"),
                 function_arn=function.resource.arn,
-                kms_key_arn=pipeline.args.lake.kms_key_arn,
+                kms_key_arn=pipeline.args.lake_key_arn,
                 lake_tables=tuple(deliveries),
             ),
-            machine_statements(pipeline, table, table_key_arn, function.arn, bucket, path),
+            machine_statements(pipeline, table, table_keys, function.arn, bucket, path),
             [each for delivery in deliveries.values() for each in delivery.depends_on],
         )
         self.state_machine_arn = machine.arn
@@ -145,19 +144,18 @@ def function_statements(
     errors_path: pulumi.Output[str],
 ) -> list[iam.Statement]:
     """Allow to read the export, to send to Firehose and to dead-letter."""
-    key, account = pipeline.args.lake.kms_key_arn, pipeline.account
     return [
         iam.allow(["firehose:PutRecordBatch"], [each.arn for each in deliveries.values()]),
         iam.allow(["s3:GetObject"], [bucket.objects(path, "exports/")]),
         iam.allow(["s3:PutObject"], [bucket.objects(errors_path)]),
-        *iam.allow_key(key, account, ["kms:Decrypt", "kms:GenerateDataKey"]),
+        *pipeline.allow_lake_key("kms:Decrypt", "kms:GenerateDataKey"),
     ]
 
 
 def machine_statements(
     pipeline: PipelineContext,
     table: iam.ResourceArn,
-    table_key_arn: Optional[pulumi.Input[str]],
+    table_keys: Sequence[pulumi.Input[str]],
     function: iam.ResourceArn,
     bucket: LakeBucket,
     path: pulumi.Output[str],
@@ -168,7 +166,6 @@ def machine_statements(
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataExport_Requesting.html
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
     """
-    key, account = pipeline.args.lake.kms_key_arn, pipeline.account
     write = ["s3:AbortMultipartUpload", "s3:PutObject"]
     return [
         iam.allow(["dynamodb:ExportTableToPointInTime"], [table]),
@@ -182,8 +179,8 @@ def machine_statements(
             [bucket.objects(path, "results/")],
         ),
         iam.allow(["lambda:InvokeFunction"], [function]),
-        *iam.allow_key(key, account, ["kms:Decrypt", "kms:GenerateDataKey"]),
-        *iam.allow_table_key(table_key_arn),
+        *pipeline.allow_lake_key("kms:Decrypt", "kms:GenerateDataKey"),
+        *iam.allow_table_keys(table_keys),
     ]
 
 
@@ -204,8 +201,10 @@ def children_statements(
         for kind in ("execution:", "mapRun:")
     )
     children = [executions.join(end) for end in (":*", f"/{FILES_LABEL}:*")]
+    arn = state_machine_arn(name, machine, pipeline)
     return [
-        iam.allow(["states:StartExecution"], [state_machine_arn(name, machine, pipeline)]),
+        iam.allow(["states:StartExecution"], [arn]),
         iam.allow(["states:DescribeExecution", "states:StopExecution"], children),
         iam.allow(["states:DescribeMapRun"], [runs.join("/*")]),
+        *pipeline.allow_state_machine_key(arn, arn.join(f"/{FILES_LABEL}")),
     ]

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-lang
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 import pulumi
 
@@ -31,8 +31,8 @@ class StateMachineInputs:
     partition: pulumi.Input[str]
     account_id: pulumi.Input[str]
     table_arn: pulumi.Input[str]
-    table_key_arn: Optional[pulumi.Input[str]]
-    """Key that encrypts the table, for the policy only; None with a key that AWS owns."""
+    table_keys: Sequence[pulumi.Input[str]]
+    """Keys that encrypt the table, for the policy only."""
     bucket: pulumi.Input[str]
     exports: pulumi.Input[str]
     """Key prefix of exports without a trailing slash, which DynamoDB adds."""

@@ -111,11 +111,38 @@ class Catalog:
                 delete_behavior="LOG",
                 update_behavior="LOG" if declared else "UPDATE_IN_DATABASE",
             ),
+            security_configuration=self.create_security_configuration(name, pipeline),
             tags=dict(pipeline.tags),
             # IAM is eventually consistent: create the role's policy before the crawler.
             opts=pulumi.ResourceOptions(parent=self.parent, depends_on=policies),
         )
         return crawler.name
+
+    def create_security_configuration(
+        self, name: str, pipeline: PipelineContext
+    ) -> Optional[pulumi.Output[str]]:
+        """Encrypt the crawler's logs with the customer key, if any.
+
+        A crawler writes nothing else, but the two other modes are required arguments.
+        """
+        key = pipeline.args.kms_key_arn
+        if key is None:
+            return None
+        return aws.glue.SecurityConfiguration(
+            f"{name}-security",
+            encryption_configuration={
+                "cloudwatch_encryption": {
+                    "cloudwatch_encryption_mode": "SSE-KMS",
+                    "kms_key_arn": key,
+                },
+                "job_bookmarks_encryption": {
+                    "job_bookmarks_encryption_mode": "CSE-KMS",
+                    "kms_key_arn": key,
+                },
+                "s3_encryption": {"s3_encryption_mode": "SSE-KMS", "kms_key_arn": key},
+            },
+            opts=pulumi.ResourceOptions(parent=self.parent),
+        ).name
 
     def crawler_statements(
         self, lake_table: LakeTableContext, bucket: LakeBucket
@@ -138,6 +165,10 @@ class Catalog:
         if lake_table.table.columns is None:
             actions.append("glue:CreateTable")
         listed = {"StringLike": {"s3:prefix": [pulumi.Output.concat(self.entry.data_path, "*")]}}
+        write_logs = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+        if pipeline.args.kms_key_arn is not None:
+            # https://docs.aws.amazon.com/glue/latest/dg/encryption-security-configuration.html
+            write_logs.append("logs:AssociateKmsKey")
         # All crawlers of an account write to log groups with this fixed prefix.
         logs = pipeline.account.arn("logs", "log-group:/aws-glue/crawlers*")
         return [
@@ -145,8 +176,8 @@ class Catalog:
             iam.allow(["s3:GetBucketLocation"], [bucket.named_arn]),
             iam.allow(["s3:GetObject"], [bucket.objects(self.entry.data_path)]),
             iam.allow(actions, self.entry.arns),
-            iam.allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [logs]),
-            *iam.allow_key(pipeline.args.lake.kms_key_arn, pipeline.account, ["kms:Decrypt"]),
+            iam.allow(write_logs, [logs]),
+            *pipeline.allow_lake_key("kms:Decrypt"),
         ]
 
 

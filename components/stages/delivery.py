@@ -1,6 +1,7 @@
 """Stage 2: the delivery stream and the transform function that it calls."""
 
 from collections.abc import Sequence
+from typing import Optional
 
 import pulumi
 import pulumi_aws as aws
@@ -11,6 +12,7 @@ from streaming_etl.components.settings.lake_table import LakeTableArgs
 from streaming_etl.components.settings.stages import TransformArgs
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.lambda_function import create_function, function_policy
+from streaming_etl.components.stages.log_group import create_log_group
 from streaming_etl.components.stages.references import (
     CatalogEntry,
     DeliveryStream,
@@ -119,9 +121,7 @@ class Delivery:
         args, table, tags = lake_table.args, lake_table.table, dict(pipeline.tags)
         opts = pulumi.ResourceOptions(parent=self.parent)
         role = pipeline.roles.role(f"{name}-role", "firehose.amazonaws.com", self.parent)
-        log_group = aws.cloudwatch.LogGroup(
-            f"{name}-logs", retention_in_days=pipeline.args.log_retention_days, tags=tags, opts=opts
-        )
+        log_group = create_log_group(f"{name}-logs", pipeline, self.parent)
         log_stream = aws.cloudwatch.LogStream(
             f"{name}-log-stream", name="delivery", log_group_name=log_group.name, opts=opts
         )
@@ -159,7 +159,7 @@ class Delivery:
             f"{name}-stream",
             destination="extended_s3",
             extended_s3_configuration=destination,
-            server_side_encryption={"enabled": True, "key_type": "AWS_OWNED_CMK"},
+            server_side_encryption=encryption(pipeline.args.kms_key_arn),
             tags=tags,
             # IAM is eventually consistent: create the role's policy before the stream.
             opts=pulumi.ResourceOptions(parent=self.parent, depends_on=policies),
@@ -178,7 +178,6 @@ class Delivery:
         https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3
         """
         function, pipeline = self.transform.arn, lake_table.pipeline
-        key = pipeline.args.lake.kms_key_arn
         statements = [
             iam.allow(
                 ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
@@ -193,7 +192,7 @@ class Delivery:
                 [function, function.join(":$LATEST")],
             ),
             iam.allow(["logs:PutLogEvents"], [log_group.join(":*")]),
-            *iam.allow_key(key, pipeline.account, ["kms:Decrypt", "kms:GenerateDataKey"]),
+            *pipeline.allow_lake_key("kms:Decrypt", "kms:GenerateDataKey"),
         ]
         if lake_table.table.format == "parquet":
             versions = ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"]
@@ -228,6 +227,19 @@ class Delivery:
                 {"parameter_name": key, "parameter_value": value} for key, value in changed.items()
             ],
         }
+
+
+def encryption(
+    kms_key_arn: Optional[pulumi.Input[str]],
+) -> kinesis.FirehoseDeliveryStreamServerSideEncryptionArgsDict:
+    """Return the encryption of records in the stream's buffer.
+
+    Firehose uses a customer key by a grant, so that who sends needs no permission on the key.
+    https://docs.aws.amazon.com/firehose/latest/APIReference/API_DeliveryStreamEncryptionConfigurationInput.html
+    """
+    if kms_key_arn is None:
+        return {"enabled": True, "key_type": "AWS_OWNED_CMK"}
+    return {"enabled": True, "key_type": "CUSTOMER_MANAGED_CMK", "key_arn": kms_key_arn}
 
 
 def parquet_conversion(entry: CatalogEntry, role: Role) -> ConversionArgs:

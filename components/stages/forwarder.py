@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Optional
 
 import pulumi
 import pulumi_aws as aws
@@ -35,7 +34,7 @@ class Forwarder:
         self,
         pipeline: PipelineContext,
         stream: iam.ResourceArn,
-        table_key_arn: Optional[pulumi.Input[str]],
+        table_keys: Sequence[pulumi.Input[str]],
         bucket: LakeBucket,
         deliveries: Mapping[str, DeliveryStream],
         parent: pulumi.Resource,
@@ -44,7 +43,7 @@ class Forwarder:
         name, args = f"{pipeline.name}-forwarder", pipeline.args.forwarder
         statements = [
             *self.statements(pipeline, stream, bucket, deliveries),
-            *iam.allow_table_key(table_key_arn),
+            *iam.allow_table_keys(table_keys),
         ]
         self.function = create_function(
             name,
@@ -76,7 +75,7 @@ class Forwarder:
         deliveries: Mapping[str, DeliveryStream],
     ) -> list[iam.Statement]:
         """Allow to read the stream, to forward and to dead-letter."""
-        key, account = pipeline.args.lake.kms_key_arn, pipeline.account
+        account = pipeline.account
         # A deleted bucket's name can be taken by another account.
         own_bucket = {"StringEquals": {"s3:ResourceAccount": account.account_id}}
         read = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
@@ -87,7 +86,7 @@ class Forwarder:
             iam.allow(["firehose:PutRecordBatch"], [each.arn for each in deliveries.values()]),
             iam.allow(["s3:PutObject"], [bucket.objects(FAILED_BATCHES_PREFIX)], own_bucket),
             iam.allow(["s3:ListBucket"], [bucket.named_arn], own_bucket),
-            *iam.allow_key(key, account, ["kms:GenerateDataKey"]),
+            *pipeline.allow_lake_key("kms:GenerateDataKey"),
         ]
 
     def create_mapping(
@@ -132,6 +131,8 @@ class Forwarder:
                     destination_arn=bucket.arn
                 )
             ),
+            # Lambda rejects a key of no filters.
+            kms_key_arn=pipeline.args.kms_key_arn if filters else None,
             metrics_config=aws.lambda_.EventSourceMappingMetricsConfigArgs(metrics=["EventCount"]),
             tags=dict(pipeline.tags),
             opts=pulumi.ResourceOptions(

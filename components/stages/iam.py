@@ -99,15 +99,23 @@ def policy_by_patterns(statements: Sequence[Statement], account: Account) -> pul
 def with_resources(
     statement: Statement, arns: Callable[[ResourceArn], Sequence[pulumi.Output[str]]]
 ) -> dict[str, Any]:
-    """Return a statement with texts as its resources."""
-    if not isinstance(statement.get("Resource"), list):
-        return dict(statement)
-    resources = [
-        arn
-        for resource in statement["Resource"]
-        for arn in (arns(resource) if isinstance(resource, ResourceArn) else (resource,))
-    ]
-    return {**statement, "Resource": resources}
+    """Return a statement with texts as resources and in its condition."""
+
+    def texts(values: Any) -> Any:
+        if isinstance(values, Mapping):
+            return {key: texts(value) for key, value in values.items()}
+        if not isinstance(values, list):
+            return values
+        return [
+            arn
+            for value in values
+            for arn in (arns(value) if isinstance(value, ResourceArn) else (value,))
+        ]
+
+    return {
+        key: texts(value) if key in ("Resource", "Condition") else value
+        for key, value in statement.items()
+    }
 
 
 def document(statements: Sequence[Statement]) -> pulumi.Output[str]:
@@ -136,20 +144,28 @@ def allow_logs(log_group: ResourceArn) -> Statement:
 
 
 def allow_key(
-    kms_key_arn: Optional[pulumi.Input[str]], account: Account, actions: Sequence[str]
+    kms_key_arn: Optional[pulumi.Input[str]],
+    actions: Sequence[str],
+    condition: Mapping[str, Any],
+    former: Sequence[str] = (),
 ) -> list[Statement]:
-    """Allow the customer key through S3 only; [] without a key."""
-    if kms_key_arn is None:
-        return []
-    via_s3 = pulumi.Output.concat("s3.", account.region, ".amazonaws.com")
-    return [allow(actions, [kms_key_arn], {"StringEquals": {"kms:ViaService": via_s3}})]
+    """Allow the customer key; [] without a key.
+
+    former: keys with which what exists remains encrypted.
+    """
+    statements = []
+    if kms_key_arn is not None:
+        statements.append(allow(actions, [kms_key_arn], condition))
+    if former and "kms:Decrypt" in actions:
+        statements.append(allow(["kms:Decrypt"], former, condition))
+    return statements
 
 
-def allow_table_key(kms_key_arn: Optional[pulumi.Input[str]]) -> list[Statement]:
+def allow_table_keys(kms_key_arns: Sequence[pulumi.Input[str]]) -> list[Statement]:
     """Allow to decrypt a table and its stream; [] without a key.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
     """
-    if kms_key_arn is None:
+    if not kms_key_arns:
         return []
-    return [allow(["kms:Decrypt", "kms:DescribeKey"], [kms_key_arn])]
+    return [allow(["kms:Decrypt", "kms:DescribeKey"], kms_key_arns)]

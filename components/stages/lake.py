@@ -1,5 +1,7 @@
 """Stage 3: the bucket with access restrictions, encryption and lifecycle rules."""
 
+from typing import Optional
+
 import pulumi
 import pulumi_aws as aws
 from pulumi_aws import s3
@@ -60,6 +62,7 @@ class Lake:
             )
             depends_on = (
                 *restrict_access(name, bucket, parent),
+                *encrypt(name, bucket, pipeline.args.lake_key_arn, parent),
                 *configure_retention(name, bucket, args, rules, parent),
                 events,
             )
@@ -123,10 +126,8 @@ def configure_retention(
     rules: list[s3.BucketLifecycleConfigurationRuleArgsDict],
     parent: pulumi.Resource,
 ) -> list[pulumi.Resource]:
-    """Configure the customer key, versioning and lifecycle rules."""
+    """Configure versioning and lifecycle rules."""
     opts = pulumi.ResourceOptions(parent=parent)
-    key = args.kms_key_arn
-    encryption = [encrypt(f"{name}-encryption", bucket, key, opts)] if key is not None else []
     versioning = aws.s3.BucketVersioning(
         f"{name}-versioning",
         bucket=bucket.bucket,
@@ -143,18 +144,23 @@ def configure_retention(
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[versioning]),
     )
     # The rules wait for versioning.
-    return [*encryption, lifecycle]
+    return [lifecycle]
 
 
 def encrypt(
-    name: str, bucket: aws.s3.Bucket, kms_key_arn: pulumi.Input[str], opts: pulumi.ResourceOptions
-) -> pulumi.Resource:
-    """Encrypt new objects with a customer key.
+    name: str,
+    bucket: aws.s3.Bucket,
+    kms_key_arn: Optional[pulumi.Input[str]],
+    parent: pulumi.Resource,
+) -> list[pulumi.Resource]:
+    """Encrypt new objects with the customer key, if there is one.
 
     Without one, S3 encrypts them with its own keys (SSE-S3), also after this resource is deleted.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketEncryption.html
     """
+    if kms_key_arn is None:
+        return []
     rule: s3.BucketServerSideEncryptionConfigurationRuleArgsDict = {
         "apply_server_side_encryption_by_default": {
             "sse_algorithm": "aws:kms",
@@ -163,9 +169,13 @@ def encrypt(
         # A bucket key reduces KMS calls, which are billed.
         "bucket_key_enabled": True,
     }
-    return aws.s3.BucketServerSideEncryptionConfiguration(
-        name, bucket=bucket.bucket, rules=[rule], opts=opts
+    configuration = aws.s3.BucketServerSideEncryptionConfiguration(
+        f"{name}-encryption",
+        bucket=bucket.bucket,
+        rules=[rule],
+        opts=pulumi.ResourceOptions(parent=parent),
     )
+    return [configuration]
 
 
 def lifecycle_rules(

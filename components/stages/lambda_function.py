@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from streaming_etl.components.stages import iam
+from streaming_etl.components.stages.log_group import create_log_group
 from streaming_etl.components.stages.references import Function, PipelineContext
 from streaming_etl.components.stages.roles import Role
 
@@ -31,13 +32,12 @@ def create_function(
     call the function before.
     """
     args, tags = pipeline.args, pipeline.tags
-    opts = pulumi.ResourceOptions(parent=parent)
     role = pipeline.roles.role(f"{name}-role", "lambda.amazonaws.com", parent)
-    log_group = aws.cloudwatch.LogGroup(
-        f"{name}-logs", retention_in_days=args.log_retention_days, tags=dict(tags), opts=opts
-    )
+    log_group = create_log_group(f"{name}-logs", pipeline, parent)
     log_group_arn = pipeline.named_arn(log_group.arn, f"{name}-logs", "logs", "log-group:")
     if statements is not None:
+        if environment:
+            statements = [*statements, *pipeline.allow_environment_key()]
         # IAM is eventually consistent: create the role's policy before the function.
         depends_on = [*depends_on, *function_policy(name, role, log_group_arn, statements, parent)]
     variables = aws.lambda_.FunctionEnvironmentArgs(variables=dict(environment or {}))
@@ -51,6 +51,9 @@ def create_function(
         timeout=timeout_seconds,
         memory_size=memory_mib,
         environment=variables if environment else None,
+        # Lambda does not keep the key of an environment without variables.
+        kms_key_arn=args.kms_key_arn if environment else None,
+        source_kms_key_arn=args.kms_key_arn,
         # The handlers write JSON lines themselves. A log group that Lambda creates never expires.
         logging_config=aws.lambda_.FunctionLoggingConfigArgs(
             log_format="Text", log_group=log_group.name

@@ -101,8 +101,11 @@ class Merge:
         )
         # A separate policy, because it contains the ARN of the state machine.
         arn = state_machine_arn(name, machine, lake_table.pipeline)
-        own = iam.allow(["states:DescribeStateMachine", "states:ListExecutions"], [arn])
-        return machine, role.allow(f"{name}-own-policy", [own], self.parent)
+        own = [
+            iam.allow(["states:DescribeStateMachine", "states:ListExecutions"], [arn]),
+            *lake_table.pipeline.allow_state_machine_key(arn),
+        ]
+        return machine, role.allow(f"{name}-own-policy", own, self.parent)
 
     def create_schedule(
         self,
@@ -115,12 +118,16 @@ class Merge:
         pipeline, args = lake_table.pipeline, lake_table.args.merge
         role = pipeline.roles.role(f"{name}-schedule-role", "scheduler.amazonaws.com", self.parent)
         arn = state_machine_arn(name, machine, pipeline)
-        statements = [iam.allow(["states:StartExecution"], [arn])]
+        statements = [
+            iam.allow(["states:StartExecution"], [arn]),
+            *pipeline.allow_schedule_key(),
+        ]
         policies = role.allow(f"{name}-schedule-policy", statements, self.parent)
         aws.scheduler.Schedule(
             f"{name}-schedule",
             schedule_expression=f"rate({args.interval_minutes} minutes)",
             flexible_time_window={"mode": "OFF"},
+            kms_key_arn=pipeline.args.kms_key_arn,
             target={
                 "arn": machine.arn,
                 "role_arn": role.arn,
@@ -236,7 +243,5 @@ def machine_statements(
         # The statements of expiry and compaction delete files.
         iam.allow([*write, "s3:DeleteObject", "s3:GetObject"], [bucket.objects(path)]),
         iam.allow([*write, "s3:GetObject"], [bucket.objects(results)]),
-        *iam.allow_key(
-            pipeline.args.lake.kms_key_arn, account, ["kms:Decrypt", "kms:GenerateDataKey"]
-        ),
+        *pipeline.allow_lake_key("kms:Decrypt", "kms:GenerateDataKey"),
     ]

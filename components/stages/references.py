@@ -12,7 +12,7 @@ from streaming_etl.components.settings.lake_table import LakeTableArgs
 from streaming_etl.components.settings.names import PULUMI_SUFFIX
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.protection import Protection, resolve_protection
-from streaming_etl.components.stages.iam import Account, ResourceArn
+from streaming_etl.components.stages.iam import Account, ResourceArn, Statement, allow_key
 from streaming_etl.components.stages.roles import Role, Roles
 from streaming_etl.components.table.lake_table import LakeTable
 from streaming_etl.components.table.layout import database_name, resource_prefix
@@ -62,6 +62,41 @@ class PipelineContext:
         depend on the database: Pulumi's state lists each dependency of a property twice.
         """
         return database_name(self.name, self.args)
+
+    def allow_lake_key(self, *actions: str) -> list[Statement]:
+        """Allow the key of the bucket's objects through S3 only."""
+        via_s3 = pulumi.Output.concat("s3.", self.account.region, ".amazonaws.com")
+        condition = {"StringEquals": {"kms:ViaService": via_s3}}
+        former = self.args.former_kms_key_arns
+        return allow_key(self.args.lake_key_arn, actions, condition, former)
+
+    def allow_environment_key(self) -> list[Statement]:
+        """Allow to decrypt a function's environment.
+
+        Lambda's own grant is lost with a replaced role.
+        https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
+        """
+        functions = self.account.arn("lambda", "function:*")
+        condition = {"StringLike": {"kms:EncryptionContext:aws:lambda:FunctionArn": functions}}
+        return allow_key(self.args.kms_key_arn, ["kms:Decrypt"], condition)
+
+    def allow_state_machine_key(self, *arns: ResourceArn) -> list[Statement]:
+        """Allow to encrypt and decrypt executions of these state machines.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
+        """
+        condition = {"StringLike": {"kms:EncryptionContext:aws:states:stateMachineArn": list(arns)}}
+        actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+        return allow_key(self.args.kms_key_arn, actions, condition)
+
+    def allow_schedule_key(self) -> list[Statement]:
+        """Allow to decrypt the input of a schedule.
+
+        https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html
+        """
+        schedules = self.account.arn("scheduler", "schedule/default/*")
+        condition = {"StringLike": {"kms:EncryptionContext:aws:scheduler:schedule:arn": schedules}}
+        return allow_key(self.args.kms_key_arn, ["kms:Decrypt"], condition)
 
     @property
     def forwarder_config(self) -> dict[str, Any]:

@@ -22,8 +22,8 @@ class Source:
     stream: ResourceArn
     key_names: tuple[str, ...]
     """Hash key, and range key if the table has one."""
-    kms_key_arn: Optional[pulumi.Input[str]] = None
-    """Key that encrypts an existing table; None with a key that AWS owns."""
+    kms_key_arns: tuple[pulumi.Input[str], ...] = ()
+    """Keys that encrypt the table and the changes of its stream; none with a key that AWS owns."""
 
     def __init__(self, pipeline: PipelineContext, parent: pulumi.Resource) -> None:
         source = pipeline.args.source
@@ -32,19 +32,25 @@ class Source:
             self.table_name = pulumi.Output.from_input(pipeline.args.table_name)
             stream_arn = pulumi.Output.from_input(source.stream_arn)
             table_arn = stream_arn.apply(table_of_stream)
-            self.kms_key_arn = source.table_kms_key_arn
+            if source.table_kms_key_arn is not None:
+                self.kms_key_arns = (source.table_kms_key_arn,)
         elif source.use_existing:
             existing = find_stream(pipeline.args, parent)
             self.table_name = pulumi.Output.from_input(existing.name)
             table_arn = pulumi.Output.from_input(existing.arn)
             stream_arn = pulumi.Output.from_input(existing.stream_arn)
             encryption = existing.server_side_encryption
-            self.kms_key_arn = (encryption.kms_key_arn or None) if encryption else None
+            if encryption and encryption.kms_key_arn:
+                self.kms_key_arns = (encryption.kms_key_arn,)
             keys = [existing.hash_key, existing.range_key]
         else:
             table = create_table(f"{pipeline.name}-source-table", pipeline, parent)
             self.table_name = table.name
             table_arn, stream_arn = table.arn, table.stream_arn
+            if pipeline.args.kms_key_arn is not None:
+                self.kms_key_arns = (pipeline.args.kms_key_arn,)
+            # The stream has changes of the last 24 hours.
+            self.kms_key_arns += tuple(pipeline.args.former_kms_key_arns)
         known_arn = pipeline.account.arn("dynamodb", "table/", pipeline.args.table_name)
         self.table = ResourceArn(table_arn, (known_arn,))
         # Another stream of the table has another label.
@@ -82,6 +88,15 @@ def find_stream(
     return table
 
 
+def encryption(
+    kms_key_arn: Optional[pulumi.Input[str]],
+) -> Optional[aws.dynamodb.TableServerSideEncryptionArgs]:
+    """Return the encryption of a table; None with AWS's key."""
+    if kms_key_arn is None:
+        return None
+    return aws.dynamodb.TableServerSideEncryptionArgs(enabled=True, kms_key_arn=kms_key_arn)
+
+
 def create_table(
     name: str, pipeline: PipelineContext, parent: pulumi.Resource
 ) -> aws.dynamodb.Table:
@@ -108,6 +123,7 @@ def create_table(
         point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(
             enabled=args.point_in_time_recovery
         ),
+        server_side_encryption=encryption(pipeline.args.kms_key_arn),
         deletion_protection_enabled=pipeline.protection.deletion_protection,
         ttl=aws.dynamodb.TableTtlArgs(attribute_name=ttl, enabled=True) if ttl else None,
         tags=dict(pipeline.tags),

@@ -25,7 +25,7 @@ def create_workgroup(
 
     cutoff_mib: Athena cancels a query that scans more; None for no limit.
     """
-    key = pipeline.args.lake.kms_key_arn
+    key = pipeline.args.lake_key_arn
     return aws.athena.Workgroup(
         name,
         name=physical_name,

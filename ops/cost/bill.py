@@ -152,7 +152,7 @@ def _lake_table_lines(
     partitioned_rows, partitioned_objects = (
         (rows, objects) if table.partitions.dynamic else (0.0, 0.0)
     )
-    key_requests = objects * assumptions.key_requests_per_object if args.lake.kms_key_arn else 0.0
+    key_requests = objects * assumptions.key_requests_per_object if args.lake_key_arn else 0.0
     # The events of an existing bucket belong to its owner.
     events = objects if args.lake.bucket_name is None else 0.0
     crawler_hours = usage.crawler_runs * assumptions.crawler_dpus * assumptions.crawler_minutes / 60

@@ -12,6 +12,8 @@ from tests.support.pipelines import Pipelines
 from tests.support.problems import places
 
 OTHER = {
+    "kms_key_arn": "arn:aws:kms:us-east-2:123456789012:key/k",
+    "former_kms_key_arns": ["arn:aws:kms:us-west-2:123456789012:key/k"],
     "lake": LakeArgs(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/k"),
     "monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:eu-west-1:123456789012:alarms"),
 }
@@ -29,6 +31,8 @@ def test_rejects_keys_and_topics_of_another_region(pipelines: Pipelines) -> None
     with pytest.raises(SettingsError) as error:
         build(program(pipelines), config={"aws:region": "eu-west-3"}, into=graph)
     assert places(error.value.problems) == [
+        ("", "kms_key_arn", "other-region"),
+        ("", "former_kms_key_arns", "other-region"),
         ("lake", "kms_key_arn", "other-region"),
         ("monitoring", "alarm_topic_arn", "other-region"),
     ]
@@ -39,7 +43,8 @@ def test_rejects_keys_and_topics_of_another_region(pipelines: Pipelines) -> None
 def test_accepts_a_key_of_the_region(pipelines: Pipelines) -> None:
     with pytest.raises(SettingsError) as error:
         build(program(pipelines), config={"aws:region": "us-east-1"})
-    assert places(error.value.problems) == [("monitoring", "alarm_topic_arn", "other-region")]
+    assert ("lake", "kms_key_arn", "other-region") not in places(error.value.problems)
+    assert ("monitoring", "alarm_topic_arn", "other-region") in places(error.value.problems)
 
 
 def test_accepts_any_region_if_the_stack_configures_none(pipelines: Pipelines) -> None:

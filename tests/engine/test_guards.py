@@ -389,6 +389,24 @@ def test_a_table_of_the_same_program_is_created_and_then_guarded(engine: Engine)
     assert found(stack.preview()) == {("format", "format")}
 
 
+def test_a_changed_key_must_be_a_former_one(engine: Engine) -> None:
+    folder = engine.folder
+    old, new = (f"arn:aws:kms:ap-northeast-1:123456789012:key/{name}" for name in ("old", "new"))
+    stack = deployed(engine, {"orders": orders(folder, kms_key_arn=old)})
+    created = dict(engine.backend.resources)
+    for outcome in (edited(stack, {"orders": orders(folder, kms_key_arn=new)}), stack.up()):
+        assert not outcome.succeeded
+        assert any("[former-key]" in error for error in outcome.errors), outcome.errors
+    assert engine.backend.resources == created
+
+    changed = orders(folder, kms_key_arn=new, former_kms_key_arns=[old])
+    outcome = edited(stack, {"orders": changed})
+    assert outcome.succeeded, outcome.errors
+    # Every key changes in place, so nothing that holds data is replaced.
+    assert outcome.of("replace") == set()
+    assert stack.up().succeeded
+
+
 class RemotePipeline(pulumi.ComponentResource):
     """The package's pipeline, as another language's SDK registers it."""
 

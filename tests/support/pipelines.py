@@ -16,8 +16,10 @@ import pytest
 from streaming_etl import (
     BackfillArgs,
     DeliveryArgs,
+    ForwarderArgs,
     LakeTableArgs,
     LakeTableQueryArgs,
+    MergeArgs,
     MonitoringArgs,
     PartitionArgs,
     SettingsError,
@@ -148,6 +150,31 @@ def several_lake_tables(pipelines: Pipelines, **settings: Any) -> dict[str, Any]
         "table_name": "shop",
         "backfill": BackfillArgs(enabled=True),
         "monitoring": MonitoringArgs(alarms="all"),
+        **settings,
+    }
+
+
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/k"
+
+
+def every_resource(pipelines: Pipelines, **settings: Any) -> dict[str, Any]:
+    """Settings of a pipeline with resources of every type."""
+    tables = pipelines.lake_tables(
+        merged={"merge": MergeArgs(enabled=True), "query": LakeTableQueryArgs(saved_queries=True)},
+        crawled={
+            "where": {"kind": ["a"]},
+            "format": "parquet",
+            "catalog": "crawler",
+            "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
+        },
+    )
+    pattern = '{"dynamodb": {"Keys": {"id": {"S": [{"prefix": "a"}]}}}}'
+    return {
+        **tables,
+        "kms_key_arn": KEY,
+        "forwarder": ForwarderArgs(filter_patterns=[pattern]),
+        "backfill": BackfillArgs(enabled=True),
+        "monitoring": MonitoringArgs(alarms="all", alarm_emails=["a@example.com"]),
         **settings,
     }
 

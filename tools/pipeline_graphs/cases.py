@@ -160,6 +160,9 @@ CASES: dict[str, Case] = {
             }
         }
     ),
+    "kms_key_arn": Case({"kms_key_arn": KEY}),
+    "kms_key_arn with a crawler": Case({"kms_key_arn": KEY}, "catalog=crawler"),
+    "former_kms_key_arns": Case({"former_kms_key_arns": [KEY]}),
     **_single("partitions", granularity="hour", layout="date", time_zone="Asia/Tokyo"),
     **_single("partitions", partition_time="event", projection_start_year=2020),
     "partitions.partition_time in a time zone": Case(
@@ -210,7 +213,6 @@ CASES: dict[str, Case] = {
     **_single("lake", "query.current_state=False", data_retention_days=1),
     **_single("lake", failures_retention_days=2),
     **_single("lake", query_results_retention_days=3),
-    "lake.kms_key_arn with a crawler": Case({"lake": {"kms_key_arn": KEY}}, "catalog=crawler"),
     **_single("query", current_state_source="partitions", saved_queries=True),
     **_single("query", current_state=False, bytes_scanned_cutoff_mib=10, force_destroy=True),
     "merge.enabled": Case({"merge": {"enabled": True}}),
@@ -220,7 +222,7 @@ CASES: dict[str, Case] = {
     "merge with format=parquet, granularity=hour": Case(
         {"format": "parquet", "partitions": {"granularity": "hour"}}, "merge.enabled"
     ),
-    "merge with lake.kms_key_arn": Case({"lake": {"kms_key_arn": KEY}}, "merge.enabled"),
+    "merge with kms_key_arn": Case({"kms_key_arn": KEY}, "merge.enabled"),
     "merge with monitoring.alarms=all": Case({"monitoring": {"alarms": "all"}}, "merge.enabled"),
     "merge of one of several lake_tables": Case(
         {
@@ -259,7 +261,7 @@ CASES: dict[str, Case] = {
     "backfill of an existing table": Case(
         {"source": {"use_existing": True}}, "backfill.enabled", EXISTING_TABLE
     ),
-    "backfill with lake.kms_key_arn": Case({"lake": {"kms_key_arn": KEY}}, "backfill.enabled"),
+    "backfill with kms_key_arn": Case({"kms_key_arn": KEY}, "backfill.enabled"),
     "backfill with lake.bucket_name": Case({"lake": {"bucket_name": "shared"}}, "backfill.enabled"),
 }
 

@@ -40,6 +40,7 @@ class Table(ResourceType):
             **capacity(inputs),
             # ministack creates a stream for any specification.
             **(streams if (streams := stream(inputs)) != NO_STREAM else {}),
+            SSESpecification=encryption(inputs),
             DeletionProtectionEnabled=inputs.take("deletionProtectionEnabled", False),
         )["TableDescription"]
         if recovery := inputs.take("pointInTimeRecovery"):
@@ -60,6 +61,8 @@ class Table(ResourceType):
         billing = table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
         recovers = recovery["PointInTimeRecoveryStatus"] == "ENABLED"
         expires = ttl["TimeToLiveStatus"] == "ENABLED"
+        encrypted = table.get("SSEDescription", {})
+        key = {"enabled": True, "kmsKeyArn": encrypted.get("KMSMasterKeyArn")}
         return {
             "billingMode": billing,
             "readCapacity": units.get("ReadCapacityUnits") or None,
@@ -67,6 +70,7 @@ class Table(ResourceType):
             "deletionProtectionEnabled": table["DeletionProtectionEnabled"],
             "pointInTimeRecovery": {"enabled": recovers},
             "ttl": {"enabled": True, "attributeName": ttl["AttributeName"]} if expires else None,
+            "serverSideEncryption": key if encrypted.get("Status") == "ENABLED" else None,
             "streamEnabled": streams.get("StreamEnabled", False),
             "streamViewType": streams.get("StreamViewType"),
             "streamArn": table.get("LatestStreamArn", ""),
@@ -88,6 +92,8 @@ class Table(ResourceType):
             if old_stream != NO_STREAM and new_stream != NO_STREAM:
                 # The view type of an enabled stream is fixed.
                 dynamodb.update_table(TableName=name, **NO_STREAM)
+        if (encrypted := encryption(inputs)) != encryption(previous):
+            changes |= {"SSESpecification": encrypted}
         dynamodb.update_table(TableName=name, **changes)
         set_recovery(clients, name, inputs.take("pointInTimeRecovery") or {"enabled": False})
         old_ttl, ttl = state.get("ttl") or {}, inputs.take("ttl") or {}
@@ -125,6 +131,13 @@ def stream(inputs: Inputs) -> dict[str, Any]:
     enabled, view = inputs.take("streamEnabled"), inputs.take("streamViewType")
     specification = {"StreamEnabled": True, "StreamViewType": view}
     return {"StreamSpecification": specification} if enabled else NO_STREAM
+
+
+def encryption(inputs: Inputs) -> dict[str, Any]:
+    """Return the encryption of CreateTable and UpdateTable."""
+    options = inputs.take("serverSideEncryption") or {"enabled": False}
+    encrypted: dict[str, Any] = pascal_case(options, kmsKeyArn="KMSMasterKeyId")
+    return {**encrypted, "SSEType": "KMS"} if encrypted["Enabled"] else encrypted
 
 
 def set_recovery(clients: Clients, table: str, recovery: Mapping[str, Any]) -> None:

@@ -11,16 +11,17 @@ from streaming_etl.stack.clients import Clients
 class Function(ResourceType):
     token = "aws:lambda/function:Function"
     replace = ("name", "packageType")
-    removable = ("environment", "tags")
+    removable = ("environment", "kmsKeyArn", "sourceKmsKeyArn", "tags")
 
     def create(self, clients: Clients, inputs: Inputs) -> Outputs:
         name, tags = inputs.name(), inputs.take("tags", {})
-        code = zipped(inputs.take("code"))
+        code = {"ZipFile": zipped(inputs.take("code")), **source_key(inputs)}
         created = clients("lambda").create_function(
             FunctionName=name,
-            Code={"ZipFile": code},
+            Code=code,
             Environment=environment(inputs),
             Tags=tags,
+            KMSKeyArn=inputs.take("kmsKeyArn", ""),
             **inputs.remaining(),
         )
         return {"id": name, "name": name, "arn": created["FunctionArn"]}
@@ -42,6 +43,8 @@ class Function(ResourceType):
         return {
             **properties,
             "environment": {"variables": variables} if variables else None,
+            "kmsKeyArn": configuration.get("KMSKeyArn") or None,
+            "sourceKmsKeyArn": function["Code"].get("SourceKMSKeyArn"),
             "tags": function.get("Tags") or None,
         }
 
@@ -56,13 +59,21 @@ class Function(ResourceType):
         )
         current = functions.get_function_configuration(FunctionName=name)
         updated = functions.get_waiter("function_updated_v2")
-        if current["CodeSha256"] != sha256(code) or current["Architectures"] != architectures:
+        key = source_key(inputs)
+        if (
+            current["CodeSha256"] != sha256(code)
+            or current["Architectures"] != architectures
+            or key.get("SourceKMSKeyArn") != state.get("sourceKmsKeyArn")
+        ):
             functions.update_function_code(
-                FunctionName=name, ZipFile=code, Architectures=architectures
+                FunctionName=name, ZipFile=code, Architectures=architectures, **key
             )
             updated.wait(FunctionName=name, WaiterConfig=WAIT)
         functions.update_function_configuration(
-            FunctionName=name, Environment=environment(inputs), **inputs.remaining()
+            FunctionName=name,
+            Environment=environment(inputs),
+            KMSKeyArn=inputs.take("kmsKeyArn", ""),
+            **inputs.remaining(),
         )
         updated.wait(FunctionName=name, WaiterConfig=WAIT)
 
@@ -77,6 +88,11 @@ def environment(inputs: Inputs) -> dict[str, dict[str, str]]:
     return {"Variables": (inputs.take("environment") or {}).get("variables", {})}
 
 
+def source_key(inputs: Inputs) -> dict[str, str]:
+    key = inputs.take("sourceKmsKeyArn")
+    return {"SourceKMSKeyArn": key} if key else {}
+
+
 def sha256(code: bytes) -> str:
     """Return the hash of a zip file as Lambda reports it."""
     return base64.b64encode(hashlib.sha256(code).digest()).decode()
@@ -87,7 +103,7 @@ class EventSourceMapping(ResourceType):
     replace = ("eventSourceArn", "startingPosition", "startingPositionTimestamp")
     auto_name = None
     computed = ("arn", "uuid")
-    removable = ("filterCriteria", "tags")
+    removable = ("filterCriteria", "kmsKeyArn", "tags")
 
     def create(self, clients: Clients, inputs: Inputs) -> Outputs:
         tags, rest = inputs.take("tags", {}), inputs.remaining(**RENAMED)
@@ -136,6 +152,6 @@ class EventSourceMapping(ResourceType):
         clients("lambda").delete_event_source_mapping(UUID=state["id"])
 
 
-RENAMED = {"destinationArn": "Destination"}
+RENAMED = {"destinationArn": "Destination", "kmsKeyArn": "KMSKeyArn"}
 
 TYPES = (Function(), EventSourceMapping())

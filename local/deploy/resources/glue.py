@@ -142,11 +142,13 @@ def iceberg_table_input(table: dict[str, Any]) -> dict[str, Any]:
 class Crawler(ResourceType):
     token = "aws:glue/crawler:Crawler"
     max_name = 255
-    removable = ("catalogTargets", "s3Targets", "tags")
+    removable = ("catalogTargets", "s3Targets", "securityConfiguration", "tags")
 
     def create(self, clients: Clients, inputs: Inputs) -> Outputs:
         name, tags = inputs.name(), inputs.take("tags", {})
-        clients("glue").create_crawler(Name=name, Targets=targets(inputs), **inputs.remaining())
+        clients("glue").create_crawler(
+            Name=name, Targets=targets(inputs), **inputs.remaining(**CRAWLER_RENAMED)
+        )
         outputs = {"name": name, "arn": f"arn:aws:glue:{clients.region}:{ACCOUNT}:crawler/{name}"}
         # ministack loses the tags of CreateCrawler.
         write_tags(clients, outputs, tags)
@@ -154,9 +156,16 @@ class Crawler(ResourceType):
 
     def read(self, clients: Clients, state: State) -> Properties:
         crawler = clients("glue").get_crawler(Name=state["name"])["Crawler"]
-        keys = ("Configuration", "DatabaseName", "Description", "Role", "SchemaChangePolicy")
+        keys = (
+            "Configuration",
+            "CrawlerSecurityConfiguration",
+            "DatabaseName",
+            "Description",
+            "Role",
+            "SchemaChangePolicy",
+        )
         found = {key: crawler.get(key) or None for key in keys}
-        properties: Properties = camel_case({**found, **crawler["Targets"]})
+        properties: Properties = camel_case({**found, **crawler["Targets"]}, **CRAWLER_RENAMED)
         return {
             **properties,
             "schedule": crawler.get("Schedule", {}).get("ScheduleExpression"),
@@ -166,12 +175,18 @@ class Crawler(ResourceType):
     def update(self, clients: Clients, state: State, inputs: Inputs) -> None:
         tags = inputs.take("tags", {})
         clients("glue").update_crawler(
-            Name=state["name"], Targets=targets(inputs), **inputs.remaining()
+            Name=state["name"],
+            Targets=targets(inputs),
+            # Glue removes the configuration of an empty name.
+            **{"CrawlerSecurityConfiguration": "", **inputs.remaining(**CRAWLER_RENAMED)},
         )
         write_tags(clients, state, tags)
 
     def delete(self, clients: Clients, state: State) -> None:
         clients("glue").delete_crawler(Name=state["name"])
+
+
+CRAWLER_RENAMED = {"securityConfiguration": "CrawlerSecurityConfiguration"}
 
 
 def targets(inputs: Inputs) -> dict[str, Any]:
@@ -195,4 +210,39 @@ def write_tags(clients: Clients, state: State, tags: dict[str, str]) -> None:
     )
 
 
-TYPES = (Database(), Table(), Crawler())
+class SecurityConfiguration(ResourceType):
+    token = "aws:glue/securityConfiguration:SecurityConfiguration"
+    replace = ("name", "encryptionConfiguration")
+    max_name = 255
+    computed = ()
+
+    def create(self, clients: Clients, inputs: Inputs) -> Outputs:
+        name, modes = inputs.name(), inputs.take("encryptionConfiguration")
+        # The API has a list of modes for S3.
+        configuration = {**modes, "s3Encryption": [modes["s3Encryption"]]}
+        clients("glue").create_security_configuration(
+            Name=name, EncryptionConfiguration=pascal_case(configuration, **MODES)
+        )
+        return {"id": name, "name": name}
+
+    def read(self, clients: Clients, state: State) -> Properties:
+        found = clients("glue").get_security_configuration(Name=state["name"])
+        modes = camel_case(
+            found["SecurityConfiguration"]["EncryptionConfiguration"],
+            **MODES,
+        )
+        return {"encryptionConfiguration": {**modes, "s3Encryption": modes["s3Encryption"][0]}}
+
+    def update(self, clients: Clients, state: State, inputs: Inputs) -> None:
+        """Change nothing: every input replaces the configuration."""
+
+    def delete(self, clients: Clients, state: State) -> None:
+        clients("glue").delete_security_configuration(Name=state["name"])
+
+
+MODES = {
+    "cloudwatchEncryption": "CloudWatchEncryption",
+    "cloudwatchEncryptionMode": "CloudWatchEncryptionMode",
+}
+
+TYPES = (Database(), Table(), Crawler(), SecurityConfiguration())

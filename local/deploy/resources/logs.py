@@ -18,11 +18,12 @@ class LogGroup(ResourceType):
     token = "aws:cloudwatch/logGroup:LogGroup"
     replace = ("name", "logGroupClass")
     max_name = 512
-    removable = ("retentionInDays", "tags")
+    removable = ("kmsKeyId", "retentionInDays", "tags")
 
     def create(self, clients: Clients, inputs: Inputs) -> Outputs:
         name, days = inputs.name(), inputs.take("retentionInDays")
-        clients("logs").create_log_group(logGroupName=name, tags=inputs.take("tags", {}))
+        key = {"kmsKeyId": key} if (key := inputs.take("kmsKeyId")) else {}
+        clients("logs").create_log_group(logGroupName=name, tags=inputs.take("tags", {}), **key)
         if days:
             clients("logs").put_retention_policy(logGroupName=name, retentionInDays=days)
         arn = f"arn:aws:logs:{clients.region}:{ACCOUNT}:log-group:{name}"
@@ -36,6 +37,7 @@ class LogGroup(ResourceType):
             state["name"],
         )
         return {
+            "kmsKeyId": group.get("kmsKeyId"),
             "retentionInDays": group.get("retentionInDays"),
             "tags": logs.list_tags_for_resource(resourceArn=state["arn"])["tags"] or None,
         }
@@ -46,6 +48,11 @@ class LogGroup(ResourceType):
             logs.put_retention_policy(logGroupName=name, retentionInDays=days)
         else:
             logs.delete_retention_policy(logGroupName=name)
+        if (key := inputs.take("kmsKeyId")) != state.get("kmsKeyId"):
+            if key:
+                logs.associate_kms_key(logGroupName=name, kmsKeyId=key)
+            else:
+                logs.disassociate_kms_key(logGroupName=name)
         update_tags(
             state.get("tags"),
             inputs.take("tags", {}),

@@ -25,6 +25,7 @@ class Schedule(ResourceType):
         keys = (
             "Description",
             "FlexibleTimeWindow",
+            "KmsKeyArn",
             "ScheduleExpression",
             "ScheduleExpressionTimezone",
             "State",

@@ -19,19 +19,30 @@ class Topic(ResourceType):
     token = "aws:sns/topic:Topic"
     replace = ("name", "fifoTopic")
     max_name = 256
+    removable = ("kmsMasterKeyId", "tags")
 
     def create(self, clients: Clients, inputs: Inputs) -> Outputs:
         name, tags = inputs.name(), inputs.tags()
-        created = clients("sns").create_topic(Name=name, Tags=tags)
+        key = inputs.take("kmsMasterKeyId")
+        attributes = {"KmsMasterKeyId": key} if key else {}
+        created = clients("sns").create_topic(Name=name, Tags=tags, Attributes=attributes)
         return {"id": created["TopicArn"], "name": name, "arn": created["TopicArn"]}
 
     def read(self, clients: Clients, state: State) -> Properties:
         sns, arn = clients("sns"), state["id"]
-        sns.get_topic_attributes(TopicArn=arn)
-        return {"tags": tag_map(sns.list_tags_for_resource(ResourceArn=arn)["Tags"])}
+        attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+        return {
+            "kmsMasterKeyId": attributes.get("KmsMasterKeyId") or None,
+            "tags": tag_map(sns.list_tags_for_resource(ResourceArn=arn)["Tags"]),
+        }
 
     def update(self, clients: Clients, state: State, inputs: Inputs) -> None:
         sns, arn = clients("sns"), state["id"]
+        sns.set_topic_attributes(
+            TopicArn=arn,
+            AttributeName="KmsMasterKeyId",
+            AttributeValue=inputs.take("kmsMasterKeyId") or "",
+        )
         update_tags(
             state.get("tags"),
             inputs.take("tags", {}),

@@ -21,6 +21,7 @@ ACCOUNT = "000000000000"
 REGION = "ap-northeast-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
 OTHER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/other"
+KEY, OTHER_KEY = (f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}" for name in ("k", "other"))
 TAGS = {"team": "sales", "old": "yes"}
 NEW_TAGS = {"team": "stock", "new": "yes"}
 
@@ -81,6 +82,8 @@ def function_inputs(directory: Path, text: str) -> Inputs:
         "memorySize": 128.0,
         "timeout": 10.0,
         "environment": {"variables": {"SIZE": "1", "OLD": "yes"}},
+        "kmsKeyArn": KEY,
+        "sourceKmsKeyArn": KEY,
         "loggingConfig": {"logFormat": "Text", "logGroup": "first"},
         "tags": TAGS,
     }
@@ -120,6 +123,8 @@ def function(_: Create, directory: Path) -> Case:
             "memorySize": 256.0,
             "timeout": 20.0,
             "environment": {"variables": {"SIZE": "2", "NEW": "yes"}},
+            "kmsKeyArn": None,
+            "sourceKmsKeyArn": OTHER_KEY,
             "loggingConfig": {"logFormat": "Text", "logGroup": "second"},
             "tags": NEW_TAGS,
         },
@@ -248,7 +253,16 @@ def state_machine(_: Create, __: Path) -> Case:
 
     return Case(
         {"definition": definition("First"), "roleArn": ROLE, "type": "STANDARD", "tags": TAGS},
-        {"definition": definition("Second"), "roleArn": OTHER_ROLE, "tags": NEW_TAGS},
+        {
+            "definition": definition("Second"),
+            "roleArn": OTHER_ROLE,
+            "encryptionConfiguration": {
+                "type": "CUSTOMER_MANAGED_KMS_KEY",
+                "kmsKeyId": KEY,
+                "kmsDataKeyReusePeriodSeconds": 300.0,
+            },
+            "tags": NEW_TAGS,
+        },
     )
 
 
@@ -260,6 +274,11 @@ def log_group(_: Create, __: Path) -> Case:
 
 def log_group_without_retention(_: Create, __: Path) -> Case:
     return Case({"retentionInDays": 30.0, "tags": TAGS}, {"retentionInDays": None, "tags": None})
+
+
+def log_group_with_key(_: Create, __: Path) -> Case:
+    # ministack cannot change the key.
+    return Case({"kmsKeyId": KEY, "retentionInDays": 30.0}, {"retentionInDays": 3653.0})
 
 
 def log_stream(new: Create, _: Path) -> Case:
@@ -291,6 +310,7 @@ def table(_: Create, __: Path) -> Case:
             "ttl": {"enabled": True, "attributeName": "expires_at"},
             "streamViewType": "NEW_AND_OLD_IMAGES",
             "deletionProtectionEnabled": False,
+            "serverSideEncryption": {"enabled": True, "kmsKeyArn": KEY},
             "tags": NEW_TAGS,
         },
     )
@@ -300,6 +320,7 @@ def table_without_options(_: Create, __: Path) -> Case:
     options = {
         "ttl": {"enabled": True, "attributeName": "expires_at"},
         "pointInTimeRecovery": {"enabled": True},
+        "serverSideEncryption": {"enabled": True, "kmsKeyArn": KEY},
     }
     return Case(
         {**table_inputs(), **options},
@@ -321,9 +342,8 @@ def bucket(_: Create, __: Path) -> Case:
 
 
 def bucket_encryption(new: Create, _: Path) -> Case:
-    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"
     managed = {"sseAlgorithm": "AES256"}
-    custom = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": key}
+    custom = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": KEY}
     return of_bucket(
         new,
         {"rules": [{"applyServerSideEncryptionByDefault": managed, "bucketKeyEnabled": False}]},
@@ -461,6 +481,7 @@ def crawler(_: Create, __: Path) -> Case:
             "schedule": "cron(10 * * * ? *)",
             "catalogTargets": [{"databaseName": "shop", "tables": ["orders"]}],
             "configuration": '{"Version":1.0}',
+            "securityConfiguration": "first",
             "schemaChangePolicy": {"deleteBehavior": "LOG", "updateBehavior": "LOG"},
             "tags": TAGS,
         },
@@ -470,9 +491,26 @@ def crawler(_: Create, __: Path) -> Case:
             "catalogTargets": None,
             "s3Targets": [{"path": "s3://first/"}],
             "configuration": '{"Version":1.0,"Grouping":{}}',
+            "securityConfiguration": None,
             "schemaChangePolicy": {"deleteBehavior": "LOG", "updateBehavior": "UPDATE_IN_DATABASE"},
             "tags": NEW_TAGS,
         },
+    )
+
+
+def security_configuration(_: Create, __: Path) -> Case:
+    return Case(
+        {
+            "encryptionConfiguration": {
+                "cloudwatchEncryption": {"cloudwatchEncryptionMode": "SSE-KMS", "kmsKeyArn": KEY},
+                "jobBookmarksEncryption": {
+                    "jobBookmarksEncryptionMode": "CSE-KMS",
+                    "kmsKeyArn": KEY,
+                },
+                "s3Encryption": {"s3EncryptionMode": "SSE-KMS", "kmsKeyArn": KEY},
+            }
+        },
+        {},
     )
 
 
@@ -488,8 +526,7 @@ def workgroup(_: Create, __: Path) -> Case:
             },
         }
 
-    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"
-    custom = {"encryptionOption": "SSE_KMS", "kmsKeyArn": key}
+    custom = {"encryptionOption": "SSE_KMS", "kmsKeyArn": KEY}
     return Case(
         {
             "configuration": configuration("s3://a/", 10.0**10, {"encryptionOption": "SSE_S3"}),
@@ -654,6 +691,7 @@ def schedule(_: Create, __: Path) -> Case:
             "scheduleExpression": "rate(15 minutes)",
             "scheduleExpressionTimezone": "Europe/Paris",
             "state": "ENABLED",
+            "kmsKeyArn": KEY,
             "target": schedule_target("second"),
         },
     )
@@ -671,7 +709,11 @@ def schedule_with_defaults(_: Create, __: Path) -> Case:
 
 
 def topic(_: Create, __: Path) -> Case:
-    return Case({"tags": TAGS}, {"tags": NEW_TAGS})
+    return Case({"tags": TAGS}, {"kmsMasterKeyId": KEY, "tags": NEW_TAGS})
+
+
+def topic_without_key(_: Create, __: Path) -> Case:
+    return Case({"kmsMasterKeyId": KEY}, {"kmsMasterKeyId": None})
 
 
 def topic_policy(new: Create, _: Path) -> Case:
@@ -694,13 +736,18 @@ CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
     "aws:cloudwatch/dashboard:Dashboard": (dashboard,),
     "aws:cloudwatch/eventRule:EventRule": (event_rule,),
     "aws:cloudwatch/eventTarget:EventTarget": (event_target,),
-    "aws:cloudwatch/logGroup:LogGroup": (log_group, log_group_without_retention),
+    "aws:cloudwatch/logGroup:LogGroup": (
+        log_group,
+        log_group_without_retention,
+        log_group_with_key,
+    ),
     "aws:cloudwatch/logStream:LogStream": (log_stream,),
     "aws:cloudwatch/metricAlarm:MetricAlarm": (metric_alarm, metric_alarm_on_formula),
     "aws:dynamodb/table:Table": (table, table_without_options),
     "aws:glue/catalogDatabase:CatalogDatabase": (catalog_database,),
     "aws:glue/catalogTable:CatalogTable": (catalog_table, iceberg_table),
     "aws:glue/crawler:Crawler": (crawler,),
+    "aws:glue/securityConfiguration:SecurityConfiguration": (security_configuration,),
     "aws:iam/role:Role": (role,),
     "aws:iam/rolePolicy:RolePolicy": (role_policy,),
     "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": (delivery_stream,),
@@ -718,7 +765,7 @@ CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
     "aws:s3/bucketVersioning:BucketVersioning": (bucket_versioning,),
     "aws:scheduler/schedule:Schedule": (schedule, schedule_with_defaults),
     "aws:sfn/stateMachine:StateMachine": (state_machine,),
-    "aws:sns/topic:Topic": (topic,),
+    "aws:sns/topic:Topic": (topic, topic_without_key),
     "aws:sns/topicPolicy:TopicPolicy": (topic_policy,),
     "aws:sns/topicSubscription:TopicSubscription": (topic_subscription,),
 }

@@ -36,6 +36,7 @@ settings = StreamingEtlPipelineArgs(
     transform_module="exported.py",
     partitions=PartitionArgs(),
     source=SourceArgs(use_existing=True),
+    kms_key_arn="arn:aws:kms:{REGION}:123456789012:key/k",
     backfill=BackfillArgs(
         enabled=True, concurrency=2, kib_per_second=100_000, maximum_retry_attempts=0
     ),

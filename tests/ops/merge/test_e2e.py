@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from local.deploy.deploy import deploy
-from local.emulator.process import Emulator
+from local.emulator.process import ACCOUNT, Emulator
 from local.sample.lake import Lake
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.table.lake_table import resolve
@@ -26,6 +26,7 @@ from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import read_config
 from streaming_etl.stack.errors import EXIT_FAILURE
 from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
+from tests.local.conftest import REGION
 from tests.support.changes import stream_record
 from tests.support.deployed import embedded_options
 from tests.support.failure_objects import error_line
@@ -46,6 +47,8 @@ SETTINGS = {
     "table_name": "monthly",
     "partitions": {"granularity": "day", "partition_time": "event"},
     "merge": {"enabled": True},
+    # The embedded AWS stores the key with each resource, and encrypts nothing.
+    "kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k",
     # As in the first update of a lake table with rows.
     "query": {"current_state_source": "objects"},
 }
