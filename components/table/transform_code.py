@@ -177,7 +177,8 @@ class _Reader:
             line, reason = getattr(error, "lineno", None) or 1, getattr(error, "msg", str(error))
             shown = self.path if file == self.main else (self.root / file).as_posix()
             self.problems.append(_problem(shown, "module-syntax", reason=reason, line=line))
-            tree = ast.Module([], [])
+            # It may have any name.
+            tree = ast.parse("__getattr__ = None")
         self.trees[file] = tree
         for each in imports_of(tree):
             self.follow(file, each)
@@ -245,16 +246,19 @@ def read_transform_code(path: str) -> TransformCode:
     return code
 
 
-def import_problems(code: TransformCode, archive: Iterable[str] = ()) -> Iterator[Problem]:
+def import_problems(
+    code: TransformCode, archive: Iterable[str] = (), *, has_layers: bool = False
+) -> Iterator[Problem]:
     """Problems of imported files, and of imports that fail in Lambda.
 
     One per file and rule. archive: paths of the packages' files in the function's archive.
+    has_layers: layers may have any other package.
     """
     packages = {path.partition("/")[0].partition(".")[0] for path in archive}
     yield from code.problems
     ambiguous, missing = list(code.ambiguous), list(code.missing)
     for file, each in code.imports:
-        if each.required:
+        if each.required and not has_layers:
             absent = unprovided(each, packages)
             missing += [FileImport(file, name, each.line) for name in absent]
     clashes = code.modules.keys() & packages
@@ -290,8 +294,7 @@ def _defines(tree: ast.Module, name: str) -> bool:
     names = defined_names(tree)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     dynamic = DYNAMIC_NAMES & (used | names) or "*" in names
-    # Invalid Python, which has a problem already, has no statements.
-    return name in names or name.startswith("__") or bool(dynamic) or not tree.body
+    return name in names or name.startswith("__") or bool(dynamic)
 
 
 def _bound_names(node: ast.stmt) -> set[str]:

@@ -86,6 +86,7 @@ def test_a_folder_is_imported_by_its_name(tmp_path: Path) -> None:
         ("import shared.mony", ("shared.mony",)),
         ("from shared import mony", ("shared.mony",)),
         ("from shared.money import cent", ("shared.money.cent",)),
+        ("from empty import cents", ("empty.cents",)),
         ("from . import shared", (".",)),
         ("from ..shared import money", ("..shared",)),
         ("import shared.money.cents", ("shared.money.cents",)),
@@ -107,6 +108,7 @@ def test_own_modules_and_their_names_must_exist(
         shared__money="def cents(): ...\n",
         shared__dynamic="def __getattr__(name): ...\n",
         shared__star="from shared.money import *\n",
+        empty___init="",
     )
     reported = [name for _, _, imports in found(path) for name in imports]
     assert sorted(reported) == sorted(names)
@@ -121,6 +123,16 @@ def test_reports_the_file_of_every_missing_import(tmp_path: Path) -> None:
     assert found(path) == [
         ("module-imports", "orders.py", ("numpy",)),
         ("module-imports", "shared/money.py", ("yaml", ".rates")),
+    ]
+
+
+def test_with_layers_only_own_files_are_known(tmp_path: Path) -> None:
+    imports = "import numpy, orjson\nfrom shared.money import cent\nimport calendar\n"
+    path = write(tmp_path, orders=f"{imports}{TRANSFORM}", shared__money="", calendar="")
+    found = [*import_problems(read_transform_code(path), ["orjson.py"], has_layers=True)]
+    assert [(each.rule, each.details["imports"]) for each in found] == [
+        ("module-ambiguous", ("calendar",)),
+        ("module-imports", ("shared.money.cent",)),
     ]
 
 
