@@ -153,15 +153,21 @@ def test_the_page_leads_from_a_table_to_rows_and_a_replay(reader: Reader) -> Non
     reader.follow(followed[-1])
 
 
-def test_a_new_column_is_null_in_existing_rows(reader: Reader) -> None:
+def test_an_edit_keeps_the_rows_and_applies_to_new_changes(reader: Reader) -> None:
     file = reader.directory / "first" / "payments.py"
     columns = '"amount": "decimal(10,2)"'
-    file.write_text(file.read_text().replace(columns, f'{columns}, "note": "string"'))
+    text = file.read_text().replace(columns, f'{columns}, "note": "string"')
+    new = "    payment = change.new or change.old\n"
+    file.write_text(text.replace(new, f'{new}    if "draft" in payment:\n        return None\n'))
+    local = ["python", "-m", "local"]
 
-    reader.run(["python", "-m", "local", "up"])
-    reader.run(["python", "-m", "local", "query", "SELECT payment_id, note FROM payments_current"])
-
+    reader.run([*local, "up"])
+    reader.run([*local, "query", "SELECT payment_id, note FROM payments_current"])
     assert comparable(reader.output)[:2] == ["2 rows", "payment_id note"]
+
+    reader.run([*local, "put", "app", '{"PK": "USER#1", "SK": "PAYMENT#3", "draft": true}'])
+    assert reader.codes[-1] == 0
+    assert "app.payments 0 0 1 0" in comparable(reader.output)
 
 
 def test_the_demo_writes_generated_items_of_any_table(
