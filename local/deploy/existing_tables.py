@@ -86,7 +86,7 @@ def require_definitions(config: StackConfig, definitions: Definitions) -> None:
     ]
     missing = [name for name in names if name not in definitions]
     if missing:
-        raise missing_definition(missing)
+        raise missing_definition(missing, config.stack)
 
 
 def with_local_streams(config: StackConfig, clients: Clients) -> StackConfig:
@@ -132,16 +132,17 @@ def described(clients: Clients, name: str, definitions: Definitions) -> dict[str
     return dict(response["Table"])
 
 
-def missing_definition(names: list[str]) -> CommandError:
+def missing_definition(names: list[str], stack: str = "dev") -> CommandError:
     """Return the error for existing tables without a definition."""
     commands = "\n".join(
         f"  aws dynamodb describe-table --table-name {name} > {name}.table.json" for name in names
     )
     files = " ".join(f"{name}.table.json" for name in names)
+    selected = "" if stack == "dev" else f"STACK={stack} "
     return CommandError(
         f"The embedded AWS has no table {', '.join(names)}, which the stack reads with "
         f"`source.use_existing`. Describe it, and pass the file:\n{commands}\n"
-        f'  make local LIKE="{files}"',
+        f'  make local {selected}LIKE="{files}"',
         code="missing-table-definition",
         tables=names,
     )

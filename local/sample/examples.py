@@ -1,5 +1,6 @@
 """Example items of any lake table."""
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -75,21 +76,64 @@ def changed_items(module: Path, key_names: Sequence[str]) -> list[DynamoItem]:
 
 def generated_item(lake: Lake, types: Mapping[str, str], directory: Path) -> DynamoItem:
     """Return an item with key, conditions and columns of a lake table."""
+    item: dict[str, Any] = {}
     with program_environment(directory):
         try:
             module = read_transform_module(lake.transform_module)
         except SettingsError:
             # A module that was edited after the deployment.
-            columns, sources = {}, {}
-        else:
-            columns = {column.name: column.type for column in module.columns or ()}
-            sources = dict(module.sources or {})
-    item: dict[str, Any] = {name: KEY_VALUES[type_] for name, type_ in types.items()}
-    for name, type_ in columns.items():
+            module = None
+        read = attributes_read(module.read) if module and module.code else {}
+    columns = {column.name: column.type for column in (module and module.columns) or ()}
+    sources = (module and module.sources) or {}
+    # A function computes columns from other attributes.
+    for name in read or columns:
         source = sources.get(name, AttributeSource((name,)))
-        put_value(item, source.path, 1795426200 if source.unit else example_value(type_))
-    item |= {name: KEY_VALUES[type_] for name, type_ in types.items()}
-    return attributes({**item, **example_attributes(lake.rules)})
+        value = example_value(columns[name]) if name in columns else read[name]
+        put_value(item, source.path, 1795426200 if source.unit else value)
+    keys = {name: KEY_VALUES[type_] for name, type_ in types.items()}
+    return attributes({**keys, **item, **keys, **example_attributes(lake.rules)})
+
+
+def attributes_read(files: Sequence[Path]) -> dict[str, Any]:
+    """Return example values of the attributes that a module reads.
+
+    files: valid Python. Names that are not constants are unknown.
+    """
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_bytes()))]
+    values: dict[str, Any] = {name: "text" for node in nodes for name in name_read(node)}
+    for node in nodes:
+        match node:
+            case ast.BinOp(left=left, right=right) if not is_text(left) and not is_text(right):
+                numbers = [left, right]
+            case ast.Call(func=ast.Name(id="Decimal" | "float" | "int" | "round"), args=numbers):
+                pass
+            case ast.Call(func=ast.Attribute(attr="fromisoformat"), args=[time]):
+                values |= dict.fromkeys(name_read(time), SCALARS["timestamp"])
+                continue
+            case ast.For(iter=items) | ast.comprehension(iter=items):
+                values |= {name: [] for name in name_read(items)}
+                continue
+            case _:
+                continue
+        values |= {name: 1 for number in numbers for name in name_read(number)}
+    return values
+
+
+def name_read(node: ast.AST) -> list[str]:
+    """Return the name in `item["name"]` or `item.get("name")`, if any."""
+    match node:
+        case ast.Subscript(slice=ast.Constant(value=str() as name), ctx=ast.Load()):
+            return [name]
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str() as name), *_]):
+            return [name]
+    return []
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 def put_value(container: Any, path: Sequence[str | int], value: Any) -> None:

@@ -181,7 +181,7 @@ def _deploy_errors() -> dict[str, str]:
         "invalid-table-definition": _error(
             read_definitions, [Path("missing.json"), Path("transforms/orders.changes.json")]
         ),
-        "missing-table-definition": str(missing_definition(["app", "events"])),
+        "missing-table-definition": str(missing_definition(["app", "events"], "prod")),
         "replacement-required": _error(
             operations.update, Mock(), bucket, "lake", "a", {"bucket": "a"}, {"bucket": "b"}
         ),

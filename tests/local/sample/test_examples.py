@@ -66,6 +66,40 @@ COLUMNS = {
     )
 
 
+def test_an_item_has_the_attributes_that_a_function_reads(tmp_path: Path) -> None:
+    module = """
+from datetime import datetime
+COLUMNS = {"id": "string", "total": "decimal(10,2)", "size": "int", "label": "string"}
+
+def transform(change):
+    order = change.new or change.old
+    row = {}
+    row["total"] = order["net"] + order.get("tax", 0)
+    row["at"] = datetime.fromisoformat(order["placed"])
+    row["label"] = "order " + order["name"]
+    lines = [line["sku"] for line in order["lines"]]
+    return {"id": order["PK"], "size": int(order["size"]) + int(order["weight"]), **row}
+"""
+    lake = lake_of(tmp_path, module)
+
+    [item] = example_items(lake, KEYS, tmp_path)
+
+    assert item == attributes(
+        {
+            "PK": "1",
+            "SK": "PROFILE#1",
+            "net": 1,
+            "tax": 1,
+            "placed": "2026-11-23T09:30:00",
+            "name": "text",
+            "lines": [],
+            "sku": "text",
+            "size": 1,
+            "weight": 1,
+        }
+    )
+
+
 @pytest.mark.parametrize("module", ["COLUMNS = {", ""])
 def test_an_item_of_an_unreadable_module_has_key_and_conditions(
     tmp_path: Path, module: str
