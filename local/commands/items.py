@@ -27,9 +27,14 @@ def local_command() -> str:
 
 def replay_command(stack: DeployedStack, pipeline: DeployedPipeline) -> str:
     """Return the command that replays the failed changes of a pipeline."""
+    return operator_command(stack, "replay", pipeline.name)
+
+
+def operator_command(stack: DeployedStack, *arguments: str) -> str:
+    """Return an operator's command for the running stack."""
     program = relative(Path(sys.executable).with_name("streaming-etl"))
     options = f"--stack {stack.name} --endpoint-url {stack.endpoint}"
-    return f"{program} replay {pipeline.name} {options}"
+    return f"{program} {' '.join(arguments)} {options}"
 
 
 def relative(path: Path) -> str:

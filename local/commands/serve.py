@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from local import console
 from local.commands.demo import DEFAULT_STACK, deploy_stack, started
-from local.commands.items import local_command, replay_command
+from local.commands.items import local_command, operator_command, replay_command
 from local.commands.keys import key_text, key_types
 from local.commands.update import save_resources
 from local.deploy.existing_tables import Definitions, read_definitions, require_definitions
@@ -144,6 +144,8 @@ def print_commands(emulator: Emulator, stack: DeployedStack, directory: Path) ->
     for pipeline in stack.pipelines:
         console.print_line(f"Replay the failed changes of {pipeline.name}")
         console.print_line(f"  {replay_command(stack, pipeline)}")
+    console.print_heading("Status of all pipelines, and what needs attention")
+    console.print_line(f"  {operator_command(stack, 'status')}")
     console.print_heading("Other AWS tools")
     table = stack.pipelines[0].source_table if stack.pipelines else "TABLE"
     console.print_line(

@@ -183,6 +183,11 @@ def _iso(time: Optional[datetime]) -> Optional[str]:
     return None if time is None else time.astimezone(UTC).isoformat(timespec="seconds")
 
 
+def _utc(time: Optional[datetime]) -> str:
+    """Return a time for people."""
+    return "unknown" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 class StatusReader:
     """Reads the status of some pipelines of a stack."""
 
@@ -411,7 +416,7 @@ class _PipelineReader:
             since = (self._region.alarms or {})[name].get("StateUpdatedTimestamp")
             section = self._section(name)
             see = f"docs/runbook.md#{section}" if section else "docs/runbook.md"
-            yield problem("alarm", see=see, alarm=name, since=_iso(since))
+            yield problem("alarm", see=see, alarm=name, since=_utc(since))
         for name in names:
             if self._region.alarms is not None and name not in self._region.alarms:
                 command = self._commands.pulumi("up", "--refresh")
@@ -470,7 +475,7 @@ class _PipelineReader:
             command = self._commands.own("replay", *options, lake_table=name)
             yield _failures("error-records", errors, command, name)
         if run is not None and run.failed is not None:
-            time = _iso(run.failed)
+            time = _utc(run.failed)
             if run.kind == "merge":
                 command = self._commands.own("merge", "--status", lake_table=name)
             else:
@@ -491,5 +496,5 @@ def _failures(
         see="docs/replay.md",
         command=command,
         count=number,
-        oldest=_iso(count.oldest),
+        oldest=_utc(count.oldest),
     )

@@ -29,6 +29,12 @@ LEAST_WATCH_SECONDS = 10
     metavar="SECONDS",
     help=f"Read again every SECONDS, at least {LEAST_WATCH_SECONDS}, until Ctrl-C.",
 )
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Also write the status as a page to FILE, which a browser shows without a network.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def status(
     pipelines: tuple[str, ...],
@@ -37,6 +43,7 @@ def status(
     endpoint_url: Optional[str],
     *,
     watch: Optional[float],
+    html: Optional[Path],
     as_json: bool,
 ) -> int:
     """Show alarms, ages, failures and deliveries of pipelines, by default all.
@@ -49,6 +56,8 @@ def status(
       streaming-etl status --stack prod
     Show two pipelines, again every minute:
       streaming-etl status orders shop --stack prod --watch 60
+    Write a page to open in a browser:
+      streaming-etl status --stack prod --html status.html
     List what needs attention, for a script:
       streaming-etl status --stack prod --json | jq '.pipelines[].problems[]'
 
@@ -66,12 +75,15 @@ def status(
         )
     # Imports Pulumi, which `--help` does not need.
     from streaming_etl.ops.status.collect import StatusReader
+    from streaming_etl.ops.status.page import write_page
     from streaming_etl.ops.status.render import render
 
     reader = StatusReader(deployed, chosen)
 
     def show() -> "StackStatus":
         result = reader.read(datetime.now(UTC))
+        if html is not None:
+            write_page(html, result, watch)
         if watch is not None and not as_json:
             # Does nothing unless the output is a terminal.
             click.clear()

@@ -1,7 +1,11 @@
 """A running `make local`, and the commands that use it."""
 
 import json
+import os
+import re
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +15,7 @@ import pytest
 from local.commands.serve import serve
 from local.commands.update import preview, up
 from local.emulator import state
+from local.emulator.process import ROOT
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
 from tests.local.server import Server
@@ -60,6 +65,19 @@ def test_every_printed_command_works(server: Server, lake_table: str) -> None:
     assert server.run(*delete).returncode == 0
     assert id_ not in server.run(*current_state).stdout
     assert "REMOVE" in server.run(*changes).stdout
+
+
+def test_the_printed_status_command_shows_the_pipelines(server: Server) -> None:
+    [line] = re.findall(r"^  \S*streaming-etl (status .*)$", server.output, re.MULTILINE)
+    completed = subprocess.run(
+        [sys.executable, "-m", "streaming_etl", *shlex.split(line), "--json"],
+        cwd=ROOT,
+        env={**os.environ, "STREAMING_ETL_LOCAL_STATE": str(server.state)},
+        capture_output=True,
+    )
+    pipelines = json.loads(completed.stdout)["pipelines"]
+    assert (completed.returncode, list(pipelines)) == (0, ["orders", "shipments", "shop"])
+    assert {each["mapping_state"] for each in pipelines.values()} == {"Enabled"}
 
 
 def test_an_item_that_changes_its_kind_moves_to_another_lake_table(server: Server) -> None:
