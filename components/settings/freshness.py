@@ -1,5 +1,6 @@
 """Waits and buffers that `freshness` chooses where a setting has no value."""
 
+import math
 from dataclasses import dataclass
 
 MINUTES = "minutes"
@@ -12,6 +13,13 @@ class Buffers:
     transform_seconds: int
     delivery_mib: int
     delivery_seconds: int
+    delivery_stages: float = 1
+    """Of the buffer, which dynamic partitioning multiplies by 1.5."""
+
+    @property
+    def longest_wait(self) -> int:
+        """Seconds until Firehose has written a row, without its own time."""
+        return self.transform_seconds + math.ceil(self.delivery_seconds * self.delivery_stages)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,9 @@ MAX_LAKE_TABLES = 20
 # Firehose's minimum buffer for Parquet and for dynamic partitioning.
 # https://docs.aws.amazon.com/firehose/latest/APIReference/API_ExtendedS3DestinationConfiguration.html
 MIN_BUFFER_MIB, MIN_BUFFER_SECONDS = 64, 60
+# Firehose buffers dynamic partitions in several stages, up to 1.5 times as long.
+# https://docs.aws.amazon.com/firehose/latest/dev/buffering.html
+DYNAMIC_STAGES = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +185,7 @@ class LakeTableArgs(LakeTableSettings):
             delivery_seconds=_first(
                 delivery.buffer_seconds, max(preset.delivery_seconds, least_seconds)
             ),
+            delivery_stages=DYNAMIC_STAGES if self.partitions.dynamic else 1,
         )
 
     def with_default_freshness(self, freshness: str) -> "LakeTableArgs":

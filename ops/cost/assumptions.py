@@ -62,6 +62,10 @@ class Assumptions:
     """Time until Firehose responds to a PutRecordBatch."""
     log_bytes: float = 450
     """Log lines of a call: START, END and REPORT of Lambda, and the handler's line."""
+    lag_bytes: float = 286
+    """Log line of the transform with the metric of the lag, without its values."""
+    lag_value_bytes: float = 4
+    """Each of its at most 100 values, one per change."""
     injected_key_values: float = 10
     """Values that an injected partition key has at the same time."""
     crawler_dpus: float = 1
@@ -70,6 +74,9 @@ class Assumptions:
     """Billed minutes of a crawler run; Glue bills at least 10. https://aws.amazon.com/glue/pricing/"""
     minimum_wait_seconds: float = 1
     """Time until a buffer of 0 seconds is flushed."""
+    multipart_requests: float = 3
+    """PUT requests of an object with a buffer of less than 60 seconds, as a multipart upload.
+    https://docs.aws.amazon.com/firehose/latest/dev/buffering-hints.html"""
     key_requests_per_object: float = 0.01
     """KMS requests per object with a customer managed key. S3 Bucket Keys save 99 %.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html"""

@@ -33,6 +33,9 @@ class LakeTableBill:
     """The part of one lake table in the bill."""
 
     usd: float
+    freshness: str
+    wait_seconds: int
+    """The longest wait of a change in batching window and buffers."""
     query_listings: int
     """LIST requests of one query of the current state; 0 without current state."""
     full_scan_usd: float
@@ -113,6 +116,8 @@ def bill_of(
         lines += of_table
         lake_tables[key] = LakeTableBill(
             usd=sum(line.usd for line in of_table),
+            freshness=table.freshness or args.freshness,
+            wait_seconds=args.batching_window_seconds + table.buffers.longest_wait,
             query_listings=_query_listings(used, table),
             full_scan_usd=prices.of("athena_scan", used.stored_bytes / TB),
             query_scan_usd={
@@ -172,7 +177,7 @@ def _lake_table_lines(
         "firehose_partitioned_objects",
         1e3,
     )
-    yield add("S3", "PUTs", objects, "objects", "s3_puts", 1e3)
+    yield add("S3", "PUTs", usage.puts, "requests", "s3_puts", 1e3)
     yield add("S3", "the month's rows", usage.stored_bytes / GB, "GB-month", "s3_storage", 1)
     # PUT and LIST requests have one price.
     # https://aws.amazon.com/s3/pricing/
@@ -180,6 +185,9 @@ def _lake_table_lines(
     yield add("KMS", "requests", key_requests, "requests", "kms_requests", 1e3)
     yield add("EventBridge", "objects", events, "events", "eventbridge_object_events", 1e6)
     yield add("Glue", "crawler", crawler_hours, "DPU-hours", "glue_crawler", 1)
+    # Without changes the transform is not called.
+    lag = float(usage.changes > 0)
+    yield add("CloudWatch", "metric of the lag", lag, "metrics", "cloudwatch_metrics", 1)
     if (merge := usage.merge) is not None:
         scanned, merged = merge.scanned_bytes / GB, merge.merged_bytes / GB
         transitions = "step_functions_transitions"

@@ -22,6 +22,7 @@ NOT_INCLUDED = (
     "storage in later months",
     "free tiers, discounts and taxes",
 )
+DAYS = HOURS / 24
 UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
 AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?|\.\d+)([kMB]?)")
 
@@ -147,7 +148,11 @@ def _lake_table_note(bill: Bill, key: str) -> str:
             f" and {entire} USD over the entire change log."
         )
     return (
-        f"Firehose bills {format_amount(used.billed_bytes / used.changes)} bytes for a change of"
+        f"Freshness {part.freshness}: a change waits at most {part.wait_seconds} s in batching"
+        f" window and buffers. A day has {format_amount(used.records / DAYS)} Firehose records and"
+        f" {format_amount(used.objects / DAYS)} objects of"
+        f" {format_amount(used.stored_bytes / used.objects if used.objects else 0)} bytes."
+        f" Firehose bills {format_amount(used.billed_bytes / used.changes)} bytes for a change of"
         f" {format_amount(bill.usage.change_bytes)} bytes. An Athena query over all"
         f" {format_amount(used.stored_bytes / GB)} GB of the month costs"
         f" {format_amount(part.full_scan_usd)} USD.{listings}"

@@ -35,6 +35,11 @@ VCPU_MIB = 1_769
 # Lambda rounds each call up to 1 ms: 0.5 ms on average.
 # https://aws.amazon.com/lambda/pricing/
 ROUNDING_MS = 0.5
+# Of the transform's metric, as in handlers/change_lag.py.
+MAX_LAG_VALUES = 100
+# Firehose uploads objects in parts with shorter buffers.
+# https://docs.aws.amazon.com/firehose/latest/dev/buffering-hints.html
+MULTIPART_SECONDS = 60
 # A partition serves 1,000 writes and 3,000 reads per second, and has one shard of the stream.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 PARTITION_WRITES, PARTITION_READS = 1_000, 3_000
@@ -79,6 +84,10 @@ class DeliveryUsage:
     row_bytes: float
     """Size of the rows before compression."""
     objects: float
+    puts: float
+    """Requests that write the objects."""
+    log_bytes: float
+    """Log lines of the transform, and in the total also of the forwarder."""
     stored_bytes: float
     """Size of the rows in the lake."""
     crawler_runs: float
@@ -114,7 +123,6 @@ class Usage(DeliveryUsage):
     """Changes per forwarder call."""
     forwarder_calls: float
     forwarder_gb_s: float
-    log_bytes: float
     lake_tables: Mapping[str, LakeTableUsage]
 
 
@@ -137,6 +145,7 @@ def usage_of(
         for key, table in args.tables.items()
     }
     of_all = delivery_total([*tables.values()])
+    of_all["log_bytes"] += calls * assumptions.log_bytes
     return Usage(
         changes=changes,
         change_bytes=change_bytes,
@@ -145,7 +154,6 @@ def usage_of(
         forwarder_gb_s=_forwarder_gb_s(
             traffic, args, assumptions, changes, calls, stream_bytes, change_bytes, tables.values()
         ),
-        log_bytes=(calls + of_all["transform_calls"]) * assumptions.log_bytes,
         lake_tables=tables,
         **of_all,
     )
@@ -214,6 +222,9 @@ def _lake_table_usage(
         transform_gb_s=_transform_gb_s(traffic, args, table, assumptions, changes, transform_calls),
         row_bytes=row_bytes,
         objects=objects,
+        puts=objects * _requests_per_object(table, assumptions),
+        log_bytes=transform_calls * (assumptions.log_bytes + assumptions.lag_bytes)
+        + min(changes, transform_calls * MAX_LAG_VALUES) * assumptions.lag_value_bytes,
         stored_bytes=stored_bytes,
         crawler_runs=runs_per_month(table.crawler_schedule) if table.catalog == "crawler" else 0,
         listings=listings_of(objects, args.lake, table, assumptions, today),
@@ -331,6 +342,11 @@ def _objects(
     flushes = prefixes * max(MONTH_SECONDS / wait, by_size)
     # An object has at least one record, or one change where records are deaggregated.
     return min(changes if table.partitions.dynamic else records, flushes)
+
+
+def _requests_per_object(table: "LakeTableArgs", assumptions: Assumptions) -> float:
+    is_multipart = table.buffers.delivery_seconds < MULTIPART_SECONDS
+    return assumptions.multipart_requests if is_multipart else 1.0
 
 
 def _compression_ratio(table: "LakeTableArgs", assumptions: Assumptions) -> float:

@@ -1,6 +1,5 @@
 """Merges of the days that a replay or backfill changed."""
 
-import math
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -153,10 +152,4 @@ def oldest_of_schedule(table: MergedLakeTable, now: datetime) -> datetime:
 
 def wait_seconds(table: MergedLakeTable) -> int:
     """Return the seconds until Firehose has delivered a row."""
-    args = table.args
-    delivery = args.buffers.delivery_seconds
-    if args.partitions.dynamic:
-        # Firehose buffers in several stages, 1.5 times as long.
-        # https://docs.aws.amazon.com/firehose/latest/dev/buffering.html
-        delivery += math.ceil(delivery / 2)
-    return args.buffers.transform_seconds + delivery + MARGIN_SECONDS
+    return table.args.buffers.longest_wait + MARGIN_SECONDS

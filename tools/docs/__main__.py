@@ -8,6 +8,7 @@ from types import ModuleType
 from tools.docs import (
     compare_page,
     cost_page,
+    freshness_page,
     many_tables_page,
     operate_page,
     policies_page,
@@ -20,6 +21,7 @@ from tools.docs.marked_blocks import replace_blocks
 GENERATORS: tuple[ModuleType, ...] = (
     compare_page,
     cost_page,
+    freshness_page,
     many_tables_page,
     operate_page,
     policies_page,

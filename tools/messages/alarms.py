@@ -21,7 +21,7 @@ SETTINGS = {
         format="csv",
         catalog="crawler",
         backfill=BackfillArgs(enabled=True),
-        monitoring=MonitoringArgs(alarms="all"),
+        monitoring=MonitoringArgs(alarms="all", max_lag_seconds=300),
     ),
     "shipments": Args(
         table_name="shipments",

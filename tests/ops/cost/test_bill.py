@@ -83,8 +83,10 @@ def test_every_line_is_its_quantity_times_its_price() -> None:
         # One metric per alarm, at 0.10.
         ("CloudWatch", "alarms"): len(alarms(full)) / 10,
         ("CloudWatch", "dashboard"): 3.00,
-        # 5,382,144 and 2,628,000 calls of 450 bytes: 3.357 GB at 0.50.
-        ("CloudWatch", "logs"): 1.6785,
+        # 5,382,144 and 2,628,000 calls of 450 bytes, the latter also of 286 and of 100 values of 4:
+        # 5.036 GB at 0.50.
+        ("CloudWatch", "logs"): 2.5180,
+        ("CloudWatch", "metric of the lag"): 0.30,
     }
     assert month.usd == pytest.approx(sum(line.usd for line in month.lines))
 
@@ -168,9 +170,41 @@ def test_only_features_in_use_are_billed() -> None:
         "transform, time",
         "PUTs",
         "the month's rows",
+        "metric of the lag",
         "alarms",
         "logs",
     ]
+
+
+def test_freshness_decides_records_objects_and_requests() -> None:
+    found = {}
+    for freshness in ("seconds", "minutes", "economy"):
+        month = bill(traffic(2), freshness=freshness)
+        puts = {line.item: line.quantity for line in month.lines}["PUTs"]
+        [table] = month.lake_tables.values()
+        usage = month.usage
+        found[freshness] = (table.wait_seconds, usage.records, usage.objects, puts)
+        assert table.freshness == freshness
+    # A batch has the 2, 10 or 120 changes of its window. An object has the rows of a second, with
+    # three requests, or those of a buffer.
+    assert found == {
+        "seconds": (1, 2_628_000, 2_628_000, 7_884_000),
+        "minutes": (185, 525_600, 21_900, 21_900),
+        "economy": (1_020, 43_800, 2_920, 2_920),
+    }
+
+
+def test_the_wait_is_that_of_each_lake_table() -> None:
+    event_time = {"partition_time": "event"}
+    args = shop({"freshness": "economy"}, {"partitions": event_time}, freshness="seconds")
+    month = bill_of("shop", traffic(2), args, VIRGINIA, PLAIN)
+    # Firehose may buffer dynamic partitions 1.5 times as long.
+    assert {
+        key: (part.freshness, part.wait_seconds) for key, part in month.lake_tables.items()
+    } == {
+        "a": ("economy", 1 + 60 + 900),
+        "b": ("seconds", 1 + 0 + 90),
+    }
 
 
 def test_an_idle_table_costs_its_alarms_and_its_crawler() -> None:
