@@ -11,6 +11,7 @@ from streaming_etl.ops.backfill.command import backfill
 from streaming_etl.ops.cost.command import cost
 from streaming_etl.ops.merge.command import merge
 from streaming_etl.ops.replay.command import replay
+from streaming_etl.ops.role_policies import role_policies
 from streaming_etl.ops.status.command import status
 from streaming_etl.ops.transform_test.command import test_transform
 from streaming_etl.stack.errors import EXIT_CODES, EXIT_FAILURE, EXIT_INTERRUPTED
@@ -28,7 +29,7 @@ def commands() -> None:
     """
 
 
-for command in (status, replay, backfill, merge, cost, test_transform):
+for command in (status, replay, backfill, merge, cost, role_policies, test_transform):
     commands.add_command(command)
 
 

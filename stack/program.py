@@ -51,10 +51,13 @@ def program_graph(
     preview: bool = False,
     tables: Optional[Tables] = None,
     into: Optional[Graph] = None,
+    account_id: str = ACCOUNT_ID,
+    region: str = REGION,
 ) -> Graph:
     """Return the graph of the program in `directory` with this config.
 
     config: as Pulumi passes it to the program: flat, maps as JSON.
+    account_id, region: those that the program looks up.
     """
     directory = directory.resolve()
     with program_environment(directory):
@@ -65,6 +68,8 @@ def program_graph(
             tables=tables,
             config=dict(config),
             into=into,
+            account_id=account_id,
+            region=region,
         )
 
 

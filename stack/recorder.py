@@ -167,8 +167,16 @@ def options_of(request: Any) -> dict[str, Any]:
 class Recorder(mocks.Mocks):
     """Provider of the mocks; an unknown look-up raises KeyError."""
 
-    def __init__(self, graph: Graph, tables: Mapping[str, dict[str, Any]], preview: bool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        tables: Mapping[str, dict[str, Any]],
+        preview: bool,
+        account_id: str = ACCOUNT_ID,
+        region: str = REGION,
+    ) -> None:
         self.graph, self.tables, self.preview = graph, tables, preview
+        self.account_id, self.region = account_id, region
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if self.preview:
@@ -179,13 +187,19 @@ class Recorder(mocks.Mocks):
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         results: dict[str, Callable[[], dict[str, Any]]] = {
-            "aws:index/getCallerIdentity:getCallerIdentity": lambda: {"accountId": ACCOUNT_ID},
-            "aws:index/getRegion:getRegion": lambda: {"region": REGION},
-            "aws:index/getPartition:getPartition": lambda: {"partition": "aws"},
+            "aws:index/getCallerIdentity:getCallerIdentity": lambda: {"accountId": self.account_id},
+            "aws:index/getRegion:getRegion": lambda: {"region": self.region},
+            "aws:index/getPartition:getPartition": lambda: {"partition": partition_of(self.region)},
             "aws:dynamodb/getTable:getTable": lambda: self.tables[args.args["name"]],
         }
         self.graph.calls.append((args.token, args.provider))
         return results[args.token](), []
+
+
+def partition_of(region: str) -> str:
+    """Return the partition of a region."""
+    partitions = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    return next((name for start, name in partitions.items() if region.startswith(start)), "aws")
 
 
 class RecordingMonitor(mocks.MockMonitor):
@@ -250,6 +264,8 @@ def build(
     tables: Mapping[str, dict[str, Any]] | None = None,
     config: dict[str, str] | None = None,
     into: Graph | None = None,
+    account_id: str = ACCOUNT_ID,
+    region: str = REGION,
 ) -> Graph:
     """Run a Pulumi program to its end and return what it registered.
 
@@ -257,9 +273,10 @@ def build(
     preview: outputs that AWS sets are unknown, as in `pulumi preview`.
     tables: the results of getTable, by table name.
     into: the graph to fill; it holds what was registered even when the program raises.
+    account_id, region: those that the program looks up. ARNs of resources have the defaults.
     """
     graph = Graph() if into is None else into
-    recorder = Recorder(graph, {} if tables is None else tables, preview)
+    recorder = Recorder(graph, {} if tables is None else tables, preview, account_id, region)
     asyncio.set_event_loop(event_loop())
     # Pulumi keeps one root per process, with the name of the first stack.
     settings.ROOT.set(None)

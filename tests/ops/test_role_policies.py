@@ -1,0 +1,75 @@
+"""`streaming-etl role-policies` runs the program without AWS and writes documents."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from streaming_etl.ops.role_policies import role_policies
+from streaming_etl.stack.errors import CommandError
+from tools.project import ROOT
+
+ROLE = "arn:aws-cn:iam::210987654321:role/etl/forwarder"
+ORDERS: dict[str, Any] = {
+    "table_name": "orders",
+    "transform_module": str(ROOT / "transforms" / "orders.py"),
+    "partitions": {},
+}
+
+
+def run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], account: str
+) -> Result:
+    """Run the command for a stack with these settings of `orders`."""
+    (folder / "Pulumi.yaml").write_text("name: streaming-etl\nruntime: python\n")
+    (folder / "__main__.py").write_text((ROOT / "__main__.py").read_text())
+    config = {
+        "aws:region": "cn-north-1",
+        "streaming-etl:tables": {"orders": {**ORDERS, **settings}},
+    }
+    (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
+    monkeypatch.chdir(folder)
+    arguments = ["--stack", "dev", "--account-id", account, "--into", "roles/new"]
+    return CliRunner().invoke(role_policies, arguments, standalone_mode=False)
+
+
+def test_writes_the_documents_of_each_existing_role(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam = {"role_arns": {"forwarder": ROLE}}
+    result = run(tmp_path, monkeypatch, {"iam": iam}, "210987654321")
+    assert result.exception is None
+    files = {path.name: json.loads(path.read_text()) for path in (tmp_path / "roles/new").iterdir()}
+    assert set(files) == {"orders.forwarder.trust.json", "orders.forwarder.policy.json"}
+    [trust] = files["orders.forwarder.trust.json"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "210987654321"}}
+    statements = files["orders.forwarder.policy.json"]["Statement"]
+    assert statements[0]["Resource"] == [
+        "arn:aws-cn:logs:cn-north-1:210987654321:log-group:orders-forwarder-logs-???????:*"
+    ]
+    assert ROLE in result.output
+
+
+@pytest.mark.parametrize(
+    ("settings", "account", "code"),
+    [
+        ({}, "210987654321", "no-existing-roles"),
+        ({"format": "avro"}, "210987654321", "invalid-settings"),
+        ({}, "2109-8765-4321", "invalid-account-id"),
+    ],
+)
+def test_rejects_what_gives_no_documents(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    account: str,
+    code: str,
+) -> None:
+    result = run(tmp_path, monkeypatch, settings, account)
+    assert isinstance(result.exception, CommandError)
+    assert result.exception.code == code
+    assert not (tmp_path / "roles").exists()
