@@ -187,10 +187,11 @@ class _Reader:
         """Read the files of an import, or add it to `imports`."""
         parts = _absolute(file, each.module)
         path = _find(self.root, parts[:1]) if parts else None
-        if parts and (path is None or parts[0] in PROVIDED | {MODULE_NAME}):
+        # The module of a table `calendar` may import the standard library's.
+        is_outside = path in (None, self.main)
+        if parts and (is_outside or parts[0] in PROVIDED | {MODULE_NAME}):
             self.imports.append((file, each))
-            # The module of a table `calendar` may import the standard library's.
-            if path not in (None, self.main):
+            if not is_outside:
                 self.ambiguous.append(FileImport(file, parts[0], each.line))
             return
         names = self.read_own(parts, each) if parts else [each.module]

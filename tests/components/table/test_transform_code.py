@@ -154,6 +154,13 @@ def test_the_module_may_have_the_name_of_a_module_that_it_imports(tmp_path: Path
     path = write(tmp_path, calendar=f"import calendar\n{TRANSFORM}", queue="")
     assert found(path) == []
     assert [*read_transform_code(path).files] == ["calendar.py"]
+    package = write(tmp_path, yaml=f"import yaml\nimport shared\n{TRANSFORM}", shared="import yaml")
+    names = [
+        (problem.value, problem.details["imports"])
+        for problem in import_problems(read_transform_code(package))
+    ]
+    assert names == [(package, ("yaml",)), (str(tmp_path / "shared.py"), ("yaml",))]
+    assert [*import_problems(read_transform_code(package), ["yaml/__init__.py"])] == []
     # So do files that no import names.
     assert found(write(tmp_path, orders=f"import json\n{TRANSFORM}")) == []
 
