@@ -11,6 +11,7 @@ from typing import NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.stages.delivery import ERROR_SUFFIX
 from streaming_etl.components.table.lake_table import LakeTable
 from tests.simulation.conversion import ConversionError, converted
@@ -49,7 +50,8 @@ class Delivery:
 
     def __init__(self, world: World, scenario: Scenario, lake: Lake) -> None:
         self.world, self.lake, self.deploy = world, lake, scenario.deploy
-        self.table, self.settings = scenario.table, scenario.args.delivery
+        self.table = scenario.table
+        self.buffers = scenario.args.tables[ONLY_LAKE_TABLE].buffers
         self.stream_name = scenario.stream_name
         self.dynamic = scenario.args.partitions.dynamic
         self.zone = ZoneInfo(scenario.args.partitions.time_zone)
@@ -68,10 +70,10 @@ class Delivery:
         buffered = self.waiting.setdefault(prefix, [])
         buffered.append((record, keys))
         self.sizes[prefix] = self.sizes.get(prefix, 0) + len(record.data)
-        if self.sizes[prefix] >= self.settings.buffer_mib * 2**20:
+        if self.sizes[prefix] >= self.buffers.delivery_mib * 2**20:
             self.flush(prefix, buffered)
         elif len(buffered) == 1:
-            self.world.after(self.settings.buffer_seconds, self.flush, prefix, buffered)
+            self.world.after(self.buffers.delivery_seconds, self.flush, prefix, buffered)
 
     def flush(self, prefix: str, buffered: list[Placed]) -> None:
         """Write the object, unless it was full earlier."""

@@ -106,7 +106,7 @@ class Mapping:
         poller.waiting.append((self.world.now, change))
         poller.size += change.size + len(", ")
         self.continue_poller(poller)
-        self.world.after(self.settings.batching_window_seconds, self.continue_poller, poller)
+        self.world.after(self.scenario.args.batching_window_seconds, self.continue_poller, poller)
 
     def continue_poller(self, poller: ShardPoller) -> None:
         """Continue the current batch, or begin one if it is due."""
@@ -165,7 +165,7 @@ class Mapping:
         self.trim(poller)
         if not poller.waiting:
             return None
-        due = poller.waiting[0][0] + self.settings.batching_window_seconds
+        due = poller.waiting[0][0] + self.scenario.args.batching_window_seconds
         full = len(poller.waiting) >= self.settings.batch_size or poller.size > most
         if not full and self.world.now < due:
             return None

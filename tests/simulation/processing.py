@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from tests.simulation.delivery import Delivery, Record
 from tests.simulation.functions import MAX_PAYLOAD_BYTES, Function, InvocationResult
 from tests.simulation.scenario import FIREHOSE_ARN, Scenario
@@ -28,6 +29,7 @@ class Processing:
         self.world, self.scenario = world, scenario
         self.transform, self.delivery = transform, delivery
         self.settings = scenario.args.transform
+        self.buffer_seconds = scenario.args.tables[ONLY_LAKE_TABLE].buffers.transform_seconds
         self.waiting: list[Record] = []
         self.size = 0
         """Bytes of the waiting records."""
@@ -74,7 +76,7 @@ class Processing:
             self.waiting.append(record)
             self.size += len(part)
             if len(self.waiting) == 1:
-                self.world.after(self.settings.buffer_seconds, self.flush, self.waiting)
+                self.world.after(self.buffer_seconds, self.flush, self.waiting)
 
     def fits(self, record: Record) -> bool:
         """Return whether buffer and event have space for the record."""
