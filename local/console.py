@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from local.emulator.athena import QueryResult
-from local.sample.delivery import Delivery
+from local.sample.delivery import DELIVERY_SECONDS, Delivery
 from local.sample.merging import MergeReport
 from local.sample.report import PipelineReport, TableReport
 from streaming_etl.stack.console import counted, show_table
@@ -224,6 +224,11 @@ def print_delivery(delivery: Delivery) -> None:
         print_line(
             f"No lake table has {counted(delivery.unmatched, 'change')}: the items match no "
             "`where`, or `forwarder.event_names` excludes the change."
+        )
+    if delivery.left:
+        print_line(
+            f"{counted(delivery.left, 'change')} did not arrive within {DELIVERY_SECONDS:.0f} "
+            "seconds. Query again later, or check `forwarder.filter_patterns`."
         )
     for table in delivery.tables:
         for failure in table.failures[:SHOWN_ITEMS]:

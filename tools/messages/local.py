@@ -290,6 +290,7 @@ def _deliveries() -> dict[str, str]:
     mixed = Mock(
         changes=12,
         unmatched=1,
+        left=1,
         tables=[
             LakeTableDelivery(customers, rows=2, filtered=1, missing={SECOND, THIRD}),
             LakeTableDelivery(orders, failures=[failure] * 4),
