@@ -36,22 +36,25 @@ class _Compressed(msgspec.Struct):
 
 
 def record_decoder(
-    image: Any, *, keys: Any = Attributes, old_image: Any = msgspec.Raw
+    image: Any, *, keys: Any = Attributes, ids: Any = str, old_image: Any = msgspec.Raw
 ) -> "msgspec.json.Decoder[Any]":
-    """Build a decoder of stream records; image: the type of NewImage."""
+    """Build a decoder of stream records.
+
+    image: the type of NewImage. ids: that of event id, sequence number and stream label.
+    """
     stream: list[Any] = [
-        ("SequenceNumber", str),
+        ("SequenceNumber", ids),
         ("Keys", keys),
         ("ApproximateCreationDateTime", float),
         ("NewImage", Optional[image], None),
         ("OldImage", old_image, msgspec.Raw()),
     ]
     record: list[Any] = [
-        ("eventID", str),
+        ("eventID", ids),
         ("eventName", Literal["INSERT", "MODIFY", "REMOVE", "SNAPSHOT", "BACKFILL"]),
         ("dynamodb", msgspec.defstruct("Stream", stream, gc=False)),
         # Lines of earlier versions have no label.
-        ("streamLabel", str, ""),
+        ("streamLabel", ids, "" if ids is str else msgspec.Raw(b'""')),
         ("userIdentity", Optional[_Identity], None),
         ("replayed", bool, False),
     ]

@@ -239,6 +239,8 @@ ODD_KEYS = [
     *('{ "id":{"S":"a"}}', '{"id":{"S":"a"} }', '{"id":{"S": "a"}}', '{"id":{"B":"!"}}'),
     *('{"id":{"S":"a"},"id":{"S":"b"}}', '{"id":{"S":"a"},"at":{"S":"b"}}', "{}", '{"id":"}}"}'),
     *('[\n{"id":{"S":"a"}}\n]', '{"id":\n{"S":"a"}}'),
+    *('{"at":{"S":"a"},"id":{"S":"b"}}', '{"id":{"S":"a"},"at":{"S":"\\""}}'),
+    *('{"id":{"S":"a"},"at":{"S":"b"},"at":{"S":"c"}}', '{"id":{"S":"a"},"id":{"S":"\u6771"}}'),
     *('{"id":{"S":"a","N":"1"}}', '{"id":{"S":null}}', '{"i\\u0064":{"S":"a"}}', '{"":{"S":"a"}}'),
 ]
 
@@ -250,6 +252,43 @@ def test_each_odd_key_has_the_row_of_the_function_path(file_format: str) -> None
     lines = [template.replace('{"id":{"S":"o-1"}}', key, 1).encode() for key in ODD_KEYS]
     sent = [first + second for first in lines for second in lines]
     assert answer(using, sent) == answer(replace(using, direct=None), sent)
+
+
+# In a JSON string: escapes, bytes that are not UTF-8, and text beyond ASCII.
+ODD_STRINGS = [
+    *(b"\\u0041", b"\\/", b'\\"', b"\\\\", b"\\n", b"\\ud800", b"\xff", b"\xc3", b"\xed\xa0\x80"),
+    *("\u6771".encode(), b"\x7f", b"\x01", b'"', b'","N":"1', b'"}, {"S":"'),
+]
+
+
+@pytest.mark.parametrize("file_format", ["csv", "json"])
+@pytest.mark.parametrize("place", ["text", "n", "eventID", "SequenceNumber", "streamLabel", "id"])
+def test_each_odd_string_has_the_row_of_the_function_path(place: str, file_format: str) -> None:
+    using = columns_only({"text": "string", "n": "int"}, file_format=file_format)
+    record = json.loads(line(1, text={"S": "a"}, n={"N": "1"}))
+    stream = record["dynamodb"]
+    match place:
+        case "text" | "n":
+            stream["NewImage"][place] = {"S" if place == "text" else "N": "@"}
+        case "id":
+            stream["Keys"]["id"] = {"S": "@"}
+        case "SequenceNumber":
+            stream[place] = "@"
+        case _:
+            record[place] = "@"
+    template = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    others = [line(2, text={"S": "b"}), line(3), line(4, text={"NULL": True}, n={"N": "-5"})]
+    lines = [template.replace(b"@", odd) for odd in ODD_STRINGS]
+    sent = [odd + other for odd in lines for other in others] + [b"".join(others)]
+    assert answer(using, sent) == answer(replace(using, direct=None), sent)
+
+
+def test_texts_with_and_without_escapes_are_in_one_column() -> None:
+    config = columns_config({"text": "string"})
+    lines = [line(number, text={"S": text}) for number, text in enumerate(["a", "", "\u6771"])]
+    [record] = encoded(config, b"".join([*lines, line(3), line(4, text={"S": 'a"b'})]))
+    texts = [json.loads(row).get("text") for row in record.rows.data.splitlines()]
+    assert texts == ["a", "", "\u6771", None, 'a"b']
 
 
 def test_an_image_without_the_columns_has_a_row_without_values() -> None:
@@ -348,7 +387,7 @@ def test_the_first_change_is_encoded_after_the_deadline() -> None:
 
 
 def test_batches_are_limited_by_records_and_characters() -> None:
-    small, large = {"data": "x" * 10}, {"data": "x" * 200_000}
-    assert [len(batch) for batch in batches([small] * 100)] == [40, 40, 20]
+    small, large = {"data": "x" * 10}, {"data": "x" * 800_000}
+    assert [len(batch) for batch in batches([small] * 1_100)] == [500, 500, 100]
     assert [len(batch) for batch in batches([large, large, small, large, small])] == [2, 3]
     assert list(batches([])) == []
