@@ -30,6 +30,7 @@ from streaming_etl.components.table.lake_table import (
     plan_lake_table,
 )
 from streaming_etl.components.table.layout import (
+    access_log_problems,
     database_name,
     event_pattern_problems,
     lake_table_name,
@@ -97,6 +98,7 @@ def pipeline_problems(configs: Mapping[str, PipelineConfig]) -> Iterator[Problem
         if named and config.usable("renamed_from"):
             problems += own_name_problems(name, args.former_names)
             problems += workgroup_problems(name, args)
+            problems += access_log_problems(name, args)
         if named:
             problems += resource_name_problems(name, args)
         if named and config.usable("iam", *ROLE_SETTINGS):

@@ -91,6 +91,8 @@ class Monitoring:
     ) -> None:
         name, args = f"{pipeline.name}-monitoring", pipeline.args
         self.tags, self.parent = pipeline.tags, parent
+        self.alarm_actions = args.monitoring.alarm_actions
+        self.ok_actions = args.monitoring.ok_actions
         if args.monitoring.alarm_topic_arn is not None:
             self.alarm_topic_arn = pulumi.Output.from_input(args.monitoring.alarm_topic_arn)
         elif args.monitoring.alarms != "none":
@@ -208,7 +210,6 @@ class Monitoring:
             )
         breaching = alarm.treat_missing_as_breaching
         assert self.alarm_topic_arn is not None, "every level with an alarm has a topic"
-        actions = [self.alarm_topic_arn]
         return aws.cloudwatch.MetricAlarm(
             name,
             alarm_description=alarm_description(dimensions.pipeline, alarm),
@@ -219,8 +220,8 @@ class Monitoring:
             threshold=alarm.threshold,
             treat_missing_data="breaching" if breaching else "notBreaching",
             warm_up_configuration=warm_up,
-            alarm_actions=actions,
-            ok_actions=actions if alarm.notify_on_ok else None,
+            alarm_actions=[self.alarm_topic_arn, *self.alarm_actions],
+            ok_actions=[self.alarm_topic_arn, *self.ok_actions] if alarm.notify_on_ok else None,
             tags=dict(self.tags),
             opts=pulumi.ResourceOptions(parent=self.parent),
         )

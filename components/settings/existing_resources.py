@@ -1,11 +1,12 @@
 """Names and ARNs of existing resources, as metadata of fields."""
 
 import re
+from typing import Any
 
 REGION_AND_ACCOUNT = r"[a-z]+(-[a-z]+)+-\d+:\d{12}"
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-BUCKET_NAME = {
+BUCKET_NAME: dict[str, Any] = {
     "pattern": re.compile(
         r"(?!xn--|sthree-|amzn-s3-demo-)(?!.*\.\.)(?!(\d+\.){3}\d+$)"
         r"(?!.*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$)"
@@ -15,7 +16,7 @@ BUCKET_NAME = {
 }
 # An alias resolves in the account of the caller, and IAM policies do not accept one as resource.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-KEY_ARN = {
+KEY_ARN: dict[str, Any] = {
     "pattern": re.compile(rf"arn:aws[a-z-]*:kms:{REGION_AND_ACCOUNT}:key/[a-zA-Z0-9-]+"),
     "kind": "the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID and not of an alias",
 }
@@ -28,8 +29,9 @@ STREAM_ARN = {
 }
 # CloudWatch sends alarms to standard topics only.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
-TOPIC_ARN = {
-    "pattern": re.compile(rf"arn:aws[a-z-]*:sns:{REGION_AND_ACCOUNT}:[a-zA-Z0-9_-]{{1,256}}"),
+TOPIC = rf"sns:{REGION_AND_ACCOUNT}:[a-zA-Z0-9_-]{{1,256}}"
+TOPIC_ARN: dict[str, Any] = {
+    "pattern": re.compile(rf"arn:aws[a-z-]*:{TOPIC}"),
     "kind": "the ARN of a standard SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME",
 }
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
@@ -41,4 +43,30 @@ ROLE_ARN = {
 POLICY_ARN = {
     "pattern": re.compile(rf"arn:aws[a-z-]*:iam::(\d{{12}}|aws):policy/{IAM_NAME}{{1,128}}"),
     "kind": "the ARN of an IAM policy, arn:aws:iam::ACCOUNT:policy/NAME",
+}
+# The other actions of CloudWatch need a dimension InstanceId, or scale.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+OK_ACTIONS = (
+    TOPIC,
+    rf"lambda:{REGION_AND_ACCOUNT}:function:[a-zA-Z0-9_-]{{1,64}}(:[a-zA-Z0-9_$-]{{1,128}})?",
+    rf"ssm:{REGION_AND_ACCOUNT}:opsitem:[1-4]"
+    r"(#CATEGORY=(Availability|Cost|Performance|Recovery|Security))?",
+    r"ssm-incidents::\d{12}:response-?plan/[a-zA-Z0-9_-]{1,200}",
+)
+ALARM_ACTIONS = (*OK_ACTIONS, rf"aiops:{REGION_AND_ACCOUNT}:investigation-group[/:][a-zA-Z0-9-]+")
+OK_ACTION_ARN: dict[str, Any] = {
+    "pattern": re.compile(rf"arn:aws[a-z-]*:({'|'.join(OK_ACTIONS)})"),
+    "kind": "the ARN of an SNS topic, a Lambda function, an OpsItem or a response plan",
+}
+ALARM_ACTION_ARN: dict[str, Any] = {
+    "pattern": re.compile(rf"arn:aws[a-z-]*:({'|'.join(ALARM_ACTIONS)})"),
+    "kind": (
+        "the ARN of an SNS topic, a Lambda function, an OpsItem, a response plan or an"
+        " investigation group"
+    ),
+}
+# https://docs.aws.amazon.com/athena/latest/APIReference/API_CreateWorkGroup.html
+WORKGROUP_NAME: dict[str, Any] = {
+    "pattern": re.compile(r"[a-zA-Z0-9._-]{1,128}"),
+    "kind": "the name of an Athena workgroup, at most 128 of a-z A-Z 0-9 . _ -",
 }

@@ -246,7 +246,7 @@ MESSAGES: Mapping[str, str] = {
     # Rules of existing resources.
     "other-region": (
         "{name} must be an ARN in {region}, the region of the stack (got {value}). AWS accepts no"
-        " key or topic of another region: use one in {region}."
+        " key or action of another region: use one in {region}."
     ),
     "stream-disabled": (
         "{name} must be a table with a stream (got {value}, which has none). Enable it with: aws"

@@ -7,7 +7,11 @@ from typing import Optional
 
 import pulumi
 
-from streaming_etl.components.settings.existing_resources import TOPIC_ARN
+from streaming_etl.components.settings.existing_resources import (
+    ALARM_ACTION_ARN,
+    OK_ACTION_ARN,
+    TOPIC_ARN,
+)
 from streaming_etl.components.settings.stages import ForwarderArgs
 from streaming_etl.components.settings.validation import (
     Problem,
@@ -19,6 +23,10 @@ from streaming_etl.components.settings.validation import (
     one_of,
     texts,
 )
+
+# An alarm has at most five actions for each state, one of which is the topic.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+MAX_FURTHER_ACTIONS = 4
 
 EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
@@ -54,6 +62,16 @@ class MonitoringArgs(Settings):
     )
     """E-mail addresses that receive the alarms through the created topic. AWS sends each address
     a confirmation link, and nothing else before it is confirmed."""
+    alarm_actions: Sequence[str] = texts((), MAX_FURTHER_ACTIONS, **ALARM_ACTION_ARN)
+    """ARNs of what each alarm notifies in addition to its topic, at most 4, in the stack's region:
+    SNS topics, Lambda functions, OpsItems such as
+    `arn:aws:ssm:us-east-1:123456789012:opsitem:2#CATEGORY=Availability`, response plans of
+    Incident Manager, investigation groups. The policy of a function must let
+    lambda.alarms.cloudwatch.amazonaws.com invoke it."""
+    ok_actions: Sequence[str] = texts((), MAX_FURTHER_ACTIONS, **OK_ACTION_ARN)
+    """ARNs that each alarm with a message to the topic on its return to OK then notifies, too, at
+    most 4; no investigation group. Alarms on dead-lettered changes have no such message, because
+    these are still in the bucket."""
     dashboard: bool = True
     """Create a CloudWatch dashboard of the flow, named `<pipeline>-<stack>`. AWS bills each
     dashboard monthly, beyond the first three of an account."""
@@ -82,7 +100,7 @@ class MonitoringArgs(Settings):
     def further_problems(self) -> Iterator[Problem]:
         level = Related("alarms", self.alarms)
         if self.alarms == "none":
-            receivers = {"alarm_topic_arn", "alarm_emails"}
+            receivers = {"alarm_topic_arn", "alarm_emails", "alarm_actions", "ok_actions"}
             yield from no_effect(self, receivers | ESSENTIAL_THRESHOLDS | OTHER_THRESHOLDS, level)
             return
         if self.alarms == "essential":
@@ -90,6 +108,10 @@ class MonitoringArgs(Settings):
         if self.alarm_topic_arn is not None:
             topic = Related("alarm_topic_arn", self.alarm_topic_arn)
             yield from no_effect(self, {"alarm_emails"}, topic)
+        for name in ("alarm_actions", "ok_actions"):
+            if self.alarm_topic_arn in getattr(self, name):
+                topic = Related("alarm_topic_arn", self.alarm_topic_arn)
+                yield invalid(name, self.alarm_topic_arn, "no-effect", topic)
 
 
 def iterator_age_threshold(args: MonitoringArgs, forwarder: ForwarderArgs) -> int:

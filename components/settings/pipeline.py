@@ -120,9 +120,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     the pipeline creates and that can have one; by default AWS's keys. Its policy must allow the
     services. Whoever uses the created table needs the key. Changing it updates in place; the former
     key must stay in `former_kms_key_arns`."""
-    former_kms_key_arns: Sequence[str] = texts(
-        (), MAX_FORMER_KEYS, pattern=KEY_ARN["pattern"], kind=KEY_ARN["kind"]
-    )
+    former_kms_key_arns: Sequence[str] = texts((), MAX_FORMER_KEYS, **KEY_ARN)
     """Former keys of `kms_key_arn` and `lake.kms_key_arn`, at most 10: existing objects remain
     encrypted with them, so the roles may still decrypt with them."""
     protect: bool = True
@@ -236,6 +234,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         yield from self.routing_problems()
         yield from self.merge_stage_problems()
         yield from self.role_problems()
+        yield from self.query_result_problems()
 
     def form_problems(self) -> Iterator[Problem]:
         """Problems of the lake tables, or of the only one."""
@@ -463,6 +462,27 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
                 bucket = Related("lake.bucket_name", self.lake.bucket_name)
                 yield invalid("change_log_retention_days", days, "no-effect", bucket, path=path)
 
+    def query_result_problems(self) -> Iterator[Problem]:
+        """Settings about results of queries in workgroups that do not exist."""
+        merges = any(args.merge.enabled for args in self.valid_lake_tables.values())
+        workgroup = Related("query.workgroup_name", self.query.workgroup_name)
+        no_workgroup = self.query.workgroup_name is not None and not merges
+        if no_workgroup:
+            for problem in no_effect(self.query, {"managed_results"}, workgroup):
+                yield replace(problem, path="query")
+        if no_workgroup or self.query.managed_results:
+            managed = Related("query.managed_results", True)
+            because = managed if self.query.managed_results else workgroup
+            for problem in no_effect(self.lake, {"query_results_retention_days"}, because):
+                yield replace(problem, path="lake")
+
+    @property
+    def results_in_bucket(self) -> bool:
+        """Whether a workgroup of the pipeline writes results to the bucket."""
+        merges = any(args.merge.enabled for args in self.tables.values())
+        creates = self.query.workgroup_name is None or merges
+        return creates and not self.query.managed_results
+
     def record_age_hours(self, lake_table: LakeTableArgs) -> int:
         """Longest time between a change and its row's prefix, in hours."""
         if lake_table.partitions.partition_time != "event":
@@ -494,7 +514,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     def region_problems(self, region: Optional[str]) -> Iterator[Problem]:
         """Problems of existing resources outside the region; none if it is unknown.
 
-        A service encrypts with a key of its region, and an alarm sends to a topic of its region.
+        A service encrypts with a key of its region, and an alarm notifies resources of its region.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
         """
         for path, name, arn in (
@@ -502,8 +522,11 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
             *(("", "former_kms_key_arns", arn) for arn in self.former_kms_key_arns),
             ("lake", "kms_key_arn", self.lake.kms_key_arn),
             ("monitoring", "alarm_topic_arn", self.monitoring.alarm_topic_arn),
+            *(("monitoring", "alarm_actions", arn) for arn in self.monitoring.alarm_actions),
+            *(("monitoring", "ok_actions", arn) for arn in self.monitoring.ok_actions),
         ):
-            if region and isinstance(arn, str) and arn.split(":")[3] != region:
+            # Response plans are global.
+            if region and isinstance(arn, str) and arn.split(":")[3] not in ("", region):
                 yield invalid(name, arn, "other-region", path=path, region=region)
 
 

@@ -9,7 +9,12 @@ from typing import Any, Optional
 
 import pulumi
 
-from streaming_etl.components.settings.existing_resources import BUCKET_NAME, KEY_ARN, STREAM_ARN
+from streaming_etl.components.settings.existing_resources import (
+    BUCKET_NAME,
+    KEY_ARN,
+    STREAM_ARN,
+    WORKGROUP_NAME,
+)
 from streaming_etl.components.settings.filter_patterns import pattern_problems
 from streaming_etl.components.settings.validation import (
     NOT_EMPTY,
@@ -54,6 +59,7 @@ STREAM_SETTINGS = (
 )
 """Settings of `source` that have an effect with `stream_arn`."""
 CAPACITY = "DynamoDB's quota of a table is 40,000 units"
+LOG_PREFIX = re.compile(r"[ -~]{1,512}")
 S3_DAYS = "S3 expires objects after whole days"
 
 
@@ -236,6 +242,12 @@ class LakeArgs(Settings):
     """ARN of the bucket's customer key, if it is another one than the pipeline's `kms_key_arn`, in
     the stack's region: for an existing bucket with a key, or a separate key for readers of the
     lake. It also encrypts Athena's results in the bucket. Without both keys SSE-S3."""
+    access_log_bucket: Optional[pulumi.Input[str]] = field(default=None, metadata=BUCKET_NAME)
+    """Existing bucket that receives S3's log of requests to the created bucket, in the same region
+    and account. Its policy must let logging.s3.amazonaws.com write, and its default encryption be
+    SSE-S3. It must be another bucket, whose log would be about writing the log."""
+    access_log_prefix: Optional[str] = text(None, LOG_PREFIX, "at most 512 printable characters")
+    """Key prefix of the log; by default the name of the created bucket and a slash."""
     versioning: bool = True
     """Keep overwritten and deleted objects for 30 days."""
     force_destroy: Optional[bool] = None
@@ -259,6 +271,9 @@ class LakeArgs(Settings):
                 # The default of earlier versions, in the outputs of their stacks.
                 ignored -= {"force_destroy"}
             yield from no_effect(self, ignored, because)
+        if self.access_log_bucket is None:
+            because = Related("access_log_bucket", None)
+            yield from no_effect(self, {"access_log_prefix"}, because)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,9 +299,22 @@ class QueryArgs(LakeTableQueryArgs):
 
     bytes_scanned_cutoff_mib: int = limited(102_400, 10, 10**9, "Athena's minimum is 10 MiB")
     """Athena cancels a query that scans more, 10 to 1,000,000,000 MiB."""
+    managed_results: bool = False
+    """Athena keeps results for 24 hours in its storage, encrypted with `kms_key_arn`, and not in
+    the bucket: whoever may query in the workgroup may read them, without permission on S3."""
+    workgroup_name: Optional[pulumi.Input[str]] = field(default=None, metadata=WORKGROUP_NAME)
+    """Existing workgroup for the queries of people, configured by its owner; saved queries are
+    created there. By default one is created. Setting it deletes the created workgroup with its
+    saved queries, unless `retain: true` in an update before keeps it. Merges have a separate
+    workgroup in any case."""
     force_destroy: Optional[bool] = None
     """Delete the workgroup with the queries that it still contains; by default true without
     `protect` and `retain`."""
+
+    def further_problems(self) -> Iterator[Problem]:
+        if self.workgroup_name is not None:
+            because = Related("workgroup_name", self.workgroup_name)
+            yield from no_effect(self, {"bytes_scanned_cutoff_mib", "force_destroy"}, because)
 
 
 def is_tag_character(character: str) -> bool:

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_aws import s3
 
-from streaming_etl.components.settings.backfill import BackfillArgs
+from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.components.settings.stages import LakeArgs
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.references import (
@@ -51,7 +51,7 @@ class Lake:
                 tags=dict(pipeline.tags),
                 opts=pulumi.ResourceOptions(parent=parent),
             )
-            rules = lifecycle_rules(args, pipeline.args.backfill)
+            rules = lifecycle_rules(pipeline.args)
             rules += change_log_rules(pipeline)
             # failure_events.py creates rules for events of dead-lettered objects.
             events = aws.s3.BucketNotification(
@@ -60,6 +60,7 @@ class Lake:
                 eventbridge=True,
                 opts=pulumi.ResourceOptions(parent=parent),
             )
+            log_accesses(name, bucket, args, parent)
             depends_on = (
                 *restrict_access(name, bucket, parent),
                 *encrypt(name, bucket, pipeline.args.lake_key_arn, parent),
@@ -178,10 +179,26 @@ def encrypt(
     return [configuration]
 
 
+def log_accesses(name: str, bucket: aws.s3.Bucket, args: LakeArgs, parent: pulumi.Resource) -> None:
+    """Log requests to the bucket, if another bucket is configured for it."""
+    if args.access_log_bucket is None:
+        return
+    prefix = args.access_log_prefix
+    aws.s3.BucketLogging(
+        f"{name}-logging",
+        bucket=bucket.bucket,
+        target_bucket=args.access_log_bucket,
+        target_prefix=pulumi.Output.concat(bucket.bucket, "/") if prefix is None else prefix,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+
+
 def lifecycle_rules(
-    args: LakeArgs, backfill: BackfillArgs
+    settings: StreamingEtlPipelineArgs,
 ) -> list[s3.BucketLifecycleConfigurationRuleArgsDict]:
     """Return a rule for the bucket, and one per expiring prefix."""
+    args, backfill = settings.lake, settings.backfill
+    results_days = args.query_results_retention_days if settings.results_in_bucket else None
     entire_bucket: s3.BucketLifecycleConfigurationRuleArgsDict = {
         "id": "entire-bucket",
         "status": "Enabled",
@@ -194,7 +211,7 @@ def lifecycle_rules(
         ("errors", ERRORS_PREFIX): args.failures_retention_days,
         ("failed-batches", FAILED_BATCHES_PREFIX): args.failures_retention_days,
         ("replayed", REPLAYED_PREFIX): args.failures_retention_days,
-        ("query-results", QUERY_RESULTS_PREFIX): args.query_results_retention_days,
+        ("query-results", QUERY_RESULTS_PREFIX): results_days,
         ("backfill", BACKFILL_PREFIX): backfill.retention_days if backfill.enabled else None,
     }
     rules = [entire_bucket]

@@ -221,13 +221,18 @@ def machine_statements(
     results = f"{QUERY_RESULTS_PREFIX}{workgroup}/"
     merged = account.arn("glue", "table/", database, f"/{lake_table.table.merged_name}")
     catalog, database_arn, _ = entry.arns
-    prefixes = [pulumi.Output.concat(each, "*") for each in (entry.data_path, path)]
-    listed = {"StringLike": {"s3:prefix": [*prefixes, f"{results}*"]}}
+    workgroup_arn = account.arn("athena", f"workgroup/{workgroup}")
+    prefixes: list[pulumi.Input[str]] = [
+        pulumi.Output.concat(each, "*") for each in (entry.data_path, path)
+    ]
+    if pipeline.args.results_in_bucket:
+        prefixes.append(f"{results}*")
+    listed = {"StringLike": {"s3:prefix": prefixes}}
     write = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
     return [
         iam.allow(
             ["athena:GetQueryExecution", "athena:StartQueryExecution", "athena:StopQueryExecution"],
-            [account.arn("athena", f"workgroup/{workgroup}")],
+            [workgroup_arn],
         ),
         iam.allow(["athena:GetDataCatalog"], [account.arn("athena", "datacatalog/AwsDataCatalog")]),
         iam.allow(["glue:GetDatabase", *READ_TABLE, *READ_PARTITIONS], entry.arns),
@@ -242,6 +247,10 @@ def machine_statements(
         iam.allow(["s3:GetObject"], [bucket.objects(entry.data_path)]),
         # The statements of expiry and compaction delete files.
         iam.allow([*write, "s3:DeleteObject", "s3:GetObject"], [bucket.objects(path)]),
-        iam.allow([*write, "s3:GetObject"], [bucket.objects(results)]),
+        *(
+            [iam.allow([*write, "s3:GetObject"], [bucket.objects(results)])]
+            if pipeline.args.results_in_bucket
+            else pipeline.allow_managed_results_key(workgroup_arn)
+        ),
         *pipeline.allow_lake_key("kms:Decrypt", "kms:GenerateDataKey"),
     ]

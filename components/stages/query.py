@@ -21,7 +21,12 @@ from streaming_etl.components.table.queries import SAVED_QUERIES
 def create_query_workgroup(
     pipeline: PipelineContext, bucket: LakeBucket, parent: pulumi.Resource
 ) -> pulumi.Output[str]:
-    """Create the workgroup for queries of people; return its name."""
+    """Return the name of the workgroup for queries of people.
+
+    It exists or is created.
+    """
+    if pipeline.args.query.workgroup_name is not None:
+        return pulumi.Output.from_input(pipeline.args.query.workgroup_name)
     return create_workgroup(
         f"{pipeline.name}-query-workgroup",
         default_workgroup_name(pipeline.physical_name),

@@ -89,6 +89,15 @@ class PipelineContext:
         actions = ["kms:Decrypt", "kms:GenerateDataKey"]
         return allow_key(self.args.kms_key_arn, actions, condition)
 
+    def allow_managed_results_key(self, workgroup: pulumi.Input[str]) -> list[Statement]:
+        """Allow to encrypt and decrypt managed results of a workgroup.
+
+        https://docs.aws.amazon.com/athena/latest/ug/managed-results.html
+        """
+        condition = {"StringEquals": {"kms:EncryptionContext:aws:athena:arn": workgroup}}
+        actions = ["kms:Decrypt", "kms:GenerateDataKey"]
+        return allow_key(self.args.kms_key_arn, actions, condition)
+
     def allow_schedule_key(self) -> list[Statement]:
         """Allow to decrypt the input of a schedule.
 

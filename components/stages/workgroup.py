@@ -1,4 +1,4 @@
-"""Athena workgroups with encrypted results in the lake's bucket."""
+"""Athena workgroups with encrypted results."""
 
 from typing import Optional
 
@@ -25,7 +25,6 @@ def create_workgroup(
 
     cutoff_mib: Athena cancels a query that scans more; None for no limit.
     """
-    key = pipeline.args.lake_key_arn
     return aws.athena.Workgroup(
         name,
         name=physical_name,
@@ -34,14 +33,32 @@ def create_workgroup(
             "enforce_workgroup_configuration": True,
             "publish_cloudwatch_metrics_enabled": True,
             "bytes_scanned_cutoff_per_query": None if cutoff_mib is None else cutoff_mib * MIB,
-            "result_configuration": {
-                "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical_name, "/"),
-                "encryption_configuration": {
-                    "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
-                    "kms_key_arn": key,
-                },
-            },
+            **results(physical_name, pipeline, bucket),
         },
         tags=dict(pipeline.tags),
         opts=pulumi.ResourceOptions(parent=parent),
     ).name
+
+
+def results(
+    physical_name: str, pipeline: PipelineContext, bucket: LakeBucket
+) -> aws.athena.WorkgroupConfigurationArgsDict:
+    """Return where a workgroup's results are, with their encryption."""
+    args = pipeline.args
+    if args.query.managed_results:
+        managed: aws.athena.WorkgroupConfigurationManagedQueryResultsConfigurationArgsDict = {
+            "enabled": True
+        }
+        if args.kms_key_arn is not None:
+            managed["encryption_configuration"] = {"kms_key": args.kms_key_arn}
+        return {"managed_query_results_configuration": managed}
+    key = args.lake_key_arn
+    return {
+        "result_configuration": {
+            "output_location": bucket.location(QUERY_RESULTS_PREFIX, physical_name, "/"),
+            "encryption_configuration": {
+                "encryption_option": "SSE_S3" if key is None else "SSE_KMS",
+                "kms_key_arn": key,
+            },
+        },
+    }

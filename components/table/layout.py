@@ -136,9 +136,22 @@ def name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Pro
     yield from workgroup_problems(pipeline, args)
     yield from resource_name_problems(pipeline, args)
     yield from role_name_problems(pipeline, args)
+    yield from access_log_problems(pipeline, args)
     yield from event_pattern_problems(pipeline, args)
     for key in args.tables:
         yield from prefix_problems(pipeline, args, key)
+
+
+def access_log_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:
+    """Problem of a bucket that would log its own log.
+
+    Pulumi generated its name from the pipeline's name, or from a former one.
+    """
+    target = args.lake.access_log_bucket
+    for name in (pipeline, *args.former_names):
+        if isinstance(target, str) and re.fullmatch(rf"{name}-lake-bucket-[0-9a-f]{{7}}", target):
+            kind = "another bucket than the one that it logs"
+            yield invalid("access_log_bucket", target, "pattern", path="lake", kind=kind)
 
 
 def resource_name_problems(pipeline: str, args: StreamingEtlPipelineArgs) -> Iterator[Problem]:

@@ -15,7 +15,14 @@ OTHER = {
     "kms_key_arn": "arn:aws:kms:us-east-2:123456789012:key/k",
     "former_kms_key_arns": ["arn:aws:kms:us-west-2:123456789012:key/k"],
     "lake": LakeArgs(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/k"),
-    "monitoring": MonitoringArgs(alarm_topic_arn="arn:aws:sns:eu-west-1:123456789012:alarms"),
+    "monitoring": MonitoringArgs(
+        alarm_topic_arn="arn:aws:sns:eu-west-1:123456789012:alarms",
+        alarm_actions=[
+            "arn:aws:lambda:eu-west-1:123456789012:function:page",
+            "arn:aws:ssm-incidents::123456789012:response-plan/any-region",
+        ],
+        ok_actions=["arn:aws:ssm:eu-west-1:123456789012:opsitem:1"],
+    ),
 }
 
 
@@ -35,6 +42,8 @@ def test_rejects_keys_and_topics_of_another_region(pipelines: Pipelines) -> None
         ("", "former_kms_key_arns", "other-region"),
         ("lake", "kms_key_arn", "other-region"),
         ("monitoring", "alarm_topic_arn", "other-region"),
+        ("monitoring", "alarm_actions", "other-region"),
+        ("monitoring", "ok_actions", "other-region"),
     ]
     assert {problem.details["region"] for problem in error.value.problems} == {"eu-west-3"}
     assert not graph.custom

@@ -211,8 +211,12 @@ CASES: dict[str, Case] = {
     **_single("delivery", buffer_mib=1, buffer_seconds=900, compression="UNCOMPRESSED"),
     **_single("lake", bucket_name="shared", kms_key_arn=KEY, versioning=False, force_destroy=True),
     **_single("lake", "query.current_state=False", data_retention_days=1),
-    **_single("lake", failures_retention_days=2),
+    **_single("lake", failures_retention_days=2, access_log_bucket="logs"),
+    "lake.access_log_prefix": Case(
+        {"lake": {"access_log_prefix": "lake/"}}, "lake.access_log_bucket=logs"
+    ),
     **_single("lake", query_results_retention_days=3),
+    **_single("query", managed_results=True, workgroup_name="analysts"),
     **_single("query", current_state_source="partitions", saved_queries=True),
     **_single("query", current_state=False, bytes_scanned_cutoff_mib=10, force_destroy=True),
     "merge.enabled": Case({"merge": {"enabled": True}}),
@@ -247,6 +251,7 @@ CASES: dict[str, Case] = {
     **_single("merge", "merge.enabled", alarm_after_hours=8, optimize_every=3, tombstone_days=90),
     **_single("merge", "merge.enabled", change_log_retention_days=30),
     **_single("monitoring", alarm_topic_arn=TOPIC, alarm_emails=["a@example.com", "b@example.com"]),
+    **_single("monitoring", alarm_actions=[TOPIC], ok_actions=[TOPIC]),
     **_single("monitoring", dashboard=False, max_iterator_age_seconds=7200),
     **_single("monitoring", max_data_freshness_seconds=3600, max_requeued_changes=50_000),
     **_single("monitoring", max_lag_seconds=120),

@@ -40,8 +40,12 @@ class Workgroup(ResourceType):
         athena = clients("athena")
         workgroup = existing_workgroup(clients, state["name"])
         tags = athena.list_tags_for_resource(ResourceARN=state["arn"])["Tags"]
+        configuration = camel_case(workgroup["Configuration"], **RENAMED)
+        if managed := workgroup["Configuration"].get("ManagedQueryResultsConfiguration"):
+            # The provider has another name for this key.
+            configuration["managedQueryResultsConfiguration"] = camel_case(managed)
         return {
-            "configuration": camel_case(workgroup["Configuration"], **RENAMED),
+            "configuration": configuration,
             "description": workgroup.get("Description") or None,
             "tags": tag_map(tags),
         }
@@ -51,10 +55,16 @@ class Workgroup(ResourceType):
         inputs.take("forceDestroy")
         rest = inputs.remaining(**RENAMED)
         configuration = rest.pop("Configuration", {})
-        result = configuration.pop("ResultConfiguration", {})
+        result = configuration.pop("ResultConfiguration", None)
+        managed = configuration.pop("ManagedQueryResultsConfiguration", {"Enabled": False})
+        removed = {"RemoveOutputLocation": True, "RemoveEncryptionConfiguration": True}
         athena.update_work_group(
             WorkGroup=state["name"],
-            ConfigurationUpdates={**configuration, "ResultConfigurationUpdates": result},
+            ConfigurationUpdates={
+                **configuration,
+                "ResultConfigurationUpdates": removed if result is None else result,
+                "ManagedQueryResultsConfigurationUpdates": managed,
+            },
             **rest,
         )
         update_tags(

@@ -132,6 +132,25 @@ class Lifecycle(BucketProperty):
         s3.delete_bucket_lifecycle(Bucket=bucket)
 
 
+class Logging(BucketProperty):
+    token = "aws:s3/bucketLogging:BucketLogging"
+
+    def put(self, s3: Any, bucket: str, inputs: Inputs) -> None:
+        s3.put_bucket_logging(
+            Bucket=bucket, BucketLoggingStatus={"LoggingEnabled": inputs.remaining()}
+        )
+
+    def get(self, s3: Any, bucket: str) -> Properties:
+        logging = s3.get_bucket_logging(Bucket=bucket)
+        if "LoggingEnabled" not in logging:
+            raise GoneError
+        properties: Properties = camel_case(logging["LoggingEnabled"])
+        return properties
+
+    def remove(self, s3: Any, bucket: str) -> None:
+        s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
+
+
 class Notification(BucketProperty):
     token = "aws:s3/bucketNotification:BucketNotification"
 
@@ -218,6 +237,7 @@ TYPES = (
     Bucket(),
     Encryption(),
     Lifecycle(),
+    Logging(),
     Notification(),
     OwnershipControls(),
     Policy(),

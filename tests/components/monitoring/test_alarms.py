@@ -33,6 +33,29 @@ LAG = {"lag"}
 MERGE = {"merge-failed", "merge-late"}
 
 
+REGION = "ap-northeast-1:123456789012"
+LAMBDA = f"arn:aws:lambda:{REGION}:function:page:live"
+OPS_ITEM = f"arn:aws:ssm:{REGION}:opsitem:2#CATEGORY=Availability"
+RESPONSE_PLAN = "arn:aws:ssm-incidents::123456789012:response-plan/lake"
+
+
+def test_every_alarm_has_the_configured_actions_and_its_topic(pipelines: Pipelines) -> None:
+    monitoring = MonitoringArgs(
+        alarms="all", alarm_actions=[LAMBDA, OPS_ITEM, RESPONSE_PLAN], ok_actions=[LAMBDA]
+    )
+    graph = pipelines.build(
+        monitoring=monitoring, merge=MergeArgs(enabled=True), backfill=BackfillArgs(enabled=True)
+    )
+    topic = f"arn:aws:sns:{REGION}:shop-monitoring-topic-0000000"
+    actions = {
+        (tuple(node.inputs["alarmActions"]), tuple(node.inputs.get("okActions", ())))
+        for node in graph.of("MetricAlarm")
+    }
+    alarm = (topic, LAMBDA, OPS_ITEM, RESPONSE_PLAN)
+    # Dead-lettered changes are still there when their alarms return to OK.
+    assert actions == {(alarm, (topic, LAMBDA)), (alarm, ())}
+
+
 def alarm_names(graph: Graph) -> set[str]:
     return {
         node.name.removeprefix("shop-monitoring-")

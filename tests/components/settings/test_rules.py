@@ -11,6 +11,7 @@ from streaming_etl import (
     LakeArgs,
     MonitoringArgs,
     PartitionArgs,
+    QueryArgs,
     SourceArgs,
     StreamingEtlPipelineArgs,
 )
@@ -146,6 +147,8 @@ def test_accepts_outputs_for_names_of_existing_resources_only() -> None:
         lake = LakeArgs(bucket_name=name, kms_key_arn=name)
         source = SourceArgs(use_existing=True, stream_arn=name, table_kms_key_arn=name)
         settings = {"monitoring": monitoring, "lake": lake, "source": source, "tags": {"a": name}}
+        settings["query"] = QueryArgs(workgroup_name=name)
+        assert LakeArgs(access_log_bucket=name)
         settings["kms_key_arn"] = name
         pipeline_args(table_name=name, glue_table_name="a", database_name=name, **settings)
 

@@ -367,6 +367,14 @@ def bucket_lifecycle(new: Create, _: Path) -> Case:
     )
 
 
+def bucket_logging(new: Create, _: Path) -> Case:
+    return of_bucket(
+        new,
+        {"targetBucket": "logs-1", "targetPrefix": "a/"},
+        {"targetBucket": "logs-2", "targetPrefix": "b/"},
+    )
+
+
 def bucket_notification(new: Create, _: Path) -> Case:
     return of_bucket(new, {"eventbridge": True}, {})
 
@@ -539,6 +547,15 @@ def workgroup(_: Create, __: Path) -> Case:
             "tags": NEW_TAGS,
         },
         {"forceDestroy"},
+    )
+
+
+def workgroup_with_managed_results(_: Create, __: Path) -> Case:
+    common = {"enforceWorkgroupConfiguration": True, "publishCloudwatchMetricsEnabled": True}
+    managed = {"enabled": True, "encryptionConfiguration": {"kmsKey": KEY}}
+    return Case(
+        {"configuration": {**common, "managedQueryResultsConfiguration": managed}},
+        {"configuration": {**common, "managedQueryResultsConfiguration": {"enabled": True}}},
     )
 
 
@@ -732,7 +749,11 @@ def topic_subscription(new: Create, _: Path) -> Case:
 
 CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
     "aws:athena/namedQuery:NamedQuery": (named_query,),
-    "aws:athena/workgroup:Workgroup": (workgroup, workgroup_without_scan_limit),
+    "aws:athena/workgroup:Workgroup": (
+        workgroup,
+        workgroup_with_managed_results,
+        workgroup_without_scan_limit,
+    ),
     "aws:cloudwatch/dashboard:Dashboard": (dashboard,),
     "aws:cloudwatch/eventRule:EventRule": (event_rule,),
     "aws:cloudwatch/eventTarget:EventTarget": (event_target,),
@@ -755,6 +776,7 @@ CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
     "aws:lambda/function:Function": (function,),
     "aws:s3/bucket:Bucket": (bucket,),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": (bucket_lifecycle,),
+    "aws:s3/bucketLogging:BucketLogging": (bucket_logging,),
     "aws:s3/bucketNotification:BucketNotification": (bucket_notification,),
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": (bucket_ownership_controls,),
     "aws:s3/bucketPolicy:BucketPolicy": (bucket_policy,),
