@@ -6,12 +6,20 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import pulumi
+import pulumi_aws as aws
 import pytest
 
 from streaming_etl import BackfillArgs, LakeArgs, LakeTableArgs, MergeArgs, PartitionArgs
 from streaming_etl.stack.recorder import Graph, Node
-from tests.support.pipelines import Pipelines, dev_stack, several_lake_tables
+from tests.support.pipelines import (
+    Pipelines,
+    dev_stack,
+    every_resource,
+    several_lake_tables,
+)
 from tests.support.provider_inputs import input_names
+from tools.project import ROOT
 
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
 LAKE_TABLE = "streaming-etl:index:LakeTable"
@@ -51,7 +59,7 @@ MERGED = ALL_STAGES | {
     "catalog": "projection",
     "merge": MergeArgs(enabled=True, change_log_retention_days=90),
 }
-GRAPHS = ["example stack", "all stages", "merge stage", "several lake tables"]
+GRAPHS = ["example stack", "all stages", "merge stage", "several lake tables", "every resource"]
 
 
 @pytest.fixture(scope="module", params=GRAPHS)
@@ -63,6 +71,8 @@ def graph(request: pytest.FixtureRequest, pipelines: Pipelines) -> Graph:
             return pipelines.build(**ALL_STAGES)
         case "merge stage":
             return pipelines.build(**MERGED)
+        case "every resource":
+            return pipelines.build(**every_resource(pipelines))
     return pipelines.build(**several_lake_tables(pipelines))
 
 
@@ -131,6 +141,26 @@ def test_every_resource_that_supports_tags_has_the_tag_of_its_pipeline(graph: Gr
     ]
     assert offenders == []
     assert "tags" in input_names("aws:lambda/eventSourceMapping:EventSourceMapping")
+
+
+def resource_types_of_the_program() -> set[str]:
+    """The types that the program creates, such as `aws:s3/bucket:Bucket`."""
+    calls = re.compile(r"\baws\.(\w+)\.(\w+)\(")
+    classes = {
+        getattr(getattr(aws, module), name)
+        for path in (ROOT / "components").rglob("*.py")
+        for module, name in calls.findall(path.read_text())
+    }
+    return {
+        cls.pulumi_type
+        for cls in classes
+        if isinstance(cls, type) and issubclass(cls, pulumi.CustomResource)
+    }
+
+
+def test_the_rules_see_a_resource_of_every_type(pipelines: Pipelines) -> None:
+    graph = pipelines.build(**every_resource(pipelines))
+    assert resource_types_of_the_program() - {node.type for node in graph.custom} == set()
 
 
 def test_every_bucket_is_private(graph: Graph) -> None:
