@@ -46,6 +46,7 @@ EXISTING_TABLE = {
     }
 }
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/k"
+STREAM = f"{TABLE_ARN}/stream/2026-01-01T00:00:00.000"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT_ID}:policy/boundary"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:shared"
 
@@ -182,6 +183,14 @@ CASES: dict[str, Case] = {
         {"partitions": {"projection_start_year": 2020}}, "partitions.layout=date"
     ),
     "source.use_existing": Case({"source": {"use_existing": True}}, tables=EXISTING_TABLE),
+    "source.stream_arn": Case({"source": {"use_existing": True, "stream_arn": STREAM}}),
+    **{
+        f"source.{name}": Case(
+            {"source": {"use_existing": True, "stream_arn": STREAM, name: value}},
+            "source.stream_arn",
+        )
+        for name, value in (("stream_view_type", "NEW_IMAGE"), ("table_kms_key_arn", KEY))
+    },
     **_single("source", hash_key="pk", hash_key_type="N", range_key="at"),
     "source.range_key_type": Case({"source": {"range_key_type": "B"}}, "source.range_key=at"),
     "source.read_capacity, source.write_capacity": Case(
