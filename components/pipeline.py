@@ -222,7 +222,8 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
             state_machine_arn=backfill.state_machine_arn if backfill else None,
             merge_workgroup=merge_workgroup,
         )
-        monitoring = Monitoring(pipeline, resources, self)
+        # For a dashboard of several pipelines; not an output.
+        self.monitoring = monitoring = Monitoring(pipeline, resources, self)
 
         outputs_by_key: dict[str, dict[str, Any]] = {
             key: {

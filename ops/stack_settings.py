@@ -31,6 +31,8 @@ class StackSettings:
     """Config file, or the stack's outputs."""
     region: Optional[str]
     pipelines: "dict[str, StreamingEtlPipelineArgs]"
+    has_stack_dashboard: bool
+    """Whether the stack has a dashboard of all pipelines."""
 
 
 def parse_overrides(texts: Sequence[str]) -> Settings:
@@ -91,7 +93,8 @@ def stack_settings(
 
     if outputs is None and (config := config_with_tables(stack)):
         return _from_config(config, merged)
-    pipelines = open_stack(stack, outputs, None).pipelines
+    deployed = open_stack(stack, outputs, None)
+    pipelines = deployed.pipelines
     if not pipelines:
         raise _no_pipelines(stack)
     args = {
@@ -102,7 +105,8 @@ def stack_settings(
         )
         for pipeline in pipelines
     }
-    return StackSettings(f"the outputs of {stack}", pipelines[0].region or None, args)
+    region, dashboard = pipelines[0].region or None, bool(deployed.exports.get("stack_dashboard"))
+    return StackSettings(f"the outputs of {stack}", region, args, dashboard)
 
 
 def default_settings(overrides: Settings) -> "StreamingEtlPipelineArgs":
@@ -183,7 +187,8 @@ def _from_config(config: StackConfig, merged: Callable[[str, Any], Any]) -> Stac
     config = dataclasses.replace(config, values=values)
     if not config.pipelines:
         raise _no_pipelines(config.stack)
-    return StackSettings(f"Pulumi.{config.stack}.yaml", config.region, config.pipelines)
+    source, dashboard = f"Pulumi.{config.stack}.yaml", config.has_stack_dashboard
+    return StackSettings(source, config.region, config.pipelines, dashboard)
 
 
 def _validated(

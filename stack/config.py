@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Settings = TypeVar("Settings")
 
-CONFIG_KEYS = ("tables", "defaults")
+TABLES, DEFAULTS, STACK_DASHBOARD = CONFIG_KEYS = ("tables", "defaults", "stack_dashboard")
 """The keys that the program reads."""
 
 
@@ -43,12 +43,17 @@ class StackConfig:
             return text
 
     @property
+    def has_stack_dashboard(self) -> bool:
+        """Whether the program creates the dashboard of all pipelines."""
+        return len(self.pipelines) > 1 and self.section(STACK_DASHBOARD) is not False
+
+    @property
     def pipelines(self) -> "dict[str, StreamingEtlPipelineArgs]":
         """The settings of each pipeline, validated as the program validates them."""
         # Imports Pulumi, which `--help` does not need.
         from streaming_etl.components.settings.stack_config import settings_from_config
 
-        tables, defaults = (self.section(key) for key in CONFIG_KEYS)
+        tables, defaults = self.section(TABLES), self.section(DEFAULTS)
         if not tables:
             return {}
         source = f"Pulumi.{self.stack}.yaml"

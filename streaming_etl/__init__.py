@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from streaming_etl.components.monitoring.stack_dashboard import StackDashboard
     from streaming_etl.components.pipeline import StreamingEtlPipeline
     from streaming_etl.components.settings.backfill import BackfillArgs
     from streaming_etl.components.settings.iam import IamArgs
@@ -46,6 +47,7 @@ __all__ = [
     "QueryArgs",
     "SettingsError",
     "SourceArgs",
+    "StackDashboard",
     "StreamingEtlPipeline",
     "StreamingEtlPipelineArgs",
     "TransformArgs",
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "StackDashboard": "streaming_etl.components.monitoring.stack_dashboard",
     "StreamingEtlPipeline": "streaming_etl.components.pipeline",
     "BackfillArgs": "streaming_etl.components.settings.backfill",
     "IamArgs": "streaming_etl.components.settings.iam",

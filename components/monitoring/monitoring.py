@@ -110,7 +110,7 @@ class Monitoring:
             ],
         )
         self.failure_events_topic_arn, rules = create_rules(pipeline, events, parent)
-        dimensions = MetricDimensions(
+        self.dimensions = dimensions = MetricDimensions(
             pipeline=pipeline.name,
             region=pipeline.account.region,
             values=resources.dimension_values(),
@@ -122,7 +122,7 @@ class Monitoring:
         )
         created = [self.create_alarm(pipeline.name, alarm, dimensions) for alarm in alarms(args)]
         self.alarm_names = pulumi.Output.all(*(alarm.name for alarm in created))
-        alarm_arns = [alarm.arn for alarm in created]
+        self.alarm_arns = alarm_arns = [alarm.arn for alarm in created]
         if args.monitoring.dashboard:
             # json_dumps would create an Output per value: a fifth of the program's time.
             body = pulumi.Output.all(

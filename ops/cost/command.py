@@ -107,11 +107,13 @@ def cost(
     if outputs is not None and stack is None:
         raise UsageError("--outputs requires --stack.", code="outputs-without-stack")
     settings = parse_overrides(overrides)
+    has_stack_dashboard = False
     if stack is None:
         pipelines = {DEFAULT_NAME: default_settings(settings)}
     else:
         read = stack_settings(stack, settings, outputs=outputs)
         pipelines, region = read.pipelines, region or read.region
+        has_stack_dashboard = read.has_stack_dashboard
     prices, assumptions = read_prices(region or DEFAULT_REGION), Assumptions()
     traffic = traffic_of(list(pipelines), changes, image_bytes, items)
     for (name, key), share in shares_of(pipelines, shares).items():
@@ -119,10 +121,11 @@ def cost(
     bills = [
         bill_of(name, traffic[name], args, prices, assumptions) for name, args in pipelines.items()
     ]
+    dashboard_usd = prices.of("cloudwatch_dashboards", int(has_stack_dashboard))
     if as_json:
-        show_json(document(bills, prices, assumptions))
+        show_json(document(bills, prices, assumptions, dashboard_usd))
         return
-    for table in tables(bills):
+    for table in tables(bills, dashboard_usd):
         show_table(*table)
         click.echo()
     for note in notes(bills, prices):

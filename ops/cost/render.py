@@ -60,7 +60,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Any]]
 
 
-def tables(bills: Sequence[Bill]) -> Iterator[Table]:
+def tables(bills: Sequence[Bill], stack_dashboard_usd: float = 0.0) -> Iterator[Table]:
     """Yield tables of each pipeline and its lake tables, and of totals."""
     for bill in bills:
         rows: list[Sequence[Any]] = [
@@ -76,7 +76,9 @@ def tables(bills: Sequence[Bill]) -> Iterator[Table]:
             yield _of_lake_tables(bill)
     if len(bills) > 1:
         totals: list[Sequence[Any]] = [[bill.name, cents(bill.usd)] for bill in bills]
-        total = cents(sum(bill.usd for bill in bills))
+        if stack_dashboard_usd:
+            totals.append(["Dashboard of the stack", cents(stack_dashboard_usd)])
+        total = cents(sum(bill.usd for bill in bills) + stack_dashboard_usd)
         yield Table("All pipelines", ["Pipeline", "USD"], [*totals, ["Total", total]])
 
 
@@ -159,14 +161,20 @@ def _lake_table_note(bill: Bill, key: str) -> str:
     )
 
 
-def document(bills: Sequence[Bill], prices: Prices, assumptions: Assumptions) -> dict[str, Any]:
+def document(
+    bills: Sequence[Bill],
+    prices: Prices,
+    assumptions: Assumptions,
+    stack_dashboard_usd: float = 0.0,
+) -> dict[str, Any]:
     """Return the JSON document with every quantity, price and assumption."""
     return {
         "region": prices.region,
         "prices_as_of": prices.as_of,
         "currency": "USD",
         "month_hours": HOURS,
-        "usd": sum(bill.usd for bill in bills),
+        "usd": sum(bill.usd for bill in bills) + stack_dashboard_usd,
+        "stack_dashboard_usd": stack_dashboard_usd,
         "pipelines": {bill.name: _document_of(bill) for bill in bills},
         "not_included": list(NOT_INCLUDED),
         "assumptions": dataclasses.asdict(assumptions),

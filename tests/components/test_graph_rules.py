@@ -22,6 +22,7 @@ from tests.support.provider_inputs import input_names
 from tools.project import ROOT
 
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
+STACK_DASHBOARD = "streaming-etl:index:StackDashboard"
 LAKE_TABLE = "streaming-etl:index:LakeTable"
 LAKE_TABLE_PREFIXES = (
     "catalog-crawler",
@@ -113,8 +114,10 @@ def as_list(value: Any) -> list[Any]:
 def test_resources_are_children_of_their_pipeline_or_of_its_lake_table(graph: Graph) -> None:
     offenders = []
     for node in graph.nodes:
-        if node.type == PIPELINE:
+        if node.type in (PIPELINE, STACK_DASHBOARD):
             expected = "pulumi:pulumi:Stack"
+        elif node.name == "all_pipelines-dashboard":
+            expected = STACK_DASHBOARD
         else:
             is_own = part_of(node, graph).startswith(LAKE_TABLE_PREFIXES)
             expected = LAKE_TABLE if is_own else PIPELINE
@@ -303,6 +306,9 @@ def test_no_resource_refers_to_another_pipeline() -> None:
     assert pipelines == {"orders", "shipments", "shop"}
     offenders = []
     for node in graph.custom:
+        # That dashboard shows all pipelines.
+        if node.parent_type == STACK_DASHBOARD:
+            continue
         own = pipeline_of(node, graph)
         others = "|".join(pipelines - {own})
         # Physical names, the database and the stream. Names of lake tables follow other words.

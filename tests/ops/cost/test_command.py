@@ -90,7 +90,8 @@ def test_prints_every_billed_item_the_totals_and_the_notes() -> None:
         ]
     ]
     expected += [(bill.name, bill.usd) for bill in bills]
-    expected.append(("Total", sum(bill.usd for bill in bills)))
+    expected.append(("Dashboard of the stack", 3.0))
+    expected.append(("Total", sum(bill.usd for bill in bills) + 3))
     assert amounts == [(name, f"{cents(usd):,}") for name, usd in expected]
 
 
@@ -112,7 +113,8 @@ def test_json_has_every_value_of_the_bills() -> None:
         "prices_as_of": TOKYO.as_of,
         "currency": "USD",
         "month_hours": 730,
-        "usd": sum(bill.usd for bill in bills),
+        "usd": pytest.approx(sum(bill.usd for bill in bills) + 3),
+        "stack_dashboard_usd": 3.0,
         "not_included": list(NOT_INCLUDED),
         "assumptions": vars(Assumptions()),
     }
@@ -331,3 +333,31 @@ def test_formats_amounts_with_three_digits() -> None:
         "10M",
         "2.63B",
     ]
+
+
+@pytest.mark.parametrize(
+    ("tables", "setting", "usd"), [(2, None, 3.0), (2, True, 3.0), (2, False, 0.0), (1, True, 0.0)]
+)
+def test_the_dashboard_of_the_stack_is_billed_if_it_exists(
+    program: Path, tables: int, setting: bool | None, usd: float
+) -> None:
+    (program / "t.py").write_text('COLUMNS = {"id": "string"}\n')
+    settings = {"transform_module": "t.py", "partitions": {}}
+    config = {
+        "tables": {
+            f"t{number}": {"table_name": f"table-{number}", **settings} for number in range(tables)
+        },
+        **({} if setting is None else {"stack_dashboard": setting}),
+    }
+    (program / "Pulumi.dev.yaml").write_text(json.dumps({"config": config}))
+    assert document("--stack", "dev")["stack_dashboard_usd"] == usd
+
+
+@pytest.mark.parametrize(("name", "usd"), [("all_pipelines-prod", 3.0), (None, 0.0)])
+def test_the_dashboard_of_a_deployed_stack_is_billed(
+    program: Path, name: str | None, usd: float
+) -> None:
+    outputs = program / "outputs.json"
+    outputs.write_text(json.dumps({"orders": OUTPUTS, "stack_dashboard": name}))
+    parsed = document("--stack", "prod", "--outputs", str(outputs))
+    assert parsed["stack_dashboard_usd"] == usd
