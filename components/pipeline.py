@@ -286,7 +286,7 @@ def packages_of(args: StreamingEtlPipelineArgs, lake_table: ResolvedLakeTable) -
     target = Target.lambda_(args.runtime, args.architecture)
     packages = ensure_dependencies(target, lake_table.args.transform.requirements)
     if lake_table.module.code is not None:
-        require_code(lake_table.module.code, packages.transform)
+        require_code(lake_table.module.code, packages.transform, lake_table.args.transform)
     return packages
 
 

@@ -151,7 +151,7 @@ def module_problems(
             if usable(config, key, *COLUMN_RULES[problem.rule]):
                 yield problem
         if packages is not None and module.code is not None:
-            require_code(module.code, packages.transform)
+            require_code(module.code, packages.transform, args.transform)
     except SettingsError as error:
         yield from error.problems
 

@@ -5,13 +5,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from streaming_etl.components.packaging.dependencies import LIMITS, Dependencies
+from streaming_etl.components.settings.stages import TransformArgs
 from streaming_etl.components.settings.validation import Problem, invalid, raise_if_any
 from streaming_etl.components.table.transform_code import TransformCode, import_problems
 
 
-def require_code(code: TransformCode, packages: Dependencies) -> None:
-    """Raise SettingsError for imports that fail in Lambda and for large files."""
-    raise_if_any([*import_problems(code, packages.files), *size_problems(code, packages)])
+def require_code(code: TransformCode, packages: Dependencies, args: TransformArgs) -> None:
+    """Raise SettingsError for imports that fail in Lambda and for large files.
+
+    What a layer contains is not known here: with layers, imports are not checked.
+    """
+    imports = () if args.layers else import_problems(code, packages.files)
+    raise_if_any([*imports, *size_problems(code, packages)])
 
 
 def size_problems(code: TransformCode, packages: Dependencies) -> Iterator[Problem]:

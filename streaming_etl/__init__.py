@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from streaming_etl.components.monitoring.stack_dashboard import StackDashboard
     from streaming_etl.components.pipeline import StreamingEtlPipeline
     from streaming_etl.components.settings.backfill import BackfillArgs
+    from streaming_etl.components.settings.functions import FunctionsArgs
     from streaming_etl.components.settings.iam import IamArgs
     from streaming_etl.components.settings.lake_table import LakeTableArgs
     from streaming_etl.components.settings.merge import MergeArgs
@@ -37,6 +38,7 @@ __all__ = [
     "Change",
     "DeliveryArgs",
     "ForwarderArgs",
+    "FunctionsArgs",
     "IamArgs",
     "LakeArgs",
     "LakeTableArgs",
@@ -62,6 +64,7 @@ _MODULES = {
     "StreamingEtlPipeline": "streaming_etl.components.pipeline",
     "BackfillArgs": "streaming_etl.components.settings.backfill",
     "IamArgs": "streaming_etl.components.settings.iam",
+    "FunctionsArgs": "streaming_etl.components.settings.functions",
     "LakeTableArgs": "streaming_etl.components.settings.lake_table",
     "MergeArgs": "streaming_etl.components.settings.merge",
     "MonitoringArgs": "streaming_etl.components.settings.monitoring",

@@ -157,9 +157,12 @@ def _forwarder_alarms(args: StreamingEtlPipelineArgs) -> Iterator[Alarm]:
         metric_source="forwarder",
         metric="Errors",
     )
+    limit = "the account's concurrency limit"
+    if args.forwarder.reserved_concurrency is not None:
+        limit = "its reserved concurrency"
     yield repeated_failure(
         name="forwarder-throttles",
-        description="The forwarder is throttled: the account's concurrency limit is reached.",
+        description=f"The forwarder is throttled: {limit} is reached.",
         # A forwarder that is always throttled reports no iterator age. The alarm dead-lettered
         # fires at the record age, which must leave time for a reaction.
         # https://docs.aws.amazon.com/lambda/latest/dg/events-dynamodb-metrics.html

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Optional
 
+from streaming_etl.components.settings.functions import concurrent_executions
 from streaming_etl.components.settings.validation import (
     Problem,
     Related,
@@ -45,6 +47,9 @@ class BackfillArgs(Settings):
     call continues a longer file where this one ends."""
     memory_mib: int = limited(512, 128, 10_240, "Lambda has 128 to 10,240 MiB")
     """Lambda memory, 128 to 10,240 MiB. CPU grows with it."""
+    reserved_concurrency: Optional[int] = concurrent_executions(1)
+    """Concurrent executions that are reserved for the backfill's function, at least `concurrency`,
+    so that it never takes those of the forwarder."""
     retention_days: int = limited(30, 1, 36_500, "S3 expires objects after whole days")
     """Days after which exports and results are deleted, 1 to 36,500."""
 
@@ -56,3 +61,7 @@ class BackfillArgs(Settings):
         if self.kib_per_second < low:
             concurrency = Related("concurrency", self.concurrency)
             yield invalid("kib_per_second", self.kib_per_second, "minimum", concurrency, low=low)
+        reserved, low = self.reserved_concurrency, self.concurrency
+        if self.enabled and reserved is not None and reserved < low:
+            concurrency = Related("concurrency", low)
+            yield invalid("reserved_concurrency", reserved, "minimum", concurrency, low=low)

@@ -27,6 +27,12 @@ STREAM_ARN = {
     ),
     "kind": "the ARN of a table's stream, arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL",
 }
+# https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+MAX_LAYERS = 5
+LAYER_ARN = re.compile(
+    rf"arn:aws[a-z-]*:lambda:{REGION_AND_ACCOUNT}:layer:[a-zA-Z0-9_-]{{1,140}}:\d+"
+)
+LAYER_TEXT = "ARNs of layer versions, arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION"
 # CloudWatch sends alarms to standard topics only.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
 TOPIC = rf"sns:{REGION_AND_ACCOUNT}:[a-zA-Z0-9_-]{{1,256}}"

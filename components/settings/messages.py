@@ -199,8 +199,8 @@ MESSAGES: Mapping[str, str] = {
     ),
     "same-attribute": "{name} must differ from {related} (got {value}). Name another attribute.",
     "both-or-none": (
-        "{name} must be set together with {related} (got {value}). Set both for provisioned"
-        " capacity, none for on-demand."
+        "{name} must be set together with {related} (got {value}). Set both for {both}, none for"
+        " {none}."
     ),
     "workgroup-name-length": (
         "{name} must give a workgroup name of at most {most} characters (got {workgroup}). Shorten"
@@ -245,8 +245,8 @@ MESSAGES: Mapping[str, str] = {
     ),
     # Rules of existing resources.
     "other-region": (
-        "{name} must be an ARN in {region}, the region of the stack (got {value}). AWS accepts no"
-        " key or action of another region: use one in {region}."
+        "{name} must be an ARN in {region}, the region of the stack (got {value}). AWS accepts"
+        " nothing of another region here: use one in {region}."
     ),
     "stream-disabled": (
         "{name} must be a table with a stream (got {value}, which has none). Enable it with: aws"

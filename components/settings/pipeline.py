@@ -13,6 +13,7 @@ from streaming_etl.components.settings.backfill import CALL_SECONDS, BackfillArg
 from streaming_etl.components.settings.existing_resources import KEY_ARN
 from streaming_etl.components.settings.filter_patterns import excluded_changes
 from streaming_etl.components.settings.freshness import MINUTES, PRESETS
+from streaming_etl.components.settings.functions import FunctionsArgs
 from streaming_etl.components.settings.iam import IamArgs
 from streaming_etl.components.settings.lake_table import (
     MAX_LAKE_TABLES,
@@ -146,6 +147,8 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     """The bucket."""
     query: QueryArgs = field(default_factory=QueryArgs)
     """Athena."""
+    functions: FunctionsArgs = field(default_factory=FunctionsArgs)
+    """Network and logs of all functions."""
     monitoring: MonitoringArgs = field(default_factory=MonitoringArgs)
     """Alarms and dashboard."""
     backfill: BackfillArgs = field(default_factory=BackfillArgs)
@@ -517,14 +520,18 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         A service encrypts with a key of its region, and an alarm notifies resources of its region.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
         """
-        for path, name, arn in (
+        arns: list[tuple[str, str, object]] = [
             ("", "kms_key_arn", self.kms_key_arn),
             *(("", "former_kms_key_arns", arn) for arn in self.former_kms_key_arns),
             ("lake", "kms_key_arn", self.lake.kms_key_arn),
             ("monitoring", "alarm_topic_arn", self.monitoring.alarm_topic_arn),
             *(("monitoring", "alarm_actions", arn) for arn in self.monitoring.alarm_actions),
             *(("monitoring", "ok_actions", arn) for arn in self.monitoring.ok_actions),
-        ):
+        ]
+        for key, args in self.valid_lake_tables.items():
+            path = join(self.lake_table_path(key), "transform")
+            arns += [(path, "layers", arn) for arn in args.transform.layers]
+        for path, name, arn in arns:
             # Response plans are global.
             if region and isinstance(arn, str) and arn.split(":")[3] not in ("", region):
                 yield invalid(name, arn, "other-region", path=path, region=region)

@@ -12,10 +12,14 @@ import pulumi
 from streaming_etl.components.settings.existing_resources import (
     BUCKET_NAME,
     KEY_ARN,
+    LAYER_ARN,
+    LAYER_TEXT,
+    MAX_LAYERS,
     STREAM_ARN,
     WORKGROUP_NAME,
 )
 from streaming_etl.components.settings.filter_patterns import pattern_problems
+from streaming_etl.components.settings.functions import concurrent_executions
 from streaming_etl.components.settings.validation import (
     NOT_EMPTY,
     Problem,
@@ -119,7 +123,8 @@ class SourceArgs(Settings):
         capacities = ("read_capacity", self.read_capacity), ("write_capacity", self.write_capacity)
         for (name, value), (other, set_value) in (capacities, capacities[::-1]):
             if value is None and set_value is not None:
-                yield invalid(other, set_value, "both-or-none", Related(name, None))
+                details = {"both": "provisioned capacity", "none": "on-demand"}
+                yield invalid(other, set_value, "both-or-none", Related(name, None), **details)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +171,10 @@ class ForwarderArgs(Settings):
     until 12 s before it."""
     memory_mib: int = limited(256, 128, 10_240, "Lambda has 128 to 10,240 MiB")
     """Lambda memory, 128 to 10,240 MiB. CPU grows with it."""
+    reserved_concurrency: Optional[int] = concurrent_executions(0)
+    """Concurrent executions that are reserved for the forwarder, and its limit. With less than
+    `parallelization_factor` for each shard Lambda throttles it, and changes arrive later. 0 pauses
+    it: changes older than `maximum_record_age_seconds` are dead-lettered."""
 
     def further_problems(self) -> Iterator[Problem]:
         yield from self.window_problems()
@@ -213,6 +222,19 @@ class TransformArgs(Settings):
     """Path of a lock file of packages that the transform module imports, each with `==` version
     and hashes, as `uv pip compile --universal --generate-hashes` or
     `pip-compile --generate-hashes` writes it; wheels only."""
+    layers: Sequence[pulumi.Input[str]] = texts(
+        (), MAX_LAYERS, pattern=LAYER_ARN, kind=LAYER_TEXT, outputs=True
+    )
+    """ARNs of versions of Lambda layers, at most 5, in the order in which Lambda merges them. The
+    module's imports are then not checked before the deployment. The archive's packages precede
+    those of a layer."""
+    reserved_concurrency: Optional[int] = concurrent_executions(1)
+    """Concurrent executions that are reserved for the transform, and its limit. Firehose retries a
+    throttled call up to `maximum_retry_attempts` times before the batch becomes error records."""
+    ephemeral_storage_mib: Optional[int] = limited(
+        None, 512, 10_240, "Lambda has 512 to 10,240 MiB of /tmp"
+    )
+    """Size of /tmp in the transform, 512 to 10,240 MiB; by default 512."""
 
 
 @dataclass(frozen=True, kw_only=True)

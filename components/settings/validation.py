@@ -130,13 +130,20 @@ def text(
 
 
 def texts(
-    default: Sequence[str], most: int, least: int = 0, *, or_text: bool = False, **entry: object
+    default: Sequence[str],
+    most: int,
+    least: int = 0,
+    *,
+    or_text: bool = False,
+    outputs: bool = False,
+    **entry: object,
 ) -> Any:
     """Declare a list of different texts; `entry` is the metadata of each.
 
-    or_text: a text is accepted as a list of one.
+    or_text: a text is accepted as a list of one. outputs: entries may be outputs.
     """
-    metadata = {"most": most, "least": least, "or_text": or_text, "entry": entry}
+    metadata: dict[str, object] = {"most": most, "least": least, "or_text": or_text}
+    metadata |= {"outputs": outputs, "entry": entry}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -260,6 +267,8 @@ def list_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterato
     if len(value) > rules["most"]:
         yield invalid(name, len(value), "too-many", most=rules["most"])
     for index, entry in enumerate(value):
+        if rules.get("outputs") and isinstance(entry, pulumi.Output):
+            continue
         yield from value_problems(name, entry, rules["entry"])
         if entry in value[:index]:
             yield invalid(name, entry, "duplicate")
@@ -287,11 +296,18 @@ def renamed_settings(cls: type, values: Mapping[str, object]) -> Iterator[Proble
 def no_effect(args: Settings, names: Collection[str], *because: Related) -> Iterator[Problem]:
     """Problems of named settings that have no effect and no default value."""
     for item in fields(args):  # type: ignore[arg-type]
-        value, default = getattr(args, item.name), default_of(item)
-        # A stack's config and outputs have the default () as [].
-        is_default = value == default or (isinstance(default, tuple) and value == [*default])
-        if item.name in names and not is_default:
+        value = getattr(args, item.name)
+        if item.name in names and not is_default(value, default_of(item)):
             yield invalid(item.name, value, "no-effect", *because)
+
+
+def is_default(value: object, default: object) -> bool:
+    """Whether a setting, or each of a group, has its default value."""
+    if isinstance(default, Settings) and type(value) is type(default):
+        names = [item.name for item in fields(default)]  # type: ignore[arg-type]
+        return all(is_default(getattr(value, name), getattr(default, name)) for name in names)
+    # A stack's config and outputs have the default () as [].
+    return value == default or (isinstance(default, tuple) and value == [*default])
 
 
 def fields_except(args: Settings, *names: str) -> set[str]:

@@ -102,6 +102,8 @@ class Backfill:
             memory_mib=args.memory_mib,
             parent=self.parent,
             statements=statements,
+            logs_metrics=False,
+            reserved_concurrency=args.reserved_concurrency,
             environment={
                 "DELIVERY_STREAMS": pulumi.Output.json_dumps(
                     {route: delivery.name for route, delivery in deliveries.items()}

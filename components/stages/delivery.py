@@ -11,7 +11,11 @@ from streaming_etl.components.packaging.archive import transform_archive
 from streaming_etl.components.settings.lake_table import LakeTableArgs
 from streaming_etl.components.settings.stages import TransformArgs
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.lambda_function import create_function, function_policy
+from streaming_etl.components.stages.lambda_function import (
+    create_function,
+    function_policy,
+    log_level_variables,
+)
 from streaming_etl.components.stages.log_group import create_log_group
 from streaming_etl.components.stages.references import (
     CatalogEntry,
@@ -73,6 +77,7 @@ class Delivery:
         """
         self.parent = parent
         pipeline, table, module = lake_table.pipeline, lake_table.table, lake_table.module
+        transform = lake_table.args.transform
         self.transform = create_function(
             f"{lake_table.name}-transform",
             pipeline,
@@ -83,14 +88,17 @@ class Delivery:
                 table.transform_time_zone,
             ),
             handler="streaming_etl.handlers.transform.lambda_handler",
-            timeout_seconds=lake_table.args.transform.timeout_seconds,
-            memory_mib=lake_table.args.transform.memory_mib,
+            timeout_seconds=transform.timeout_seconds,
+            memory_mib=transform.memory_mib,
             parent=parent,
             # The function may send to the delivery stream, which depends on the function.
             statements=None,
             # Firehose writes no column to Parquet that the Glue table does not have yet. A merge of
             # the former columns leaves a new one NULL, and no later merge changes the row.
             depends_on=written,
+            layers=transform.layers,
+            reserved_concurrency=transform.reserved_concurrency,
+            ephemeral_storage_mib=transform.ephemeral_storage_mib,
         )
         errors_path = pulumi.Output.concat(ERRORS_PREFIX, pipeline.database_name, f"/{table.name}/")
         self.errors_location = bucket.location(errors_path)
@@ -98,11 +106,14 @@ class Delivery:
         arn = pipeline.named_arn(
             stream.arn, f"{lake_table.name}-delivery-stream", "firehose", "deliverystream/"
         )
+        statements = [iam.allow(["firehose:PutRecordBatch"], [arn])]
+        if log_level_variables(pipeline.args.functions):
+            statements += pipeline.allow_environment_key()
         policies = function_policy(
             f"{lake_table.name}-transform",
             self.transform.role,
             self.transform.log_group_arn,
-            [iam.allow(["firehose:PutRecordBatch"], [arn])],
+            statements,
             parent,
         )
         self.stream = DeliveryStream(
@@ -121,7 +132,9 @@ class Delivery:
         args, table, tags = lake_table.args, lake_table.table, dict(pipeline.tags)
         opts = pulumi.ResourceOptions(parent=self.parent)
         role = pipeline.roles.role(f"{name}-role", "firehose.amazonaws.com", self.parent)
-        log_group = create_log_group(f"{name}-logs", pipeline, self.parent)
+        log_group = create_log_group(
+            f"{name}-logs", pipeline, self.parent, log_group_class=pipeline.log_group_class
+        )
         log_stream = aws.cloudwatch.LogStream(
             f"{name}-log-stream", name="delivery", log_group_name=log_group.name, opts=opts
         )

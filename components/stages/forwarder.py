@@ -54,6 +54,7 @@ class Forwarder:
             memory_mib=args.memory_mib,
             parent=parent,
             statements=statements,
+            reserved_concurrency=args.reserved_concurrency,
             # Known to AWS only, so not in the archive.
             environment={
                 "DELIVERY_STREAMS": pulumi.Output.json_dumps(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import pulumi
 import pulumi_aws as aws
@@ -111,6 +111,12 @@ class PipelineContext:
     def forwarder_config(self) -> dict[str, Any]:
         """Content of the forwarder's forwarder.json."""
         return pipeline_forwarder_config(self.args)
+
+    @property
+    def log_group_class(self) -> Optional[str]:
+        """Class of log groups without metrics; None is CloudWatch's default."""
+        is_standard = self.args.functions.log_group_class == "standard"
+        return None if is_standard else "INFREQUENT_ACCESS"
 
     @property
     def protection(self) -> Protection:

@@ -210,7 +210,8 @@ def _require_code(
     # Only modules that import third-party packages need the archive's.
     if any(import_problems(code)):
         target = Target.lambda_(args.runtime, args.architecture)
-        require_code(code, ensure_dependencies(target, lake_table.transform.requirements).transform)
+        packages = ensure_dependencies(target, lake_table.transform.requirements)
+        require_code(code, packages.transform, lake_table.transform)
 
 
 def partition_prefix(table: LakeTable, partition: Mapping[str, str]) -> str:

@@ -10,7 +10,14 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from streaming_etl import BackfillArgs, LakeArgs, LakeTableArgs, MergeArgs, PartitionArgs
+from streaming_etl import (
+    BackfillArgs,
+    FunctionsArgs,
+    LakeArgs,
+    LakeTableArgs,
+    MergeArgs,
+    PartitionArgs,
+)
 from streaming_etl.stack.recorder import Graph, Node
 from tests.support.pipelines import (
     Pipelines,
@@ -48,11 +55,25 @@ SERVICES = {
     "scheduler.amazonaws.com",
 }
 
+WITHOUT_RESOURCES = {
+    "dynamodb:ListStreams",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+"""Actions that support no resource other than `*`, or for which Lambda requires it."""
+
 ALL_STAGES = {
     "format": "parquet",
     "catalog": "crawler",
     "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
     "backfill": BackfillArgs(enabled=True),
+    "functions": FunctionsArgs(subnet_ids=["subnet-1"], security_group_ids=["sg-1"], tracing=True),
     "lake": LakeArgs(kms_key_arn="arn:aws:kms:ap-northeast-1:123456789012:key/k"),
 }
 # A merge stage needs `catalog: projection`.
@@ -286,9 +307,8 @@ def test_allow_statements_have_no_wildcard_actions_or_resources(graph: Graph) ->
         for name, statement in statements(graph)
         if statement["Effect"] == "Allow"
         for action in as_list(statement["Action"])
-        # ListStreams does not support resources other than `*`.
         if "*" in action
-        or ("*" in as_list(statement.get("Resource", [])) and action != "dynamodb:ListStreams")
+        or ("*" in as_list(statement.get("Resource", [])) and action not in WITHOUT_RESOURCES)
     ]
     assert offenders == []
 

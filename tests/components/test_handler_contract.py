@@ -13,6 +13,7 @@ from streaming_etl import BackfillArgs, ForwarderArgs, MonitoringArgs, QueryArgs
 from streaming_etl.components.monitoring import alarms
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.stages import OLD_IMAGES
+from streaming_etl.components.stages.lambda_function import LOG_LEVEL_VARIABLE
 from streaming_etl.components.table.column_types import METADATA
 from streaming_etl.components.table.routing import forwarder_config, route
 from streaming_etl.handlers import forwarder, structured_log, transform
@@ -89,6 +90,8 @@ def test_every_function_gets_the_environment_variables_that_its_handler_reads(
         name: set(node.inputs.get("environment", {}).get("variables", {}))
         for name, node in functions.items()
     }
+    # Of every function with the setting `functions.log_level`.
+    assert read.pop("structured_log") == {LOG_LEVEL_VARIABLE}
     assert {name: names for name, names in read.items() if names} == {
         name: names for name, names in defined.items() if names
     }

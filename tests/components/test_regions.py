@@ -1,4 +1,4 @@
-"""Keys and topics must be in the region of the stack's config."""
+"""Keys, topics and layers must be in the stack's region."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,13 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from streaming_etl import LakeArgs, MonitoringArgs, SettingsError, StreamingEtlPipeline
+from streaming_etl import (
+    LakeArgs,
+    MonitoringArgs,
+    SettingsError,
+    StreamingEtlPipeline,
+    TransformArgs,
+)
 from streaming_etl.stack.recorder import Graph, build
 from tests.support.pipelines import Pipelines
 from tests.support.problems import places
@@ -23,6 +29,7 @@ OTHER = {
         ],
         ok_actions=["arn:aws:ssm:eu-west-1:123456789012:opsitem:1"],
     ),
+    "transform": TransformArgs(layers=["arn:aws:lambda:eu-west-1:123456789012:layer:shared:1"]),
 }
 
 
@@ -33,7 +40,7 @@ def program(pipelines: Pipelines, opts: pulumi.ResourceOptions | None = None) ->
     return run
 
 
-def test_rejects_keys_and_topics_of_another_region(pipelines: Pipelines) -> None:
+def test_rejects_keys_topics_and_layers_of_another_region(pipelines: Pipelines) -> None:
     graph = Graph()
     with pytest.raises(SettingsError) as error:
         build(program(pipelines), config={"aws:region": "eu-west-3"}, into=graph)
@@ -44,6 +51,7 @@ def test_rejects_keys_and_topics_of_another_region(pipelines: Pipelines) -> None
         ("monitoring", "alarm_topic_arn", "other-region"),
         ("monitoring", "alarm_actions", "other-region"),
         ("monitoring", "ok_actions", "other-region"),
+        ("transform", "layers", "other-region"),
     ]
     assert {problem.details["region"] for problem in error.value.problems} == {"eu-west-3"}
     assert not graph.custom

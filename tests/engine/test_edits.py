@@ -37,6 +37,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "partitions": {"partitions": {"projection_start_year": 2020}},
     "lake": {"lake": {"versioning": False, "query_results_retention_days": 3}},
     "query": {"query": {"bytes_scanned_cutoff_mib": 100}},
+    "functions": {"functions": {"log_format": "json", "log_level": "warning"}},
     "monitoring": {"monitoring": {"dashboard": False, "max_iterator_age_seconds": 600}},
     "backfill": {"backfill": {"enabled": True}},
     "iam": {"iam": {"role_path": "/team/", "role_name_prefix": "acme-"}},
@@ -79,6 +80,7 @@ CHANGES: Changes = {
     "partitions": {"catalog-table": "update"},
     "lake": {"lake-lifecycle": "update", "lake-versioning": "update"},
     "query": {"query-workgroup": "update"},
+    "functions": {"forwarder-function": "update", "transform-function": "update"},
     "monitoring": {"monitoring-dashboard": "delete", "monitoring-iterator-age": "update"},
     "backfill": {"lake-lifecycle": "update", "monitoring-dashboard": "update"},
     "iam": {

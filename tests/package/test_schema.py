@@ -47,6 +47,8 @@ def property_of(annotation: Any, description: str, *, plain: bool = True) -> dic
         return {"$ref": f"#/types/streaming-etl:index:{annotation.__name__}", **common}
     if annotation in (Optional[pulumi.Input[str]], pulumi.Input[str]):
         return property_of(str, description, plain=False)
+    if annotation == pulumi.Input[Sequence[pulumi.Input[str]]]:
+        return property_of(Sequence[str], description, plain=False)
     origin, type_args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (Sequence, list):
         return {
@@ -132,7 +134,7 @@ def test_the_schema_has_every_setting_and_output() -> None:
 
 
 def may_be_output(definition: dict[str, Any]) -> bool:
-    values = definition.get("additionalProperties", {"plain": True})
+    values = definition.get("additionalProperties", definition.get("items", {"plain": True}))
     return "plain" not in definition or "plain" not in values
 
 

@@ -48,6 +48,7 @@ EXISTING_TABLE = {
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/k"
 STREAM = f"{TABLE_ARN}/stream/2026-01-01T00:00:00.000"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT_ID}:policy/boundary"
+LAYER = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:layer:shared:3"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:shared"
 
 
@@ -204,7 +205,7 @@ CASES: dict[str, Case] = {
     **_single("forwarder", "query.current_state=False", event_names=["INSERT", "REMOVE"]),
     **_single("forwarder", old_image="always", maximum_record_age_seconds=86_400),
     **_single("forwarder", max_changes_per_record=1, max_record_kib=1000),
-    **_single("forwarder", timeout_seconds=900, memory_mib=128),
+    **_single("forwarder", timeout_seconds=900, memory_mib=128, reserved_concurrency=0),
     "forwarder.filter_patterns": Case(
         {
             "forwarder": {
@@ -216,6 +217,7 @@ CASES: dict[str, Case] = {
     ),
     **_single("transform", timeout_seconds=300, memory_mib=10_240, buffer_mib=0.25),
     **_single("transform", buffer_seconds=0, maximum_retry_attempts=0),
+    **_single("transform", reserved_concurrency=1, ephemeral_storage_mib=10_240, layers=[LAYER]),
     "transform.requirements": Case({"transform": {"requirements": "modules/requirements.txt"}}),
     **_single("delivery", buffer_mib=1, buffer_seconds=900, compression="UNCOMPRESSED"),
     **_single("lake", bucket_name="shared", kms_key_arn=KEY, versioning=False, force_destroy=True),
@@ -267,11 +269,23 @@ CASES: dict[str, Case] = {
     **_single("monitoring", alarms="all"),
     **_single("monitoring", alarms="none"),
     **_single("monitoring", "monitoring.alarms=all", max_transform_duration_percent=50),
+    "functions.subnet_ids, functions.security_group_ids": Case(
+        {"functions": {"subnet_ids": ["subnet-1a"], "security_group_ids": ["sg-1a"]}}
+    ),
+    **_single("functions", tracing=True, log_format="json", log_level="warning"),
+    **_single("functions", log_group_class="infrequent_access"),
+    "functions.log_level with log_format=json": Case(
+        {"functions": {"log_level": "debug"}}, "functions.log_format=json"
+    ),
+    "functions.log_group_class with backfill": Case(
+        {"functions": {"log_group_class": "infrequent_access"}}, "backfill.enabled"
+    ),
     "backfill.enabled": Case({"backfill": {"enabled": True}}),
     **_single("backfill", "backfill.enabled", concurrency=3, kib_per_second=1024),
     **_single("backfill", "backfill.enabled", maximum_retry_attempts=0, timeout_seconds=60),
     **_single("backfill", "backfill.enabled", tolerated_failure_percentage=100),
     **_single("backfill", "backfill.enabled", memory_mib=10_240, retention_days=3),
+    **_single("backfill", "backfill.enabled", reserved_concurrency=4),
     "backfill of an existing table": Case(
         {"source": {"use_existing": True}}, "backfill.enabled", EXISTING_TABLE
     ),

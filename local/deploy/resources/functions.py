@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from typing import Any
 
 from local.deploy.inputs import Inputs, Outputs, camel_case, zipped
 from local.deploy.resources.resource_type import Properties, ResourceType, State, update_tags
@@ -11,10 +12,21 @@ from streaming_etl.stack.clients import Clients
 class Function(ResourceType):
     token = "aws:lambda/function:Function"
     replace = ("name", "packageType")
-    removable = ("environment", "kmsKeyArn", "sourceKmsKeyArn", "tags")
+    removable = (
+        "environment",
+        "ephemeralStorage",
+        "kmsKeyArn",
+        "layers",
+        "reservedConcurrentExecutions",
+        "sourceKmsKeyArn",
+        "tags",
+        "tracingConfig",
+        "vpcConfig",
+    )
 
     def create(self, clients: Clients, inputs: Inputs) -> Outputs:
         name, tags = inputs.name(), inputs.take("tags", {})
+        reserved = inputs.take("reservedConcurrentExecutions")
         code = {"ZipFile": zipped(inputs.take("code")), **source_key(inputs)}
         created = clients("lambda").create_function(
             FunctionName=name,
@@ -24,6 +36,7 @@ class Function(ResourceType):
             KMSKeyArn=inputs.take("kmsKeyArn", ""),
             **inputs.remaining(),
         )
+        reserve(clients, name, reserved)
         return {"id": name, "name": name, "arn": created["FunctionArn"]}
 
     def read(self, clients: Clients, state: State) -> Properties:
@@ -40,8 +53,20 @@ class Function(ResourceType):
             "Timeout",
         )
         properties: Properties = camel_case({key: configuration.get(key) for key in keys})
+        optional = {
+            "ephemeralStorage": camel_case(configuration["EphemeralStorage"]),
+            "layers": [layer["Arn"] for layer in configuration.get("Layers", [])],
+            "tracingConfig": camel_case(configuration["TracingConfig"]),
+            "vpcConfig": camel_case(
+                {key: configuration["VpcConfig"].get(key, []) for key in NO_VPC}
+            ),
+        }
+        defaults = camel_case(DEFAULTS)
+        concurrency = function.get("Concurrency", {})
         return {
             **properties,
+            **{key: None if it == defaults[key] else it for key, it in optional.items()},
+            "reservedConcurrentExecutions": concurrency.get("ReservedConcurrentExecutions"),
             "environment": {"variables": variables} if variables else None,
             "kmsKeyArn": configuration.get("KMSKeyArn") or None,
             "sourceKmsKeyArn": function["Code"].get("SourceKMSKeyArn"),
@@ -50,6 +75,7 @@ class Function(ResourceType):
 
     def update(self, clients: Clients, state: State, inputs: Inputs) -> None:
         functions, name = clients("lambda"), state["name"]
+        reserve(clients, name, inputs.take("reservedConcurrentExecutions"))
         code, architectures = zipped(inputs.take("code")), inputs.take("architectures")
         update_tags(
             state.get("tags"),
@@ -73,7 +99,7 @@ class Function(ResourceType):
             FunctionName=name,
             Environment=environment(inputs),
             KMSKeyArn=inputs.take("kmsKeyArn", ""),
-            **inputs.remaining(),
+            **{**DEFAULTS, **inputs.remaining()},
         )
         updated.wait(FunctionName=name, WaiterConfig=WAIT)
 
@@ -81,7 +107,27 @@ class Function(ResourceType):
         clients("lambda").delete_function(FunctionName=state["name"])
 
 
+NO_VPC: dict[str, list[str]] = {"SubnetIds": [], "SecurityGroupIds": []}
+DEFAULTS: dict[str, Any] = {
+    "EphemeralStorage": {"Size": 512},
+    "Layers": [],
+    "TracingConfig": {"Mode": "PassThrough"},
+    "VpcConfig": NO_VPC,
+}
+"""What AWS reports for optional inputs that the program does not set."""
+
 WAIT = {"Delay": 0.05, "MaxAttempts": 200}
+
+
+def reserve(clients: Clients, name: str, executions: int | None) -> None:
+    """Set or remove the concurrent executions that are reserved for a function."""
+    functions = clients("lambda")
+    if executions is None:
+        functions.delete_function_concurrency(FunctionName=name)
+    else:
+        functions.put_function_concurrency(
+            FunctionName=name, ReservedConcurrentExecutions=executions
+        )
 
 
 def environment(inputs: Inputs) -> dict[str, dict[str, str]]:

@@ -23,7 +23,10 @@ class LogGroup(ResourceType):
     def create(self, clients: Clients, inputs: Inputs) -> Outputs:
         name, days = inputs.name(), inputs.take("retentionInDays")
         key = {"kmsKeyId": key} if (key := inputs.take("kmsKeyId")) else {}
-        clients("logs").create_log_group(logGroupName=name, tags=inputs.take("tags", {}), **key)
+        kind = inputs.take("logGroupClass", "STANDARD")
+        clients("logs").create_log_group(
+            logGroupName=name, logGroupClass=kind, tags=inputs.take("tags", {}), **key
+        )
         if days:
             clients("logs").put_retention_policy(logGroupName=name, retentionInDays=days)
         arn = f"arn:aws:logs:{clients.region}:{ACCOUNT}:log-group:{name}"
@@ -39,6 +42,7 @@ class LogGroup(ResourceType):
         return {
             "kmsKeyId": group.get("kmsKeyId"),
             "retentionInDays": group.get("retentionInDays"),
+            "logGroupClass": group.get("logGroupClass") if "logGroupClass" in state else None,
             "tags": logs.list_tags_for_resource(resourceArn=state["arn"])["tags"] or None,
         }
 

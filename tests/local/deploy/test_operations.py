@@ -133,6 +133,35 @@ def function(_: Create, directory: Path) -> Case:
     )
 
 
+def function_in_a_vpc(_: Create, directory: Path) -> Case:
+    layer = f"arn:aws:lambda:{REGION}:123456789012:layer:shared"
+    return Case(
+        {
+            **function_inputs(directory, "first"),
+            "vpcConfig": {"subnetIds": ["subnet-1a"], "securityGroupIds": ["sg-1a"]},
+            "tracingConfig": {"mode": "Active"},
+            "layers": [f"{layer}:1"],
+            "reservedConcurrentExecutions": 3.0,
+            "ephemeralStorage": {"size": 1024.0},
+        },
+        {
+            "vpcConfig": {"subnetIds": ["subnet-2b"], "securityGroupIds": ["sg-2b"]},
+            "tracingConfig": None,
+            "layers": [f"{layer}:2"],
+            "reservedConcurrentExecutions": 0.0,
+            "ephemeralStorage": {"size": 2048.0},
+        },
+    )
+
+
+def function_that_leaves_a_vpc(_: Create, directory: Path) -> Case:
+    removed = ("vpcConfig", "layers", "reservedConcurrentExecutions", "ephemeralStorage")
+    return Case(
+        function_in_a_vpc(_, directory).inputs,
+        dict.fromkeys(removed),
+    )
+
+
 def event_source_mapping(new: Create, directory: Path) -> Case:
     functions = [
         new("aws:lambda/function:Function", function_inputs(directory, text))["arn"]
@@ -279,6 +308,10 @@ def log_group_without_retention(_: Create, __: Path) -> Case:
 def log_group_with_key(_: Create, __: Path) -> Case:
     # ministack cannot change the key.
     return Case({"kmsKeyId": KEY, "retentionInDays": 30.0}, {"retentionInDays": 3653.0})
+
+
+def log_group_of_infrequent_access(_: Create, __: Path) -> Case:
+    return Case({"logGroupClass": "INFREQUENT_ACCESS"}, {"tags": NEW_TAGS})
 
 
 def log_stream(new: Create, _: Path) -> Case:
@@ -761,6 +794,7 @@ CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
         log_group,
         log_group_without_retention,
         log_group_with_key,
+        log_group_of_infrequent_access,
     ),
     "aws:cloudwatch/logStream:LogStream": (log_stream,),
     "aws:cloudwatch/metricAlarm:MetricAlarm": (metric_alarm, metric_alarm_on_formula),
@@ -773,7 +807,11 @@ CASES: dict[str, tuple[Callable[[Create, Path], Case], ...]] = {
     "aws:iam/rolePolicy:RolePolicy": (role_policy,),
     "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": (delivery_stream,),
     "aws:lambda/eventSourceMapping:EventSourceMapping": (event_source_mapping,),
-    "aws:lambda/function:Function": (function,),
+    "aws:lambda/function:Function": (
+        function,
+        function_in_a_vpc,
+        function_that_leaves_a_vpc,
+    ),
     "aws:s3/bucket:Bucket": (bucket,),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": (bucket_lifecycle,),
     "aws:s3/bucketLogging:BucketLogging": (bucket_logging,),
