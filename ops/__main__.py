@@ -35,8 +35,12 @@ for command in (status, replay, backfill, merge, cost, role_policies, test_trans
 
 def main(args: Optional[Sequence[str]] = None) -> int:
     """Run a command and return its exit code."""
+    arguments = [*sys.argv[1:]] if args is None else [*args]
     try:
-        result = commands.main(args, prog_name="streaming-etl", standalone_mode=False)
+        # A dry run prints them again, without its option.
+        result = commands.main(
+            arguments, prog_name="streaming-etl", standalone_mode=False, obj=arguments
+        )
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import sys
+import threading
+import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -29,6 +31,8 @@ Advance = Callable[[float], None]
 
 # Lines in a file or a pipe are not wrapped.
 PIPE_WIDTH = 1000
+LINE_SECONDS = 60.0
+"""Time between two lines of progress without a terminal."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -89,16 +93,21 @@ def _text(cell: Cell) -> str:
 def progress(
     label: str, total: Optional[float], *, unit: Optional[str] = None
 ) -> Iterator[Advance]:
-    """Show a progress bar while the block runs, on a terminal only.
+    """Show progress while the block runs.
+
+    A terminal has a bar, other outputs a line every minute.
 
     total: the amount of work, None when unknown. unit: what is counted, None for bytes.
     """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield ProgressLines(label, total, unit or "bytes").advance
+        return
     counts: list[ProgressColumn]
     if unit is None:
         counts = [DownloadColumn(binary_units=True), TransferSpeedColumn()]
     else:
         counts = [MofNCompleteColumn(), TextColumn(escape(unit))]
-    console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=40),
@@ -106,8 +115,33 @@ def progress(
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
     )
     with bar:
         task = bar.add_task(escape(label), total=total)
         yield lambda done: bar.advance(task, done)
+
+
+class ProgressLines:
+    """Progress without a terminal; short work prints nothing."""
+
+    def __init__(
+        self,
+        label: str,
+        total: Optional[float],
+        unit: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._label, self._total, self._unit = label, total, unit
+        self._clock, self._shown, self._done = clock, clock(), 0.0
+        # Threads share the work.
+        self._lock = threading.Lock()
+
+    def advance(self, done: float) -> None:
+        """Add completed work."""
+        with self._lock:
+            self._done += done
+            if self._clock() - self._shown < LINE_SECONDS:
+                return
+            self._shown = self._clock()
+            total = "" if self._total is None else f" of {self._total:,.0f}"
+            show_progress(f"{self._label}: {self._done:,.0f}{total} {self._unit}")

@@ -28,6 +28,7 @@ from streaming_etl.ops.firehose_writer import (
     routed_writer,
     routes_to,
 )
+from streaming_etl.ops.next_command import show_next_command
 from streaming_etl.stack import console
 from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError, UsageError
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -347,6 +348,8 @@ def show_plan(plan: Any, lines: list[str], *, dry_run: bool, as_json: bool) -> N
         return
     for line in lines:
         click.echo(line, err=not dry_run)
+    if dry_run:
+        show_next_command("Start the backfill")
 
 
 def report(checkpoint: Checkpoint, plan: ScanPlan, options: ScanOptions) -> int:

@@ -12,6 +12,7 @@ from streaming_etl.ops.merge.lake_tables import MergedLakeTable
 from streaming_etl.ops.merge.plan import MergeOptions, MergePlan, plan_of
 from streaming_etl.ops.merge.ranges import GIB
 from streaming_etl.ops.merge.runs import REBUILD, Run
+from streaming_etl.ops.next_command import show_next_command
 from streaming_etl.stack import console
 from streaming_etl.stack.errors import CommandError
 
@@ -183,6 +184,7 @@ def show_plans(pipeline: str, plans: Sequence[MergePlan], *, as_json: bool) -> N
                 for each in plan.ranges
             ]
             console.show_table(f"\n{plan.table.title}", ["First day", "Last day", "GiB"], rows)
+    show_next_command("Start the merge")
 
 
 def show_results(pipeline: str, results: Sequence[MergeResult], *, as_json: bool) -> None:

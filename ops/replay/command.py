@@ -13,6 +13,7 @@ from streaming_etl.ops.firehose_writer import (
     routed_writer,
     routes_to,
 )
+from streaming_etl.ops.next_command import show_next_command
 from streaming_etl.stack.console import counted, progress, show_json, show_progress
 from streaming_etl.stack.errors import EXIT_PARTIAL, UsageError
 from streaming_etl.stack.outputs import DeployedPipeline, open_stack, stack_options
@@ -146,6 +147,8 @@ def replay(
         show_json(report.as_json())
     else:
         render(report)
+        if chosen.dry_run and report.objects_replayed:
+            show_next_command("Replay them")
     return EXIT_PARTIAL if report.problems else 0
 
 

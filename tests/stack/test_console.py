@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from streaming_etl.stack.console import printable, progress, show_json, show_progress, show_table
+from streaming_etl.stack.console import (
+    ProgressLines,
+    printable,
+    progress,
+    show_json,
+    show_progress,
+    show_table,
+)
 from streaming_etl.stack.errors import CommandError
 
 
@@ -35,6 +42,21 @@ def test_progress_prints_nothing_on_the_standard_output(
     with progress("Replaying", 3, unit=unit) as advance:
         advance(3)
     assert capsys.readouterr() == ("", "Three objects.\n")
+
+
+def test_long_work_without_a_terminal_prints_a_line_a_minute(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    times = iter([0.0, 59.0, 60.0, 60.0, 61.0, 200.0, 200.0])
+    lines = ProgressLines("Reading", 1500, "items", lambda: next(times))
+    for done in (100, 1000, 200, 200):
+        lines.advance(done)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines() == [
+        "Reading: 1,100 of 1,500 items",
+        "Reading: 1,500 of 1,500 items",
+    ]
 
 
 CONTROLS = "\x00\x07\x1b[31m\x7f\x85\x9b\u200e\u202e\u2066\u2028\ufeff\U000e0001"

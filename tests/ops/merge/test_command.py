@@ -123,6 +123,8 @@ def test_a_dry_run_shows_the_ranges_and_starts_nothing(
     assert merge("--rebuild", "--max-gib", SMALL, "--dry-run") == 0
     shown = capsys.readouterr().out
     assert all(each["first"] in shown for each in RANGES)
+    command = ["streaming-etl", "merge", "orders", "--rebuild", "--max-gib", SMALL]
+    assert shown.splitlines()[-1].split() == [*command, "--stack", "dev"]
 
 
 def test_a_failed_rebuild_continues_with_the_same_command(

@@ -160,6 +160,9 @@ def test_lists_the_hash_of_each_items_key(
     assert replay("orders", *options) == 0
     printed = capsys.readouterr().out
 
+    # The next command is the same without --dry-run.
+    shown = ["replay", "orders", *options[1:], "--stack", "dev"]
+    assert printed.splitlines()[-1].split() == ["streaming-etl", *shown]
     assert change.pop("item_key", None) == ({"id": {"S": "o-1"}} if show_keys else None)
     assert change.pop("test_command") in printed
     assert change == {

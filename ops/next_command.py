@@ -1,0 +1,24 @@
+"""The command that an operator runs next."""
+
+import shlex
+from typing import Optional
+
+import click
+
+
+def same_command(*, without: str) -> Optional[str]:
+    """Return the running command without an option, quoted for a shell.
+
+    None outside of the command line.
+    """
+    context = click.get_current_context(silent=True)
+    arguments = context.find_root().obj if context else None
+    if arguments is None:
+        return None
+    return shlex.join(["streaming-etl", *(each for each in arguments if each != without)])
+
+
+def show_next_command(doing: str) -> None:
+    """Print the command that does what a dry run has shown."""
+    if command := same_command(without="--dry-run"):
+        click.echo(f"\n{doing}:\n  {command}")
