@@ -13,9 +13,9 @@ from streaming_etl.components.table.transform_code import TransformCode, import_
 def require_code(code: TransformCode, packages: Dependencies, args: TransformArgs) -> None:
     """Raise SettingsError for imports that fail in Lambda and for large files.
 
-    What a layer contains is not known here: with layers, imports are not checked.
+    What a layer contains is not known here: with layers, only the user's own files are checked.
     """
-    imports = () if args.layers else import_problems(code, packages.files)
+    imports = import_problems(code, packages.files, has_layers=bool(args.layers))
     raise_if_any([*imports, *size_problems(code, packages)])
 
 
