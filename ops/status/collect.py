@@ -82,6 +82,8 @@ class LakeTableStatus:
     """Status of one lake table."""
 
     title: str
+    lag_seconds: Optional[float]
+    """Seconds from a change to its transform, for nine of ten changes; None without traffic."""
     data_freshness_seconds: Optional[float]
     """Age of the oldest record in Firehose; None without recent traffic."""
     records_today: Optional[int]
@@ -98,6 +100,7 @@ class LakeTableStatus:
     @property
     def as_json(self) -> dict[str, Any]:
         return {
+            "lag_seconds": self.lag_seconds,
             "data_freshness_seconds": self.data_freshness_seconds,
             "records_today": self.records_today,
             "last_delivery": _iso(self.last_delivery),
@@ -285,6 +288,9 @@ def metrics_of(pipeline: DeployedPipeline) -> dict[str, Metric]:
     for key, table in pipeline.tables.items():
         stream, freshness = table.delivery_stream, "DeliveryToS3.DataFreshness"
         metrics[f"records.{key}"] = Metric("delivery_stream", "DeliveryToS3.Records", stream)
+        if table.transform_function:
+            function = table.transform_function
+            metrics[f"lag.{key}"] = Metric("transform_counts", "ChangeLag", function, "p90")
         metrics[f"freshness.{key}"] = Metric("delivery_stream", freshness, stream, "Maximum")
     return metrics
 
@@ -355,6 +361,7 @@ class _PipelineReader:
         records = self._series[f"records.{key}"]
         return LakeTableStatus(
             title=lake_table_title(self._pipeline.name, key),
+            lag_seconds=self._series.get(f"lag.{key}", Series()).current(self._now),
             data_freshness_seconds=self._series[f"freshness.{key}"].current(self._now),
             records_today=records.total(start_of_day(self._now)),
             last_delivery=records.last_positive(),

@@ -49,7 +49,7 @@ def status(
     """Show alarms, ages, failures and deliveries of pipelines, by default all.
 
     A problem is listed with the command to run next. The command changes nothing, and starts no
-    query. CloudWatch bills a cent for 250 pipelines each time, or fewer with several lake tables.
+    query. CloudWatch bills a cent for 200 pipelines each time, or fewer with several lake tables.
 
     \b
     Show the stack:

@@ -37,7 +37,7 @@ STYLE = """\
 }
 * { box-sizing: border-box; }
 body {
-  margin: 0 auto; padding: 1.5rem; max-width: 84rem; background: var(--page); color: var(--text);
+  margin: 0 auto; padding: 1.5rem; max-width: 96rem; background: var(--page); color: var(--text);
   font: 0.95rem/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif;
 }
 h1 { margin: 0; font-size: 1.4rem; }
@@ -54,6 +54,7 @@ table { border-collapse: collapse; width: 100%; }
 th, td { padding: 0.5rem 0.55rem; text-align: left; }
 th { color: var(--muted); font-size: 0.8rem; font-weight: 600; vertical-align: bottom; }
 td { border-top: 1px solid var(--line); white-space: nowrap; }
+td:last-child { white-space: normal; min-width: 7rem; }
 tr.same td:nth-child(-n+6) { border-top: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .state { padding: 0.1rem 0.5rem; border-radius: 1rem; font-size: 0.82rem; font-weight: 600; }
@@ -77,6 +78,7 @@ HEAD = (
     ("Failed batches", "number"),
     ("Changes today", "number"),
     ("Lake table", ""),
+    ("Lag p90", "number"),
     ("Firehose age", "number"),
     ("Error objects", "number"),
     ("Records today", "number"),
@@ -172,6 +174,7 @@ def _table_cells(table: LakeTableStatus, now: datetime) -> list[str]:
     run = table.last_run
     return [
         _text(table.title),
+        seconds_cell(table.lag_seconds),
         seconds_cell(table.data_freshness_seconds),
         _marked(failures_cell(table.error_records), _has(table.error_records)),
         number_cell(table.records_today),

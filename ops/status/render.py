@@ -23,6 +23,7 @@ HEAD = (
     "Failed batches",
     "Changes today",
     "Lake table",
+    "Lag p90",
     "Firehose age",
     "Error objects",
     "Records today",
@@ -75,6 +76,7 @@ def pipeline_rows(pipeline: PipelineStatus, now: datetime) -> list[Sequence[Cell
 def lake_table_cells(table: LakeTableStatus, now: datetime) -> Sequence[Cell]:
     return (
         table.title,
+        seconds_cell(table.lag_seconds),
         seconds_cell(table.data_freshness_seconds),
         failures_cell(table.error_records),
         number_cell(table.records_today),

@@ -49,6 +49,7 @@ def test_the_status_of_a_healthy_pipeline(aws: FakeAws) -> None:
     aws.put("IteratorAge", "orders-forwarder-function", (5, 1500))
     aws.put("DeliveryToS3.Records", "orders-delivery", (1200, 2), (60, 4), (5, 0))
     aws.put("DeliveryToS3.DataFreshness", "orders-delivery", (5, 61))
+    aws.put("ChangeLag", "orders-transform-function", (10, 400), (5, 130))
     assert aws.read().as_json == {
         "version": 1,
         "stack": "prod",
@@ -67,6 +68,7 @@ def test_the_status_of_a_healthy_pipeline(aws: FakeAws) -> None:
                 "backfill_errors": None,
                 "lake_tables": {
                     "lake-table": {
+                        "lag_seconds": 130,
                         "data_freshness_seconds": 61,
                         "records_today": 4,
                         "last_delivery": "2026-11-29T11:30:00+00:00",
@@ -119,7 +121,11 @@ def test_a_deleted_alarm_needs_attention(aws: FakeAws) -> None:
 
 
 def test_a_stack_of_an_earlier_version_has_no_alarms_and_no_age(clients: list[FakeAws]) -> None:
-    clients.append(FakeAws(deployed_pipeline(alarm_names=None, forwarder_function=None)))
+    clients.append(
+        FakeAws(
+            deployed_pipeline(alarm_names=None, forwarder_function=None, transform_function=None)
+        )
+    )
     [pipeline] = clients[-1].read().pipelines
     assert (pipeline.alarms, pipeline.iterator_age_seconds, pipeline.problems) == (0, None, [])
 
@@ -258,12 +264,13 @@ def test_metrics_and_alarms_of_many_pipelines_need_few_calls(clients: list[FakeA
             alarm_names=[f"{number}-{alarm}" for alarm in range(6)],
             forwarder_function=f"forwarder-{number}",
             delivery_stream=f"stream-{number}",
+            transform_function=f"transform-{number}",
         )
         for number in range(100)
     ]
     clients.append(FakeAws(*pipelines))
     status = clients[-1].read()
     # All have one mapping.
-    assert clients[-1].queries == [MAX_QUERIES, 1]
+    assert clients[-1].queries == [MAX_QUERIES, 101]
     assert {pipeline.alarms for pipeline in status.pipelines} == {6}
     assert status.problems == []
