@@ -146,7 +146,7 @@ MESSAGES: Mapping[str, str] = {
     ),
     # Rules across settings.
     "no-effect": (
-        "{name} must be left out with {related} (got {value}). It has no effect there: remove it."
+        "{name} must be left out {condition} (got {value}). It has no effect there: remove it."
     ),
     "minimum": "{name} must be {low} or more with {related} (got {value}). Increase it.",
     "maximum": "{name} must be {high} or less with {related} (got {value}). Decrease it.",
@@ -247,6 +247,10 @@ MESSAGES: Mapping[str, str] = {
     "other-region": (
         "{name} must be an ARN in {region}, the region of the stack (got {value}). AWS accepts"
         " nothing of another region here: use one in {region}."
+    ),
+    "stream-of-other-table": (
+        "{name} must be the stream of `table_name: {table}` (got {value}). Use the ARN of that"
+        " table's stream, or the name of the other table."
     ),
     "stream-disabled": (
         "{name} must be a table with a stream (got {value}, which has none). Enable it with: aws"
@@ -451,17 +455,20 @@ MESSAGES: Mapping[str, str] = {
 def render(problem: "Problem") -> str:
     """The message of a problem, which begins with the problem's path."""
     name = problem.field if problem.item is None else f"{problem.field}[{problem.item!r}]"
-    related = (
+    related = " and ".join(
         _setting(other.name, other.value) + (f" of {other.path}" if other.path else "")
         for other in problem.related
     )
+    # A rule about a setting that is missing applies without it.
+    missing = problem.related and all(other.value is None for other in problem.related)
     details = {key: _detail(value) for key, value in problem.details.items()}
     sentence = MESSAGES[problem.rule].format(
         name=f"`{name}`",
         value=value_text(problem.value),
         plain=problem.value,
         item=repr(problem.item),
-        related=" and ".join(related),
+        related=related,
+        condition=f"without {related}" if missing else f"with {related}",
         **details,
     )
     return f"{_place(problem)}{sentence}"

@@ -227,6 +227,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     def further_problems(self) -> Iterator[Problem]:
         yield from tag_problems(self.tags)
         yield from self.table_name_problems()
+        yield from self.stream_problems()
         yield from self.form_problems()
         yield from self.retain_problems()
         yield from self.record_size_problems()
@@ -273,6 +274,12 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
             yield invalid("table_name", None, "table-of-program")
         if not self.lake_tables and self.glue_table_name is None:
             yield invalid("glue_table_name", None, "required", Related("table_name", None))
+
+    def stream_problems(self) -> Iterator[Problem]:
+        """A stream of another table than the one that is named."""
+        table, arn = self.table_name, self.source.stream_arn
+        if isinstance(table, str) and isinstance(arn, str) and f":table/{table}/stream/" not in arn:
+            yield invalid("stream_arn", arn, "stream-of-other-table", path="source", table=table)
 
     def former_lake_table_problems(self) -> Iterator[Problem]:
         """Former names that another lake table has or had."""
@@ -517,11 +524,14 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
     def region_problems(self, region: Optional[str]) -> Iterator[Problem]:
         """Problems of existing resources outside the region; none if it is unknown.
 
-        A service encrypts with a key of its region, and an alarm notifies resources of its region.
+        A service encrypts with a key of its region, an alarm notifies resources of its region, and
+        Lambda reads a stream of its region.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
         """
         arns: list[tuple[str, str, object]] = [
             ("", "kms_key_arn", self.kms_key_arn),
+            ("source", "stream_arn", self.source.stream_arn),
+            ("source", "table_kms_key_arn", self.source.table_kms_key_arn),
             *(("", "former_kms_key_arns", arn) for arn in self.former_kms_key_arns),
             ("lake", "kms_key_arn", self.lake.kms_key_arn),
             ("monitoring", "alarm_topic_arn", self.monitoring.alarm_topic_arn),

@@ -1,4 +1,4 @@
-"""Keys, topics and layers must be in the stack's region."""
+"""Keys, streams, topics and layers must be in the stack's region."""
 
 from collections.abc import Callable
 
@@ -10,6 +10,7 @@ from streaming_etl import (
     LakeArgs,
     MonitoringArgs,
     SettingsError,
+    SourceArgs,
     StreamingEtlPipeline,
     TransformArgs,
 )
@@ -20,6 +21,11 @@ from tests.support.problems import places
 OTHER = {
     "kms_key_arn": "arn:aws:kms:us-east-2:123456789012:key/k",
     "former_kms_key_arns": ["arn:aws:kms:us-west-2:123456789012:key/k"],
+    "source": SourceArgs(
+        use_existing=True,
+        stream_arn="arn:aws:dynamodb:us-east-2:123456789012:table/orders/stream/2026-01-01T00:00:00.000",
+        table_kms_key_arn="arn:aws:kms:us-west-2:123456789012:key/k",
+    ),
     "lake": LakeArgs(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/k"),
     "monitoring": MonitoringArgs(
         alarm_topic_arn="arn:aws:sns:eu-west-1:123456789012:alarms",
@@ -40,12 +46,14 @@ def program(pipelines: Pipelines, opts: pulumi.ResourceOptions | None = None) ->
     return run
 
 
-def test_rejects_keys_topics_and_layers_of_another_region(pipelines: Pipelines) -> None:
+def test_rejects_keys_streams_topics_and_layers_of_another_region(pipelines: Pipelines) -> None:
     graph = Graph()
     with pytest.raises(SettingsError) as error:
         build(program(pipelines), config={"aws:region": "eu-west-3"}, into=graph)
     assert places(error.value.problems) == [
         ("", "kms_key_arn", "other-region"),
+        ("source", "stream_arn", "other-region"),
+        ("source", "table_kms_key_arn", "other-region"),
         ("", "former_kms_key_arns", "other-region"),
         ("lake", "kms_key_arn", "other-region"),
         ("monitoring", "alarm_topic_arn", "other-region"),

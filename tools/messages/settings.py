@@ -37,6 +37,7 @@ from streaming_etl.components.table.transform_code import import_problems, read_
 from streaming_etl.components.table.transform_module import TransformModule, read_transform_module
 
 ROLE = "arn:aws:iam::123456789012:role/etl"
+STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/other/stream/2026"
 ORDERS = {"table_name": "orders", "transform_module": "orders.py", "partitions": {}}
 LAKE_TABLE = {"transform_module": "orders.py", "partitions": {}}
 TRANSFORM = "def transform(change):\n    return change.new\n"
@@ -82,23 +83,12 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"format": "parquet", "delivery": {"compression": "GZIP"}}, {"delivery": {"buffer_mib": 5}}),
     ({"forwarder": {"max_record_kib": 1000}}, {"transform": {"buffer_mib": 0.5}}),
     ({}, {"table_name": "orders"}),
-    (
-        {
-            "where": {
-                "": [1],
-                "a": 5,
-                "b": {"suffix": "x"},
-                "c": {"prefix": ""},
-                "d": [],
-                "e": [None],
-            }
-        },
-        {},
-    ),
+    ({"where": WHERE}, {}),
     ({"lake_tables": {"Shop": LAKE_TABLE, "shop": LAKE_TABLE}}, {}),
     ({"forwarder": {"unmatched": "fail"}}, {}),
     ({"iam": {"role_path": "team", "role_arns": {"transform": "etl"}}}, {}),
     ({"iam": {"role_arns": {"firehose": ROLE}}}, {}),
+    ({"source": {"use_existing": True, "stream_arn": STREAM}}, {}),
 ]
 MODULES = [
     "def transform(change:\n",
@@ -253,13 +243,13 @@ def module_errors() -> Iterator[Callable[[], object]]:
     Path("imports.py").write_text(f"import yaml, money\n\n\n{TRANSFORM}")
     Path("money.py").write_text("")
     yield lambda: raise_if_any(import_problems(read_transform_code("imports.py"), ["money.py"]))
-    for folder in ("empty", "json"):
-        Path(folder).mkdir()
-        yield lambda folder=folder: read_transform_module(folder)
-        Path(folder, "__init__.py").write_text(TRANSFORM)
-    yield lambda: read_transform_module("json")
-    Path("empty", "link").symlink_to("nothing")
+    Path("empty").mkdir()
     yield lambda: read_transform_module("empty")
+    for folder in ("json", "linked"):
+        Path(folder).mkdir()
+        Path(folder, "__init__.py").write_text(TRANSFORM)
+        yield lambda folder=folder: read_transform_module(folder)
+    Path("linked", "link").symlink_to("nothing")
 
 
 def package_errors() -> Iterator[Callable[[], object]]:
