@@ -41,6 +41,7 @@ def costs() -> str:
     """USD per month of each way, by changes per month."""
     rows: list[tuple[str, Callable[[float], float]]] = [
         ("this project, defaults", lambda n: bill(n).usd),
+        ("this project, `freshness: economy`", lambda n: bill(n, ECONOMY).usd),
         ("this project, Parquet and a merged table, merged daily", lambda n: bill(n, MERGED).usd),
         ("the same services with a record for each change", lambda n: bill(n, ONE_EACH).usd),
         ("full export each day", full_exports),
@@ -62,6 +63,7 @@ MERGED = {
         "window_hours": 120,
     },
 }
+ECONOMY = {"freshness": "economy"}
 ONE_EACH = {"forwarder": {"max_changes_per_record": 1}}
 BACKUPS = TABLE_GB * BACKUP_USD_PER_GB_MONTH
 
