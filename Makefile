@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SEEDS ?= 2000
+GRAPH_TESTS := $(addprefix tests/components/, test_graph_rules.py test_outputs.py test_previews.py test_layout_hook.py stages)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
 # Of make demo and make local.
 PROGRAM = $(if $(STACK),--stack $(STACK)) $(if $(DIRECTORY),--directory $(DIRECTORY)) $(LIKE:%=--like %)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo local test-transform quick test test-engine simulate check lint types graph docs golden bench lock clean
+.PHONY: help demo local test-transform quick test test-oldest test-engine simulate check lint types graph docs golden bench lock clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +31,11 @@ test-engine: $(INSTALLED) ## Tests with the real Pulumi CLI, built once with Go 
 	@folder=$$($(BIN)/python -m tools.pulumi_cli); code=$$?; \
 	if [ $$code -eq 3 ]; then echo "The engine tests are skipped."; exit 0; fi; \
 	[ $$code -eq 0 ] && PULUMI_REQUIRED=1 PATH="$$folder:$$PATH" $(BIN)/pytest tests/engine --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-oldest: $(INSTALLED) ## Tests of the resource graph with the oldest pulumi and pulumi-aws that pyproject.toml accepts
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .build/oldest
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .build/oldest/bin/python requirements-oldest.txt
+	.build/oldest/bin/python -m pytest $(GRAPH_TESTS)
 
 quick: $(INSTALLED) ## Tests of the handlers and the settings only, in seconds
 	@$(BIN)/pytest tests/handlers tests/components/settings
@@ -66,6 +72,7 @@ lock: $(INSTALLED) ## Resolve requirements*.in into the pinned requirements*.txt
 	$(COMPILE) handlers/requirements.in -o handlers/requirements.txt
 	$(COMPILE) requirements.in -c handlers/requirements.txt -o requirements.txt
 	$(COMPILE) requirements-dev.in -c requirements.txt -c handlers/requirements.txt -o requirements-dev.txt
+	$(COMPILE) requirements-oldest.in -c handlers/requirements.txt -o requirements-oldest.txt
 	$(COMPILE) policy/requirements.in -c requirements-dev.txt -o policy/requirements.txt
 
 clean: ## Delete the virtual environment and every cache
