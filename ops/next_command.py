@@ -1,9 +1,21 @@
 """The command that an operator runs next."""
 
 import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Optional
 
 import click
+
+PROGRAM = "streaming-etl"
+
+
+def program() -> str:
+    """Return the command, as typed if it is not on the PATH."""
+    typed = sys.argv[0]
+    is_typed = Path(typed).name == PROGRAM and shutil.which(PROGRAM) is None
+    return shlex.quote(typed) if is_typed else PROGRAM
 
 
 def same_command(*, without: str) -> Optional[str]:
@@ -15,7 +27,7 @@ def same_command(*, without: str) -> Optional[str]:
     arguments = context.find_root().obj if context else None
     if arguments is None:
         return None
-    return shlex.join(["streaming-etl", *(each for each in arguments if each != without)])
+    return f"{program()} {shlex.join(each for each in arguments if each != without)}"
 
 
 def show_next_command(doing: str) -> None:

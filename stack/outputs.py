@@ -247,13 +247,13 @@ def open_stack(stack: str, outputs: Optional[Path], endpoint_url: Optional[str])
     if outputs is not None:
         exports = _json_object(outputs.read_text(), f"--outputs {outputs}")
     elif endpoint_url is not None:
-        exports = _embedded_outputs(endpoint_url)
+        exports = _embedded_outputs(stack, endpoint_url)
     else:
         exports = _pulumi_outputs(stack)
     return DeployedStack(stack, exports, endpoint_url, outputs)
 
 
-def _embedded_outputs(endpoint_url: str) -> dict[str, Any]:
+def _embedded_outputs(stack: str, endpoint_url: str) -> dict[str, Any]:
     state = _json_object(STATE_FILE.read_text(), str(STATE_FILE)) if STATE_FILE.exists() else {}
     if state.get("endpoint") != endpoint_url.rstrip("/"):
         hint = f"One runs at {state['endpoint']}" if state else "Start one with `make local`"
@@ -262,6 +262,14 @@ def _embedded_outputs(endpoint_url: str) -> dict[str, Any]:
             code="embedded-aws-not-running",
             endpoint=endpoint_url,
             running=state.get("endpoint"),
+        )
+    if state["stack"] != stack:
+        raise CommandError(
+            f"The embedded AWS at {endpoint_url} runs the stack {state['stack']} (got {stack}). "
+            f"Use --stack {state['stack']}.",
+            code="embedded-aws-other-stack",
+            stack=stack,
+            running=state["stack"],
         )
     outputs: dict[str, Any] = state["outputs"]
     return outputs

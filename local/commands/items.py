@@ -14,6 +14,7 @@ from local.emulator.state import load_running
 from local.sample.delivery import Delivery
 from local.sample.item_json import Write, for_boto3, parse_item, writes_of
 from local.sample.lake import lakes_of
+from streaming_etl.ops.transform_test.sample_records import InvalidChangeError, check_key
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.console import counted, progress
 from streaming_etl.stack.errors import EXIT_FAILURE, EXIT_PARTIAL, CommandError
@@ -53,6 +54,10 @@ def put_item(name: str, text: str) -> int:
     pipeline = stack.pipeline(name)
     clients = stack.clients(pipeline)
     types = key_types(clients("dynamodb"), pipeline.source_table)
+    try:
+        check_key({key: item[key] for key in types if key in item})
+    except InvalidChangeError as error:
+        raise CommandError(f"ITEM is invalid: {error}", code=error.code) from None
     # Plain JSON has no binary values.
     binary = {
         key: key_value(key, type_, item[key]["S"])

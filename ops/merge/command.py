@@ -7,6 +7,7 @@ from typing import Any, Optional
 import click
 
 from streaming_etl.ops.merge.ranges import DEFAULT_MAX_GIB
+from streaming_etl.ops.next_command import program
 from streaming_etl.stack.console import show_json
 from streaming_etl.stack.errors import EXIT_PARTIAL, UsageError
 from streaming_etl.stack.outputs import open_stack, stack_options
@@ -120,7 +121,7 @@ def merge(
         )
         return 0
     now = datetime.now(UTC)
-    command = f"streaming-etl merge {target.name} --stack {stack}"
+    command = f"{program()} merge {target.name} --stack {stack}"
     statuses = []
     for table in tables:
         selected = f" --lake-table {table.key}" if target.lake_tables else ""

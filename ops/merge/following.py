@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from streaming_etl.ops.merge.lake_tables import MergedLakeTable, merged_lake_table
 from streaming_etl.ops.merge.ranges import DEFAULT_MAX_GIB, GIB, MAX_RANGES, split
 from streaming_etl.ops.merge.runs import run_name
+from streaming_etl.ops.next_command import program
 from streaming_etl.stack import console
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -121,7 +122,7 @@ class FollowingMerges:
     def _command(self, table: MergedLakeTable) -> str:
         selected = f" --lake-table {table.key}" if self._pipeline.lake_tables else ""
         stack = shlex.quote(self._stack)
-        return f"streaming-etl merge {self._pipeline.name} --stack {stack}{selected}"
+        return f"{program()} merge {self._pipeline.name} --stack {stack}{selected}"
 
     def _not_started(self, table: MergedLakeTable, first: date, error: str) -> CommandError:
         return CommandError(

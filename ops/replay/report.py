@@ -11,6 +11,7 @@ from typing import Any, Optional
 import click
 
 from streaming_etl.ops.merge.following import FollowingMerge
+from streaming_etl.ops.next_command import program
 from streaming_etl.ops.replay.entries import OTHER_PIPELINE, ChangeSummary, Problem
 from streaming_etl.stack.console import counted, printable, show_table
 
@@ -67,7 +68,7 @@ class TransformTest:
         name = f"{self.pipeline}.{lake_table}" if lake_table else self.pipeline
         endpoint = f"--endpoint-url {quoted(self.endpoint_url)} " if self.endpoint_url else ""
         return (
-            f"aws {endpoint}s3 cp {quoted(f's3://{self.bucket}/{key}')} - | streaming-etl "
+            f"aws {endpoint}s3 cp {quoted(f's3://{self.bucket}/{key}')} - | {program()} "
             f"test-transform {quoted(name)} --stack {quoted(self.stack)} -"
         )
 

@@ -22,6 +22,7 @@ from streaming_etl.ops.status.render import (
     summary,
 )
 from streaming_etl.stack.console import counted, printable
+from streaming_etl.stack.errors import CommandError
 
 STYLE = """\
 :root {
@@ -92,10 +93,21 @@ BAR, GAP, HEIGHT = 3, 1, 26
 
 
 def write_page(path: Path, status: StackStatus, refresh_seconds: Optional[float] = None) -> None:
-    """Write the page; a reader never sees a part of it."""
+    """Write the page; a reader never sees a part of it.
+
+    Raises CommandError when the file cannot be written.
+    """
     incomplete = path.with_name(f".{path.name}.incomplete")
-    incomplete.write_text(page(status, refresh_seconds), encoding="utf-8")
-    incomplete.replace(path)
+    try:
+        incomplete.write_text(page(status, refresh_seconds), encoding="utf-8")
+        incomplete.replace(path)
+    except OSError as error:
+        raise CommandError(
+            f"--html {path} cannot be written: {error.strerror}. Name a file in a directory that "
+            "you may write.",
+            code="page-not-writable",
+            path=str(path),
+        ) from None
 
 
 def page(status: StackStatus, refresh_seconds: Optional[float] = None) -> str:

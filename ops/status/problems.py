@@ -4,6 +4,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from streaming_etl.ops.next_command import program
 from streaming_etl.stack.console import printable
 from streaming_etl.stack.outputs import DeployedStack
 
@@ -57,15 +58,16 @@ class NextCommands:
     def own(self, name: str, *options: str, lake_table: Optional[str] = None) -> str:
         """Return a command of this project for the pipeline."""
         selected = ["--lake-table", lake_table] if lake_table else []
-        return shlex.join(
+        arguments = shlex.join(
             [
-                *("streaming-etl", name, self.pipeline, "--stack", self.stack.name),
+                *(name, self.pipeline, "--stack", self.stack.name),
                 *(["--outputs", str(self.stack.file)] if self.stack.file else []),
                 *self._endpoint,
                 *selected,
                 *options,
             ]
         )
+        return f"{program()} {arguments}"
 
     def aws(self, *arguments: str) -> str:
         """Return a command of the AWS CLI."""

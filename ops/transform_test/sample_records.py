@@ -70,7 +70,7 @@ def stream_record(
     at = in_utc(changed_at)
     item = attributes(new or old or keys or {})
     key = attributes(keys) if keys else _key_of(item, key_names)
-    _check_key(key)
+    check_key(key)
     if kind == SNAPSHOT:
         return snapshot_record(
             {**item, **key}, [*key], int(at.timestamp() * 1000), SAMPLE_STREAM_ARN
@@ -131,9 +131,15 @@ def _check(
         raise InvalidChangeError("not-a-delete", text, kind=kind)
 
 
-def _check_key(key: Item) -> None:
+def check_key(key: Item) -> None:
+    """Raise InvalidChangeError for a key in DynamoDB JSON that DynamoDB would reject."""
     for name, attribute in key.items():
         [(kind, value)] = attribute.items()
+        if kind == "M" and len(value) == 1 and TYPES.issuperset(value):
+            text = (
+                f"The item must have every attribute in DynamoDB JSON, as the key {name}, or none"
+            )
+            raise InvalidChangeError("mixed-json", f"{text}.", attribute=name)
         if kind not in KEY_TYPES or value == "":
             text = f"The key attribute {name} must be text, a number or binary, and not empty"
             raise InvalidChangeError(

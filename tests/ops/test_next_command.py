@@ -1,12 +1,13 @@
 """The command that a dry run prints."""
 
 import shlex
+from pathlib import Path
 
 import click
 import pytest
 
 from streaming_etl.ops.__main__ import commands, main
-from streaming_etl.ops.next_command import same_command, show_next_command
+from streaming_etl.ops.next_command import program, same_command, show_next_command
 
 
 def test_a_dry_run_prints_the_same_command_without_its_option(
@@ -24,6 +25,19 @@ def test_a_dry_run_prints_the_same_command_without_its_option(
     assert main(["example", "orders", "--dry-run", "--stack", "my stack"]) == 0
     command = capsys.readouterr().out.splitlines()[-1]
     assert shlex.split(command) == ["streaming-etl", "example", "orders", "--stack", "my stack"]
+
+
+def test_a_command_that_is_not_on_the_path_is_printed_as_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", [".venv/bin/streaming-etl"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program() == ".venv/bin/streaming-etl"
+    installed = tmp_path / "streaming-etl"
+    installed.touch(mode=0o700)
+    assert program() == "streaming-etl"
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    assert program() == "streaming-etl"
 
 
 def test_there_is_none_outside_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,13 +176,14 @@ def test_reads_the_outputs_of_the_embedded_aws_that_runs_at_the_endpoint(directo
     assert code_of("dev", None, EMBEDDED) == "embedded-aws-not-running"
     state = directory / STATE_FILE
     state.parent.mkdir()
-    state.write_text(json.dumps({"endpoint": EMBEDDED, "outputs": EXPORTS}))
+    state.write_text(json.dumps({"endpoint": EMBEDDED, "stack": "dev", "outputs": EXPORTS}))
 
     stack = open_stack("dev", None, f"{EMBEDDED}/")
 
     assert stack.pipelines == [deployed_pipeline()]
     assert stack.clients(stack.pipeline("orders")).endpoint == f"{EMBEDDED}/"
     assert code_of("dev", None, "http://127.0.0.1:1") == "embedded-aws-not-running"
+    assert code_of("prod", None, EMBEDDED) == "embedded-aws-other-stack"
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1:4566", "https://s3.amazonaws.com", "localhost"])

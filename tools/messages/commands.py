@@ -125,7 +125,8 @@ def _stack_messages() -> dict[str, str]:
         "embedded-aws-not-running": error_of(open_stack, "dev", None, "http://127.0.0.1:4566"),
     }
     STATE_FILE.parent.mkdir()
-    STATE_FILE.write_text(json.dumps({"endpoint": "http://127.0.0.1:5000"}))
+    STATE_FILE.write_text(json.dumps({"endpoint": "http://127.0.0.1:5000", "stack": "dev"}))
+    result["embedded-aws-other-stack"] = error_of(open_stack, "prod", None, "http://127.0.0.1:5000")
     elsewhere = error_of(open_stack, "dev", None, "http://127.0.0.1:4566")
     with patch.dict(os.environ, PATH=""):
         absent = error_of(open_stack, "dev", None, None)

@@ -10,6 +10,7 @@ import pytest
 
 from streaming_etl.ops.status.collect import StackStatus
 from streaming_etl.ops.status.page import page, sparkline, write_page
+from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedStack
 from tests.ops.status.fakes import NOW, FakeAws
 from tests.support.deployed import MAPPING, deployed_pipeline, deployed_shop
@@ -83,6 +84,12 @@ def test_a_bar_is_as_high_as_its_hour() -> None:
     heights = re.findall(r'width="3" height="(\d+)"', sparkline([0, 5, 10]))
     assert heights == ["1", "13", "26"]
     assert re.findall(r'width="3" height="(\d+)"', sparkline([0, 0])) == ["1", "1"]
+
+
+def test_a_file_that_cannot_be_written_is_rejected(status: StackStatus, tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as raised:
+        write_page(tmp_path / "missing" / "status.html", status)
+    assert raised.value.code == "page-not-writable"
 
 
 @pytest.fixture

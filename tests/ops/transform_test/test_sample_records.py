@@ -55,6 +55,7 @@ ITEM = {"id": "a"}
                 ("", "S"),
             ]
         ],
+        ({"new": {"id": {"S": "a"}, "x": 1}}, "mixed-json", {"attribute": "id"}),
         ({"new": ITEM, "keys": {"id": None}}, "invalid-key", {"attribute": "id", "type": "NULL"}),
     ],
 )
