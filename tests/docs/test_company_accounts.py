@@ -22,7 +22,7 @@ def test_the_boundary_and_the_table_of_roles_are_those_of_a_pipeline(tmp_path: P
         for statement in policy["Statement"]
         for action in statement["Action"]
     }
-    boundary, deploy = (json.loads(each.text) for each in blocks("json") if each.page == PAGE)
+    boundary, deploy, *_ = (json.loads(each.text) for each in blocks("json") if each.page == PAGE)
     [allowed] = boundary["Statement"]
     assert {
         action
