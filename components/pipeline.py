@@ -198,6 +198,7 @@ class StreamingEtlPipeline(pulumi.ComponentResource):
                 source.kms_key_arns,
                 lake.bucket,
                 streams,
+                forwarder.mapping,
                 self,
             )
         workgroup = create_query_workgroup(pipeline, lake.bucket, self)

@@ -30,6 +30,10 @@ class BackfillArgs(Settings):
     enabled: bool = False
     """Create the state machine that `streaming-etl backfill --export` starts. It costs nothing
     until then. The table must have point-in-time recovery."""
+    on_create: bool = False
+    """Load all items once: the update that turns this on starts a run, later updates do not.
+    `streaming-etl backfill --export` shows the run, and continues a failed one. An existing table
+    must have point-in-time recovery already."""
     concurrency: int = limited(4, 1, 1000, "An account runs 1,000 functions at a time by default")
     """Files of the export that are processed at a time, 1 to 1,000. Each takes one concurrent
     execution of the account, as the forwarder does."""

@@ -44,9 +44,9 @@ class IamArgs(Settings):
     role_arns: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """ARNs of existing roles, by the names of the resources without the pipeline's name and
     `-role`: `forwarder`, `transform`, `delivery`, `catalog-crawler`, `merge-states`,
-    `merge-schedule`, `backfill`, `backfill-states`; with `lake_tables` for example
-    `orders-transform`. The pipeline then creates neither that role nor its policies; the output
-    `role_policies` has what the role needs."""
+    `merge-schedule`, `backfill`, `backfill-states`, `backfill-start`; with `lake_tables` for
+    example `orders-transform`. The pipeline then creates neither that role nor its policies; the
+    output `role_policies` has what the role needs."""
 
     def further_problems(self) -> Iterator[Problem]:
         for name, arn in self.role_arns.items():

@@ -263,6 +263,12 @@ MESSAGES: Mapping[str, str] = {
         " with: aws dynamodb update-table --table-name {plain} --stream-specification"
         " StreamEnabled=true,StreamViewType={view}"
     ),
+    "no-point-in-time-recovery": (
+        "{name} must be false for a table without point-in-time recovery (got {value}; {table} has"
+        " none). DynamoDB exports a table from its continuous backups. Enable them with: aws"
+        " dynamodb update-continuous-backups --table-name {table}"
+        " --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
+    ),
     "table-of-program": (
         "{name} must be plain text unless `source.stream_arn` is set (got the output of a"
         " resource). A table of the same program cannot be looked up before it exists: set"

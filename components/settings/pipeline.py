@@ -216,6 +216,7 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         names = ["forwarder"]
         if self.backfill.enabled:
             names += ["backfill", "backfill-states"]
+            names += ["backfill-start"] if self.backfill.on_create else []
         for key, args in self.valid_lake_tables.items():
             roles = ["transform", "delivery"]
             roles += ["catalog-crawler"] if args.catalog == "crawler" else []

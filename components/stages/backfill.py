@@ -1,7 +1,9 @@
 """Backfill of large tables from a DynamoDB export."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -28,11 +30,14 @@ from streaming_etl.components.table.layout import (
     pipeline_folder,
 )
 
+DAY_SECONDS = 24 * 3600
+
 
 class Backfill:
     """The backfill's function and state machine.
 
     deliveries: the delivery streams by the names of `pipeline.forwarder_config`'s routes.
+    mapping: the event source mapping, whose stream has what changes after the export.
     """
 
     state_machine_arn: pulumi.Output[str]
@@ -52,6 +57,7 @@ class Backfill:
         table_keys: Sequence[pulumi.Input[str]],
         bucket: LakeBucket,
         deliveries: Mapping[str, DeliveryStream],
+        mapping: pulumi.Resource,
         parent: pulumi.Resource,
     ) -> None:
         self.parent = parent
@@ -64,7 +70,7 @@ class Backfill:
         self.errors_location = bucket.location(self.errors_path)
         statements = function_statements(pipeline, bucket, deliveries, path, self.errors_path)
         function = self.create_function(pipeline, stream_arn, key_names, deliveries, statements)
-        machine = self.create_machine(
+        machine, policies = self.create_machine(
             pipeline,
             StateMachineInputs(
                 partition=pipeline.account.partition,
@@ -82,6 +88,8 @@ class Backfill:
             [each for delivery in deliveries.values() for each in delivery.depends_on],
         )
         self.state_machine_arn = machine.arn
+        if pipeline.args.backfill.on_create:
+            self.create_start(pipeline, machine, [mapping, *policies])
 
     def create_function(
         self,
@@ -121,8 +129,8 @@ class Backfill:
         inputs: StateMachineInputs,
         statements: Sequence[iam.Statement],
         depends_on: Sequence[pulumi.Resource],
-    ) -> aws.sfn.StateMachine:
-        """Create the state machine and its role."""
+    ) -> tuple[aws.sfn.StateMachine, list[pulumi.Resource]]:
+        """Create the state machine and its role; return the last policies, too."""
         name = f"{pipeline.name}-backfill"
         machine, role = create_state_machine(
             name,
@@ -134,8 +142,79 @@ class Backfill:
         )
         # A separate policy, because it contains the ARN of the state machine.
         statements = children_statements(name, machine, pipeline)
-        role.allow(f"{name}-children-policy", statements, self.parent)
-        return machine
+        return machine, role.allow(f"{name}-children-policy", statements, self.parent)
+
+    def create_start(
+        self,
+        pipeline: PipelineContext,
+        machine: aws.sfn.StateMachine,
+        depends_on: Sequence[pulumi.Resource],
+    ) -> None:
+        """Create the schedule that starts the first run once, and its role.
+
+        A schedule with a rate and without a start date starts at once, and its end date is before
+        the second time. It is never updated, because an update could start it again.
+        https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+        """
+        name = f"{pipeline.name}-backfill-start"
+        role = pipeline.roles.role(f"{name}-role", "scheduler.amazonaws.com", self.parent)
+        arn = state_machine_arn(f"{pipeline.name}-backfill", machine, pipeline)
+        statements = [
+            iam.allow(["states:StartExecution"], [arn]),
+            *pipeline.allow_schedule_key(),
+        ]
+        policies = role.allow(f"{name}-policy", statements, self.parent)
+        aws.scheduler.Schedule(
+            name,
+            schedule_expression="rate(10 days)",
+            end_date=start_of_day(time.time() + 2 * DAY_SECONDS),
+            flexible_time_window={"mode": "OFF"},
+            kms_key_arn=pipeline.args.kms_key_arn,
+            target={
+                # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
+                "arn": pulumi.Output.concat(
+                    "arn:", pipeline.account.partition, ":scheduler:::aws-sdk:sfn:startExecution"
+                ),
+                "role_arn": role.arn,
+                "input": pulumi.Output.json_dumps(
+                    {
+                        "StateMachineArn": machine.arn,
+                        # The first name of ops/backfill/export_runs.py. Step Functions starts no
+                        # second execution of this name, if the schedule calls it twice.
+                        "Name": "run-1",
+                        "Input": json.dumps(run_input(pipeline)),
+                    }
+                ),
+                # A new role may not be usable yet.
+                "retry_policy": {
+                    "maximum_event_age_in_seconds": 3600,
+                    "maximum_retry_attempts": 20,
+                },
+            },
+            opts=pulumi.ResourceOptions(
+                parent=self.parent,
+                depends_on=[*policies, *depends_on],
+                ignore_changes=[
+                    "end_date",
+                    "flexible_time_window",
+                    "kms_key_arn",
+                    "schedule_expression",
+                    "target",
+                ],
+            ),
+        )
+
+
+def run_input(pipeline: PipelineContext) -> dict[str, Any]:
+    """Return the command's input of a run for all lake tables."""
+    if not pipeline.args.lake_tables:
+        return {}
+    return {"lake_tables": [route["name"] for route in pipeline.forwarder_config["routes"]]}
+
+
+def start_of_day(epoch_seconds: float) -> str:
+    """Return the begin of the UTC day, in ISO 8601."""
+    return time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(epoch_seconds))
 
 
 def function_statements(

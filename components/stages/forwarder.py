@@ -26,6 +26,7 @@ class Forwarder:
     """
 
     function: Function
+    mapping: aws.lambda_.EventSourceMapping
     mapping_id: pulumi.Output[str]
     failed_batches_path: pulumi.Output[str]
     failed_batches_location: pulumi.Output[str]
@@ -63,9 +64,11 @@ class Forwarder:
             },
         )
         depends_on = [each for delivery in deliveries.values() for each in delivery.depends_on]
-        mapping = self.create_mapping(f"{name}-mapping", pipeline, stream.arn, bucket, depends_on)
-        self.mapping_id = mapping.uuid
-        self.failed_batches_path = pulumi.Output.concat(FAILED_BATCHES_PREFIX, mapping.uuid, "/")
+        self.mapping = self.create_mapping(
+            f"{name}-mapping", pipeline, stream.arn, bucket, depends_on
+        )
+        self.mapping_id = self.mapping.uuid
+        self.failed_batches_path = pulumi.Output.concat(FAILED_BATCHES_PREFIX, self.mapping_id, "/")
         self.failed_batches_location = bucket.location(self.failed_batches_path)
 
     def statements(

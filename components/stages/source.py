@@ -84,7 +84,12 @@ def find_stream(
         raise SettingsError(invalid("old_image", old_image, rule, path="forwarder", **details))
     types = {attribute.name: attribute.type for attribute in table.attributes or ()}
     keys = {key: types[key] for key in (table.hash_key, table.range_key) if key in types}
-    raise_if_any(args.where_problems_of(keys, has_old_images=got == STREAM_VIEW))
+    problems = [*args.where_problems_of(keys, has_old_images=got == STREAM_VIEW)]
+    recovery = table.point_in_time_recovery
+    if args.backfill.on_create and not (recovery and recovery.enabled):
+        rule = "no-point-in-time-recovery"
+        problems.append(invalid("on_create", True, rule, path="backfill", table=table_name))
+    raise_if_any(problems)
     return table
 
 

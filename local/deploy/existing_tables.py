@@ -167,3 +167,8 @@ def create_existing(clients: Clients, name: str, definitions: Definitions) -> No
         # ministack creates a stream for any specification.
         **({"StreamSpecification": stream} if view else {}),
     )
+    # DescribeTable does not show whether the table has backups, which exports need.
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    clients("dynamodb").update_continuous_backups(
+        TableName=name, PointInTimeRecoverySpecification=recovery
+    )

@@ -38,6 +38,8 @@ def existing_table(clients: Clients, name: str, definitions: Definitions) -> dic
     """Return what getTable returns for a DynamoDB table."""
     table = described(clients, name, definitions)
     stream = table.get("StreamSpecification", {})
+    backups = clients("dynamodb").describe_continuous_backups(TableName=name)
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
     key = table.get("SSEDescription", {}).get("KMSMasterKeyArn", "")
     keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
     return {
@@ -50,6 +52,10 @@ def existing_table(clients: Clients, name: str, definitions: Definitions) -> dic
             for one in table["AttributeDefinitions"]
         ],
         "arn": table["TableArn"],
+        "pointInTimeRecovery": {
+            "enabled": recovery["PointInTimeRecoveryStatus"] == "ENABLED",
+            "recoveryPeriodInDays": recovery.get("RecoveryPeriodInDays", 0),
+        },
         "serverSideEncryption": {"enabled": key != "", "kmsKeyArn": key},
         "streamArn": table.get("LatestStreamArn", ""),
         "streamEnabled": stream.get("StreamEnabled", False),

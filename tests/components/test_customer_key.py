@@ -111,6 +111,7 @@ def test_each_role_uses_the_key_for_its_purpose_only(graph: Graph) -> None:
         "backfill-policy": [(READ_WRITE, [KEY], S3), (READ, [KEY], FUNCTIONS)],
         "backfill-states-policy": [(READ_WRITE, [KEY], S3), (TABLE, [KEY], "")],
         "backfill-children-policy": [(READ_WRITE, [KEY], f"{backfill} {backfill}/files")],
+        "backfill-start-policy": [(READ, [KEY], f"arn:aws:scheduler:{ARN}:schedule/default/*")],
         "crawled-catalog-crawler-policy": [(READ, [KEY], S3)],
         "crawled-delivery-policy": [(READ_WRITE, [KEY], S3)],
         "forwarder-policy": [(WRITE, [KEY], S3), (TABLE, [KEY], ""), (READ, [KEY], FUNCTIONS)],

@@ -28,7 +28,7 @@ VARIATIONS: dict[str, dict[str, Any]] = {
         "format": "parquet",
         "catalog": "crawler",
         "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
-        "backfill": BackfillArgs(enabled=True),
+        "backfill": BackfillArgs(enabled=True, on_create=True),
         "lake": LakeArgs(kms_key_arn="arn:aws:kms:ap-northeast-1:123456789012:key/k"),
     },
     "crawler without COLUMNS": {"catalog": "crawler", "module": TRANSFORM},

@@ -56,6 +56,7 @@ NAMED = {
 }
 
 LONGEST = "a" * 35
+BACKFILL = BackfillArgs(enabled=True, on_create=True)
 
 
 def illegal_names(graph: Graph) -> list[str]:
@@ -79,7 +80,7 @@ def test_the_names_of_the_example_stack_are_legal() -> None:
 
 def test_the_names_of_the_longest_pipeline_are_legal(pipelines: Pipelines) -> None:
     assert len(LONGEST) == 35
-    graph = pipelines.build(LONGEST, catalog="crawler", backfill=BackfillArgs(enabled=True))
+    graph = pipelines.build(LONGEST, catalog="crawler", backfill=BACKFILL)
     assert illegal_names(graph) == []
     # The longest name has exactly the limit.
     assert len(f"{LONGEST}-catalog-crawler-role") + SUFFIX == AUTO_NAMED["aws:iam/role:Role"]
@@ -96,7 +97,7 @@ def test_the_names_of_the_longest_lake_table_are_legal(pipelines: Pipelines, pip
         "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
         "query": LakeTableQueryArgs(saved_queries=True),
     }
-    shared = {"monitoring": MonitoringArgs(alarms="all"), "backfill": BackfillArgs(enabled=True)}
+    shared = {"monitoring": MonitoringArgs(alarms="all"), "backfill": BACKFILL}
     graph = pipelines.build(pipeline, **shared, **pipelines.lake_tables(**{"t" * most: every}))
     assert illegal_names(graph) == []
     longest = f"{pipeline}-{'t' * most}-catalog-crawler-role"

@@ -27,6 +27,7 @@ ROLE_NAMES = {
     "forwarder": "lambda.amazonaws.com",
     "backfill": "lambda.amazonaws.com",
     "backfill-states": "states.amazonaws.com",
+    "backfill-start": "scheduler.amazonaws.com",
     "orders-transform": "lambda.amazonaws.com",
     "orders-delivery": "firehose.amazonaws.com",
     "orders-merge-states": "states.amazonaws.com",
@@ -48,7 +49,7 @@ def everything(pipelines: Pipelines, **settings: Any) -> dict[str, Any]:
             "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
         },
     )
-    backfill = BackfillArgs(enabled=True)
+    backfill = BackfillArgs(enabled=True, on_create=True)
     return {**tables, "backfill": backfill, "lake": LakeArgs(kms_key_arn=KEY), **settings}
 
 
@@ -139,6 +140,7 @@ def test_no_role_and_no_policy_is_created_for_existing_roles(pipelines: Pipeline
         "shop-forwarder-function": EXISTING["forwarder"],
         "shop-backfill-function": EXISTING["backfill"],
         "shop-backfill-state-machine": EXISTING["backfill-states"],
+        "shop-backfill-start": EXISTING["backfill-start"],
         "shop-orders-transform-function": EXISTING["orders-transform"],
         "shop-orders-delivery-stream": EXISTING["orders-delivery"],
         "shop-orders-merge-state-machine": EXISTING["orders-merge-states"],

@@ -39,7 +39,7 @@ EDITS: dict[str, dict[str, Any]] = {
     "query": {"query": {"bytes_scanned_cutoff_mib": 100}},
     "functions": {"functions": {"log_format": "json", "log_level": "warning"}},
     "monitoring": {"monitoring": {"dashboard": False, "max_iterator_age_seconds": 600}},
-    "backfill": {"backfill": {"enabled": True}},
+    "backfill": {"backfill": {"enabled": True, "on_create": True}},
     "iam": {"iam": {"role_path": "/team/", "role_name_prefix": "acme-"}},
     # The view reads the merged table in a later update.
     "merge": {"merge": {"enabled": True}, "query": {"current_state_source": "objects"}},

@@ -28,6 +28,7 @@ MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 PUBLIC_ACCESS = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+SCHEDULE = "aws:scheduler/schedule:Schedule"
 SAVED_QUERY = "aws:athena/namedQuery:NamedQuery"
 STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
 STREAM = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
@@ -105,6 +106,7 @@ def role(resource: Resource, all_: Resources) -> Iterator[Resource]:
         *resource.texts("role"),
         *resource.texts("roleArn"),
         *resource.texts("extendedS3Configuration.roleArn"),
+        *resource.texts("target.roleArn"),
     ]
     yield from all_.where(ROLE, "arn", arns)
     yield from all_.where(ROLE, "name", arns if resource.type == ROLE_POLICY else [])
@@ -199,6 +201,29 @@ def same_bucket(type_: str) -> Needs:
         return all_.where(type_, "bucket", resource.texts("bucket"))
 
     return find
+
+
+def started_state_machine(schedule: Resource, all_: Resources) -> Iterator[Resource]:
+    target = [*schedule.texts("target.arn"), *schedule.texts("target.input")]
+    for machine in all_.of(STATE_MACHINE):
+        if any(machine.state["arn"] in text for text in target):
+            yield machine
+
+
+def permissions_of_state_machine(schedule: Resource, all_: Resources) -> Iterator[Resource]:
+    """All policies of its role, also those with its ARN."""
+    for machine in started_state_machine(schedule, all_):
+        for own in role(machine, all_):
+            yield from all_.where(ROLE_POLICY, "role", [own.state["name"]])
+
+
+def mapping_of_delivery_streams(schedule: Resource, all_: Resources) -> Iterator[Resource]:
+    """Mappings of the delivery streams that the state machine's functions send to."""
+    for machine in started_state_machine(schedule, all_):
+        streams = {*delivery_stream(machine, all_)}
+        for mapping in all_.of(MAPPING):
+            if streams.intersection(delivery_stream(mapping, all_)):
+                yield mapping
 
 
 def source_table(mapping: Resource, all_: Resources) -> Iterator[Resource]:
@@ -332,6 +357,14 @@ RULES: tuple[Rule, ...] = (
         " dead-lettered raise no event.",
     ),
     Rule((STATE_MACHINE,), permissions, "Executions fail with AccessDeniedException."),
+    Rule((SCHEDULE,), started_state_machine, "The schedule starts no execution."),
+    Rule((SCHEDULE,), permissions, "The schedule may not start an execution."),
+    Rule((SCHEDULE,), permissions_of_state_machine, "Executions fail with AccessDeniedException."),
+    Rule(
+        (SCHEDULE,),
+        mapping_of_delivery_streams,
+        "Nothing reads the changes that are made after the export.",
+    ),
     # The delivery stream.
     Rule(
         (STREAM,),

@@ -15,20 +15,13 @@ MAX_BATCH_ITEMS = 25
 
 
 @contextlib.contextmanager
-def deployed_on_older_table(
+def create_older_table(
     aws: Clients,
-    directory: Path,
     table: str,
     items: Sequence[Mapping[str, Any]],
-    files: Mapping[str, str],
-    *,
-    region: str,
     key_types: Mapping[str, str],
-) -> Iterator[DeployedPipeline]:
-    """Create table, items and then the stream; deploy the program.
-
-    items: in DynamoDB JSON. Writes outputs.json into the directory.
-    """
+) -> Iterator[None]:
+    """Create a table with items in DynamoDB JSON and then its stream."""
     dynamodb: Any = aws("dynamodb")
     dynamodb.create_table(
         TableName=table,
@@ -48,11 +41,30 @@ def deployed_on_older_table(
         dynamodb.batch_write_item(RequestItems={table: puts[start : start + MAX_BATCH_ITEMS]})
     stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     dynamodb.update_table(TableName=table, StreamSpecification=stream)
-    for name, content in files.items():
-        (directory / name).write_text(content)
-    outputs = deploy(
-        directory, StackConfig("streaming-etl", "dev", {"aws:region": region}), aws
-    ).outputs
-    (directory / "outputs.json").write_text(json.dumps(outputs))
-    yield pipelines_of(outputs)[0]
+    yield
     dynamodb.delete_table(TableName=table)
+
+
+@contextlib.contextmanager
+def deployed_on_older_table(
+    aws: Clients,
+    directory: Path,
+    table: str,
+    items: Sequence[Mapping[str, Any]],
+    files: Mapping[str, str],
+    *,
+    region: str,
+    key_types: Mapping[str, str],
+) -> Iterator[DeployedPipeline]:
+    """Create table, items and then the stream; deploy the program.
+
+    items: in DynamoDB JSON. Writes outputs.json into the directory.
+    """
+    with create_older_table(aws, table, items, key_types):
+        for name, content in files.items():
+            (directory / name).write_text(content)
+        outputs = deploy(
+            directory, StackConfig("streaming-etl", "dev", {"aws:region": region}), aws
+        ).outputs
+        (directory / "outputs.json").write_text(json.dumps(outputs))
+        yield pipelines_of(outputs)[0]

@@ -46,6 +46,7 @@ def existing_table(view: str | None = "NEW_AND_OLD_IMAGES", name: str = "orders"
     """AWS's description of an existing table; without `view` it has no stream."""
     arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{name}"
     described: dict[str, Any] = {"name": name, "arn": arn, "streamEnabled": view is not None}
+    described["pointInTimeRecovery"] = {"enabled": True, "recoveryPeriodInDays": 35}
     # With a key that AWS owns.
     described["serverSideEncryption"] = {"enabled": False, "kmsKeyArn": ""}
     if view is not None:
@@ -149,7 +150,7 @@ def several_lake_tables(pipelines: Pipelines, **settings: Any) -> dict[str, Any]
     return {
         **tables,
         "table_name": "shop",
-        "backfill": BackfillArgs(enabled=True),
+        "backfill": BackfillArgs(enabled=True, on_create=True),
         "monitoring": MonitoringArgs(alarms="all"),
         **settings,
     }
@@ -175,7 +176,7 @@ def every_resource(pipelines: Pipelines, **settings: Any) -> dict[str, Any]:
         "kms_key_arn": KEY,
         "forwarder": ForwarderArgs(filter_patterns=[pattern]),
         "lake": LakeArgs(access_log_bucket="logs"),
-        "backfill": BackfillArgs(enabled=True),
+        "backfill": BackfillArgs(enabled=True, on_create=True),
         "monitoring": MonitoringArgs(alarms="all", alarm_emails=["a@example.com"]),
         **settings,
     }

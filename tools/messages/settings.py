@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 from streaming_etl import (
+    BackfillArgs,
     ForwarderArgs,
     IamArgs,
     LakeArgs,
@@ -210,10 +211,15 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
         yield lambda enabled=enabled, view=view: find_existing(enabled, view, "always")
     where = {"id": [5], "type": ["order"]}
     yield lambda: find_existing(True, "NEW_IMAGE", "never", where)
+    yield lambda: find_existing(True, "NEW_IMAGE", "never", on_create=True)
 
 
 def find_existing(
-    enabled: bool, view: str, old_image: str, where: dict[str, Any] | None = None
+    enabled: bool,
+    view: str,
+    old_image: str,
+    where: dict[str, Any] | None = None,
+    on_create: bool = False,
 ) -> None:
     """Read an existing table with this stream."""
     table = SimpleNamespace(
@@ -223,9 +229,11 @@ def find_existing(
         attributes=[SimpleNamespace(name="id", type="S")],
         hash_key="id",
         range_key="",
+        point_in_time_recovery=SimpleNamespace(enabled=False),
     )
     settings = args(
         partitions=PartitionArgs(),
+        backfill=BackfillArgs(enabled=on_create, on_create=on_create),
         forwarder=ForwarderArgs(old_image=old_image),
         source=SourceArgs(use_existing=True),
     )

@@ -38,6 +38,7 @@ EXISTING_TABLE = {
     "orders": {
         "name": "orders",
         "arn": TABLE_ARN,
+        "pointInTimeRecovery": {"enabled": True, "recoveryPeriodInDays": 35},
         "streamEnabled": True,
         "streamArn": f"{TABLE_ARN}/stream/2020-02-02T02:02:02.000",
         "streamViewType": "NEW_AND_OLD_IMAGES",
@@ -288,6 +289,10 @@ CASES: dict[str, Case] = {
     **_single("backfill", "backfill.enabled", reserved_concurrency=4),
     "backfill of an existing table": Case(
         {"source": {"use_existing": True}}, "backfill.enabled", EXISTING_TABLE
+    ),
+    "backfill.on_create": Case({"backfill": {"on_create": True}}, "backfill.enabled"),
+    "backfill.on_create of several lake_tables": Case(
+        {"backfill": {"on_create": True}}, "several lake_tables with backfill"
     ),
     "backfill with kms_key_arn": Case({"kms_key_arn": KEY}, "backfill.enabled"),
     "backfill with lake.bucket_name": Case({"lake": {"bucket_name": "shared"}}, "backfill.enabled"),

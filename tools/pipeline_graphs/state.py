@@ -17,14 +17,16 @@ VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
 WHEEL_METADATA = re.compile(r"([^/]+)-[^-/]+\.dist-info/WHEEL")
 TEXTS = {"alarmDescription", "description", "inputTemplate", "label", "markdown", "title"}
 """Texts for users, which tests/golden/alarms.txt shows."""
+DAYS = {"endDate"}
+"""Inputs with the day on which the program runs."""
 
 
 def parsed(value: Any) -> Any:
-    """Return the value with JSON texts parsed, archives summarized and TEXTS omitted."""
+    """Return the value with JSON parsed, archives summarized, TEXTS and DAYS omitted."""
     if isinstance(value, dict):
         if set(value) == {"archive"}:
             return archive_summary(archive_files(value))
-        return {key: parsed(item) for key, item in value.items() if key not in TEXTS}
+        return {key: parsed(item) for key, item in value.items() if key not in TEXTS | DAYS}
     if isinstance(value, list):
         return [parsed(item) for item in value]
     if isinstance(value, str) and (view := VIEW.fullmatch(value)):

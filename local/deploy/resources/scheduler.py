@@ -1,5 +1,6 @@
 """EventBridge Scheduler schedules."""
 
+from datetime import UTC
 from typing import Any
 
 from local.deploy.inputs import Inputs, Outputs, camel_case
@@ -24,6 +25,7 @@ class Schedule(ResourceType):
         schedule = clients("scheduler").get_schedule(**identity(state))
         keys = (
             "Description",
+            "EndDate",
             "FlexibleTimeWindow",
             "KmsKeyArn",
             "ScheduleExpression",
@@ -32,6 +34,8 @@ class Schedule(ResourceType):
             "Target",
         )
         properties: Properties = camel_case({key: schedule.get(key) or None for key in keys})
+        if (end := properties["endDate"]) is not None:
+            properties["endDate"] = f"{end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         # The provider has these defaults, too.
         for key, default in (("scheduleExpressionTimezone", "UTC"), ("state", "ENABLED")):
             if key not in state and properties[key] == default:

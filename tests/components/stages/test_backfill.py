@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from streaming_etl import BackfillArgs, LakeArgs, LakeTableArgs, PartitionArgs, 
 from streaming_etl.components.stages.backfill_state_machine import FILES_LABEL
 from streaming_etl.handlers.export.progress import Progress
 from streaming_etl.ops.backfill.export_runs import EXPORT_STATE
-from streaming_etl.stack.recorder import Graph
-from tests.support.pipelines import Pipelines, existing_table
+from streaming_etl.ops.firehose_writer import routes_to
+from streaming_etl.stack.outputs import DeployedPipeline
+from streaming_etl.stack.recorder import ACCOUNT_ID, REGION, Graph
+from tests.support.pipelines import KEY, Pipelines, existing_table, several_lake_tables
 from tests.support.states_language import invalid_parts
 
 ENABLED = BackfillArgs(enabled=True)
+ON_CREATE = BackfillArgs(enabled=True, on_create=True)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +127,67 @@ def test_the_function_sends_to_the_delivery_stream_of_each_lake_table(several: G
         if statement["Action"] == ["firehose:PutRecordBatch"]
     ]
     assert {arn.rpartition("/")[2] for arn in arns} == set(streams.values())
+
+
+def test_only_on_create_has_a_schedule(pipelines: Pipelines) -> None:
+    graph = pipelines.build(backfill=ON_CREATE)
+    created = {node.name for node in graph.nodes} - {
+        node.name for node in pipelines.build(backfill=ENABLED).nodes
+    }
+    assert created == {
+        "shop-backfill-start",
+        "shop-backfill-start-role",
+        "shop-backfill-start-policy",
+    }
+
+
+def test_the_schedule_starts_one_execution_at_once(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: datetime(2026, 11, 30, 23, 59, tzinfo=UTC).timestamp())
+    inputs = Pipelines(pipelines.folder).build(backfill=ON_CREATE)["shop-backfill-start"].inputs
+    assert "startDate" not in inputs
+    # The end is later than the creation of the schedule and before its second time.
+    assert (inputs["scheduleExpression"], inputs["endDate"]) == (
+        "rate(10 days)",
+        "2026-12-02T00:00:00Z",
+    )
+    arn = f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine"
+    assert inputs["target"]["arn"] == "arn:aws:scheduler:::aws-sdk:sfn:startExecution"
+    assert json.loads(inputs["target"]["input"]) == {
+        "StateMachineArn": f"{arn}:shop-backfill-state-machine-0000000",
+        "Name": "run-1",
+        "Input": "{}",
+    }
+
+
+def test_no_later_update_changes_the_schedule(pipelines: Pipelines) -> None:
+    """An update of the schedule could start it again."""
+    graph = pipelines.build(backfill=ON_CREATE, kms_key_arn=KEY)
+    schedule = graph["shop-backfill-start"]
+    assert set(schedule.options["ignoreChanges"]) == set(schedule.inputs)
+
+
+def test_the_schedule_may_only_start_the_state_machine(pipelines: Pipelines) -> None:
+    graph = pipelines.build(backfill=ON_CREATE)
+    [statement] = graph["shop-backfill-start-policy"].policy()["Statement"]
+    target = json.loads(graph["shop-backfill-start"].inputs["target"]["input"])
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["states:StartExecution"],
+        "Resource": [target["StateMachineArn"]],
+    }
+
+
+def test_the_run_is_the_one_that_the_command_would_start(pipelines: Pipelines) -> None:
+    settings = several_lake_tables(pipelines)
+    graph = pipelines.build(**settings)
+    target = json.loads(graph["shop-backfill-start"].inputs["target"]["input"])
+    deployed = DeployedPipeline.from_outputs("shop", graph.exports["pipeline"])
+    # The command compares the lists.
+    names = [route.name for route in routes_to(deployed)]
+    assert len(names) == 3
+    assert json.loads(target["Input"]) == {"lake_tables": names}
 
 
 def key_names(graph: Graph) -> list[str]:

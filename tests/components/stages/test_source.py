@@ -69,6 +69,35 @@ def test_rejects_a_table_without_a_stream(
     assert places(problems) == [("", "table_name", "stream-disabled")]
 
 
+@pytest.mark.parametrize(
+    ("recovery", "rules"),
+    [
+        (None, ["no-point-in-time-recovery"]),
+        ({"enabled": False, "recoveryPeriodInDays": 0}, ["no-point-in-time-recovery"]),
+        ({"enabled": True, "recoveryPeriodInDays": 35}, []),
+    ],
+)
+def test_an_export_by_the_update_needs_the_backups_of_the_table(
+    pipelines: Pipelines, recovery: dict[str, Any] | None, rules: list[str]
+) -> None:
+    [table] = keyed_table().values()
+    settings: dict[str, Any] = {
+        "tables": {"orders": {**table, "pointInTimeRecovery": recovery}},
+        "source": EXISTING,
+    }
+    # The command checks them otherwise.
+    assert pipelines.build(backfill=BackfillArgs(enabled=True), **settings)
+    settings["backfill"] = BackfillArgs(enabled=True, on_create=True)
+    if not rules:
+        assert pipelines.build(**settings)
+        return
+    # Problems of the table are reported together.
+    assert places(pipelines.problems(**settings, where={"pk": [5]})) == [
+        ("", "where[pk]", "where-key-type"),
+        ("backfill", "on_create", rules[0]),
+    ]
+
+
 def keyed_table(view: str = "NEW_AND_OLD_IMAGES") -> Tables:
     """An existing table with a key of a text and a number."""
     [table] = existing_table(view).values()
