@@ -62,13 +62,17 @@ class MonitoringArgs(Settings):
     )
     """E-mail addresses that receive the alarms through the created topic. AWS sends each address
     a confirmation link, and nothing else before it is confirmed."""
-    alarm_actions: Sequence[str] = texts((), MAX_FURTHER_ACTIONS, **ALARM_ACTION_ARN)
+    alarm_actions: Sequence[pulumi.Input[str]] = texts(
+        (), MAX_FURTHER_ACTIONS, outputs=True, **ALARM_ACTION_ARN
+    )
     """ARNs of what each alarm notifies in addition to its topic, at most 4, in the stack's region:
     SNS topics, Lambda functions, OpsItems such as
     `arn:aws:ssm:us-east-1:123456789012:opsitem:2#CATEGORY=Availability`, response plans of
     Incident Manager, investigation groups. The policy of a function must let
     lambda.alarms.cloudwatch.amazonaws.com invoke it."""
-    ok_actions: Sequence[str] = texts((), MAX_FURTHER_ACTIONS, **OK_ACTION_ARN)
+    ok_actions: Sequence[pulumi.Input[str]] = texts(
+        (), MAX_FURTHER_ACTIONS, outputs=True, **OK_ACTION_ARN
+    )
     """ARNs that each alarm with a message to the topic on its return to OK then notifies, too, at
     most 4; no investigation group. Alarms on dead-lettered changes have no such message, because
     these are still in the bucket."""

@@ -1,5 +1,6 @@
 """Alarms: metrics, thresholds and subscriptions; tests/golden has their inputs and texts."""
 
+import pulumi
 import pytest
 
 from streaming_etl import (
@@ -8,11 +9,12 @@ from streaming_etl import (
     MergeArgs,
     MonitoringArgs,
     PartitionArgs,
+    StreamingEtlPipeline,
     TransformArgs,
 )
 from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.components.settings.freshness import PRESETS
-from streaming_etl.stack.recorder import Graph
+from streaming_etl.stack.recorder import Graph, build
 from tests.components.monitoring.aws_metrics import METRICS, metric_of
 from tests.support.pipeline_settings import pipeline_args
 from tests.support.pipelines import Pipelines
@@ -54,6 +56,28 @@ def test_every_alarm_has_the_configured_actions_and_its_topic(pipelines: Pipelin
     alarm = (topic, LAMBDA, OPS_ITEM, RESPONSE_PLAN)
     # Dead-lettered changes are still there when their alarms return to OK.
     assert actions == {(alarm, (topic, LAMBDA)), (alarm, ())}
+
+
+def test_actions_may_be_outputs(pipelines: Pipelines) -> None:
+    def program() -> None:
+        monitoring = MonitoringArgs(
+            alarm_topic_arn=pulumi.Output.from_input(f"arn:aws:sns:{REGION}:alarms"),
+            alarm_actions=[pulumi.Output.from_input(LAMBDA), OPS_ITEM],
+            ok_actions=[pulumi.Output.from_input(LAMBDA)],
+        )
+        args = pipelines.args(monitoring=monitoring)
+        pulumi.export("pipeline", StreamingEtlPipeline("shop", args).outputs)
+
+    graph = build(program)
+    ok_actions = {tuple(node.inputs.get("okActions", ())[1:]) for node in graph.of("MetricAlarm")}
+    assert ok_actions == {(), (LAMBDA,)}
+    assert {tuple(node.inputs["alarmActions"][1:]) for node in graph.of("MetricAlarm")} == {
+        (LAMBDA, OPS_ITEM)
+    }
+    assert graph.exports["pipeline"]["settings"]["monitoring"]["alarm_actions"] == [
+        LAMBDA,
+        OPS_ITEM,
+    ]
 
 
 def alarm_names(graph: Graph) -> set[str]:
