@@ -25,8 +25,8 @@ MESSAGES: Mapping[str, str] = {
     ),
     "required": "{name} must be set (got no value). Add it.",
     "known-value": (
-        "{name} must be a plain value (got the output of a resource, or a secret). It determines"
-        " which resources exist: write the value out."
+        "{name} must be a plain value (got the output of a resource, or a secret). It is"
+        " checked before any resource exists: write the value out."
     ),
     "unknown-setting": "{name} is not a setting. Use {suggestions}.",
     "renamed-setting": "`{old}` was renamed. Use `{new}`.",

@@ -267,7 +267,9 @@ def list_problems(name: str, value: object, rules: Mapping[str, Any]) -> Iterato
     if len(value) > rules["most"]:
         yield invalid(name, len(value), "too-many", most=rules["most"])
     for index, entry in enumerate(value):
-        if rules.get("outputs") and isinstance(entry, pulumi.Output):
+        if isinstance(entry, pulumi.Output):
+            if not rules.get("outputs"):
+                yield known_value(name)
             continue
         yield from value_problems(name, entry, rules["entry"])
         if entry in value[:index]:

@@ -154,10 +154,13 @@ def test_accepts_outputs_for_names_of_existing_resources_only() -> None:
 
     def rejected() -> None:
         names = ("glue_table_name", "format", "tags", "lake")
-        pipeline_args(**dict.fromkeys(names, pulumi.Output.from_input("orders")))
+        output = pulumi.Output.from_input("orders")
+        pipeline_args(**dict.fromkeys(names, output), former_kms_key_arns=[output])
 
     build(accepted)
-    assert {rule for _, _, rule in places(problems_of(build, rejected))} == {"known-value"}
+    problems = places(problems_of(build, rejected))
+    assert {rule for _, _, rule in problems} == {"known-value"}
+    assert "former_kms_key_arns" in {field for _, field, _ in problems}
 
 
 def test_accepts_keywords_only() -> None:
