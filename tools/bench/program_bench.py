@@ -72,7 +72,9 @@ def program(tables: int) -> Any:
         f"table-{number}": {**examples[number % 2], "table_name": f"table-{number}"}
         for number in range(tables)
     }
-    return program_graph({"streaming-etl:tables": json.dumps(entries)})
+    # One dashboard with a line for each table is no resource of a table.
+    tables_only = {"streaming-etl:stack_dashboard": "false"}
+    return program_graph({"streaming-etl:tables": json.dumps(entries), **tables_only})
 
 
 def bare_pulumi(pattern: Any) -> Callable[[int], Any]:

@@ -185,12 +185,9 @@ CASES: dict[str, Case] = {
         {"partitions": {"projection_start_year": 2020}}, "partitions.layout=date"
     ),
     "source.use_existing": Case({"source": {"use_existing": True}}, tables=EXISTING_TABLE),
-    "source.stream_arn": Case({"source": {"use_existing": True, "stream_arn": STREAM}}),
+    "source.stream_arn": Case({"source": {"stream_arn": STREAM}}, "source.use_existing"),
     **{
-        f"source.{name}": Case(
-            {"source": {"use_existing": True, "stream_arn": STREAM, name: value}},
-            "source.stream_arn",
-        )
+        f"source.{name}": Case({"source": {name: value}}, "source.stream_arn")
         for name, value in (("stream_view_type", "NEW_IMAGE"), ("table_kms_key_arn", KEY))
     },
     **_single("source", hash_key="pk", hash_key_type="N", range_key="at"),

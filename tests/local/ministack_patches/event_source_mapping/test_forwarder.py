@@ -46,7 +46,8 @@ def deploy_pipeline(
         "forwarder": {"maximum_retry_attempts": 1, **forwarder},
     }
     values = {"streaming-etl:tables": json.dumps({table_name: settings})}
-    [pipeline] = pipelines_of(deploy(ROOT, StackConfig("streaming-etl", "test", values), aws))
+    deployment = deploy(ROOT, StackConfig("streaming-etl", "test", values), aws)
+    [pipeline] = pipelines_of(deployment.outputs)
     return pipeline
 
 
