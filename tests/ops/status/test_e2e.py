@@ -33,7 +33,7 @@ def transform(change):
 DAY = {"granularity": "day"}
 TABLES = {
     "carts": {"partitions": DAY, "catalog": "crawler", "format": "csv"},
-    "kinds": {
+    "visits": {
         "lake_tables": {
             "all": {"partitions": DAY, "merge": {"enabled": True}},
             "some": {"partitions": DAY, "where": {"kind": ["some"]}},
@@ -73,7 +73,7 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Wo
     module = {"transform_module": str(directory / "module.py")}
     tables: dict[str, Any] = {name: {"table_name": name, **each} for name, each in TABLES.items()}
     tables["carts"] |= module
-    for each in tables["kinds"]["lake_tables"].values():
+    for each in tables["visits"]["lake_tables"].values():
         each |= module
     config = {"aws:region": emulator.region, "streaming-etl:tables": tables}
     (directory / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
@@ -94,7 +94,7 @@ def world(deployed: World, capsys: pytest.CaptureFixture[str]) -> World:
 def test_a_stack_without_traffic_needs_no_attention(world: World) -> None:
     code, pipelines = world.status()
     assert code == 0
-    assert list(pipelines) == ["carts", "kinds"]
+    assert list(pipelines) == ["carts", "visits"]
     carts = pipelines["carts"]
     assert carts["alarms"] == {
         "total": len(world.pipelines["carts"].alarm_names or ()),
@@ -110,34 +110,34 @@ def test_a_stack_without_traffic_needs_no_attention(world: World) -> None:
     }
     assert runs == {
         ("carts", "lake-table"): {"kind": "crawl", **last},
-        ("kinds", "all"): {"kind": "merge", **last},
-        ("kinds", "some"): None,
+        ("visits", "all"): {"kind": "merge", **last},
+        ("visits", "some"): None,
     }
 
 
 def test_deliveries_and_failures_are_in_the_status(world: World) -> None:
-    world.write("kinds", id="a", total="1", kind="some")
-    world.write("kinds", id="b", total="2", kind="other")
+    world.write("visits", id="a", total="1", kind="some")
+    world.write("visits", id="b", total="2", kind="other")
 
     def complete(result: tuple[int, dict[str, Any]]) -> bool:
-        tables = result[1]["kinds"]["lake_tables"].values()
+        tables = result[1]["visits"]["lake_tables"].values()
         return all(table["records_today"] for table in tables)
 
     code, pipelines = wait_for(world.status, complete)
-    kinds = pipelines["kinds"]
-    assert (code, kinds["changes_today"], kinds["problems"]) == (0, 2, [])
-    assert kinds["iterator_age_seconds"] is not None
-    assert kinds["last_delivery"] is not None
-    for table in kinds["lake_tables"].values():
+    visits = pipelines["visits"]
+    assert (code, visits["changes_today"], visits["problems"]) == (0, 2, [])
+    assert visits["iterator_age_seconds"] is not None
+    assert visits["last_delivery"] is not None
+    for table in visits["lake_tables"].values():
         assert table["data_freshness_seconds"] is not None
         assert table["hourly_records"][-1] > 0
 
-    world.write("kinds", id="c", kind="some")
+    world.write("visits", id="c", kind="some")
     code, pipelines = wait_for(
-        world.status, lambda result: len(result[1]["kinds"]["problems"]) == 2
+        world.status, lambda result: len(result[1]["visits"]["problems"]) == 2
     )
     assert code == EXIT_PARTIAL
-    problems = pipelines["kinds"]["problems"]
+    problems = pipelines["visits"]["problems"]
     assert [(each["code"], each["lake_table"]) for each in problems] == [
         ("error-records", "all"),
         ("error-records", "some"),
@@ -145,26 +145,26 @@ def test_deliveries_and_failures_are_in_the_status(world: World) -> None:
 
 
 def test_the_printed_command_shows_the_failures(world: World) -> None:
-    _, pipelines = world.status("kinds")
-    command = pipelines["kinds"]["problems"][0]["command"].split()
+    _, pipelines = world.status("visits")
+    command = pipelines["visits"]["problems"][0]["command"].split()
     assert command.pop(0) == "streaming-etl"
     assert main([*command, "--json"]) == 0
     assert json.loads(world.capsys.readouterr().out)["changes"]["sent"] == 1
 
 
 def test_alarms_merges_and_crawls_are_in_the_status(world: World) -> None:
-    carts, kinds = world.pipelines["carts"], world.pipelines["kinds"]
+    carts, visits = world.pipelines["carts"], world.pipelines["visits"]
     [alarm] = [name for name in carts.alarm_names or () if "iterator-age" in name]
     world.aws("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="test")
     world.write("carts", id="a", total="1")
     wait_for(lambda: world.status()[1]["carts"]["last_delivery"], bool)
     world.aws("glue").start_crawler(Name=carts.tables["lake-table"].crawler)
-    machine = kinds.tables["all"].merge_state_machine_arn
+    machine = visits.tables["all"].merge_state_machine_arn
     world.aws("stepfunctions").start_execution(stateMachineArn=machine)
 
     def ended(result: tuple[int, dict[str, Any]]) -> bool:
         crawled = result[1]["carts"]["lake_tables"]["lake-table"]["last_run"]
-        merged = result[1]["kinds"]["lake_tables"]["all"]["last_run"]
+        merged = result[1]["visits"]["lake_tables"]["all"]["last_run"]
         return bool(crawled["succeeded"] and merged["succeeded"])
 
     _, pipelines = wait_for(world.status, ended)
@@ -185,4 +185,4 @@ def test_a_disabled_mapping_needs_attention(world: World) -> None:
 def test_the_screen_has_a_row_for_each_lake_table(world: World) -> None:
     main(["status", *world.options])
     lines = world.capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[2:5]] == ["carts", "kinds", "kinds.some"]
+    assert [line.split()[0] for line in lines[2:5]] == ["carts", "visits", "visits.some"]
