@@ -57,6 +57,7 @@ COLUMN_RULES: Mapping[str, tuple[str, ...]] = {
     "column-is-partition-key": tuple(f"partitions.{name}" for name in KEY_SETTINGS),
     "partition-key-type": ("partitions.dynamic_partition_keys",),
     "requirements-without-transform": ("transform.requirements",),
+    "secrets-without-transform": ("transform.secrets",),
 }
 """Settings that a rule about columns depends on."""
 

@@ -27,6 +27,7 @@ from streaming_etl.handlers.rows.direct_lines import DirectLines
 from streaming_etl.handlers.rows.encoder import RowEncoder
 from streaming_etl.handlers.rows.metadata import metadata_of
 from streaming_etl.handlers.rows.row_error import RowError
+from streaming_etl.handlers.secret_variables import set_secret_variables
 from streaming_etl.handlers.structured_log import count, log, measure, set_logging_level
 from streaming_etl.handlers.user_code import UserCode
 from streaming_etl.handlers.wire.snapshot import MARKER
@@ -211,6 +212,7 @@ def load_runtime() -> TransformRuntime:
     if config["module"] is None:
         return make_runtime(config, None, zone)
     set_logging_level()
+    set_secret_variables()
     code = UserCode(root / "transform_module", config["module"])
     return make_runtime(config, _import_module(code), zone, code.files())
 

@@ -33,6 +33,14 @@ LAYER_ARN = re.compile(
     rf"arn:aws[a-z-]*:lambda:{REGION_AND_ACCOUNT}:layer:[a-zA-Z0-9_-]{{1,140}}:\d+"
 )
 LAYER_TEXT = "ARNs of layer versions, arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION"
+# Without a version, a label or a JSON key, which are not part of the resource in IAM policies.
+# Secrets Manager appends a hyphen and six characters to the name.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+# https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
+SECRET_ARN = re.compile(
+    rf"arn:aws[a-z-]*:(ssm:{REGION_AND_ACCOUNT}:parameter/[a-zA-Z0-9_./-]{{1,1011}}"
+    rf"|secretsmanager:{REGION_AND_ACCOUNT}:secret:[a-zA-Z0-9/_+=.@!-]{{1,512}}-[a-zA-Z0-9]{{6}})"
+)
 # CloudWatch sends alarms to standard topics only.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
 TOPIC = rf"sns:{REGION_AND_ACCOUNT}:[a-zA-Z0-9_-]{{1,256}}"

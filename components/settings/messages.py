@@ -198,6 +198,35 @@ MESSAGES: Mapping[str, str] = {
         " COLUMNS to {module}."
     ),
     "same-attribute": "{name} must differ from {related} (got {value}). Name another attribute.",
+    "variables-type": (
+        "{name} must map names of environment variables to text (got {got}). Write a line"
+        " `NAME: value` for each."
+    ),
+    "variable-name": (
+        "{name} must be named by two or more of a-z A-Z 0-9 _, a letter first. Lambda accepts no"
+        " other name: rename the variable."
+    ),
+    "variable-reserved": (
+        "{name} must have another name than a variable of Lambda, and no name that begins with"
+        " {prefix}. Rename the variable."
+    ),
+    "variable-value": (
+        "{name} must be text (got {got}). Write the value in quotes, or remove the variable."
+    ),
+    "variable-twice": ("{name} must not also be a name in {related}. Remove one of them."),
+    "secret-arn": (
+        "{name} must be the ARN of a parameter, arn:aws:ssm:REGION:ACCOUNT:parameter/NAME, or of a"
+        " secret, arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-SUFFIX. Store the value there:"
+        " the config never contains it."
+    ),
+    "secret-twice": ("{name} must be the ARN of another secret than {other}. Remove one of them."),
+    "secrets-without-transform": (
+        "{name} must be left out without `transform`. {module} does not run: remove the setting."
+    ),
+    "too-large": (
+        "{name} must have, with {related} and the variables of the pipeline, at most {most} bytes"
+        " as JSON (got {length}). Shorten it, or put the data into a file next to the module."
+    ),
     "both-or-none": (
         "{name} must be set together with {related} (got {value}). Set both for {both}, none for"
         " {none}."

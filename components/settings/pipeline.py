@@ -529,23 +529,24 @@ class StreamingEtlPipelineArgs(LakeTableSettings):
         Lambda reads a stream of its region.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
         """
-        arns: list[tuple[str, str, object]] = [
-            ("", "kms_key_arn", self.kms_key_arn),
-            ("source", "stream_arn", self.source.stream_arn),
-            ("source", "table_kms_key_arn", self.source.table_kms_key_arn),
-            *(("", "former_kms_key_arns", arn) for arn in self.former_kms_key_arns),
-            ("lake", "kms_key_arn", self.lake.kms_key_arn),
-            ("monitoring", "alarm_topic_arn", self.monitoring.alarm_topic_arn),
-            *(("monitoring", "alarm_actions", arn) for arn in self.monitoring.alarm_actions),
-            *(("monitoring", "ok_actions", arn) for arn in self.monitoring.ok_actions),
+        arns: list[tuple[str, str, object, Optional[str]]] = [
+            ("", "kms_key_arn", self.kms_key_arn, None),
+            ("source", "stream_arn", self.source.stream_arn, None),
+            ("source", "table_kms_key_arn", self.source.table_kms_key_arn, None),
+            *(("", "former_kms_key_arns", arn, None) for arn in self.former_kms_key_arns),
+            ("lake", "kms_key_arn", self.lake.kms_key_arn, None),
+            ("monitoring", "alarm_topic_arn", self.monitoring.alarm_topic_arn, None),
+            *(("monitoring", "alarm_actions", arn, None) for arn in self.monitoring.alarm_actions),
+            *(("monitoring", "ok_actions", arn, None) for arn in self.monitoring.ok_actions),
         ]
         for key, args in self.valid_lake_tables.items():
             path = join(self.lake_table_path(key), "transform")
-            arns += [(path, "layers", arn) for arn in args.transform.layers]
-        for path, name, arn in arns:
+            arns += [(path, "layers", arn, None) for arn in args.transform.layers]
+            arns += [(path, "secrets", arn, name) for name, arn in args.transform.secrets.items()]
+        for path, name, arn, item in arns:
             # Response plans are global.
             if region and isinstance(arn, str) and arn.split(":")[3] not in ("", region):
-                yield invalid(name, arn, "other-region", path=path, region=region)
+                yield invalid(name, arn, "other-region", path=path, item=item, region=region)
 
 
 # The forwarder ends its calls this long before its timeout. A stream needs about six calls of 1 MiB

@@ -9,6 +9,11 @@ from typing import Any, Optional
 
 import pulumi
 
+from streaming_etl.components.settings.environment import (
+    environment_problems,
+    secret_problems,
+    variable_problems,
+)
 from streaming_etl.components.settings.existing_resources import (
     BUCKET_NAME,
     KEY_ARN,
@@ -25,6 +30,7 @@ from streaming_etl.components.settings.validation import (
     Problem,
     Related,
     Settings,
+    checked,
     fields_except,
     invalid,
     limited,
@@ -235,6 +241,15 @@ class TransformArgs(Settings):
         None, 512, 10_240, "Lambda has 512 to 10,240 MiB of /tmp"
     )
     """Size of /tmp in the transform, 512 to 10,240 MiB; by default 512."""
+    environment: Mapping[str, pulumi.Input[str]] = checked(environment_problems)
+    """Environment variables of the transform: texts by name, at most 4,096 bytes with `secrets`.
+    Anyone who may read the function's configuration can read them."""
+    secrets: Mapping[str, pulumi.Input[str]] = checked(secret_problems)
+    """ARNs of SSM parameters and Secrets Manager secrets by the name of an environment variable,
+    into which a new process of the function reads the value before it imports the module."""
+
+    def further_problems(self) -> Iterator[Problem]:
+        yield from variable_problems(self.environment, self.secrets)
 
 
 @dataclass(frozen=True, kw_only=True)

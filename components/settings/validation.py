@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 import re
-from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from types import NoneType
 from typing import Any, Self, TypeVar, Union, get_args, get_origin
@@ -147,6 +147,11 @@ def texts(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def checked(check: Callable[[str, object], Iterator[Problem]]) -> Any:
+    """Declare a map that `check` validates, and whose values nothing shows."""
+    return dataclasses.field(default_factory=dict, repr=False, metadata={"check": check})
+
+
 class Settings:
     """Base of the settings classes, frozen dataclasses that check all their fields."""
 
@@ -211,6 +216,8 @@ def field_problems(cls: type, item: "Field[Any]", value: object) -> Iterator[Pro
     elif isinstance(value, str) and value in RENAMED_VALUES.get((cls.__name__, name), ()):
         new = RENAMED_VALUES[cls.__name__, name][value]
         yield invalid(name, value, "renamed-setting", old=f"{name}: {value}", new=f"{name}: {new}")
+    elif "check" in rules:
+        yield from rules["check"](name, value)
     elif "entry" in rules:
         yield from list_problems(name, value, rules)
     elif rules:

@@ -96,6 +96,8 @@ class Delivery:
             # Firehose writes no column to Parquet that the Glue table does not have yet. A merge of
             # the former columns leaves a new one NULL, and no later merge changes the row.
             depends_on=written,
+            environment=transform.environment,
+            secrets=transform.secrets,
             layers=transform.layers,
             reserved_concurrency=transform.reserved_concurrency,
             ephemeral_storage_mib=transform.ephemeral_storage_mib,
@@ -107,7 +109,11 @@ class Delivery:
             stream.arn, f"{lake_table.name}-delivery-stream", "firehose", "deliverystream/"
         )
         statements = [iam.allow(["firehose:PutRecordBatch"], [arn])]
-        if log_level_variables(pipeline.args.functions):
+        if (
+            transform.environment
+            or transform.secrets
+            or log_level_variables(pipeline.args.functions)
+        ):
             statements += pipeline.allow_environment_key()
         policies = function_policy(
             f"{lake_table.name}-transform",

@@ -6,16 +6,17 @@ from typing import Optional
 import pulumi
 import pulumi_aws as aws
 
+from streaming_etl.components.settings.environment import LOG_LEVEL_VARIABLE, SECRETS_VARIABLE
 from streaming_etl.components.settings.functions import FunctionsArgs
 from streaming_etl.components.stages import iam
 from streaming_etl.components.stages.log_group import create_log_group
 from streaming_etl.components.stages.references import Function, PipelineContext
 from streaming_etl.components.stages.roles import Role
 
-# Read by handlers/structured_log.py.
-LOG_LEVEL_VARIABLE = "STREAMING_ETL_LOG_LEVEL"
 # Of Lambda's own lines, which have no errors.
 SYSTEM_LOG_LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARN", "error": "WARN"}
+READ_ACTIONS = {"ssm": "ssm:GetParameter", "secretsmanager": "secretsmanager:GetSecretValue"}
+"""Actions that read a secret, by the service in its ARN."""
 NETWORK_ACTIONS = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -37,6 +38,7 @@ def create_function(
     parent: pulumi.Resource,
     statements: Optional[Sequence[iam.Statement]],
     environment: Optional[Mapping[str, pulumi.Input[str]]] = None,
+    secrets: Optional[Mapping[str, pulumi.Input[str]]] = None,
     depends_on: Sequence[pulumi.Resource] = (),
     logs_metrics: bool = True,
     layers: Sequence[pulumi.Input[str]] = (),
@@ -45,11 +47,13 @@ def create_function(
 ) -> Function:
     """Create `{name}-role`, `-logs`, `-policy` and `-function` below `parent`.
 
-    In a VPC also `{name}-vpc-policy`, and with tracing `{name}-tracing-policy`.
+    In a VPC also `{name}-vpc-policy`, with tracing `{name}-tracing-policy`, and with secrets
+    `{name}-secrets-policy`.
 
     statements: what the function may do besides writing its logs. None if they need a resource
     that depends on the function: then `function_policy` creates the policy later, and nothing may
     call the function before.
+    secrets: ARNs by the name of the variable that the handler sets.
     logs_metrics: whether CloudWatch takes metrics from its lines.
     """
     args, tags = pipeline.args, pipeline.tags
@@ -62,6 +66,8 @@ def create_function(
     )
     log_group_arn = pipeline.named_arn(log_group.arn, f"{name}-logs", "logs", "log-group:")
     variables = {**(environment or {}), **log_level_variables(args.functions)}
+    if secrets:
+        variables[SECRETS_VARIABLE] = pulumi.Output.json_dumps(dict(secrets))
     if statements is not None:
         if variables:
             statements = [*statements, *pipeline.allow_environment_key()]
@@ -74,6 +80,10 @@ def create_function(
     if args.functions.tracing:
         traces = role.allow(f"{name}-tracing-policy", [allow_traces()], parent)
         depends_on = [*depends_on, *traces]
+    if secrets:
+        # A separate policy, because the transform's other one is created after the function.
+        reads = allow_secrets(pipeline, [*secrets.values()])
+        depends_on = [*depends_on, *role.allow(f"{name}-secrets-policy", reads, parent)]
     resource = aws.lambda_.Function(
         f"{name}-function",
         code=archive,
@@ -174,3 +184,31 @@ def allow_traces() -> iam.Statement:
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
     """
     return iam.allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"])
+
+
+def allow_secrets(
+    pipeline: PipelineContext, arns: Sequence[pulumi.Input[str]]
+) -> list[iam.Statement]:
+    """Allow to read these secrets, and to decrypt with the pipeline's key.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html
+    """
+    known = [arn for arn in arns if isinstance(arn, str)]
+    by_action = {
+        action: [arn for arn in known if arn.split(":")[2] == service]
+        for service, action in READ_ACTIONS.items()
+    }
+    statements = [iam.allow([action], of_action) for action, of_action in by_action.items()]
+    # The service is not known yet. An action has no effect on an ARN of the other service.
+    outputs = [arn for arn in arns if not isinstance(arn, str)]
+    statements.append(iam.allow([*READ_ACTIONS.values()], outputs))
+    region = pipeline.account.region
+    services = [pulumi.Output.concat(each, ".", region, ".amazonaws.com") for each in READ_ACTIONS]
+    key = iam.allow_key(
+        pipeline.args.kms_key_arn,
+        ["kms:Decrypt"],
+        {"StringEquals": {"kms:ViaService": services}},
+        pipeline.args.former_kms_key_arns,
+    )
+    return [*(each for each in statements if each["Resource"]), *key]

@@ -281,6 +281,9 @@ def column_problems(args: LakeTableArgs, module: TransformModule) -> Iterator[Pr
     if requirements is not None and module.sources is not None:
         rule = "requirements-without-transform"
         yield invalid("requirements", requirements, rule, path="transform", module=path)
+    if args.transform.secrets and module.sources is not None:
+        rule = "secrets-without-transform"
+        yield invalid("secrets", None, rule, path="transform", module=path)
     for column in module.columns or ():
         name = column.name
         if module.sources is not None and name in args.partitions.dynamic_partition_keys:

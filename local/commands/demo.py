@@ -18,6 +18,7 @@ from local.deploy.existing_tables import (
     require_definitions,
     with_local_streams,
 )
+from local.deploy.secrets import with_local_secrets
 from local.emulator.process import ROOT, Emulator
 from local.sample.delivery import Delivery
 from local.sample.examples import example_items, sample_of
@@ -167,6 +168,7 @@ def deploy_stack(
 ) -> tuple[DeployedStack, Resources]:
     """Run the stack's program on the embedded AWS."""
     config = with_local_streams(read_config(directory, stack), emulator.clients)
+    config = with_local_secrets(config, emulator.clients)
     created: Counter[str] = Counter()
     with console.step("Deploying the stack", "Deployed") as step:
         deployment = validated(

@@ -9,6 +9,7 @@ from pathlib import Path
 from local import console
 from local.deploy.deploy import Deployment, Resource, Resources, previewed, update
 from local.deploy.existing_tables import with_local_streams
+from local.deploy.secrets import with_local_secrets
 from local.emulator.state import (
     RunningProgram,
     load_program,
@@ -80,9 +81,10 @@ def run_program(
 
 
 def local_config(program: RunningProgram) -> StackConfig:
-    """Return the program's current config, with streams of the embedded AWS."""
+    """Return the program's current config, with local streams and secrets."""
     config = read_config(program.directory, program.stack)
-    return with_local_streams(config, Clients(load_running().endpoint, config.region))
+    clients = Clients(load_running().endpoint, config.region)
+    return with_local_secrets(with_local_streams(config, clients), clients)
 
 
 def save_resources(resources: Mapping[str, Resource]) -> None:

@@ -31,6 +31,7 @@ from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
 from streaming_etl.ops.transform_test.interrupt import interruptible
 from streaming_etl.ops.transform_test.module_loader import LoadedModule
 from streaming_etl.ops.transform_test.selection import TransformSelection
+from streaming_etl.ops.transform_test.variables import transform_variables
 from streaming_etl.stack.errors import CommandError
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ class TransformRunner:
     """Runs changes through one module, which is loaded once."""
 
     def __init__(self, selection: TransformSelection) -> None:
-        """Load the module; raises CommandError where a deployment fails."""
+        """Load the module; raises CommandError where a deployment fails.
+
+        Also for a missing value of an environment variable, as `run` does.
+        """
         self.file, self.args = selection.file, selection.args
         self.lake_table = selection.lake_table_args
         self._where = Where(self.lake_table.where) if self.lake_table.where else None
@@ -91,7 +95,8 @@ class TransformRunner:
             ) from None
         self._watched = {*module.read, *(module.code.files.values() if module.code else ())}
         self._state = self._file_states()
-        self._loaded = None if module.code is None else LoadedModule(module.code)
+        with transform_variables(self.lake_table.transform):
+            self._loaded = None if module.code is None else LoadedModule(module.code)
         # Through JSON, as in the archive.
         config = json.loads(json.dumps(self.table.transform_config))
         zone = self.table.transform_time_zone
@@ -167,7 +172,8 @@ class TransformRunner:
         self._error, self._returned, log = None, None, io.StringIO()
         firehose_record = {"recordId": "sample", "data": b64encode(line).decode()}
         importable = self._loaded.importable() if self._loaded else nullcontext()
-        with interruptible(), redirect_stdout(log), importable:
+        variables = transform_variables(self.lake_table.transform)
+        with interruptible(), redirect_stdout(log), importable, variables:
             response = transform_records([firehose_record], self._runtime, _never_requeue)
         [output] = response["records"]
         if output["result"] == "ProcessingFailed":

@@ -17,6 +17,7 @@ from streaming_etl import (
     LakeTableArgs,
     MergeArgs,
     PartitionArgs,
+    TransformArgs,
 )
 from streaming_etl.stack.recorder import Graph, Node
 from tests.support.pipelines import (
@@ -68,11 +69,13 @@ WITHOUT_RESOURCES = {
 }
 """Actions that support no resource other than `*`, or for which Lambda requires it."""
 
+PARAMETER = "arn:aws:ssm:ap-northeast-1:123456789012:parameter/key"
 ALL_STAGES = {
     "format": "parquet",
     "catalog": "crawler",
     "partitions": PartitionArgs(dynamic_partition_keys={"kind": ["a"]}),
     "backfill": BackfillArgs(enabled=True),
+    "transform": TransformArgs(environment={"TAX_RATE": "0.1"}, secrets={"KEY": PARAMETER}),
     "functions": FunctionsArgs(subnet_ids=["subnet-1"], security_group_ids=["sg-1"], tracing=True),
     "lake": LakeArgs(kms_key_arn="arn:aws:kms:ap-northeast-1:123456789012:key/k"),
 }

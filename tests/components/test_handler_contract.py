@@ -11,9 +11,9 @@ import pytest
 
 from streaming_etl import BackfillArgs, ForwarderArgs, MonitoringArgs, QueryArgs
 from streaming_etl.components.monitoring import alarms
+from streaming_etl.components.settings.environment import LOG_LEVEL_VARIABLE, SECRETS_VARIABLE
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.stages import OLD_IMAGES
-from streaming_etl.components.stages.lambda_function import LOG_LEVEL_VARIABLE
 from streaming_etl.components.table.column_types import METADATA
 from streaming_etl.components.table.routing import forwarder_config, route
 from streaming_etl.handlers import forwarder, structured_log, transform
@@ -69,15 +69,28 @@ def test_the_alarm_on_duration_knows_when_the_transform_stops() -> None:
     assert alarms.TRANSFORM_MARGIN_SECONDS == deadline.TRANSFORM_MARGIN_SECONDS
 
 
+SETS_VARIABLES = {"secret_variables": ["os.environ.update"]}
+"""Modules with another use of os.environ than `"X" in os.environ` and `os.environ["X"]`."""
+
+
 def environment_variables(path: Path) -> set[str]:
-    """Every X of os.environ["X"], the only form of access that handlers use."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
-            assert isinstance(node.slice, ast.Constant)
-            names.add(node.slice.value)
-        elif isinstance(node, ast.Attribute):
-            assert ast.unparse(node) not in ("os.getenv", "environ.get", "os.environ.get")
+    """Every X of os.environ["X"], the only form of reading in handlers."""
+    names, others = set(), []
+    tree = ast.parse(path.read_text())
+    parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.ImportFrom) or node.module != "os"
+        if isinstance(node, ast.Attribute):
+            assert ast.unparse(node) != "os.getenv"
+        if not isinstance(node, ast.Attribute) or ast.unparse(node) != "os.environ":
+            continue
+        use = parents[node]
+        if isinstance(use, ast.Subscript) and isinstance(use.ctx, ast.Load):
+            assert isinstance(use.slice, ast.Constant)
+            names.add(use.slice.value)
+        elif not (isinstance(use, ast.Compare) and isinstance(use.left, ast.Constant)):
+            others.append(ast.unparse(use))
+    assert others == SETS_VARIABLES.get(path.stem, [])
     return names
 
 
@@ -92,6 +105,8 @@ def test_every_function_gets_the_environment_variables_that_its_handler_reads(
     }
     # Of every function with the setting `functions.log_level`.
     assert read.pop("structured_log") == {LOG_LEVEL_VARIABLE}
+    # Of a transform with the setting `transform.secrets`.
+    assert read.pop("secret_variables") == {SECRETS_VARIABLE}
     assert {name: names for name, names in read.items() if names} == {
         name: names for name, names in defined.items() if names
     }

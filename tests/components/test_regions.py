@@ -35,7 +35,10 @@ OTHER = {
         ],
         ok_actions=["arn:aws:ssm:eu-west-1:123456789012:opsitem:1"],
     ),
-    "transform": TransformArgs(layers=["arn:aws:lambda:eu-west-1:123456789012:layer:shared:1"]),
+    "transform": TransformArgs(
+        layers=["arn:aws:lambda:eu-west-1:123456789012:layer:shared:1"],
+        secrets={"API_KEY": "arn:aws:ssm:eu-west-1:123456789012:parameter/key"},
+    ),
 }
 
 
@@ -60,6 +63,7 @@ def test_rejects_keys_streams_topics_and_layers_of_another_region(pipelines: Pip
         ("monitoring", "alarm_actions", "other-region"),
         ("monitoring", "ok_actions", "other-region"),
         ("transform", "layers", "other-region"),
+        ("transform", "secrets[API_KEY]", "other-region"),
     ]
     assert {problem.details["region"] for problem in error.value.problems} == {"eu-west-3"}
     assert not graph.custom

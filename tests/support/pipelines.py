@@ -28,6 +28,7 @@ from streaming_etl import (
     StreamingEtlPipelineArgs,
     TransformArgs,
 )
+from streaming_etl.components.pipeline import plain_data
 from streaming_etl.components.settings.validation import Problem
 from streaming_etl.stack.config import read_config
 from streaming_etl.stack.program import program_graph
@@ -100,7 +101,8 @@ class Pipelines:
         **settings: Any,
     ) -> Graph:
         """The graph of one pipeline, with its outputs exported as `pipeline`."""
-        key = repr((name, tables, preview, settings))
+        # The values of environment and secrets are not in the text of TransformArgs.
+        key = repr(plain_data((name, tables, preview, settings)))
         if key not in self.built:
 
             def program() -> None:

@@ -39,6 +39,7 @@ from streaming_etl.components.table.transform_module import TransformModule, rea
 
 ROLE = "arn:aws:iam::123456789012:role/etl"
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/other/stream/2026"
+PARAMETER = "arn:aws:ssm:us-east-1:123456789012:parameter/key"
 ORDERS = {"table_name": "orders", "transform_module": "orders.py", "partitions": {}}
 LAKE_TABLE = {"transform_module": "orders.py", "partitions": {}}
 TRANSFORM = "def transform(change):\n    return change.new\n"
@@ -85,6 +86,11 @@ CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"forwarder": {"max_record_kib": 1000}}, {"transform": {"buffer_mib": 0.5}}),
     ({}, {"table_name": "orders"}),
     ({"where": WHERE}, {}),
+    ({"transform": {"environment": {"A": "", "TZ": 9, "AWS_REGION": "", "LONG": "x" * 4096}}}, {}),
+    ({"transform": {"environment": {"LONG": "x" * 4096}, "secrets": ["API_KEY"]}}, {}),
+    ({"transform": {"environment": {"LONG": "x" * 4096}}}, {}),
+    ({"transform": {"environment": {"KEY": "a"}, "secrets": {"KEY": PARAMETER}}}, {}),
+    ({"transform": {"secrets": {"KEY": PARAMETER, "SALT": PARAMETER, "PIN": "1234"}}}, {}),
     ({"lake_tables": {"Shop": LAKE_TABLE, "shop": LAKE_TABLE}}, {}),
     ({"forwarder": {"unmatched": "fail"}}, {}),
     ({"iam": {"role_path": "team", "role_arns": {"transform": "etl"}}}, {}),
@@ -202,7 +208,10 @@ def pipeline_errors() -> Iterator[Callable[[], object]]:
     columns = (Column("store", "int"),)
     module = TransformModule("orders.py", columns, True, {"store": AttributeSource(("s",))})
     stores = PartitionArgs(dynamic_partition_keys={"store": []})
-    only = args(partitions=stores, transform=TransformArgs(requirements="lock.txt"))
+    only = args(
+        partitions=stores,
+        transform=TransformArgs(requirements="lock.txt", secrets={"KEY": PARAMETER}),
+    )
     yield lambda: plan_lake_table("orders", only.tables[ONLY_LAKE_TABLE], module)
     lake = LakeArgs(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/a-1")
     other = args(partitions=day, lake=lake)

@@ -50,6 +50,10 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/k"
 STREAM = f"{TABLE_ARN}/stream/2026-01-01T00:00:00.000"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT_ID}:policy/boundary"
 LAYER = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:layer:shared:3"
+SECRETS = {
+    "API_KEY": f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}:parameter/shop/api-key",
+    "SALT": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT_ID}:secret:shop/salt-1a2B3c",
+}
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:shared"
 
 
@@ -216,6 +220,8 @@ CASES: dict[str, Case] = {
     **_single("transform", timeout_seconds=300, memory_mib=10_240, buffer_mib=0.25),
     **_single("transform", buffer_seconds=0, maximum_retry_attempts=0),
     **_single("transform", reserved_concurrency=1, ephemeral_storage_mib=10_240, layers=[LAYER]),
+    **_single("transform", environment={"TAX_RATE": "0.1"}),
+    "transform.secrets": Case({"transform": {"secrets": SECRETS}}),
     "transform.requirements": Case({"transform": {"requirements": "modules/requirements.txt"}}),
     **_single("delivery", buffer_mib=1, buffer_seconds=900, compression="UNCOMPRESSED"),
     **_single("lake", bucket_name="shared", kms_key_arn=KEY, versioning=False, force_destroy=True),
