@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from streaming_etl.handlers.wire.routing import Where
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
+
+LOG_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -133,11 +136,16 @@ class Lake:
         return failed
 
     def failure_log(self, event_id: str) -> str | None:
-        """Return a function's log line for a failed change."""
-        for line in self.log_lines('"ERROR"'):
-            if event_id in line:
-                return line
-        return None
+        """Return a function's log line for a failed change, if any."""
+        # Firehose writes the error record at once, and the logs of the same call follow.
+        end = time.monotonic() + LOG_SECONDS
+        while True:
+            for line in self.log_lines('"ERROR"'):
+                if event_id in line:
+                    return line
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.2)
 
     def log_lines(self, pattern: str, *, prefix: str = "", since_ms: int = 0) -> Iterator[str]:
         """Yield the log lines with a pattern.

@@ -364,7 +364,7 @@ class _PipelineReader:
             lag_seconds=self._series.get(f"lag.{key}", Series()).current(self._now),
             data_freshness_seconds=self._series[f"freshness.{key}"].current(self._now),
             records_today=records.total(start_of_day(self._now)),
-            last_delivery=records.last_positive(),
+            last_delivery=records.last_positive(self._now),
             hourly_records=records.hourly(self._now),
             error_records=self._tries.call(lambda: self._listed(table.errors_location), None),
             last_run=self._tries.call(lambda: self._last_run(table), None),

@@ -46,9 +46,11 @@ class Series:
             return None
         return round(sum(value for time, value in self.points if time >= since))
 
-    def last_positive(self) -> Optional[datetime]:
-        """Return the begin of the latest period with a value above 0."""
-        return next((time for time, value in reversed(self.points) if value > 0), None)
+    def last_positive(self, now: datetime) -> Optional[datetime]:
+        """Return the end of the latest period above 0, at most now."""
+        period = timedelta(seconds=PERIOD_SECONDS)
+        ends = (min(time + period, now) for time, value in reversed(self.points) if value > 0)
+        return next(ends, None)
 
     def hourly(self, now: datetime) -> list[float]:
         """Return the sums of the last 24 hours, the oldest first."""

@@ -63,7 +63,7 @@ def test_the_status_of_a_healthy_pipeline(aws: FakeAws) -> None:
                 "mapping_state": "Enabled",
                 "iterator_age_seconds": 1.5,
                 "changes_today": 10,
-                "last_delivery": "2026-11-29T11:30:00+00:00",
+                "last_delivery": "2026-11-29T11:35:00+00:00",
                 "failed_batches": {"objects": 0, "complete": True, "oldest": None},
                 "backfill_errors": None,
                 "lake_tables": {
@@ -71,7 +71,7 @@ def test_the_status_of_a_healthy_pipeline(aws: FakeAws) -> None:
                         "lag_seconds": 130,
                         "data_freshness_seconds": 61,
                         "records_today": 4,
-                        "last_delivery": "2026-11-29T11:30:00+00:00",
+                        "last_delivery": "2026-11-29T11:35:00+00:00",
                         "hourly_records": [0, 0, 0, 2, *[0] * 18, 4, 0],
                         "error_records": {"objects": 0, "complete": True, "oldest": None},
                         "last_run": None,
