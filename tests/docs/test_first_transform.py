@@ -96,7 +96,11 @@ class Reader:
     def make_options(self, *arguments: str) -> list[str]:
         """The options that make passes to `python -m local serve`."""
         command = ["make", "--dry-run", "-o", ".venv/.installed", *arguments]
-        printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        # The flags of a `make test` that runs this test would be those of this make.
+        env = {name: value for name, value in os.environ.items() if "MAKE" not in name}
+        printed = subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, text=True, check=True
+        )
         return shlex.split(printed.stdout.partition(" serve ")[2])
 
     def command(self, arguments: list[str]) -> None:
