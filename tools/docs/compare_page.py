@@ -1,7 +1,6 @@
-"""Generator of the cost tables in docs/compare.md."""
+"""Generator of the costs in docs/compare.md."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from streaming_etl.ops.cost.assumptions import HOURS, Assumptions
@@ -10,8 +9,9 @@ from streaming_etl.ops.cost.prices import read_prices
 from streaming_etl.ops.cost.usage import GB, Traffic
 from streaming_etl.ops.stack_settings import default_settings
 from tools.docs.settings_tables import table
+from tools.project import ROOT
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "compare.md"
+PAGE = ROOT / "docs" / "compare.md"
 REGION = "us-east-1"
 CHANGES = {"1M": 1e6, "100M": 100e6, "1B": 1e9}
 ITEM_BYTES = 1_000.0
@@ -50,8 +50,18 @@ def costs() -> str:
         ("Firehose's Iceberg destination, behind a forwarder", iceberg_destination),
         ("Kinesis data stream of the table, for streaming tables", kinesis),
     ]
-    body = [[name, *(_usd(of(changes)) for changes in CHANGES.values())] for name, of in rows]
-    return table(["USD per month", *(f"{name} changes" for name in CHANGES)], body)
+    return _table("USD per month", rows)
+
+
+def queries() -> str:
+    """Athena's price for a query of the current state."""
+    return _table(
+        "USD per query",
+        [
+            ("the default: a view of all rows", lambda n: bill(n).query_scan_usd["objects"]),
+            ("with a merged table", lambda n: bill(n, MERGED).query_scan_usd["merged"]),
+        ],
+    )
 
 
 MERGED = {
@@ -66,6 +76,8 @@ MERGED = {
 ECONOMY = {"freshness": "economy"}
 ONE_EACH = {"forwarder": {"max_changes_per_record": 1}}
 BACKUPS = TABLE_GB * BACKUP_USD_PER_GB_MONTH
+IMAGES = 1 + Assumptions().shares["MODIFY"]
+"""Images of a change on average: a MODIFY has two."""
 
 
 def bill(changes: float, settings: dict[str, Any] | None = None) -> Bill:
@@ -80,8 +92,7 @@ def full_exports(_changes: float) -> float:
 
 
 def incremental_exports(changes: float) -> float:
-    # A MODIFY has two images.
-    written = changes * (2 - Assumptions().insert_share) * ITEM_BYTES / GB
+    written = changes * IMAGES * ITEM_BYTES / GB
     least = QUARTERS_OF_AN_HOUR * LEAST_EXPORT_GB
     return BACKUPS + max(written, least) * EXPORT_USD_PER_GB
 
@@ -99,8 +110,8 @@ def iceberg_destination(changes: float) -> float:
 
 
 def kinesis(changes: float) -> float:
-    # Records are rounded up to 1 KB; a change with an old image has two.
-    gigabytes = changes * (2 - Assumptions().insert_share) * 1_024 / GB
+    # Records are rounded up to 1 KB.
+    gigabytes = changes * IMAGES * 1_024 / GB
     capture = changes / 1e6 * CAPTURE_USD_PER_MILLION
     return capture + HOURS * STREAM_USD_PER_HOUR + gigabytes * STREAM_USD_PER_GB
 
@@ -109,8 +120,13 @@ def _part(bill: Bill, service: str) -> float:
     return sum(line.usd for line in bill.lines if line.service == service)
 
 
+def _table(head: str, rows: list[tuple[str, Callable[[float], float]]]) -> str:
+    body = [[name, *(_usd(of(changes)) for changes in CHANGES.values())] for name, of in rows]
+    return table([head, *(f"{name} changes" for name in CHANGES)], body)
+
+
 def _usd(amount: float) -> str:
     return f"{amount:,.2f}" if amount < 100 else f"{amount:,.0f}"
 
 
-BLOCKS = {"costs": costs}
+BLOCKS = {"costs": costs, "queries": queries}
