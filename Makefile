@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 SEEDS ?= 2000
 GRAPH_TESTS := $(addprefix tests/components/, test_graph_rules.py test_outputs.py test_previews.py test_layout_hook.py stages)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade
-# Of make demo and make local.
+# Options of make demo and make local.
 PROGRAM = $(if $(STACK),--stack $(STACK)) $(if $(DIRECTORY),--directory $(DIRECTORY)) $(LIKE:%=--like %)
 
 .DEFAULT_GOAL := help

@@ -194,6 +194,14 @@ def test_checks_run_on_every_supported_python() -> None:
     assert f"sys.version_info < (3, {minors[0]})" in MAKEFILE
 
 
+def test_the_oldest_tested_packages_are_the_oldest_accepted_ones() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    accepted = re.findall(r"(pulumi[\w-]*)>=([\d.]+),", " ".join(project["dependencies"]))
+    pins = (ROOT / "requirements-oldest.txt").read_text()
+    tested = re.findall(r"^(pulumi(?:-aws)?)==(\S+)", pins, re.MULTILINE)
+    assert tested == [(name, f"{version}.0") for name, version in accepted]
+
+
 def test_dependabot_watches_every_file_with_pins() -> None:
     updates = read(GITHUB / "dependabot.yml")["updates"]
     watched = {update["package-ecosystem"]: sorted(update["directories"]) for update in updates}
