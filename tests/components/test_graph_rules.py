@@ -56,14 +56,19 @@ SERVICES = {
     "scheduler.amazonaws.com",
 }
 
-WITHOUT_RESOURCES = {
-    "dynamodb:ListStreams",
+NETWORK_ACTIONS = {
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
+}
+"""What a function in a VPC needs for its network interfaces."""
+
+WITHOUT_RESOURCES = {
+    "dynamodb:ListStreams",
+    *NETWORK_ACTIONS,
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }

@@ -4,7 +4,6 @@ The embedded AWS keeps merged rows outside of S3, so snapshots and VACUUM are no
 """
 
 import gzip
-import json
 import os
 import subprocess
 import sys
@@ -14,9 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import yaml
 
-from local.deploy.deploy import deploy
 from local.emulator.athena import Row
 from local.emulator.crawl import list_objects
 from local.emulator.process import Emulator
@@ -24,11 +21,10 @@ from local.sample.lake import Lake
 from local.sample.merging import merge
 from local.sample.writes import Item, to_dynamodb
 from streaming_etl.ops.__main__ import main
-from streaming_etl.stack.config import read_config
-from streaming_etl.stack.outputs import pipelines_of
 from tests.docs.pages import ROOT, blocks
 from tests.support.deployed import embedded_options
 from tests.support.processes import wait_until
+from tests.support.stack_folder import deploy_stack
 
 pytestmark = pytest.mark.e2e
 
@@ -85,13 +81,7 @@ class Shop:
             "source": {"hash_key": "pk", "range_key": "sk"},
             "lake_tables": tables,
         }
-        config = {"aws:region": emulator.region, "streaming-etl:tables": {"erasure": shop}}
-        (directory / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
-        (directory / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
-        (directory / "__main__.py").write_text((ROOT / "__main__.py").read_text())
-        exports = deploy(directory, read_config(directory), emulator.clients).outputs
-        (directory / "outputs.json").write_text(json.dumps(exports))
-        [self.pipeline] = pipelines_of(exports)
+        [self.pipeline] = deploy_stack(emulator, directory, {"erasure": shop}).values()
         self.lakes = {key: Lake(emulator.clients, self.pipeline, key) for key in FORMATS}
 
     def put(self, item: Item) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
 from streaming_etl.ops.role_policies import role_policies
 from streaming_etl.stack.errors import CommandError
+from tests.support.stack_folder import write_stack
 from tools.project import ROOT
 
 ROLE = "arn:aws-cn:iam::210987654321:role/etl/forwarder"
@@ -24,13 +24,7 @@ def run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], account: str
 ) -> Result:
     """Run the command for a stack with these settings of `orders`."""
-    (folder / "Pulumi.yaml").write_text("name: streaming-etl\nruntime: python\n")
-    (folder / "__main__.py").write_text((ROOT / "__main__.py").read_text())
-    config = {
-        "aws:region": "cn-north-1",
-        "streaming-etl:tables": {"orders": {**ORDERS, **settings}},
-    }
-    (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
+    write_stack(folder, {"orders": {**ORDERS, **settings}}, "cn-north-1")
     monkeypatch.chdir(folder)
     arguments = ["--stack", "dev", "--account-id", account, "--into", "roles/new"]
     return CliRunner().invoke(role_policies, arguments, standalone_mode=False)

@@ -56,6 +56,19 @@ SECRETS = {
 }
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:shared"
 
+ORDERS = {
+    "transform_module": "modules/shop.py",
+    "partitions": {"granularity": "day"},
+    "where": {"type": ["order"]},
+}
+ITEMS = {
+    "transform_module": "modules/columns_only.py",
+    "partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}},
+    "format": "parquet",
+    "query": {"saved_queries": True},
+}
+"""Settings of the lake tables `orders` and `items` of the cases with several."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -89,17 +102,8 @@ CASES: dict[str, Case] = {
             "transform_module": None,
             "partitions": None,
             "lake_tables": {
-                "orders": {
-                    "transform_module": "modules/shop.py",
-                    "partitions": {"granularity": "day"},
-                    "where": {"type": ["order"]},
-                },
-                "items": {
-                    "transform_module": "modules/columns_only.py",
-                    "partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}},
-                    "format": "parquet",
-                    "query": {"saved_queries": True},
-                },
+                "orders": ORDERS,
+                "items": ITEMS,
             },
         }
     ),
@@ -132,18 +136,8 @@ CASES: dict[str, Case] = {
         {
             "freshness": "economy",
             "lake_tables": {
-                "orders": {
-                    "transform_module": "modules/shop.py",
-                    "partitions": {"granularity": "day"},
-                    "where": {"type": ["order"]},
-                    "freshness": "seconds",
-                },
-                "items": {
-                    "transform_module": "modules/columns_only.py",
-                    "partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}},
-                    "format": "parquet",
-                    "query": {"saved_queries": True},
-                },
+                "orders": {**ORDERS, "freshness": "seconds"},
+                "items": ITEMS,
             },
         },
         "lake_tables",
@@ -246,18 +240,8 @@ CASES: dict[str, Case] = {
     "merge of one of several lake_tables": Case(
         {
             "lake_tables": {
-                "orders": {
-                    "transform_module": "modules/shop.py",
-                    "partitions": {"granularity": "day"},
-                    "where": {"type": ["order"]},
-                    "merge": {"enabled": True},
-                },
-                "items": {
-                    "transform_module": "modules/columns_only.py",
-                    "partitions": {"dynamic_partition_keys": {"kind": ["a", "b"]}},
-                    "format": "parquet",
-                    "query": {"saved_queries": True},
-                },
+                "orders": {**ORDERS, "merge": {"enabled": True}},
+                "items": ITEMS,
             },
         },
         "lake_tables",

@@ -16,6 +16,7 @@ from streaming_etl import (
     TransformArgs,
 )
 from streaming_etl.stack.recorder import Graph, build
+from tests.components.test_graph_rules import NETWORK_ACTIONS
 from tests.support.pipelines import Pipelines, several_lake_tables
 from tests.support.problems import places, problems_of
 
@@ -23,14 +24,6 @@ FUNCTIONS = ["backfill", "forwarder", "items-transform", "orders-catalog-transfo
 FUNCTIONS += ["orders-transform"]
 LAYER = "arn:aws:lambda:ap-northeast-1:123456789012:layer:shared:3"
 VPC = {"subnet_ids": ["subnet-1a", "subnet-2b"], "security_group_ids": ["sg-1a"]}
-NETWORK_ACTIONS = {
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:UnassignPrivateIpAddresses",
-}
 
 
 def built(pipelines: Pipelines, **settings: Any) -> Graph:

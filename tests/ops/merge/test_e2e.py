@@ -11,9 +11,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-import yaml
 
-from local.deploy.deploy import deploy
 from local.emulator.process import ACCOUNT, Emulator
 from local.sample.lake import Lake
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
@@ -23,15 +21,14 @@ from streaming_etl.components.table.window import RecentWindow
 from streaming_etl.handlers.wire.change_line import change_line
 from streaming_etl.ops.__main__ import main
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.config import read_config
 from streaming_etl.stack.errors import EXIT_FAILURE
-from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
+from streaming_etl.stack.outputs import DeployedPipeline
 from tests.local.conftest import REGION
 from tests.support.changes import stream_record
 from tests.support.deployed import embedded_options
 from tests.support.failure_objects import error_line
 from tests.support.processes import wait_until
-from tools.project import ROOT
+from tests.support.stack_folder import deploy_stack
 
 pytestmark = pytest.mark.e2e
 
@@ -141,14 +138,8 @@ def world(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> World
     directory = tmp_path_factory.mktemp("stack")
     (directory / "monthly.py").write_text(MODULE)
     settings = {**SETTINGS, "transform_module": str(directory / "monthly.py")}
-    config = {"aws:region": emulator.region, "streaming-etl:tables": {"monthly": settings}}
-    (directory / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
-    (directory / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
-    (directory / "__main__.py").write_text((ROOT / "__main__.py").read_text())
-    exports = deploy(directory, read_config(directory), emulator.clients).outputs
-    (directory / "outputs.json").write_text(json.dumps(exports))
-    [pipeline] = pipelines_of(exports)
-    return World(emulator.clients, pipeline, directory / "outputs.json")
+    pipelines = deploy_stack(emulator, directory, {"monthly": settings})
+    return World(emulator.clients, pipelines["monthly"], directory / "outputs.json")
 
 
 def day(days_ago: int) -> str:

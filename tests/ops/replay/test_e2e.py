@@ -13,18 +13,16 @@ from typing import Any
 from urllib.parse import urlparse
 
 import pytest
-import yaml
 
-from local.deploy.deploy import deploy
 from local.emulator.process import Emulator
 from local.sample.lake import Lake
 from streaming_etl.ops.__main__ import main
 from streaming_etl.ops.replay import lost_changes
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.config import read_config
-from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack, pipelines_of
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
 from tests.support.deployed import embedded_options
 from tests.support.failure_objects import error_line
+from tests.support.stack_folder import deploy_stack
 from tools.project import ROOT
 
 pytestmark = pytest.mark.e2e
@@ -181,19 +179,11 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> It
     directory = tmp_path_factory.mktemp("stack")
     for name, text in MODULES.items():
         (directory / f"{name}.py").write_text(text)
-    config = {
-        "aws:region": emulator.region,
-        "streaming-etl:tables": {
-            name: {"table_name": name, **with_module(settings, str(directory / f"{name}.py"))}
-            for name, settings in TABLES.items()
-        },
+    tables = {
+        name: {"table_name": name, **with_module(settings, str(directory / f"{name}.py"))}
+        for name, settings in TABLES.items()
     }
-    (directory / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
-    (directory / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
-    (directory / "__main__.py").write_text((ROOT / "__main__.py").read_text())
-    exports = deploy(directory, read_config(directory), emulator.clients).outputs
-    (directory / "outputs.json").write_text(json.dumps(exports))
-    pipelines = {pipeline.name: pipeline for pipeline in pipelines_of(exports)}
+    pipelines = deploy_stack(emulator, directory, tables)
     calls: set[str] = set()
 
     make_clients = DeployedStack.clients

@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from local.deploy.deploy import deploy
 from local.emulator.process import Emulator
 from streaming_etl.ops.__main__ import main
 from streaming_etl.ops.status.collect import mapping_of
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.config import read_config
 from streaming_etl.stack.errors import EXIT_PARTIAL
-from streaming_etl.stack.outputs import DeployedPipeline, pipelines_of
+from streaming_etl.stack.outputs import DeployedPipeline
 from tests.local.builders import wait_for
 from tests.support.deployed import embedded_options
-from tools.project import ROOT
+from tests.support.stack_folder import deploy_stack
 
 pytestmark = pytest.mark.e2e
 
@@ -75,13 +72,7 @@ def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Wo
     tables["carts"] |= module
     for each in tables["visits"]["lake_tables"].values():
         each |= module
-    config = {"aws:region": emulator.region, "streaming-etl:tables": tables}
-    (directory / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
-    (directory / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
-    (directory / "__main__.py").write_text((ROOT / "__main__.py").read_text())
-    exports = deploy(directory, read_config(directory), emulator.clients).outputs
-    (directory / "outputs.json").write_text(json.dumps(exports))
-    pipelines = {pipeline.name: pipeline for pipeline in pipelines_of(exports)}
+    pipelines = deploy_stack(emulator, directory, tables)
     return World(emulator.clients, pipelines, directory / "outputs.json")
 
 
