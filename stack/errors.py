@@ -15,7 +15,7 @@ EXIT_MEANINGS = {
     0: "done, and nothing is left",
     EXIT_FAILURE: "failed, with the reason on the standard error",
     EXIT_USAGE: "wrong usage",
-    EXIT_PARTIAL: "done, and the result lists what needs a person",
+    EXIT_PARTIAL: "done, and the result lists what needs attention",
     EXIT_INTERRUPTED: "interrupted, and the same command continues where this one stopped",
 }
 """The exit codes of every command."""

@@ -308,8 +308,8 @@ def require_no_loss(steps: Mapping[str, str], previous: Resources) -> None:
     ]
     if lost:
         raise CommandError(
-            f"The update must keep all data (got {', '.join(lost)}). Undo the change, or restart "
-            "`make local`, with ENGINE=pulumi to update the running stack so.",
+            f"The update must keep all data (got {', '.join(lost)}). Undo the change. For "
+            "such updates start the stack with `make local ENGINE=pulumi`.",
             code="data-at-risk",
             operations=lost,
         )

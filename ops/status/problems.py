@@ -1,4 +1,4 @@
-"""What needs a person, with the command to run next."""
+"""What needs attention, with the command to run next."""
 
 import shlex
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ PROBLEMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class StatusProblem:
-    """A state that needs a person."""
+    """A state that needs attention."""
 
     code: str
     """A key of PROBLEMS."""

@@ -1,4 +1,4 @@
-"""What the status of a stack reads, and what needs a person."""
+"""What the status of a stack reads, and what needs attention."""
 
 from datetime import timedelta
 from typing import Any
