@@ -99,17 +99,8 @@ class PipelineProvider(ComponentProvider):
                 value = self._group(join(path, name), known, value)
             elif known is not None and is_group(known.additional_properties):
                 value = self._groups(join(path, name), known.additional_properties, value)
-            elif known is not None and not known.plain:
-                value = known_later(value)
-            elif known is not None and has_outputs(known) and isinstance(value, Mapping):
-                value = {
-                    key: known_later(inner)
-                    if isinstance(inner, (pulumi.Output, Unknown))
-                    else plain(path, name, inner, key)
-                    for key, inner in value.items()
-                }
             else:
-                value = plain(path, name, value)
+                value = converted(path, name, value, known)
             if name in settings:
                 raise SettingsError(invalid(name, None, "two-names", path=path))
             settings[name] = value
@@ -124,11 +115,11 @@ class PipelineProvider(ComponentProvider):
     def _groups(self, path: str, known: PropertyDefinition, value: Any) -> Any:
         """Groups by names that are the user's, such as `lake_tables`."""
         if not isinstance(value, Mapping):
-            return plain(*path.rpartition(".")[::2], value)
+            return converted(*path.rpartition(".")[::2], value)
         return {
             key: self._group(f"{path}.{key}", known, each)
             if isinstance(each, Mapping)
-            else plain(path, key, each)
+            else converted(path, key, each)
             # The engine sends a map in any order, which would be the order of lines and routes.
             for key, each in sorted(value.items())
         }
@@ -139,28 +130,25 @@ def is_group(known: Optional[PropertyDefinition]) -> TypeGuard[PropertyDefinitio
     return known is not None and known.ref is not None and NAME in known.ref
 
 
-def has_outputs(known: PropertyDefinition) -> bool:
-    """Whether the values of a map may be outputs, such as `tags`."""
-    values = known.additional_properties
-    return values is not None and not values.plain
-
-
-def known_later(value: Any) -> Any:
-    """A value that an engine marks as unknown, as an output."""
-    return pulumi.Output.from_input(value) if isinstance(value, Unknown) else value
-
-
-def plain(path: str, name: str, value: Any, item: Any = None) -> Any:
+def converted(
+    path: str, name: str, value: Any, known: Optional[PropertyDefinition] = None, item: Any = None
+) -> Any:
     """A value with whole numbers as int; Pulumi sends floats.
 
-    Raises SettingsError for an output in it.
+    known: None for a value that must be plain. Raises SettingsError for an output where the schema
+    has a plain value: a setting, an entry of a list, or a value of a map.
     """
     if isinstance(value, (pulumi.Output, Unknown)):
-        raise SettingsError(replace(known_value(name, path), item=item))
+        if known is None or known.plain:
+            raise SettingsError(replace(known_value(name, path), item=item))
+        # An engine without support of outputs marks an unknown value.
+        return pulumi.Output.from_input(value) if isinstance(value, Unknown) else value
     if isinstance(value, Mapping):
-        return {key: plain(path, name, inner, key) for key, inner in value.items()}
+        inner = known.additional_properties if known else None
+        return {key: converted(path, name, each, inner, key) for key, each in value.items()}
     if isinstance(value, list):
-        return [plain(path, name, inner, item) for inner in value]
+        inner = known.items if known else None
+        return [converted(path, name, each, inner, item) for each in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

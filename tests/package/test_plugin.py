@@ -375,6 +375,33 @@ def test_accepts_outputs_that_determine_no_resource(plugin: Plugin, known: bool)
     assert bucket.inputs["tags"].get("team") == ("web" if known else None)
 
 
+ACCOUNT = "ap-northeast-1:123456789012"
+TOPIC, LAYER = f"arn:aws:sns:{ACCOUNT}:page", f"arn:aws:lambda:{ACCOUNT}:layer:shared:1"
+
+
+# Without a value, an output is unknown; an older engine marks it differently.
+@pytest.mark.parametrize("unknown", [None, output(), rpc.UNKNOWN])
+def test_accepts_lists_with_an_output(plugin: Plugin, unknown: Any) -> None:
+    known = unknown is None
+    topic, layer, subnet = (
+        output(value) if known else unknown for value in (TOPIC, LAYER, "subnet-1a")
+    )
+    arguments = {
+        "monitoring": {"alarmActions": [topic]},
+        "transform": {"layers": [layer]},
+        "functions": {"subnetIds": [subnet], "securityGroupIds": ["sg-1a"]},
+    }
+    plugin.construct("shop", {**REQUIRED, **arguments}, preview=not known)
+    function = plugin.graph["shop-transform-function"].inputs
+    alarms = plugin.graph.of("MetricAlarm")
+    found = [
+        function["layers"],
+        function["vpcConfig"]["subnetIds"],
+        next(iter(alarms)).inputs["alarmActions"][1:],
+    ]
+    assert found == ([[LAYER], ["subnet-1a"], [TOPIC]] if known else [[None]] * 3)
+
+
 def test_rejects_a_list_with_an_output(plugin: Plugin) -> None:
     arguments = {**REQUIRED, "forwarder": {"eventNames": ["INSERT", output("MODIFY")]}}
     problem = invalid("event_names", None, "known-value", path="forwarder")
