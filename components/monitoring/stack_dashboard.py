@@ -19,6 +19,7 @@ from streaming_etl.components.monitoring.dashboard import (
 )
 from streaming_etl.components.monitoring.monitoring import Monitoring, compact_json
 from streaming_etl.components.settings.lake_table_names import lake_table_title
+from streaming_etl.components.settings.validation import SettingsError, invalid
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 MAX_ALARMS = 100
@@ -59,7 +60,7 @@ class StackDashboard(pulumi.ComponentResource):
     """A CloudWatch dashboard of the pipelines of a stack, named `<name>-<stack>`.
 
     pipelines: the StreamingEtlPipelines of this program, in one region. AWS bills each dashboard
-    monthly, beyond the first three of an account.
+    monthly, beyond the first three of an account. Raises SettingsError without a pipeline.
     """
 
     dashboard: pulumi.Output[str]
@@ -71,6 +72,8 @@ class StackDashboard(pulumi.ComponentResource):
         pipelines: Sequence[MonitoredPipeline],
         opts: Optional[pulumi.ResourceOptions] = None,
     ) -> None:
+        if not pipelines:
+            raise SettingsError(invalid("pipelines", len(pipelines), "too-few", least=1))
         super().__init__("streaming-etl:index:StackDashboard", name, {}, opts)
         monitored = [each.monitoring for each in pipelines]
         # json_dumps would create an Output per value.

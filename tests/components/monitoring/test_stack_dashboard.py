@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from streaming_etl import StackDashboard
 from streaming_etl.components.monitoring.dashboard import MetricDimensions
 from streaming_etl.components.monitoring.stack_dashboard import (
     MAX_ALARMS,
@@ -16,6 +17,7 @@ from streaming_etl.components.monitoring.stack_dashboard import (
 from streaming_etl.stack.program import program_graph
 from streaming_etl.stack.recorder import UNKNOWN, Graph
 from tests.support.pipelines import dev_config, dev_stack
+from tests.support.problems import problems_of
 
 KEY = "streaming-etl:stack_dashboard"
 
@@ -88,6 +90,11 @@ def test_a_stack_with_one_pipeline_has_none() -> None:
     tables = json.loads(config["streaming-etl:tables"])
     one = {**config, "streaming-etl:tables": json.dumps({"orders": tables["orders"]}), KEY: "true"}
     assert "all_pipelines" not in names(program_graph(one))
+
+
+def test_rejects_a_dashboard_without_pipelines() -> None:
+    [problem] = problems_of(StackDashboard, "all", [])
+    assert (problem.field, problem.rule) == ("pipelines", "too-few")
 
 
 def test_it_is_in_a_preview() -> None:
