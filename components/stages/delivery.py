@@ -11,11 +11,7 @@ from streaming_etl.components.packaging.archive import transform_archive
 from streaming_etl.components.settings.lake_table import LakeTableArgs
 from streaming_etl.components.settings.stages import TransformArgs
 from streaming_etl.components.stages import iam
-from streaming_etl.components.stages.lambda_function import (
-    create_function,
-    function_policy,
-    log_level_variables,
-)
+from streaming_etl.components.stages.lambda_function import create_function, function_policy
 from streaming_etl.components.stages.log_group import create_log_group
 from streaming_etl.components.stages.references import (
     CatalogEntry,
@@ -109,11 +105,7 @@ class Delivery:
             stream.arn, f"{lake_table.name}-delivery-stream", "firehose", "deliverystream/"
         )
         statements = [iam.allow(["firehose:PutRecordBatch"], [arn])]
-        if (
-            transform.environment
-            or transform.secrets
-            or log_level_variables(pipeline.args.functions)
-        ):
+        if self.transform.has_variables:
             statements += pipeline.allow_environment_key()
         policies = function_policy(
             f"{lake_table.name}-transform",

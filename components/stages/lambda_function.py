@@ -119,6 +119,7 @@ def create_function(
         role=role,
         log_group=log_group,
         log_group_arn=log_group_arn,
+        has_variables=bool(variables),
     )
 
 

@@ -166,6 +166,8 @@ class Function:
     role: Role
     log_group: aws.cloudwatch.LogGroup
     log_group_arn: ResourceArn
+    has_variables: bool
+    """Whether it has environment variables, which a customer key encrypts."""
 
 
 @dataclass(frozen=True, kw_only=True)
