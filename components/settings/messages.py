@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import pulumi
+
 if TYPE_CHECKING:
     from streaming_etl.components.settings.validation import Problem
 
@@ -522,8 +524,16 @@ def _place(problem: "Problem") -> str:
 
 
 def value_text(value: object) -> str:
-    """A value as Python writes it, at most 200 characters of it."""
-    text = repr(value)
+    """A value as Python writes it, at most 200 characters of it.
+
+    An output has no value before the update.
+    """
+    if isinstance(value, pulumi.Output):
+        return "an output"
+    if isinstance(value, (list, tuple)) and any(isinstance(each, pulumi.Output) for each in value):
+        text = f"[{', '.join(map(value_text, value))}]"
+    else:
+        text = repr(value)
     return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}..."
 
 

@@ -2,7 +2,10 @@
 
 import ast
 
-from streaming_etl.components.settings.messages import MESSAGES
+import pulumi
+
+from streaming_etl.components.settings.messages import MESSAGES, value_text
+from streaming_etl.stack.recorder import build
 from tools.messages.settings import messages
 from tools.project import ROOT
 
@@ -22,3 +25,18 @@ def test_every_rule_has_a_message() -> None:
     }
     assert len(rules) > 30
     assert rules - set(MESSAGES) == set()
+
+
+def test_a_message_has_no_object_in_place_of_an_output() -> None:
+    def program() -> None:
+        output = pulumi.Output.from_input("a")
+        values = [output, [output, "b"], (output,), ["b"], ()]
+        assert [value_text(value) for value in values] == [
+            "an output",
+            "[an output, 'b']",
+            "[an output]",
+            "['b']",
+            "()",
+        ]
+
+    build(program)
