@@ -9,9 +9,8 @@ import pulumi
 
 from streaming_etl.components.settings.validation import (
     Problem,
-    Related,
     Settings,
-    invalid,
+    both_or_none,
     limited,
     one_of,
     texts,
@@ -64,25 +63,14 @@ class FunctionsArgs(Settings):
     @property
     def in_vpc(self) -> bool:
         """Whether the functions run in a VPC."""
-        return is_set(self.subnet_ids)
+        # Assume that an output has subnets.
+        return isinstance(self.subnet_ids, pulumi.Output) or bool(self.subnet_ids)
 
     def further_problems(self) -> Iterator[Problem]:
-        pairs = ("subnet_ids", self.subnet_ids), ("security_group_ids", self.security_group_ids)
-        for (name, value), (other, set_value) in (pairs, pairs[::-1]):
-            if not is_set(value) and is_set(set_value):
-                details = {"both": "functions in a VPC", "none": "functions outside of one"}
-                yield invalid(
-                    other, shown(set_value), "both-or-none", Related(name, None), **details
-                )
-
-
-def is_set(value: pulumi.Input[Sequence[pulumi.Input[str]]]) -> bool:
-    """Whether a list has entries; an output is assumed to have some."""
-    return isinstance(value, pulumi.Output) or bool(value)
-
-
-def shown(value: pulumi.Input[Sequence[pulumi.Input[str]]]) -> Optional[list[str]]:
-    """Return the texts of a list for a message."""
-    if not isinstance(value, Sequence):
-        return None
-    return [each for each in value if isinstance(each, str)]
+        yield from both_or_none(
+            self,
+            "subnet_ids",
+            "security_group_ids",
+            both="functions in a VPC",
+            none="functions outside of one",
+        )

@@ -30,6 +30,7 @@ from streaming_etl.components.settings.validation import (
     Problem,
     Related,
     Settings,
+    both_or_none,
     checked,
     fields_except,
     invalid,
@@ -126,11 +127,9 @@ class SourceArgs(Settings):
         if self.range_key == self.hash_key:
             because = Related("hash_key", self.hash_key)
             yield invalid("range_key", self.range_key, "same-attribute", because)
-        capacities = ("read_capacity", self.read_capacity), ("write_capacity", self.write_capacity)
-        for (name, value), (other, set_value) in (capacities, capacities[::-1]):
-            if value is None and set_value is not None:
-                details = {"both": "provisioned capacity", "none": "on-demand"}
-                yield invalid(other, set_value, "both-or-none", Related(name, None), **details)
+        yield from both_or_none(
+            self, "read_capacity", "write_capacity", both="provisioned capacity", none="on-demand"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

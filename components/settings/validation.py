@@ -310,6 +310,26 @@ def no_effect(args: Settings, names: Collection[str], *because: Related) -> Iter
             yield invalid(item.name, value, "no-effect", *because)
 
 
+def both_or_none(
+    args: Settings, first: str, second: str, *, both: str, none: str
+) -> Iterator[Problem]:
+    """Problem of one of two settings that is set without the other.
+
+    both, none: what the pipeline has with both settings, and with none.
+    """
+    unset = {
+        item.name
+        for item in fields(args)  # type: ignore[arg-type]
+        if is_default(getattr(args, item.name), default_of(item))
+    }
+    for name, other in ((first, second), (second, first)):
+        if name in unset and other not in unset:
+            missing = Related(name, None)
+            yield invalid(
+                other, getattr(args, other), "both-or-none", missing, both=both, none=none
+            )
+
+
 def is_default(value: object, default: object) -> bool:
     """Whether a setting, or each of a group, has its default value."""
     if isinstance(default, Settings) and type(value) is type(default):
