@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+from botocore.exceptions import UnknownRegionError
+from botocore.session import get_session
 from google.protobuf.json_format import MessageToDict
 from pulumi.output import Unknown
 from pulumi.runtime import mocks, rpc, set_all_config, set_mocks, settings
 from pulumi.runtime import test as run_to_the_end
 from pulumi.runtime.stack import Stack
+
+from streaming_etl.stack.errors import CommandError
 
 ACCOUNT_ID = "123456789012"
 REGION = "ap-northeast-1"
@@ -196,10 +200,18 @@ class Recorder(mocks.Mocks):
         return results[args.token](), []
 
 
+@cache
 def partition_of(region: str) -> str:
-    """Return the partition of a region."""
-    partitions = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-    return next((name for start, name in partitions.items() if region.startswith(start)), "aws")
+    """Return the partition of a region; raises CommandError for an unknown one."""
+    try:
+        return str(get_session().get_partition_for_region(region))
+    except UnknownRegionError:
+        raise CommandError(
+            f"`aws:region` must be a region of AWS (got {region}). Correct it in the stack's "
+            "config.",
+            code="unknown-region",
+            region=region,
+        ) from None
 
 
 class RecordingMonitor(mocks.MockMonitor):

@@ -21,10 +21,14 @@ ORDERS: dict[str, Any] = {
 
 
 def run(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], account: str
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    account: str = "210987654321",
+    region: str = "cn-north-1",
 ) -> Result:
     """Run the command for a stack with these settings of `orders`."""
-    write_stack(folder, {"orders": {**ORDERS, **settings}}, "cn-north-1")
+    write_stack(folder, {"orders": {**ORDERS, **settings}}, region)
     monkeypatch.chdir(folder)
     arguments = ["--stack", "dev", "--account-id", account, "--into", "roles/new"]
     return CliRunner().invoke(role_policies, arguments, standalone_mode=False)
@@ -34,7 +38,7 @@ def test_writes_the_documents_of_each_existing_role(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     iam = {"role_arns": {"forwarder": ROLE}}
-    result = run(tmp_path, monkeypatch, {"iam": iam}, "210987654321")
+    result = run(tmp_path, monkeypatch, {"iam": iam})
     assert result.exception is None
     files = {path.name: json.loads(path.read_text()) for path in (tmp_path / "roles/new").iterdir()}
     assert set(files) == {"orders.forwarder.trust.json", "orders.forwarder.policy.json"}
@@ -67,3 +71,24 @@ def test_rejects_what_gives_no_documents(
     assert isinstance(result.exception, CommandError)
     assert result.exception.code == code
     assert not (tmp_path / "roles").exists()
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("us-gov-west-1", "aws-us-gov"), ("eusc-de-east-1", "aws-eusc")]
+)
+def test_the_arns_have_the_partition_of_the_region(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, region: str, partition: str
+) -> None:
+    iam = {"role_arns": {"forwarder": ROLE}}
+    assert run(tmp_path, monkeypatch, {"iam": iam}, region=region).exception is None
+    policy = (tmp_path / "roles/new/orders.forwarder.policy.json").read_text()
+    assert f"arn:{partition}:logs:{region}:210987654321:" in policy
+
+
+def test_rejects_an_unknown_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(tmp_path, monkeypatch, {}, region="tokyo")
+    assert isinstance(result.exception, CommandError)
+    assert (result.exception.code, result.exception.details) == (
+        "unknown-region",
+        {"region": "tokyo"},
+    )
