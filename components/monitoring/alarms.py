@@ -13,6 +13,7 @@ from streaming_etl.components.settings.merge import MAX_ALARM_HOURS
 from streaming_etl.components.settings.monitoring import (
     MAX_AGE_SECONDS,
     MonitoringArgs,
+    data_freshness_threshold,
     iterator_age_threshold,
 )
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -264,7 +265,6 @@ def _delivery_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterato
 
     https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
     """
-    buffer_seconds = args.buffers.delivery_seconds + args.buffers.transform_seconds
     yield repeated_failure(
         name="throttled-records",
         description="Firehose throttles records: the quotas of the delivery stream are reached.",
@@ -278,7 +278,7 @@ def _delivery_alarms(monitoring: MonitoringArgs, args: LakeTableArgs) -> Iterato
         metric_source="delivery_stream",
         metric="DeliveryToS3.DataFreshness",
         statistic="Maximum",
-        threshold=monitoring.max_data_freshness_seconds + buffer_seconds,
+        threshold=data_freshness_threshold(monitoring, args.buffers),
     )
     yield repeated_failure(
         name="delivery-failed",

@@ -12,6 +12,7 @@ from streaming_etl.components.settings.existing_resources import (
     OK_ACTION_ARN,
     TOPIC_ARN,
 )
+from streaming_etl.components.settings.freshness import Buffers
 from streaming_etl.components.settings.stages import ForwarderArgs
 from streaming_etl.components.settings.validation import (
     Problem,
@@ -123,6 +124,12 @@ def iterator_age_threshold(args: MonitoringArgs, forwarder: ForwarderArgs) -> in
     if args.max_iterator_age_seconds is not None:
         return args.max_iterator_age_seconds
     return min(DEFAULT_MAX_AGE_SECONDS, forwarder.maximum_record_age_seconds // 2)
+
+
+def data_freshness_threshold(args: MonitoringArgs, buffers: Buffers) -> int:
+    """Age in seconds of Firehose's oldest record that raises an alarm."""
+    buffer_seconds = buffers.delivery_seconds + buffers.transform_seconds
+    return args.max_data_freshness_seconds + buffer_seconds
 
 
 def iterator_age_problems(args: MonitoringArgs, forwarder: ForwarderArgs) -> Iterator[Problem]:

@@ -12,7 +12,10 @@ from botocore.exceptions import ClientError
 
 from streaming_etl.components.monitoring.alarms import alarms
 from streaming_etl.components.settings.lake_table_names import lake_table_title
-from streaming_etl.components.settings.monitoring import iterator_age_threshold
+from streaming_etl.components.settings.monitoring import (
+    data_freshness_threshold,
+    iterator_age_threshold,
+)
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.ops.merge.runs import FAILED, MergeRuns
 from streaming_etl.ops.replay.objects import FailureObjects
@@ -89,7 +92,7 @@ class LakeTableStatus:
     records_today: Optional[int]
     """Firehose records that were written to the bucket."""
     last_delivery: Optional[datetime]
-    """Begin of the last five minutes with a delivery, of the last day."""
+    """End of the last five-minute interval with a delivery, of the last day."""
     hourly_records: Sequence[float]
     """Records of the last 24 hours, the oldest first."""
     error_records: Optional[FailureCount]
@@ -132,6 +135,10 @@ class PipelineStatus:
     problems: Sequence[StatusProblem]
 
     @property
+    def state(self) -> str:
+        return _state(self.problems)
+
+    @property
     def last_delivery(self) -> Optional[datetime]:
         """The latest delivery to any lake table."""
         times = [table.last_delivery for table in self.lake_tables.values()]
@@ -140,7 +147,7 @@ class PipelineStatus:
     @property
     def as_json(self) -> dict[str, Any]:
         return {
-            "status": "attention" if self.problems else "ok",
+            "status": self.state,
             "alarms": {"total": self.alarms, "in_alarm": [*self.in_alarm]},
             "mapping_state": self.mapping_state,
             "iterator_age_seconds": self.iterator_age_seconds,
@@ -166,13 +173,17 @@ class StackStatus:
         return [each for pipeline in self.pipelines for each in pipeline.problems]
 
     @property
+    def state(self) -> str:
+        return _state(self.problems)
+
+    @property
     def as_json(self) -> dict[str, Any]:
         return {
             "version": 1,
             "stack": self.stack,
             "read_at": _iso(self.read_at),
             "today_since": _iso(start_of_day(self.read_at)),
-            "status": "attention" if self.problems else "ok",
+            "status": self.state,
             "pipelines": {each.name: each.as_json for each in self.pipelines},
         }
 
@@ -180,6 +191,10 @@ class StackStatus:
 def start_of_day(now: datetime) -> datetime:
     """Return midnight in UTC."""
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _state(problems: Sequence[StatusProblem]) -> str:
+    return "attention" if problems else "ok"
 
 
 def _iso(time: Optional[datetime]) -> Optional[str]:
@@ -318,6 +333,7 @@ class _PipelineReader:
             name: region.series.get(metric, Series())
             for name, metric in metrics_of(pipeline).items()
         }
+        self._alarms = {alarm.name for alarm in alarms(args)}
         self._tries = Tries()
 
     def read(self) -> PipelineStatus:
@@ -326,7 +342,7 @@ class _PipelineReader:
         names = pipeline.alarm_names or ()
         mapping = self._tries.call(self._mapping_state, None)
         age = self._series.get("age", Series()).current(self._now)
-        failed = self._tries.call(lambda: self._count("failed-batches"), None)
+        failed = self._tries.call(self._failed_batches, None)
         backfill = None
         if pipeline.lake_tables and pipeline.backfill_errors_location:
             location = pipeline.backfill_errors_location
@@ -375,8 +391,8 @@ class _PipelineReader:
         mapping = client.get_event_source_mapping(UUID=mapping_of(self._pipeline))
         return str(mapping["State"])
 
-    def _count(self, source: str) -> FailureCount:
-        [place] = places_of(self._pipeline, source, ())
+    def _failed_batches(self) -> FailureCount:
+        [place] = places_of(self._pipeline, "failed-batches", ())
         return self._listed(place.location)
 
     def _listed(self, location: str) -> FailureCount:
@@ -431,9 +447,9 @@ class _PipelineReader:
 
     def _section(self, name: str) -> Optional[str]:
         """Return an alarm's section in the runbook, if any."""
-        known = {alarm.name for alarm in alarms(self._args)}
         tail = name.rpartition("-monitoring-")[2]
-        return next((each for each in (SUFFIX.sub("", tail), tail) if each in known), None)
+        sections = (SUFFIX.sub("", tail), tail)
+        return next((each for each in sections if each in self._alarms), None)
 
     def _stream_problems(
         self, mapping: Optional[str], seconds: Optional[float], in_alarm: Sequence[str]
@@ -469,8 +485,7 @@ class _PipelineReader:
         name = key if self._pipeline.lake_tables else None
         args, errors, run = self._args.tables[key], table.error_records, table.last_run
         seconds = table.data_freshness_seconds
-        threshold = self._args.monitoring.max_data_freshness_seconds
-        threshold += args.buffers.delivery_seconds + args.buffers.transform_seconds
+        threshold = data_freshness_threshold(self._args.monitoring, args.buffers)
         late = seconds is not None and seconds > threshold
         if late and not self._fires("data-freshness", in_alarm):
             see = "docs/runbook.md#data-freshness"

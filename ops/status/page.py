@@ -9,7 +9,12 @@ from html import escape
 from pathlib import Path
 from typing import Optional
 
-from streaming_etl.ops.status.collect import LakeTableStatus, PipelineStatus, StackStatus
+from streaming_etl.ops.status.collect import (
+    FailureCount,
+    LakeTableStatus,
+    PipelineStatus,
+    StackStatus,
+)
 from streaming_etl.ops.status.metrics import HOURS
 from streaming_etl.ops.status.problems import StatusProblem
 from streaming_etl.ops.status.render import (
@@ -116,7 +121,6 @@ def page(status: StackStatus, refresh_seconds: Optional[float] = None) -> str:
     refresh = ""
     if refresh_seconds is not None:
         refresh = f'<meta http-equiv="refresh" content="{refresh_seconds:g}">\n'
-    state = "attention" if status.problems else "ok"
     rows = "".join(row for each in status.pipelines for row in _rows(each, status.read_at))
     head = "".join(f'<th class="{kind}" scope="col">{name}</th>' for name, kind in HEAD)
     pipelines = counted(len(status.pipelines), "pipeline")
@@ -133,7 +137,7 @@ def page(status: StackStatus, refresh_seconds: Optional[float] = None) -> str:
 <body>
 <header>
 <h1>{_text(status.stack)}</h1>
-<span class="state {state}">{state}</span>
+{_state(status.state)}
 <p>{pipelines}, read at {status.read_at:%Y-%m-%d %H:%M:%S} UTC</p>
 </header>
 <h2>{_text(summary(status).rstrip(":"))}</h2>
@@ -164,10 +168,9 @@ def _problem(pipeline: PipelineStatus, problem: StatusProblem) -> str:
 
 
 def _rows(pipeline: PipelineStatus, now: datetime) -> Iterable[str]:
-    state = "attention" if pipeline.problems else "ok"
     own = [
         f"<strong>{_text(pipeline.name)}</strong>",
-        f'<span class="state {state}">{state}</span>',
+        _state(pipeline.state),
         _marked(alarm_cell(pipeline), bool(pipeline.in_alarm)),
         seconds_cell(pipeline.iterator_age_seconds),
         _marked(failures_cell(pipeline.failed_batches), _has(pipeline.failed_batches)),
@@ -196,9 +199,13 @@ def _table_cells(table: LakeTableStatus, now: datetime) -> list[str]:
     ]
 
 
-def _has(count: object) -> bool:
-    """Report whether there are objects, or their number is unknown."""
-    return getattr(count, "objects", 1) > 0
+def _state(state: str) -> str:
+    return f'<span class="state {state}">{state}</span>'
+
+
+def _has(count: Optional[FailureCount]) -> bool:
+    """Return whether there are objects, or their number is unknown."""
+    return count is None or count.objects > 0
 
 
 def _marked(text: str, bad: bool) -> str:

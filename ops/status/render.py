@@ -60,7 +60,7 @@ def pipeline_rows(pipeline: PipelineStatus, now: datetime) -> list[Sequence[Cell
     """Return a row for each lake table, the first with the pipeline."""
     first: Sequence[Cell] = (
         pipeline.name,
-        "attention" if pipeline.problems else "ok",
+        pipeline.state,
         alarm_cell(pipeline),
         seconds_cell(pipeline.iterator_age_seconds),
         failures_cell(pipeline.failed_batches),
