@@ -243,7 +243,7 @@ def print_delivery(delivery: Delivery) -> None:
 def print_next_commands(delivery: Delivery, prefix: str, replay: str) -> None:
     """Print commands that query new rows and replay failed changes.
 
-    prefix: begin of the local commands.
+    prefix: start of the local commands.
     """
     if failed := [table.lake for table in delivery.tables if table.failures]:
         modules = sorted({lake.transform_module for lake in failed})

@@ -22,7 +22,7 @@ from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
 
 
 def local_command() -> str:
-    """Return the begin of the local commands."""
+    """Return the start of the local commands."""
     return f"{relative(Path(sys.executable))} -m local"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from local.deploy.existing_tables import definition_of
 from local.sample.item_json import DynamoItem, item_text
 from local.sample.writes import Item
 from streaming_etl.stack.errors import CommandError
@@ -16,10 +17,7 @@ TYPES = {"S": ("a text", "1"), "N": ("a number", "1"), "B": ("base64", "MQ==")}
 
 def key_types(dynamodb: Any, table_name: str) -> dict[str, str]:
     """Return the type of each key attribute, the hash key first."""
-    table = dynamodb.describe_table(TableName=table_name)["Table"]
-    types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
-    kinds = {one["KeyType"]: one["AttributeName"] for one in table["KeySchema"]}
-    return {kinds[kind]: types[kinds[kind]] for kind in ("HASH", "RANGE") if kind in kinds}
+    return dict(definition_of(dynamodb.describe_table(TableName=table_name)).keys)
 
 
 def parse_key(text: str, types: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.config import StackConfig
+from streaming_etl.stack.config import TABLES, StackConfig
 from streaming_etl.stack.errors import CommandError
 
 
@@ -99,7 +99,7 @@ def with_local_streams(config: StackConfig, clients: Clients) -> StackConfig:
     except CommandError:
         # The program reports its invalid settings itself.
         return config
-    tables = config.section("tables")
+    tables = config.section(TABLES)
     for name, args in pipelines.items():
         source, table = args.source, args.table_name
         if isinstance(source.stream_arn, str) and isinstance(table, str):
@@ -112,7 +112,7 @@ def with_local_streams(config: StackConfig, clients: Clients) -> StackConfig:
             settings = tables[name]
             local = {**settings["source"], "stream_arn": stream}
             tables = {**tables, name: {**settings, "source": local}}
-    values = {**config.values, f"{config.project}:tables": json.dumps(tables)}
+    values = {**config.values, f"{config.project}:{TABLES}": json.dumps(tables)}
     return dataclasses.replace(config, values=values) if tables else config
 
 

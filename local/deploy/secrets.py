@@ -9,10 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from streaming_etl.stack.clients import Clients
-from streaming_etl.stack.config import StackConfig
+from streaming_etl.stack.config import DEFAULTS, TABLES, StackConfig
 from streaming_etl.stack.errors import CommandError
-
-SECTIONS = ("tables", "defaults")
 
 
 def with_local_secrets(config: StackConfig, clients: Clients) -> StackConfig:
@@ -37,7 +35,7 @@ def with_local_secrets(config: StackConfig, clients: Clients) -> StackConfig:
         return config
     sections = {
         f"{config.project}:{key}": json.dumps(replaced(config.section(key), local))
-        for key in SECTIONS
+        for key in (TABLES, DEFAULTS)
         if f"{config.project}:{key}" in config.values
     }
     return dataclasses.replace(config, values={**config.values, **sections})

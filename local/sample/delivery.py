@@ -126,7 +126,7 @@ class Delivery:
             table.rows = sum(counts[id_] for id_ in expected & counts.keys())
             failed = {
                 one.event_id: f"s3://{self.pipeline.bucket}/{one.key}"
-                for one in (table.lake.failed_changes())
+                for one in table.lake.failed_changes()
             }
             locations = {**batches, **failed}
             table.failures = [

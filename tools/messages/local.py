@@ -312,6 +312,7 @@ def _source_table(type_: str, *keys: str) -> Mock:
     names = keys or ("id",)
     kinds = zip(names, ("HASH", "RANGE"), strict=False)
     table = {
+        "TableName": "table",
         "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in kinds],
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": type_} for name in names],
     }
