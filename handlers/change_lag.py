@@ -20,14 +20,14 @@ class ChangeLag:
     """Times of an invocation's changes, by the oldest of each group.
 
     The changes of a group come from one batch of the stream, so their times differ by the batching
-    window at most. Backfilled and replayed changes have no lag: their time says when somebody
-    started a command. Measured: at most 60 µs per invocation, 0.7 % of the shortest one of 1 MB.
+    window at most. Backfilled and replayed changes have no lag: it would depend on when somebody
+    starts a command. Measured: at most 60 µs per invocation, 0.7 % of the shortest one of 1 MB.
     """
 
     def __init__(self, records: int) -> None:
         """Prepare for an invocation with this number of Firehose records."""
         self.step = max(1, -(-records // _SAMPLED_RECORDS))
-        """Every record of this number is sampled."""
+        """One of this many records is sampled."""
         self._changes: Counter[float] = Counter()
 
     def add(self, oldest: Any, changes: int) -> None:
@@ -53,7 +53,7 @@ def _quantiles(values: Sequence[int], totals: Sequence[int]) -> list[int]:
     """Return evenly spaced quantiles; totals: numbers of changes up to each value."""
     total = totals[-1] if totals else 0
     count = min(total, MAX_VALUES)
-    # Those in the middle of each part; of few changes, every one.
+    # The change in the middle of each part; of at most 100 changes, each is a part.
     return [
         values[bisect_left(totals, (2 * part + 1) * total / (2 * count))] for part in range(count)
     ]

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Optional
 
 from streaming_etl.components.settings.cron import parse_cron
+from streaming_etl.handlers.change_lag import MAX_VALUES as MAX_LAG_VALUES
 from streaming_etl.ops.cost.assumptions import (
     FORWARDER,
     MONTH_SECONDS,
@@ -35,8 +36,6 @@ VCPU_MIB = 1_769
 # Lambda rounds each call up to 1 ms: 0.5 ms on average.
 # https://aws.amazon.com/lambda/pricing/
 ROUNDING_MS = 0.5
-# Of the transform's metric, as in handlers/change_lag.py.
-MAX_LAG_VALUES = 100
 # Firehose uploads objects in parts with shorter buffers.
 # https://docs.aws.amazon.com/firehose/latest/dev/buffering-hints.html
 MULTIPART_SECONDS = 60
