@@ -60,8 +60,7 @@ def read_secrets(arns: Mapping[str, str], client: Callable[[str], Any]) -> dict[
         log("ERROR", "secret not read", name=name, error=code)
         failed.append(f"{name} ({code})")
     if failed:
-        # Not from the last error, whose text may have more than the code.
-        raise SecretError(f"cannot read {', '.join(failed)}") from None
+        raise SecretError(f"cannot read {', '.join(failed)}")
     return values
 
 
