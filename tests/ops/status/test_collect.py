@@ -15,10 +15,11 @@ from tests.support.deployed import MAPPING, deployed_pipeline, deployed_shop
 HOUR = timedelta(hours=1)
 ALARM = "orders-monitoring-iterator-age"
 AGES = {
-    "iterator-age": ("IteratorAge", "orders-forwarder-function", 1000),
-    "data-freshness": ("DeliveryToS3.DataFreshness", "orders-delivery", 1),
+    "iterator-age": ("IteratorAge", "orders-forwarder-function", 1000, 900),
+    # Firehose may also be late by its buffers, of 60 and 120 seconds.
+    "data-freshness": ("DeliveryToS3.DataFreshness", "orders-delivery", 1, 900 + 60 + 120),
 }
-"""Metric, value of its dimension, and units of a second."""
+"""Metric, value of its dimension, units of a second, and seconds of the threshold."""
 
 
 @pytest.fixture(autouse=True)
@@ -85,14 +86,13 @@ def test_the_status_of_a_healthy_pipeline(aws: FakeAws) -> None:
 
 @pytest.mark.parametrize("code", AGES)
 def test_an_age_over_the_alarms_threshold_needs_attention(aws: FakeAws, code: str) -> None:
-    metric, value, unit = AGES[code]
-    # The threshold of the age in Firehose contains the buffers.
-    aws.put(metric, value, (5, 2000 * unit))
+    metric, value, unit, threshold = AGES[code]
+    aws.put(metric, value, (5, (threshold + 1) * unit))
     assert codes(aws.read()) == [code]
-    aws.put(metric, value, (5, 60 * unit))
+    aws.put(metric, value, (5, threshold * unit))
     assert codes(aws.read()) == []
     # Without recent traffic there is no age.
-    aws.put(metric, value, (30, 2000 * unit))
+    aws.put(metric, value, (30, (threshold + 1) * unit))
     assert codes(aws.read()) == []
 
 
