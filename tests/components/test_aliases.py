@@ -1,6 +1,5 @@
 """Aliases with the former parent of every resource."""
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -18,7 +17,7 @@ from streaming_etl import (
 from streaming_etl.stack.recorder import Graph, Node, build
 from tests.components.test_sharing import NAMES, build_all
 from tests.support.pipelines import Pipelines
-from tools.pipeline_graphs.__main__ import GOLDEN, case_graph, modules_directory
+from tools.pipeline_graphs.__main__ import case_graph, modules_directory
 from tools.pipeline_graphs.cases import CASES
 
 PIPELINE = "streaming-etl:index:StreamingEtlPipeline"
@@ -130,15 +129,9 @@ def former_urn(parent: str, kind: str, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def graphs() -> list[Graph]:
-    """Return graphs that together have every resource of a pipeline."""
-    changes = json.loads((GOLDEN / "setting_changes.json").read_text())
-    added = [
-        name
-        for name, case in CASES.items()
-        if any(path.startswith("+") for path in changes.get(f"{name} (base: {case.base})", ()))
-    ]
+    """Return the graphs of pipelines with every setting."""
     with modules_directory():
-        return [case_graph(name) for name in ("minimal", *added)]
+        return [case_graph(name) for name in CASES]
 
 
 def test_every_resource_of_the_earlier_version_has_its_former_parent(graphs: list[Graph]) -> None:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_etl.handlers.firehose.direct_records import batches
@@ -111,6 +111,7 @@ def events(draw: st.DrawFn, file_format: str) -> tuple[dict[str, Any], list[byte
     return config, draw(contents({str(name): kind for name, kind in kinds.items()}))
 
 
+@settings(max_examples=300)
 @pytest.mark.parametrize("file_format", ["csv", "json"])
 @given(data=st.data())
 def test_the_answer_is_that_of_a_function_with_the_same_attributes(
