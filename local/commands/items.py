@@ -57,7 +57,7 @@ def put_item(name: str, text: str) -> int:
     try:
         check_key({key: item[key] for key in types if key in item})
     except InvalidChangeError as error:
-        raise CommandError(f"ITEM is invalid: {error}", code=error.code) from None
+        raise CommandError(f"ITEM is invalid: {error}", code=error.code, **error.details) from None
     # Plain JSON has no binary values.
     binary = {
         key: key_value(key, type_, item[key]["S"])

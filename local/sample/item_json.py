@@ -8,12 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from local.sample.lake import changes_of
+from streaming_etl.ops.transform_test.dynamodb_json import is_dynamodb_json
 from streaming_etl.ops.transform_test.sample_formats import SampleSource, samples_of
-from streaming_etl.ops.transform_test.sample_records import (
-    InvalidChangeError,
-    attributes,
-    is_dynamodb_json,
-)
+from streaming_etl.ops.transform_test.sample_records import InvalidChangeError, attributes
 from streaming_etl.stack.errors import CommandError
 
 DynamoItem = dict[str, Any]
@@ -43,7 +40,7 @@ def parse_item(text: str) -> DynamoItem:
     try:
         return attributes(item)
     except InvalidChangeError as error:
-        raise CommandError(f"ITEM is invalid: {error}", code=error.code) from None
+        raise CommandError(f"ITEM is invalid: {error}", code=error.code, **error.details) from None
 
 
 def writes_of(body: bytes, name: str, key_names: Sequence[str]) -> list[Write]:

@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact
 from typing import Any, Optional
 
-import msgspec
 from boto3.dynamodb.types import TypeSerializer
 
-from streaming_etl.handlers.wire.attributes import Attributes, plain_item
 from streaming_etl.handlers.wire.snapshot import KIND as SNAPSHOT
 from streaming_etl.handlers.wire.snapshot import snapshot_record
+from streaming_etl.ops.transform_test.dynamodb_json import (
+    MAX_DIGITS,
+    NUMBER_RANGE,
+    TYPES,
+    invalid_values,
+    is_dynamodb_json,
+)
 
 KINDS = ("INSERT", "MODIFY", "REMOVE", SNAPSHOT)
 KEY_TYPES = frozenset({"S", "N", "B"})
-TYPES = KEY_TYPES | {"BOOL", "NULL", "M", "L", "SS", "NS", "BS"}
-
-# DynamoDB's limits of a number. boto3 accepts a little more, and decimal's messages are unclear.
-MAX_DIGITS = 38
-NUMBER_LIMITS = "a number must have at most 38 digits and be within 1E-130 to 9.9E+125"
 
 TYPES_IN_PYTHON = (
     "str, int, Decimal, bool, None, bytes, list, dict, or a set of str, numbers or bytes"
@@ -135,7 +135,7 @@ def check_key(key: Item) -> None:
     """Raise InvalidChangeError for a key in DynamoDB JSON that DynamoDB would reject."""
     for name, attribute in key.items():
         [(kind, value)] = attribute.items()
-        if kind == "M" and len(value) == 1 and TYPES.issuperset(value):
+        if kind == "M" and len(value) == 1 and TYPES.keys() >= value.keys():
             text = (
                 f"The item must have every attribute in DynamoDB JSON, as the key {name}, or none"
             )
@@ -164,18 +164,27 @@ def attributes(item: Item) -> dict[str, Any]:
     Raises InvalidChangeError for a value that DynamoDB does not support.
     """
     if is_dynamodb_json(item):
-        if reason := _invalid(item):
-            text = f"The attributes must be valid DynamoDB JSON: {reason}."
-            raise InvalidChangeError("invalid-dynamodb-json", text)
+        if invalid := next(invalid_values(item), None):
+            raise InvalidChangeError(
+                "invalid-dynamodb-json",
+                str(invalid),
+                attribute=invalid.attribute,
+                type=invalid.type,
+                got=invalid.got,
+            )
         return dict(item)
     serialize: Callable[[Any], Any] = TypeSerializer().serialize
     converted: dict[str, Any] = {}
     for name, value in item.items():
         try:
             converted[name] = _with_text_binary(serialize(_with_short_numbers(value)))
-            reason = _invalid({name: converted[name]})
+            invalid = next(invalid_values({name: converted[name]}), None)
+            reason = f"`{invalid.attribute}` must be {invalid.must_be}" if invalid else ""
         except (TypeError, ArithmeticError) as error:
-            reason = NUMBER_LIMITS if isinstance(error, ArithmeticError) else str(error)
+            too_long = (
+                f"a number must have at most {MAX_DIGITS} digits and be within {NUMBER_RANGE}"
+            )
+            reason = too_long if isinstance(error, ArithmeticError) else str(error)
         if reason:
             text = (
                 f"The attribute {name} must have a type of DynamoDB: {TYPES_IN_PYTHON} ({reason})."
@@ -199,25 +208,6 @@ def _with_short_numbers(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return set(map(_with_short_numbers, value))
     return list(map(_with_short_numbers, value)) if isinstance(value, (list, tuple)) else value
-
-
-def _invalid(item: Item) -> str:
-    """Return why DynamoDB JSON is invalid; empty if it is valid."""
-    try:
-        plain_item(msgspec.convert(item, Attributes))
-    except ArithmeticError:
-        return NUMBER_LIMITS
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def is_dynamodb_json(item: Item) -> bool:
-    """Report whether each attribute has a type descriptor."""
-    return bool(item) and all(
-        isinstance(value, Mapping) and len(value) == 1 and TYPES.issuperset(value)
-        for value in item.values()
-    )
 
 
 def _with_text_binary(value: dict[str, Any]) -> dict[str, Any]:

@@ -268,7 +268,8 @@ def _item_messages() -> dict[str, str]:
         no_state = _error(items.run_query, "orders")
     return {
         **_deliveries(),
-        "invalid-item": _error(parse_item, '{"id": {"N": "x"}}'),
+        "invalid-item": _error(parse_item, '{"id": {"M": {"sizes": {"NS": ["1", "x"]}}}}'),
+        "invalid-item-type": _error(parse_item, '{"id": {"X": "1"}}'),
         "invalid-items": _error(demo.files_of, ["orders"]),
         "invalid-json": _error(parse_item, "{id: 1}"),
         "invalid-key": _error(parse_key, "1", {"user_id": "S", "created": "N"}),

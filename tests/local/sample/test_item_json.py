@@ -43,20 +43,33 @@ def test_an_item_of_plain_json_keeps_its_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    ("text", "code", "details"),
     [
-        ("{id: 1}", "invalid-json"),
-        ("[]", "item-not-an-object"),
-        ('{"id": {"B": "no base64"}}', "invalid-dynamodb-json"),
-        ('{"id": {"N": "x"}}', "invalid-dynamodb-json"),
-        ('{"id": 1e200}', "invalid-attribute"),
+        ("{id: 1}", "invalid-json", {}),
+        ("[]", "item-not-an-object", {}),
+        (
+            '{"id": {"B": "no base64"}}',
+            "invalid-dynamodb-json",
+            {"attribute": "id", "type": "B", "got": "another text"},
+        ),
+        (
+            '{"id": {"S": "1"}, "a": {"M": {"b": {"N": "x"}}}}',
+            "invalid-dynamodb-json",
+            {"attribute": "a.b", "type": "N", "got": "another text"},
+        ),
+        (
+            '{"a": {"X": "1"}}',
+            "invalid-dynamodb-json",
+            {"attribute": "a", "type": None, "got": "an object with X"},
+        ),
+        ('{"id": 1e200}', "invalid-attribute", {"attribute": "id"}),
     ],
 )
-def test_an_invalid_item_is_rejected(text: str, code: str) -> None:
+def test_an_invalid_item_is_rejected(text: str, code: str, details: dict[str, Any]) -> None:
     with pytest.raises(CommandError) as raised:
         parse_item(text)
 
-    assert raised.value.code == code
+    assert (raised.value.code, raised.value.details) == (code, details)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +83,7 @@ def test_an_invalid_item_is_rejected(text: str, code: str) -> None:
         # Plain JSON would be another number, or read as DynamoDB JSON.
         ({"n": {"N": "0.12345678901234567890"}}, {"n": {"N": "0.12345678901234567890"}}),
         ({"m": {"M": {"S": {"S": "a"}}}}, {"m": {"M": {"S": {"S": "a"}}}}),
+        ({"m": {"M": {"EU": {"S": "a"}}}}, {"m": {"M": {"EU": {"S": "a"}}}}),
         (EVERY_TYPE, EVERY_TYPE),
     ],
 )

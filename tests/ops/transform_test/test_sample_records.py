@@ -37,8 +37,17 @@ ITEM = {"id": "a"}
         ),
         ({"new": ITEM, "is_ttl_delete": True}, "not-a-delete", {"kind": "INSERT"}),
         *[
-            ({"new": {"id": value}}, "invalid-dynamodb-json", {})
-            for value in ({"N": "x"}, {"B": "*"}, {"S": 1})
+            (
+                {"new": {"id": value}},
+                "invalid-dynamodb-json",
+                {"attribute": "id", "type": type_, "got": got},
+            )
+            for value, type_, got in [
+                ({"N": "x"}, "N", "another text"),
+                ({"B": "*"}, "B", "another text"),
+                ({"S": 1}, "S", "a number"),
+                ({"X": "1"}, None, "an object with X"),
+            ]
         ],
         *[
             ({"new": {**ITEM, "x": value}}, "invalid-attribute", {"attribute": "x"})
