@@ -68,7 +68,7 @@ def floor(event: dict[str, Any]) -> int:
 
 
 def keeping_floor(event: dict[str, Any]) -> int:
-    """Do the same, but keep the parsed changes until the end of their record."""
+    """Do the same, and keep the parsed changes of a record."""
     changes = 0
     for record in event["records"]:
         content = base64.b64decode(record["data"])
