@@ -1,6 +1,7 @@
 """`put`, `delete`, `import` and `query` of the running stack."""
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,8 @@ from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.console import counted, progress
 from streaming_etl.stack.errors import EXIT_FAILURE, EXIT_PARTIAL, CommandError
 from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
+
+MISSING_TABLE = re.compile("TABLE_NOT_FOUND: Table (.+) does not exist")
 
 
 def local_command() -> str:
@@ -181,4 +184,41 @@ def run_query(text: str) -> None:
                 known=list(lakes),
             )
         sql = lakes[text].current_state_sql()
-    console.print_query_result(query(clients, sql, pipeline.workgroup, pipeline.database))
+    try:
+        result = query(clients, sql, pipeline.workgroup, pipeline.database)
+    except CommandError as error:
+        if missing := MISSING_TABLE.match(str(error.details.get("reason"))):
+            raise unknown_table(stack, missing[1]) from None
+        raise
+    console.print_query_result(result)
+
+
+def unknown_table(stack: DeployedStack, name: str) -> CommandError:
+    """Return the error for a missing table, with those that exist."""
+    known = existing_tables(stack)
+    return CommandError(
+        f"QUERY must read tables and views that exist (got {name}). "
+        f"Those of the stack are {', '.join(known) or 'not created yet'}.",
+        code="unknown-table",
+        table=name,
+        known=known,
+    )
+
+
+def existing_tables(stack: DeployedStack) -> list[str]:
+    """Return the SQL names of existing lake tables, merged tables and views.
+
+    A crawler creates a lake table without COLUMNS after its first rows.
+    """
+    known: set[str] = set()
+    for pipeline in stack.pipelines:
+        pages = stack.clients(pipeline)("glue").get_paginator("get_tables")
+        existing = {
+            table["Name"]
+            for page in pages.paginate(DatabaseName=pipeline.database)
+            for table in page["TableList"]
+        }
+        for lake in pipeline.tables.values():
+            names = {lake.table, lake.view, lake.merged_table}
+            known |= {f'"{pipeline.database}"."{name}"' for name in names & existing}
+    return sorted(known)

@@ -279,8 +279,18 @@ def _item_messages() -> dict[str, str]:
         "no-current-state": no_state,
         "no-pipeline": empty,
         "unknown-lake-table": no_table,
+        "unknown-table": _unknown_table("orders", "orders_current", "orders_objects"),
+        "unknown-table-before-the-first-crawl": _unknown_table(),
         "write-rejected": _error(reject),
     }
+
+
+def _unknown_table(*existing: str) -> str:
+    """Return the error of `query` for a missing table."""
+    pages = [{"TableList": [{"Name": name} for name in existing]}]
+    glue = Mock(**{"get_paginator.return_value.paginate.return_value": pages})
+    stack = Mock(pipelines=[PIPELINE], clients=lambda _pipeline: lambda _service: glue)
+    return items.unknown_table(stack, 'awsdatacatalog."orders"."nothing"').message
 
 
 def _deliveries() -> dict[str, str]:

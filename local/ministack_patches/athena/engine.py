@@ -33,6 +33,9 @@ PRIVATE_API = {
 
 PRESTO_VIEW = re.compile(r"/\* Presto View: (\S+) \*/")
 
+# DuckDB's error. The name has a schema if the schema does not exist.
+MISSING_TABLE = re.compile('Catalog Error: Table with name "?(.+?)"? does not exist')
+
 # Without a match DuckDB returns the empty text, Trino NULL.
 # https://trino.io/docs/current/functions/regexp.html
 REGEXP_EXTRACT = """\
@@ -93,9 +96,25 @@ class Session:
         self._views: dict[TableName, Statement] = {}
 
     def execute(self, statement: Statement) -> duckdb.DuckDBPyConnection:
-        """Create what the statement reads, and run it."""
+        """Create what the statement reads, and run it.
+
+        Raises ValueError for a table or view that does not exist.
+        """
         self._find(statement, set())
         statements = [statement, *self._views.values()]
+        try:
+            return self._execute(statement, statements)
+        except duckdb.CatalogException as error:
+            # A common table expression may hide a table, so only DuckDB knows what is missing.
+            missing = MISSING_TABLE.match(str(error))
+            for name in sorted(set().union(*(one.tables for one in statements))):
+                if missing and missing[1].lower() in (name.table, f"{name.database}.{name.table}"):
+                    raise table_not_found(name) from None
+            raise
+
+    def _execute(
+        self, statement: Statement, statements: list[Statement]
+    ) -> duckdb.DuckDBPyConnection:
         # Without a mention, `"$path"` does not exist, and no text is changed.
         with_path = any(PATH in one.sql for one in statements)
         hidden = self._tables if with_path else {}
@@ -130,7 +149,7 @@ class Session:
         assert target is not None
         table = table_of(target)
         if table is None:
-            raise ValueError(f"TABLE_NOT_FOUND: Table {target.quoted()} does not exist")
+            raise table_not_found(target)
         if not is_iceberg(table):
             raise ValueError(
                 "NOT_SUPPORTED: Modifying Hive table rows is only supported for transactional "
@@ -159,6 +178,11 @@ class Session:
         qualified = f"{CATALOG}.{quoted(schema)}"
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {qualified}")
         self._connection.execute(REGEXP_EXTRACT.format(schema=qualified))
+
+
+def table_not_found(name: TableName) -> ValueError:
+    """Return Athena's error for a table or view that does not exist."""
+    return ValueError(f"TABLE_NOT_FOUND: Table {name.quoted()} does not exist")
 
 
 def table_of(name: TableName) -> dict[str, Any] | None:

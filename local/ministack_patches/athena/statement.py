@@ -22,7 +22,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class TableName:
     """Lower-case name of a table or view of the Glue catalog."""
 

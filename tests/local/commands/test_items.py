@@ -11,6 +11,7 @@ from local.emulator import state
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedStack
+from tests.local.ministack_patches.athena.catalog import Database
 from tests.support.deployed import OUTPUTS
 
 
@@ -76,6 +77,46 @@ def test_one_of_several_lake_tables_is_queried_by_its_name(aws: Clients, name: s
 def test_a_pipeline_with_one_lake_table_is_queried_by_its_own_name(aws: Clients) -> None:
     with state.state_file(DeployedStack("dev", {"orders": OUTPUTS}, aws.endpoint)):
         assert code_of(run_query, "orders.orders") == "unknown-lake-table"
+
+
+@pytest.mark.e2e
+def test_a_query_of_a_missing_table_names_those_that_exist(aws: Clients) -> None:
+    first, second = Database(aws), Database(aws)
+    for database, tables in ((first, ("orders", "orders_objects")), (second, ("leads", "other"))):
+        for table in tables:
+            database.create_table(table, "json", {"id": "string"})
+    first.create_view("orders_current", 'SELECT * FROM "orders"')
+    exports = {
+        "orders": {**OUTPUTS, "database": first.name, "workgroup": first.name},
+        # A crawler has not created the lake table of the third yet.
+        "leads": {**OUTPUTS, "database": second.name, "table": "leads", "view": None},
+        "late": {**OUTPUTS, "database": second.name, "table": "late", "view": None},
+    }
+    with (
+        state.state_file(DeployedStack("dev", exports, aws.endpoint)),
+        pytest.raises(CommandError) as raised,
+    ):
+        run_query("SELECT * FROM nothing")
+
+    assert (raised.value.code, raised.value.details) == (
+        "unknown-table",
+        {
+            "table": f'awsdatacatalog."{first.name}"."nothing"',
+            "known": [
+                f'"{first.name}"."orders"',
+                f'"{first.name}"."orders_current"',
+                f'"{second.name}"."leads"',
+            ],
+        },
+    )
+
+
+@pytest.mark.e2e
+def test_another_failure_of_a_query_has_its_reason(aws: Clients) -> None:
+    database = Database(aws)
+    exports = {"orders": {**OUTPUTS, "database": database.name, "workgroup": database.name}}
+    with state.state_file(DeployedStack("dev", exports, aws.endpoint)):
+        assert code_of(run_query, "SELEC 1") == "query-failed"
 
 
 @pytest.mark.e2e

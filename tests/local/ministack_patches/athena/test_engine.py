@@ -298,3 +298,42 @@ def test_a_query_that_cannot_run_fails(database: Database, sql: str) -> None:
         database.query(sql)
 
     assert raised.value.code == "query-failed"
+
+
+@pytest.mark.parametrize(
+    ("sql", "missing"),
+    [
+        ("SELECT * FROM missing", "missing"),
+        ('SELECT * FROM "{database}"."Missing"', "missing"),
+        ("SELECT * FROM t WHERE id IN (SELECT id FROM missing)", "missing"),
+        ("WITH other AS (SELECT 1) SELECT * FROM other, missing", "missing"),
+        ("SELECT * FROM broken", "missing_too"),
+        ("DELETE FROM missing", "missing"),
+    ],
+)
+def test_a_query_of_a_missing_table_fails_as_on_athena(
+    database: Database, sql: str, missing: str
+) -> None:
+    partitioned(database, "csv")
+    database.create_view("broken", "SELECT * FROM missing_too")
+
+    with pytest.raises(CommandError) as raised:
+        database.query(sql.format(database=database.name))
+
+    name = f'awsdatacatalog."{database.name}"."{missing}"'
+    assert raised.value.details["reason"] == f"TABLE_NOT_FOUND: Table {name} does not exist"
+
+
+def test_a_query_of_a_missing_database_fails_as_on_athena(database: Database) -> None:
+    with pytest.raises(CommandError) as raised:
+        database.query('SELECT * FROM "other"."t"')
+
+    name = 'awsdatacatalog."other"."t"'
+    assert raised.value.details["reason"] == f"TABLE_NOT_FOUND: Table {name} does not exist"
+
+
+def test_a_missing_function_is_not_a_missing_table(database: Database) -> None:
+    with pytest.raises(CommandError) as raised:
+        database.query("WITH missing AS (SELECT 1) SELECT missing(1) FROM missing")
+
+    assert not raised.value.details["reason"].startswith("TABLE_NOT_FOUND")
