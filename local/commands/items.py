@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ MISSING_TABLE = re.compile("TABLE_NOT_FOUND: Table (.+) does not exist")
 
 def local_command() -> str:
     """Return the start of the local commands."""
-    return f"{relative(Path(sys.executable))} -m local"
+    return shlex.join([relative(Path(sys.executable)), "-m", "local"])
 
 
 def replay_command(stack: DeployedStack, pipeline: DeployedPipeline) -> str:
@@ -37,8 +38,8 @@ def replay_command(stack: DeployedStack, pipeline: DeployedPipeline) -> str:
 def operator_command(stack: DeployedStack, *arguments: str) -> str:
     """Return an operator's command for the running stack."""
     program = relative(Path(sys.executable).with_name("streaming-etl"))
-    options = f"--stack {stack.name} --endpoint-url {stack.endpoint}"
-    return f"{program} {' '.join(arguments)} {options}"
+    options = ["--stack", stack.name, "--endpoint-url", str(stack.endpoint)]
+    return shlex.join([program, *arguments, *options])
 
 
 def relative(path: Path) -> str:

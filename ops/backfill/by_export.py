@@ -26,9 +26,10 @@ from streaming_etl.ops.backfill.source_table import (
 from streaming_etl.ops.firehose_writer import routes_to
 from streaming_etl.ops.merge.following import FollowingMerges
 from streaming_etl.ops.merge.runs import BACKFILL
+from streaming_etl.ops.next_command import NextCommands
 from streaming_etl.stack import console
 from streaming_etl.stack.errors import EXIT_PARTIAL, CommandError
-from streaming_etl.stack.outputs import DeployedPipeline
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
 
 POLL_SECONDS = 5.0
 EMBEDDED_POLL_SECONDS = 0.2
@@ -125,7 +126,7 @@ class ExportResult:
 
 
 def backfill_by_export(
-    stack: str,
+    stack: DeployedStack,
     pipeline: DeployedPipeline,
     clients: Callable[[str], Any],
     options: ExportOptions,
@@ -139,12 +140,14 @@ def backfill_by_export(
     """
     routes = routes_to(pipeline, options.lake_tables)
     lake_tables = [route.name for route in routes] if pipeline.lake_tables else []
-    runs = ExportRuns(clients, pipeline, state_machine_arn(stack, pipeline))
+    runs = ExportRuns(clients, pipeline, state_machine_arn(stack.name, pipeline))
     latest = next(runs.all(), None)
     embedded = getattr(clients, "endpoint", None) is not None
 
     def merge_and_report(run: Run) -> int:
-        merges = FollowingMerges(pipeline, clients, BACKFILL, stack=stack)
+        merges = FollowingMerges(
+            pipeline, clients, BACKFILL, commands=NextCommands(stack, pipeline.name)
+        )
         merge_exported(merges, pipeline, runs, run)
         return report(pipeline.name, run, runs, as_json=options.json)
 

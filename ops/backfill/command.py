@@ -109,4 +109,4 @@ def backfill(
     clients = deployed.clients(target)
     if scan_options is not None:
         return backfill_by_scan(stack, target, clients, scan_options)
-    return backfill_by_export(stack, target, clients, ExportOptions(**options))
+    return backfill_by_export(deployed, target, clients, ExportOptions(**options))

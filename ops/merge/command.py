@@ -7,7 +7,7 @@ from typing import Any, Optional
 import click
 
 from streaming_etl.ops.merge.ranges import DEFAULT_MAX_GIB
-from streaming_etl.ops.next_command import program
+from streaming_etl.ops.next_command import NextCommands
 from streaming_etl.stack.console import show_json
 from streaming_etl.stack.errors import EXIT_PARTIAL, UsageError
 from streaming_etl.stack.outputs import open_stack, stack_options
@@ -121,11 +121,11 @@ def merge(
         )
         return 0
     now = datetime.now(UTC)
-    command = f"{program()} merge {target.name} --stack {stack}"
+    commands = NextCommands(deployed, target.name)
     statuses = []
     for table in tables:
-        selected = f" --lake-table {table.key}" if target.lake_tables else ""
-        statuses.append(status_of(table, command + selected, now))
+        selected = table.key if target.lake_tables else None
+        statuses.append(status_of(table, commands.own("merge", lake_table=selected), now))
     if as_json:
         result = {each.table.key: each.as_json for each in statuses}
         show_json({"pipeline": target.name, "lake_tables": result})

@@ -1,6 +1,5 @@
 """Merges of the days that a replay or backfill changed."""
 
-import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from streaming_etl.ops.merge.lake_tables import MergedLakeTable, merged_lake_table
 from streaming_etl.ops.merge.ranges import DEFAULT_MAX_GIB, GIB, MAX_RANGES, split
 from streaming_etl.ops.merge.runs import run_name
-from streaming_etl.ops.next_command import program
+from streaming_etl.ops.next_command import NextCommands
 from streaming_etl.stack import console
 from streaming_etl.stack.errors import CommandError
 from streaming_etl.stack.outputs import DeployedPipeline
@@ -52,11 +51,11 @@ class FollowingMerges:
         clients: Callable[[str], Any],
         kind: str,
         *,
-        stack: str,
+        commands: NextCommands,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pipeline, self._clients = pipeline, clients
-        self._kind, self._stack, self._now = kind, stack, now
+        self._kind, self._commands, self._now = kind, commands, now
         self._oldest: dict[str, float] = {}
         args = pipeline.args
         self.lake_tables = frozenset(
@@ -115,19 +114,18 @@ class FollowingMerges:
         console.show_progress(
             f"{table.title}: {run.name} merges the days since {first}, after {wait} s in which "
             "Firehose delivers the rows. Until then the current state lacks those before the "
-            f"window. See {self._command(table)} --status"
+            f"window. See {self._command(table, '--status')}"
         )
         return FollowingMerge(table.key, run.name, first, wait)
 
-    def _command(self, table: MergedLakeTable) -> str:
-        selected = f" --lake-table {table.key}" if self._pipeline.lake_tables else ""
-        stack = shlex.quote(self._stack)
-        return f"{program()} merge {self._pipeline.name} --stack {stack}{selected}"
+    def _command(self, table: MergedLakeTable, *options: str) -> str:
+        selected = table.key if self._pipeline.lake_tables else None
+        return self._commands.own("merge", *options, lake_table=selected)
 
     def _not_started(self, table: MergedLakeTable, first: date, error: str) -> CommandError:
         return CommandError(
             f"{table.title}: the merge of the days since {first} is not started: {error}. In "
-            f"{wait_seconds(table)} s, run {self._command(table)} --from {first}",
+            f"{wait_seconds(table)} s, run {self._command(table, '--from', str(first))}",
             code="merge-not-started",
             lake_table=table.key,
             first=first,

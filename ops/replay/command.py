@@ -13,10 +13,10 @@ from streaming_etl.ops.firehose_writer import (
     routed_writer,
     routes_to,
 )
-from streaming_etl.ops.next_command import show_next_command
+from streaming_etl.ops.next_command import NextCommands, show_next_command
 from streaming_etl.stack.console import counted, progress, show_json, show_progress
 from streaming_etl.stack.errors import EXIT_PARTIAL, UsageError
-from streaming_etl.stack.outputs import DeployedPipeline, open_stack, stack_options
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack, open_stack, stack_options
 
 if TYPE_CHECKING:
     from streaming_etl.ops.replay.report import Report
@@ -142,7 +142,7 @@ def replay(
         lake_tables=[*target.select(chosen.lake_tables)] if target.lake_tables else [],
         most_listed=float("inf") if as_json else SHOWN_CHANGES if chosen.dry_run else 0,
     )
-    replay_pipeline(target, deployed.clients(target), chosen, report, stack=stack)
+    replay_pipeline(target, deployed.clients(target), chosen, report, stack=deployed)
     if as_json:
         show_json(report.as_json())
     else:
@@ -158,11 +158,11 @@ def replay_pipeline(
     options: ReplayOptions,
     report: "Report",
     *,
-    stack: str,
+    stack: DeployedStack,
 ) -> None:
     """Replay what the options select; a dry run only reports it.
 
-    With event-time prefixes it starts a merge of days before the window. stack: for messages.
+    With event-time prefixes it starts a merge of days before the window. stack: for commands.
     """
     # These import Pulumi, which `--help` does not need.
     from streaming_etl.ops.merge.following import FollowingMerges
@@ -186,7 +186,7 @@ def replay_pipeline(
     size = sum(each.size for _, matches in found for each in matches)
     count = sum(len(matches) for _, matches in found)
     show_progress(f"{counted(count, 'object')}, {counted(size, 'byte')}.")
-    merges = FollowingMerges(pipeline, clients, REPLAY, stack=stack)
+    merges = FollowingMerges(pipeline, clients, REPLAY, commands=NextCommands(stack, pipeline.name))
     try:
         with progress("Reading" if options.dry_run else "Replaying", size) as advance:
             for place, matches in found:

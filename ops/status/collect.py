@@ -18,10 +18,11 @@ from streaming_etl.components.settings.monitoring import (
 )
 from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
 from streaming_etl.ops.merge.runs import FAILED, MergeRuns
+from streaming_etl.ops.next_command import NextCommands
 from streaming_etl.ops.replay.objects import FailureObjects
 from streaming_etl.ops.replay.places import places_of
 from streaming_etl.ops.status.metrics import Metric, Series, read_metrics
-from streaming_etl.ops.status.problems import NextCommands, StatusProblem, problem
+from streaming_etl.ops.status.problems import StatusProblem, problem
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.console import counted
 from streaming_etl.stack.outputs import DeployedLakeTable, DeployedPipeline, DeployedStack

@@ -1,12 +1,9 @@
 """What needs attention, with the command to run next."""
 
-import shlex
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from streaming_etl.ops.next_command import program
 from streaming_etl.stack.console import printable
-from streaming_etl.stack.outputs import DeployedStack
 
 PROBLEMS = {
     "alarm": "The alarm {alarm} is in ALARM since {since}.",
@@ -46,41 +43,6 @@ class StatusProblem:
             "see": self.see,
             "command": self.command,
         }
-
-
-@dataclass(frozen=True)
-class NextCommands:
-    """Makes commands that read the same stack."""
-
-    stack: DeployedStack
-    pipeline: str
-
-    def own(self, name: str, *options: str, lake_table: Optional[str] = None) -> str:
-        """Return a command of this project for the pipeline."""
-        selected = ["--lake-table", lake_table] if lake_table else []
-        arguments = shlex.join(
-            [
-                *(name, self.pipeline, "--stack", self.stack.name),
-                *(["--outputs", str(self.stack.file)] if self.stack.file else []),
-                *self._endpoint,
-                *selected,
-                *options,
-            ]
-        )
-        return f"{program()} {arguments}"
-
-    def aws(self, *arguments: str) -> str:
-        """Return a command of the AWS CLI."""
-        region = self.stack.pipeline(self.pipeline).region
-        return shlex.join(["aws", *self._endpoint, *arguments, "--region", region])
-
-    def pulumi(self, *arguments: str) -> str:
-        """Return a command of the Pulumi CLI."""
-        return shlex.join(["pulumi", *arguments, "--stack", self.stack.name])
-
-    @property
-    def _endpoint(self) -> list[str]:
-        return ["--endpoint-url", self.stack.endpoint] if self.stack.endpoint else []
 
 
 def problem(

@@ -7,7 +7,14 @@ import click
 import pytest
 
 from streaming_etl.ops.__main__ import commands, main
-from streaming_etl.ops.next_command import program, same_command, show_next_command
+from streaming_etl.ops.next_command import (
+    NextCommands,
+    program,
+    same_command,
+    show_next_command,
+)
+from streaming_etl.stack.outputs import DeployedStack
+from tests.support.deployed import OUTPUTS, REGION
 
 
 def test_a_dry_run_prints_the_same_command_without_its_option(
@@ -44,3 +51,31 @@ def test_there_is_none_outside_of_the_command_line(capsys: pytest.CaptureFixture
     assert same_command(without="--dry-run") is None
     show_next_command("Run it")
     assert capsys.readouterr().out == ""
+
+
+def test_next_commands_read_the_same_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    stack = DeployedStack(
+        "my dev", {"my orders": OUTPUTS}, "http://127.0.0.1:4566/?a&b", Path("out puts.json")
+    )
+    commands = NextCommands(stack, "my orders")
+    endpoint = ["--endpoint-url", "http://127.0.0.1:4566/?a&b"]
+
+    assert shlex.split(commands.own("replay", "--from", "a b", lake_table="my table")) == [
+        *("streaming-etl", "replay", "my orders", "--stack", "my dev"),
+        *("--outputs", "out puts.json", *endpoint, "--lake-table", "my table", "--from", "a b"),
+    ]
+    assert shlex.split(commands.aws("s3", "ls", "s3://a b")) == [
+        *("aws", *endpoint, "s3", "ls", "s3://a b", "--region", REGION)
+    ]
+    assert shlex.split(commands.pulumi("up")) == ["pulumi", "up", "--stack", "my dev"]
+
+
+def test_next_commands_of_an_aws_account_have_no_other_options(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    commands = NextCommands(DeployedStack("dev", {"orders": OUTPUTS}), "orders")
+
+    assert commands.own("replay") == "streaming-etl replay orders --stack dev"
+    assert commands.aws("s3", "ls") == f"aws s3 ls --region {REGION}"

@@ -15,7 +15,8 @@ from streaming_etl.ops.merge.lake_tables import MergedLakeTable, merged_lake_tab
 from streaming_etl.ops.merge.plan import MergeOptions, MergePlan, plan_of
 from streaming_etl.ops.merge.ranges import GIB, DayRange
 from streaming_etl.ops.merge.runs import MergeRuns, Run
-from streaming_etl.stack.outputs import DeployedPipeline
+from streaming_etl.ops.next_command import NextCommands
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
 from tools.messages.commands import OUTPUTS, PIPELINE, error_of, printed
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -79,7 +80,10 @@ def _rejected_merges() -> FollowingMerges:
     event = {"partitions": {"partition_time": "event"}}
     clients = Mock()
     clients.return_value.get_paginator.side_effect = error
-    merges = FollowingMerges(_pipeline(event), clients, "replay", stack="dev", now=lambda: NOW)
+    commands = NextCommands(DeployedStack("dev", {}), "orders")
+    merges = FollowingMerges(
+        _pipeline(event), clients, "replay", commands=commands, now=lambda: NOW
+    )
     merges.add("lake-table", datetime(2026, 9, 1, tzinfo=UTC).timestamp())
     return merges
 

@@ -10,15 +10,18 @@ from streaming_etl.ops.__main__ import main
 from streaming_etl.ops.backfill import by_export
 from streaming_etl.ops.backfill.by_export import ExportOptions, backfill_by_export
 from streaming_etl.stack.errors import EXIT_PARTIAL, EXIT_USAGE, CommandError
+from streaming_etl.stack.outputs import DeployedStack
 from tests.support.backfill import FakeLambda
 from tests.support.deployed import MAPPING, deployed_shop
 from tests.support.export_runs import EXPORT, EXPORTED_AT, MANIFEST, PATH, STATES, STOPPED_AT, World
+
+STACK = DeployedStack("dev", {})
 
 
 def call(world: World, **options: Any) -> int:
     pauses: list[float] = []
     code = backfill_by_export(
-        "dev", world.pipeline, world, ExportOptions(**options), sleep=pauses.append
+        STACK, world.pipeline, world, ExportOptions(**options), sleep=pauses.append
     )
     assert set(pauses) <= {5.0}
     return code
@@ -102,7 +105,7 @@ def test_an_interrupted_watch_leaves_the_run_and_shows_how_to_stop_it(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        backfill_by_export("dev", world.pipeline, world, ExportOptions(), sleep=interrupt)
+        backfill_by_export(STACK, world.pipeline, world, ExportOptions(), sleep=interrupt)
     stop = f"stop-execution --execution-arn {STATES}:execution:orders-backfill:run-1"
     assert stop in capsys.readouterr().err
     assert world.states.runs[0]["status"] == "RUNNING"

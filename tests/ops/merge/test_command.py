@@ -1,7 +1,9 @@
 """`streaming-etl merge` on the command line."""
 
 import json
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from streaming_etl.ops.merge import command, run, status
 from streaming_etl.ops.merge.plan import MergeOptions
 from streaming_etl.ops.merge.run import merge_lake_tables
 from streaming_etl.stack.errors import EXIT_FAILURE, EXIT_PARTIAL, EXIT_USAGE, CommandError
-from streaming_etl.stack.outputs import DeployedStack
+from streaming_etl.stack.outputs import DeployedStack, open_stack
 from tests.support.deployed import deployed_shop
 from tests.support.merge_runs import MACHINE, MIB, NOW, MergeWorld
 
@@ -213,6 +215,27 @@ def test_merges_the_lake_tables_with_a_merge_stage(
     assert len(world.states.started) == 2
     assert merge("--lake-table", "events", pipeline="shop") == EXIT_FAILURE
     assert merge("--lake-table", "carts", pipeline="shop") == EXIT_FAILURE
+
+
+def test_the_next_step_of_the_status_reads_the_same_stack(
+    world: MergeWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    outputs, endpoint = tmp_path / "out puts.json", "http://127.0.0.1:4566/?a&b"
+    outputs.write_text(json.dumps({"orders": world.pipeline.outputs}))
+    monkeypatch.setattr(command, "open_stack", open_stack)
+    world.states.add("rebuild-20261129T080000Z", "FAILED", hours_ago=5)
+    options = ["--stack", "my dev", "--outputs", str(outputs), "--endpoint-url", endpoint]
+
+    assert main(["merge", "orders", "--status", *options]) == EXIT_PARTIAL
+
+    [step] = [line for line in capsys.readouterr().out.splitlines() if "Next step" in line]
+    assert shlex.split(step.split("`")[1]) == [
+        *("streaming-etl", "merge", "orders", *options, "--rebuild")
+    ]
 
 
 @pytest.mark.parametrize(

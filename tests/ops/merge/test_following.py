@@ -1,6 +1,8 @@
 """Merges that follow a replay or a backfill."""
 
+import shlex
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,15 +10,21 @@ from botocore.exceptions import ClientError
 
 from streaming_etl.ops.merge.following import FollowingMerge, FollowingMerges
 from streaming_etl.ops.merge.runs import REPLAY
+from streaming_etl.ops.next_command import NextCommands
 from streaming_etl.stack.errors import CommandError
-from tests.support.merge_runs import NOW, MergeWorld
+from streaming_etl.stack.outputs import DeployedPipeline, DeployedStack
+from tests.support.deployed import deployed_shop
+from tests.support.merge_runs import MACHINE, NOW, MergeWorld
 
 EVENT = {"partition_time": "event"}
 OLD = datetime(2026, 10, 15, 20, tzinfo=UTC)
 
 
-def merges(world: MergeWorld) -> FollowingMerges:
-    return FollowingMerges(world.pipeline, world, REPLAY, stack="dev", now=lambda: NOW)
+COMMANDS = NextCommands(DeployedStack("dev", {}), "orders")
+
+
+def merges(world: MergeWorld, commands: NextCommands = COMMANDS) -> FollowingMerges:
+    return FollowingMerges(world.pipeline, world, REPLAY, commands=commands, now=lambda: NOW)
 
 
 def started(world: MergeWorld, *times: datetime) -> list[FollowingMerge]:
@@ -96,10 +104,6 @@ def test_a_merge_that_aws_rejects_is_an_error_with_the_day(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = MergeWorld({"partitions": EVENT})
-
-    def reject(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "StartExecution")
-
     monkeypatch.setattr(world.states, "start_execution", reject)
     with pytest.raises(CommandError) as error:
         started(world, OLD)
@@ -107,3 +111,44 @@ def test_a_merge_that_aws_rejects_is_an_error_with_the_day(
         "merge-not-started",
         {"lake_table": "lake-table", "first": date(2026, 10, 15), "error": "AccessDeniedException"},
     )
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_next_commands_read_the_same_stack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], several: bool
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    world, key, selected = MergeWorld({"partitions": EVENT}), "lake-table", []
+    if several:
+        world.pipeline, key, selected = shop(), "events", ["--lake-table", "events"]
+    name, endpoint = world.pipeline.name, "http://127.0.0.1:4566/?a&b"
+    stack = DeployedStack("my dev", {}, endpoint, Path("out puts.json"))
+    following = merges(world, NextCommands(stack, name))
+    following.add(key, OLD.timestamp())
+    expected = [
+        *("streaming-etl", "merge", name, "--stack", "my dev"),
+        *("--outputs", "out puts.json", "--endpoint-url", endpoint, *selected),
+    ]
+
+    following.start()
+    see = capsys.readouterr().err.partition("See ")[2]
+    assert shlex.split(see) == [*expected, "--status"]
+
+    monkeypatch.setattr(world.states, "start_execution", reject)
+    with pytest.raises(CommandError) as error:
+        following.start()
+    run = error.value.message.partition(" s, run ")[2]
+    assert shlex.split(run) == [*expected, "--from", "2026-10-15"]
+
+
+def shop() -> DeployedPipeline:
+    """The pipeline `shop`, whose lake table `events` has a merge stage."""
+    deployed = deployed_shop()
+    settings, outputs = dict(deployed.settings["lake_tables"]), dict(deployed.lake_tables or {})
+    settings["events"] = {**settings["events"], "partitions": EVENT, "merge": {"enabled": True}}
+    outputs["events"] = {**outputs["events"], "merge_state_machine_arn": MACHINE}
+    return deployed_shop({"lake_tables": settings}, lake_tables=outputs)
+
+
+def reject(**_: Any) -> None:
+    raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "StartExecution")
