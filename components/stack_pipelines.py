@@ -83,6 +83,9 @@ def _data(value: object) -> object:
     """Data of a JSON text; other text unchanged, for rejection."""
     if not isinstance(value, str):
         return value
+    if not value:
+        # Pulumi passes a section without entries as "".
+        return None
     try:
         return json.loads(value)
     except ValueError:

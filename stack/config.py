@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 
 from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.pulumi_yaml import load
 
 if TYPE_CHECKING:
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -35,7 +36,8 @@ class StackConfig:
 
     def section(self, key: str) -> Any:
         """Return the data below one of CONFIG_KEYS, by default an empty map."""
-        text = self.values.get(f"{self.project}:{key}", "{}")
+        # Pulumi passes an empty section as "".
+        text = self.values.get(f"{self.project}:{key}") or "{}"
         try:
             return json.loads(text)
         except ValueError:
@@ -93,7 +95,7 @@ def read_config(directory: Path, stack: str = "dev") -> StackConfig:
 
 def _values(path: Path, project: str) -> dict[str, str]:
     try:
-        document = yaml.safe_load(path.read_text()) or {}
+        document = load(path.read_text()) or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else None
@@ -116,7 +118,7 @@ def _values(path: Path, project: str) -> dict[str, str]:
             )
             raise CommandError(message, code="secret-in-config", file=path.name, key=key)
         _require_known(path.name, project, key)
-        # Pulumi reads dates and times as text.
+        value = "" if value is None else value
         values[key] = value if isinstance(value, str) else json.dumps(value, default=str)
     return values
 

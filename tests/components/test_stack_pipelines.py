@@ -487,3 +487,10 @@ def test_rejects_other_arguments_than_settings(args: Any) -> None:
     [problem] = problems_of(build, lambda: StreamingEtlPipeline("shop", args), into=graph)
     assert (problem.field, problem.value, problem.rule) == ("args", args, "type")
     assert graph.nodes == []
+
+
+@pytest.mark.usefixtures("packages")
+def test_an_empty_section_of_defaults_is_none() -> None:
+    tables = {"orders": {**TABLE, "transform_module": "transforms/orders.py"}}
+    assert pipelines_from_config(json.dumps(tables), "") == pipelines_from_config(tables, None)
+    assert places(problems_of(pipelines_from_config, "")) == [("", "tables", "no-tables")]

@@ -30,9 +30,16 @@ def test_reads_values_as_pulumi_passes_them_to_the_program(directory: Path) -> N
         "aws:region": "eu-west-1",
         "project:tables": '{"orders": {"format": "csv"}}',
         "project:count": "3",
-        "project:5": '{"at": "2026-11-23"}',
+        "project:5": '{"at": "2026-11-23 00:00:00 +0000 UTC"}',
         "project:owner": "web",
     }
+
+
+def test_an_empty_section_has_no_settings(directory: Path) -> None:
+    (directory / "Pulumi.dev.yaml").write_text("config:\n  defaults:\n")
+    config = read_config(directory)
+    assert config.values == {"project:defaults": ""}
+    assert config.section("defaults") == {}
 
 
 def test_lists_the_stacks_of_the_directory(directory: Path) -> None:
@@ -50,6 +57,7 @@ def test_lists_the_stacks_of_the_directory(directory: Path) -> None:
     [
         ("config:\n  project:key:\n    secure: abc\n", "secret-in-config", {"key": "project:key"}),
         ("config: {tables: [\n", "invalid-yaml", {"line": 2}),
+        ("config:\n  tables: {orders: {}, orders: {}}\n", "invalid-yaml", {"line": 2}),
         ("foo\n", "config-not-a-map", {}),
         ("config: [1]\n", "config-not-a-map", {}),
         (
