@@ -23,13 +23,13 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def program_options(command: Command) -> Command:
     """Add the options of the deployed program to a click command."""
-    file = click.Path(exists=True, dir_okay=False, path_type=Path)
     folder = click.Path(exists=True, file_okay=False, path_type=Path)
     for option in (
         click.option(
             "--like",
             multiple=True,
-            type=file,
+            # The command reports the problems of all files.
+            type=click.Path(path_type=Path),
             metavar="FILE",
             help="Output of `aws dynamodb describe-table` for an existing table of the stack; "
             "repeat the option for several.",

@@ -89,7 +89,7 @@ def deployed_by_engine(
 ) -> Iterator[None]:
     """Deploy the stack with the Pulumi CLI; keep the provider for updates."""
     empty = DeployedStack(stack, {}, emulator.endpoint)
-    with serving(EmbeddedBackend(emulator.clients, directory, definitions)) as port:
+    with serving(EmbeddedBackend(emulator.clients, directory, definitions, stack=stack)) as port:
         program = RunningProgram(stack, directory, port)
         # A killed process leaves the state of an embedded AWS that no longer exists.
         shutil.rmtree(program.folder, ignore_errors=True)

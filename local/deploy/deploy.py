@@ -81,12 +81,14 @@ class Provider(mocks.Mocks):
         clients: Clients,
         on_created: OnCreated = lambda *_: None,
         *,
+        stack: str,
         definitions: Definitions | None = None,
         previous: Resources | None = None,
         dry_run: bool = False,
     ) -> None:
         self._clients = clients
         self._on_created = on_created
+        self._stack = stack
         self._definitions = definitions or {}
         self.previous = previous or {}
         self.dry_run = dry_run
@@ -164,7 +166,7 @@ class Provider(mocks.Mocks):
         )
 
     def call(self, args: mocks.MockCallArgs) -> Any:
-        return look_up(self._clients, args.token, args.args, self._definitions)
+        return look_up(self._clients, args.token, args.args, self._definitions, self._stack)
 
 
 def has_fixed_name(resource: Resource) -> bool:
@@ -270,7 +272,7 @@ def deploy(
 
     definitions: of existing tables.
     """
-    provider = Provider(clients, on_created, definitions=definitions)
+    provider = Provider(clients, on_created, stack=config.stack, definitions=definitions)
     run(directory, config, Monitor(provider))
     return provider.deployment
 
@@ -282,7 +284,7 @@ def previewed(
 
     Raises CommandError if a hook rejects the update, or if it would delete data.
     """
-    provider = Provider(clients, previous=previous, dry_run=True)
+    provider = Provider(clients, stack=config.stack, previous=previous, dry_run=True)
     monitor = Monitor(provider)
     run(directory, config, monitor)
     if monitor.rejections:
@@ -328,7 +330,7 @@ def update(
     Raises as `previewed`, before the first change.
     """
     previewed(directory, config, clients, previous)
-    provider = Provider(clients, previous=previous)
+    provider = Provider(clients, stack=config.stack, previous=previous)
     deployment = provider.deployment
     try:
         run(directory, config, Monitor(provider))

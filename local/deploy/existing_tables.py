@@ -25,6 +25,9 @@ class TableDefinition:
     """None without a stream."""
 
 
+# The CLI's configuration may have another format.
+DESCRIBE = "`aws dynamodb describe-table --output json --table-name TABLE`"
+
 Definitions = Mapping[str, TableDefinition]
 """By table name."""
 
@@ -35,24 +38,45 @@ def read_definitions(files: Iterable[Path]) -> dict[str, TableDefinition]:
     Raises CommandError with the problems of all files.
     """
     definitions: dict[str, TableDefinition] = {}
-    problems: list[str] = []
+    problems: dict[str, str] = {}
+    texts: list[str] = []
     for file in files:
         try:
-            definition = definition_of(json.loads(file.read_text()))
-        except (OSError, ValueError) as error:
-            problems.append(f"{file}: the file must be JSON ({error}).")
-        except (AttributeError, KeyError, TypeError):
-            problems.append(
-                f"{file}: the file must be the output of `aws dynamodb describe-table`, with "
-                "TableName, KeySchema and AttributeDefinitions."
-            )
+            definition = definition_of(json.loads(file.read_text(encoding="utf-8-sig")))
+        except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+            code, text = problem_of(error)
+            problems[str(file)] = code
+            texts.append(f"{file}: the file must {text}")
         else:
             definitions[definition.name] = definition
     if problems:
-        raise CommandError(
-            "\n".join(problems), code="invalid-table-definition", problems=len(problems)
-        )
+        raise CommandError("\n".join(texts), code="invalid-table-definition", problems=problems)
     return definitions
+
+
+def problem_of(error: Exception) -> tuple[str, str]:
+    """Return the code of a problem, and the end of its sentence."""
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return "missing-file", f"exist. Correct the path, or write the file: {DESCRIBE}."
+        case IsADirectoryError():
+            return "directory", "not be a directory. Pass the file of each table in it."
+        case OSError():
+            reason = error.strerror or type(error).__name__
+            return "unreadable-file", f"be readable (got: {reason}). Change its permissions."
+        case UnicodeDecodeError():
+            return (
+                "not-utf-8",
+                f"be text in UTF-8. Convert it, or write it again: {DESCRIBE}.",
+            )
+        case json.JSONDecodeError():
+            where = f"line {error.lineno}, column {error.colno}: {error.msg}"
+            return "invalid-json", f"be JSON (got: {where}). Write it again: {DESCRIBE}."
+    return (
+        "not-a-description",
+        "have TableName, KeySchema and AttributeDefinitions, also below Table. "
+        f"Write it again: {DESCRIBE}.",
+    )
 
 
 def definition_of(document: Any) -> TableDefinition:
@@ -106,9 +130,8 @@ def with_local_streams(config: StackConfig, clients: Clients) -> StackConfig:
             keys = {source.hash_key: source.hash_key_type}
             if source.range_key is not None:
                 keys[source.range_key] = source.range_key_type
-            stream = described(
-                clients, table, {table: TableDefinition(table, keys, source.stream_view_type)}
-            )["LatestStreamArn"]
+            definition = TableDefinition(table, keys, source.stream_view_type)
+            stream = described(clients, table, {table: definition}, config.stack)["LatestStreamArn"]
             settings = tables[name]
             local = {**settings["source"], "stream_arn": stream}
             tables = {**tables, name: {**settings, "source": local}}
@@ -116,10 +139,11 @@ def with_local_streams(config: StackConfig, clients: Clients) -> StackConfig:
     return dataclasses.replace(config, values=values) if tables else config
 
 
-def described(clients: Clients, name: str, definitions: Definitions) -> dict[str, Any]:
+def described(clients: Clients, name: str, definitions: Definitions, stack: str) -> dict[str, Any]:
     """Describe a table; create one that does not exist by its definition.
 
-    Raises CommandError for a table that does not exist, without a definition.
+    Raises CommandError for a table that does not exist, without a definition. stack: its name, for
+    the command in the message.
     """
     dynamodb = clients("dynamodb")
     try:
@@ -127,12 +151,12 @@ def described(clients: Clients, name: str, definitions: Definitions) -> dict[str
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-        create_existing(clients, name, definitions)
+        create_existing(clients, name, definitions, stack)
         response = dynamodb.describe_table(TableName=name)
     return dict(response["Table"])
 
 
-def missing_definition(names: list[str], stack: str = "dev") -> CommandError:
+def missing_definition(names: list[str], stack: str) -> CommandError:
     """Return the error for existing tables without a definition."""
     commands = "\n".join(
         f"  aws dynamodb describe-table --table-name {name} > {name}.table.json" for name in names
@@ -145,13 +169,14 @@ def missing_definition(names: list[str], stack: str = "dev") -> CommandError:
         f'  make local {selected}LIKE="{files}"',
         code="missing-table-definition",
         tables=names,
+        stack=stack,
     )
 
 
-def create_existing(clients: Clients, name: str, definitions: Definitions) -> None:
+def create_existing(clients: Clients, name: str, definitions: Definitions, stack: str) -> None:
     """Create a table by its definition; raises CommandError without one."""
     if name not in definitions:
-        raise missing_definition([name])
+        raise missing_definition([name], stack)
     keys, view = definitions[name].keys, definitions[name].stream_view
     stream = {"StreamEnabled": True, "StreamViewType": view}
     clients("dynamodb").create_table(

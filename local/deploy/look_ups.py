@@ -10,11 +10,15 @@ from streaming_etl.stack.errors import CommandError
 
 
 def look_up(
-    clients: Clients, token: str, arguments: Mapping[str, Any], definitions: Definitions
+    clients: Clients,
+    token: str,
+    arguments: Mapping[str, Any],
+    definitions: Definitions,
+    stack: str,
 ) -> dict[str, Any]:
     """Return the result of one look-up.
 
-    definitions: of existing tables, which are created on the first look-up.
+    definitions: of existing tables, which are created on the first look-up. stack: for messages.
     Raises CommandError for an unknown look-up, or a table without a definition.
     """
     match token:
@@ -26,7 +30,7 @@ def look_up(
         case "aws:index/getPartition:getPartition":
             return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com"}
         case "aws:dynamodb/getTable:getTable":
-            return existing_table(clients, arguments["name"], definitions)
+            return existing_table(clients, arguments["name"], definitions, stack)
     raise CommandError(
         f"The embedded AWS does not support the call {token}. Add it to local/deploy/look_ups.py.",
         code="unknown-call",
@@ -34,9 +38,11 @@ def look_up(
     )
 
 
-def existing_table(clients: Clients, name: str, definitions: Definitions) -> dict[str, Any]:
+def existing_table(
+    clients: Clients, name: str, definitions: Definitions, stack: str
+) -> dict[str, Any]:
     """Return what getTable returns for a DynamoDB table."""
-    table = described(clients, name, definitions)
+    table = described(clients, name, definitions, stack)
     stream = table.get("StreamSpecification", {})
     backups = clients("dynamodb").describe_continuous_backups(TableName=name)
     recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]

@@ -17,15 +17,20 @@ class EmbeddedBackend:
     """Creates, updates, reads and deletes resources of the embedded AWS.
 
     directory: of the program, to which paths of archives are relative.
-    definitions: of existing tables.
+    definitions: of existing tables. stack: for messages.
     """
 
     def __init__(
-        self, clients: Clients, directory: Path, definitions: Definitions | None = None
+        self,
+        clients: Clients,
+        directory: Path,
+        definitions: Definitions | None = None,
+        *,
+        stack: str,
     ) -> None:
         self._clients = clients
         self._directory = directory
-        self._definitions = definitions or {}
+        self._definitions, self._stack = definitions or {}, stack
 
     def create(self, type_: str, name: str, inputs: State) -> tuple[str, State]:
         id_, state = operations.create(self._clients, type_, name, self._with_archives(inputs))
@@ -44,7 +49,7 @@ class EmbeddedBackend:
         operations.delete(self._clients, type_, name, id_, state)
 
     def invoke(self, token: str, arguments: State) -> State:
-        return look_up(self._clients, token, arguments, self._definitions)
+        return look_up(self._clients, token, arguments, self._definitions, self._stack)
 
     def _with_archives(self, inputs: State) -> State:
         """Return the inputs with archives as the program sets them."""

@@ -47,7 +47,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def stack(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineStack]:
-    with serving(EmbeddedBackend(emulator.clients, ROOT)) as port:
+    with serving(EmbeddedBackend(emulator.clients, ROOT, stack="dev")) as port:
         yield EngineStack(
             program,
             folder=tmp_path_factory.mktemp("commands"),

@@ -23,7 +23,7 @@ def aws() -> Iterator[Clients]:
 
 @pytest.fixture
 def port(aws: Clients) -> Iterator[int]:
-    with serving(EmbeddedBackend(aws, ROOT)) as port:
+    with serving(EmbeddedBackend(aws, ROOT, stack="dev")) as port:
         yield port
 
 

@@ -156,7 +156,7 @@ def _deploy_errors() -> dict[str, str]:
     unpartitioned = {"Processors": [{"Type": "RecordDeAggregation", "Parameters": [deaggregation]}]}
     check = firehose.require_supported_processors
     bucket = "aws:s3/bucket:Bucket"
-    monitor = Monitor(Provider(Mock(), Mock()))
+    monitor = Monitor(Provider(Mock(), Mock(), stack="dev"))
     request = SimpleNamespace(parent="", type=bucket, name="lake", ignoreChanges=[])
     with patch.object(MockMonitor, "RegisterResource"):
         monitor.RegisterResource(request)
@@ -178,9 +178,7 @@ def _deploy_errors() -> dict[str, str]:
     return {
         "create-failed": failed,
         "data-at-risk": _error(require_no_loss, {"1": "replace", "2": "delete"}, previous),
-        "invalid-table-definition": _error(
-            read_definitions, [Path("missing.json"), Path("transforms/orders.changes.json")]
-        ),
+        "invalid-table-definition": _invalid_definitions(),
         "missing-table-definition": str(missing_definition(["app", "events"], "prod")),
         "replacement-required": _error(
             operations.update, Mock(), bucket, "lake", "a", {"bucket": "a"}, {"bucket": "b"}
@@ -191,7 +189,7 @@ def _deploy_errors() -> dict[str, str]:
         "workgroup-not-empty": _error(workgroups.Workgroup().delete, full, {"name": "orders"}),
         "unknown-resource-type": _error(operations.create, Mock(), "aws:sqs/queue:Queue", "q", {}),
         "unknown-inputs": _error(unused.require_all_used),
-        "unknown-call": _error(look_up, Mock(), "aws:index/getPartitions", {}, {}),
+        "unknown-call": _error(look_up, Mock(), "aws:index/getPartitions", {}, {}, "dev"),
         "duplicate-resource": duplicate,
         "unsupported-destination": _error(firehose.DeliveryStream().create, Mock(), destination),
         "unsupported-processor": _error(check, {"ProcessingConfiguration": processors}),
@@ -207,6 +205,20 @@ def _deploy_errors() -> dict[str, str]:
             rule,
         ),
     }
+
+
+def _invalid_definitions() -> str:
+    """Return the error for files of every kind that describe no table."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        unreadable = Mock(__str__=lambda _: f"{name}/unreadable.json")
+        unreadable.read_text.side_effect = PermissionError(13, "Permission denied")
+        (directory / "utf-16.json").write_text("{}", encoding="utf-16")
+        (directory / "table.yaml").write_text("Table:\n  TableName: orders\n")
+        (directory / "list.json").write_text('{"TableNames": ["orders"]}')
+        names = ("missing.json", "", "utf-16.json", "table.yaml", "list.json")
+        files = [*(directory / each for each in names), unreadable]
+        return _error(read_definitions, files).replace(name, "tables")
 
 
 def _emulator_errors() -> dict[str, str]:

@@ -1,11 +1,13 @@
 """Existing tables that are created by their description."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.__main__ import main
 from local.deploy.deploy import deploy
 from local.deploy.existing_tables import (
     TableDefinition,
@@ -13,9 +15,12 @@ from local.deploy.existing_tables import (
     require_definitions,
     with_local_streams,
 )
+from local.emulator import state
+from local.emulator.process import ROOT
+from local.engine.embedded import EmbeddedBackend
 from streaming_etl.stack.clients import Clients
 from streaming_etl.stack.config import StackConfig
-from streaming_etl.stack.errors import CommandError
+from streaming_etl.stack.errors import EXIT_FAILURE, CommandError
 
 DESCRIPTION = {
     "TableName": "readings",
@@ -61,16 +66,57 @@ def test_a_table_may_have_no_stream_and_no_range_key(tmp_path: Path) -> None:
     assert definitions == {"readings": TableDefinition("readings", {"device": "B"}, None)}
 
 
-def test_the_problems_of_all_files_are_reported(tmp_path: Path) -> None:
-    files = [tmp_path / "missing.json", described(tmp_path, {"TableNames": ["readings"]})]
+def test_the_problems_of_all_files_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "missing-file": tmp_path / "missing.json",
+        "directory": tmp_path,
+        "unreadable-file": tmp_path / "unreadable.json",
+        "not-utf-8": tmp_path / "utf-16.json",
+        "invalid-json": tmp_path / "table.yaml",
+        "not-a-description": described(tmp_path, {"TableNames": ["readings"]}),
+    }
+    files["unreadable-file"].touch()
+    files["not-utf-8"].write_text(json.dumps(DESCRIPTION), encoding="utf-16")
+    files["invalid-json"].write_text("Table:\n  TableName: readings\n")
+    read_text = Path.read_text
 
+    def read(file: Path, **options: Any) -> str:
+        if file.name == "unreadable.json":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read_text(file, **options)
+
+    # The superuser may read every file.
+    monkeypatch.setattr(Path, "read_text", read)
     with pytest.raises(CommandError) as raised:
-        read_definitions(files)
+        read_definitions(files.values())
 
     assert (raised.value.code, raised.value.details) == (
         "invalid-table-definition",
-        {"problems": 2},
+        {"problems": {str(file): code for code, file in files.items()}},
     )
+
+
+@pytest.mark.parametrize("document", [[], 1, None, {"Table": []}, {"Table": None}])
+def test_other_json_is_not_a_description(tmp_path: Path, document: Any) -> None:
+    file = described(tmp_path, document)
+
+    with pytest.raises(CommandError) as raised:
+        read_definitions([file])
+
+    assert raised.value.details == {"problems": {str(file): "not-a-description"}}
+
+
+def test_the_command_reports_a_missing_file_as_other_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "missing.json")
+    monkeypatch.setattr("sys.argv", ["local", "serve", "--like", missing])
+    monkeypatch.setattr(state, "STATE_FILE", tmp_path / "local.json")
+
+    assert main() == EXIT_FAILURE
+    assert missing in capsys.readouterr().err
 
 
 def test_all_existing_tables_of_a_stack_need_a_description() -> None:
@@ -87,6 +133,7 @@ def test_all_existing_tables_of_a_stack_need_a_description() -> None:
 
     assert raised.value.code == "missing-table-definition"
     assert sorted(raised.value.details["tables"]) == ["app", "events"]
+    assert raised.value.details["stack"] == "dev"
 
 
 @pytest.mark.e2e
@@ -97,7 +144,7 @@ def test_the_program_finds_a_table_with_these_keys_and_stream(aws: Clients, tmp_
         "pulumi.export('table', [table.hash_key, table.range_key, table.stream_view_type,\n"
         "    sorted((one.name, one.type) for one in table.attributes)])\n"
     )
-    config = StackConfig("project", "dev", {})
+    config = StackConfig("project", "prod", {})
 
     with pytest.raises(CommandError) as raised:
         deploy(tmp_path, config, aws)
@@ -105,8 +152,9 @@ def test_the_program_finds_a_table_with_these_keys_and_stream(aws: Clients, tmp_
 
     assert (raised.value.code, raised.value.details) == (
         "missing-table-definition",
-        {"tables": ["readings"]},
+        {"tables": ["readings"], "stack": "prod"},
     )
+    assert "make local STACK=prod LIKE=" in raised.value.message
     assert deployed.outputs["table"] == [
         "device",
         "at",
@@ -115,6 +163,19 @@ def test_the_program_finds_a_table_with_these_keys_and_stream(aws: Clients, tmp_
     ]
     # The table exists now, for example in an update.
     assert deploy(tmp_path, config, aws).outputs == deployed.outputs
+
+
+@pytest.mark.e2e
+def test_the_engine_names_the_stack_of_a_table_without_a_description(aws: Clients) -> None:
+    backend = EmbeddedBackend(aws, ROOT, stack="prod")
+
+    with pytest.raises(CommandError) as raised:
+        backend.invoke("aws:dynamodb/getTable:getTable", {"name": "nothing"})
+
+    assert (raised.value.code, raised.value.details) == (
+        "missing-table-definition",
+        {"tables": ["nothing"], "stack": "prod"},
+    )
 
 
 @pytest.mark.e2e
