@@ -1,10 +1,13 @@
 """Alarms: metrics, thresholds and subscriptions; tests/golden has their inputs and texts."""
 
+from typing import Any
+
 import pulumi
 import pytest
 
 from streaming_etl import (
     BackfillArgs,
+    DeliveryArgs,
     ForwarderArgs,
     MergeArgs,
     MonitoringArgs,
@@ -13,7 +16,6 @@ from streaming_etl import (
     TransformArgs,
 )
 from streaming_etl.components.monitoring.alarms import alarms
-from streaming_etl.components.settings.freshness import PRESETS
 from streaming_etl.stack.recorder import Graph, build
 from tests.components.monitoring.aws_metrics import METRICS, metric_of
 from tests.support.pipeline_settings import pipeline_args
@@ -153,11 +155,10 @@ def test_each_lake_table_has_alarms_on_its_resources(several: Graph, every_alarm
     assert descriptions["shop-monitoring-dead-lettered"] == "shop"
     assert descriptions["shop-orders-catalog-monitoring-requeued"] == "shop.orders-catalog"
     # The thresholds are those of the lake table: its buffers differ.
-    thresholds = [
-        several[f"shop-{name}-monitoring-data-freshness"].inputs["threshold"]
-        for name in ("orders", "items")
-    ]
-    assert thresholds[1] - thresholds[0] == 300 - PRESETS["minutes"].buffers.delivery_seconds
+    assert {
+        name: several[f"shop-{name}-monitoring-data-freshness"].inputs["threshold"]
+        for name in ("orders", "orders-catalog", "items")
+    } == {"orders": 900 + 60 + 120, "orders-catalog": 900 + 60 + 120, "items": 900 + 60 + 300}
 
 
 def test_at_most_eight_alarms_are_essential() -> None:
@@ -344,6 +345,39 @@ def test_iterator_age_fires_before_changes_are_dead_lettered(
     )
     [alarm] = [alarm for alarm in alarms(args) if alarm.name == "iterator-age"]
     assert alarm.threshold == threshold * 1000
+
+
+DYNAMIC = PartitionArgs(dynamic_partition_keys={"kind": ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("settings", "monitoring", "threshold"),
+    [
+        # The default of 900 s, and the waits of both buffers.
+        ({"freshness": "seconds"}, {}, 900),
+        ({}, {}, 900 + 60 + 120),
+        ({"freshness": "economy"}, {}, 900 + 60 + 900),
+        ({"freshness": "seconds", "format": "parquet"}, {}, 900 + 60),
+        ({"freshness": "seconds", "partitions": DYNAMIC}, {}, 900 + 60),
+        ({"delivery": DeliveryArgs(buffer_seconds=300)}, {}, 900 + 60 + 300),
+        ({"transform": TransformArgs(buffer_seconds=10)}, {}, 900 + 10 + 120),
+        (
+            {
+                "transform": TransformArgs(buffer_seconds=900),
+                "delivery": DeliveryArgs(buffer_seconds=900),
+            },
+            {"max_data_freshness_seconds": 60},
+            60 + 900 + 900,
+        ),
+        ({"freshness": "economy"}, {"max_data_freshness_seconds": 3600}, 3600 + 60 + 900),
+    ],
+)
+def test_data_freshness_fires_after_the_waits_of_the_buffers(
+    settings: dict[str, Any], monitoring: dict[str, int], threshold: int
+) -> None:
+    args = pipeline_args(monitoring=MonitoringArgs(**monitoring), **settings)
+    [alarm] = [alarm for alarm in alarms(args) if alarm.name == "data-freshness"]
+    assert alarm.threshold == threshold
 
 
 @pytest.mark.parametrize(
