@@ -142,6 +142,10 @@ MESSAGES: Mapping[str, str] = {
         "{name} must list texts, numbers of at most 38 digits, true or false (got {value})."
         " DynamoDB compares no other value: write such a value, or use another attribute."
     ),
+    "where-date": (
+        "{name} must have quotation marks around a date (got {value}). Without them, Pulumi passes"
+        " this text instead of what is written: quote the date."
+    ),
     "own-name": (
         "{name} must be former names (got {value}, the name itself). Remove it: only the"
         " oldest of several names may be in use again."

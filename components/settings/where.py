@@ -8,6 +8,8 @@ from typing import Any
 from streaming_etl.components.settings.validation import Problem, invalid
 
 PREFIX = "prefix"
+# Pulumi passes an unquoted date or time of a stack's YAML in this form, tests/stack shows how.
+UNQUOTED_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [-+]\d{4} (UTC|[-+]\d{4})")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 MAX_DIGITS, MIN_EXPONENT, MAX_EXPONENT = 38, -130, 125
@@ -35,6 +37,8 @@ def _prefix_problems(name: str, rule: Mapping[Any, Any]) -> Iterator[Problem]:
         yield invalid("where", rule, "where-operator", item=name, got=[str(key) for key in unknown])
     elif not _is_text(rule.get(PREFIX)) or not rule[PREFIX]:
         yield invalid("where", rule, "where-prefix", item=name)
+    elif UNQUOTED_DATE.fullmatch(rule[PREFIX]):
+        yield invalid("where", rule[PREFIX], "where-date", item=name)
 
 
 def _list_problems(name: str, values: Sequence[Any]) -> Iterator[Problem]:
@@ -43,6 +47,8 @@ def _list_problems(name: str, values: Sequence[Any]) -> Iterator[Problem]:
     for index, value in enumerate(values):
         if not _is_value(value):
             yield invalid("where", value, "where-value", item=name)
+        elif isinstance(value, str) and UNQUOTED_DATE.fullmatch(value):
+            yield invalid("where", value, "where-date", item=name)
         # In Python, True equals 1.
         elif any(value == other and _kind(value) == _kind(other) for other in values[:index]):
             yield invalid("where", value, "duplicate", item=name)

@@ -51,7 +51,15 @@ PATTERNS = [
     '{"eventName": ["' + "x" * 4096 + '"]}',
 ]
 
-WHERE = {"": [1], "a": 5, "b": {"suffix": "x"}, "c": {"prefix": ""}, "d": [], "e": [None]}
+WHERE = {
+    "": [1],
+    "a": 5,
+    "b": {"suffix": "x"},
+    "c": {"prefix": ""},
+    "d": [],
+    "e": [None],
+    "f": ["2026-11-23 00:00:00 +0000 UTC"],
+}
 
 # A table's own settings, and the defaults of the stack.
 CONFIGS: list[tuple[dict[str, Any], dict[str, Any]]] = [

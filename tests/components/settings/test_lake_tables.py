@@ -14,6 +14,7 @@ from streaming_etl import (
 )
 from streaming_etl.components.settings.lake_table_names import ONLY_LAKE_TABLE
 from streaming_etl.components.settings.stack_config import settings_from_config
+from streaming_etl.stack.pulumi_yaml import load
 from tests.support.pipeline_settings import pipeline_args
 from tests.support.problems import places, problems_of
 
@@ -164,6 +165,8 @@ def test_rejects_invalid_lake_tables(settings: dict[str, Any], expected: list[st
         ({"type": ["\ud800"]}, "where-value"),
         ({"type": {"prefix": "\ud800"}}, "where-prefix"),
         ({"\ud800": ["a"]}, "where-attribute"),
+        ({"type": ["2026-11-23 00:00:00 +0000 UTC"]}, "where-date"),
+        ({"type": {"prefix": "2026-11-23 09:30:00.12 +0900 +0900"}}, "where-date"),
         ({"type": [1, 1.0]}, "duplicate"),
         ({"": ["a"]}, "where-attribute"),
         ({"id": [5]}, "where-key-type"),
@@ -213,3 +216,12 @@ def test_rejects_something_else_than_settings_in_python() -> None:
     found = problems_of(StreamingEtlPipelineArgs, table_name="shop", lake_tables={"orders": ORDERS})
     assert places(found) == [("", "lake_tables[orders]", "type")]
     assert places(problems_of(args, query=QueryArgs())) == [("", "query", "type")]
+
+
+def test_rejects_an_unquoted_date_of_a_stack() -> None:
+    accepted = load('{day: ["2026-11-23", 2026-11-23 to 30], sk: {prefix: 2026-11-}}')
+    assert shop(lake_tables={"orders": {**ORDERS, "where": accepted}}).tables
+    unquoted = load("{day: [2026-11-23], sk: {prefix: 2026-11-23T09:30:00Z}}")
+    assert problems(lake_tables={"orders": {**ORDERS, "where": unquoted}}) == [
+        ("tables.shop.lake_tables.orders", f"where[{name}]", "where-date") for name in unquoted
+    ]
