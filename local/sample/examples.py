@@ -164,10 +164,15 @@ def example_value(type_: ColumnType) -> Any:
 def example_attributes(rules: Mapping[str, Any]) -> dict[str, Any]:
     """Return attributes that match a `where`."""
     values = {
-        name: f"{rule['prefix']}1" if isinstance(rule, Mapping) else rule[0]
+        name: with_prefix(rule["prefix"]) if isinstance(rule, Mapping) else rule[0]
         for name, rule in rules.items()
     }
     return {
         name: Decimal(str(value)) if isinstance(value, float) else value
         for name, value in values.items()
     }
+
+
+def with_prefix(prefix: str) -> str:
+    """Return a text with this prefix: `PROFILE` of `PROFILE`, `ORDER#1` of `ORDER#`."""
+    return prefix if prefix[-1].isalnum() else f"{prefix}1"

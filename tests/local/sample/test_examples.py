@@ -142,6 +142,8 @@ def test_the_sample_of_the_example_stack_needs_its_key(key: str, fits: bool) -> 
         ({}, {}),
         ({"type": ["lead", "visitor"], "closed": [False]}, {"type": "lead", "closed": False}),
         ({"sk": {"prefix": "ORDER#"}, "version": [2.5]}, {"sk": "ORDER#1", "version": 2.5}),
+        # A prefix that ends with a word is a value itself, such as a constant sort key.
+        ({"sk": {"prefix": "PROFILE"}}, {"sk": "PROFILE"}),
     ],
 )
 def test_an_example_matches_the_condition(rules: Any, example: dict[str, Any]) -> None:
