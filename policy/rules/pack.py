@@ -2,7 +2,7 @@
 
 from pulumi_policy import Policy
 
-from . import alarms, buckets, delivery, principals, production, streams
+from . import alarms, buckets, delivery, principals, production, roles, streams
 from .rule import Rule
 
 RULES: list[Rule] = [
@@ -11,6 +11,7 @@ RULES: list[Rule] = [
     *alarms.RULES,
     *buckets.RULES,
     *principals.RULES,
+    *roles.RULES,
     *production.RULES,
 ]
 

@@ -5,7 +5,7 @@ Pulumi's engine and the AWS provider are not part of these tests.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -107,9 +107,33 @@ def test_the_config_file_contains_the_defaults_of_each_setting() -> None:
         jsonschema.validate(config.get(rule.name, {}), schema)
 
 
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+
+
+@pytest.fixture(scope="module")
+def strict_pack() -> Iterator[AnalyzerStub]:
+    """The running pack with the rules that need a config."""
+    with running_pack() as stub:
+        stub.Configure(config_of({"roles-have-boundary": {"policies": [BOUNDARY]}}))
+        yield stub
+
+
+def config_of(settings: Mapping[str, Mapping[str, list[str]]]) -> Any:
+    """The config of rules as Pulumi sends it."""
+    request = proto.ConfigureAnalyzerRequest()
+    for rule, properties in settings.items():
+        # Pulumi sends the level together with the settings.
+        request.policyConfig[rule].enforcementLevel = proto.MANDATORY
+        for name, values in properties.items():
+            request.policyConfig[rule].properties[name] = values
+    return request
+
+
 @both_phases
-def test_a_careless_production_stack_breaks_each_rule(pack: AnalyzerStub, preview: bool) -> None:
-    result = violations(pack, registered(in_stack("prod", preview)))
+def test_a_careless_production_stack_breaks_each_rule(
+    strict_pack: AnalyzerStub, preview: bool
+) -> None:
+    result = violations(strict_pack, registered(in_stack("prod", preview)))
     assert result == [
         ("alarms-reach-topic", "alarms"),
         ("bucket-not-public", "raw"),
@@ -119,6 +143,7 @@ def test_a_careless_production_stack_breaks_each_rule(pack: AnalyzerStub, previe
         ("production-data-protected", "orders"),
         ("production-data-protected", "orders"),
         ("production-data-protected", "raw"),
+        ("roles-have-boundary", "role"),
         ("stream-failures-to-s3", "mapping"),
         ("stream-reader-timeout", "read"),
         ("stream-retries-limited", "mapping"),
@@ -130,14 +155,9 @@ def test_a_careless_production_stack_breaks_each_rule(pack: AnalyzerStub, previe
 
 
 def test_the_names_of_production_stacks_are_read_from_the_config() -> None:
-    request = proto.ConfigureAnalyzerRequest()
-    production = {rule.name for rule in RULES if rule.settings}
-    for rule in production:
-        # Pulumi sends the level together with the settings.
-        request.policyConfig[rule].enforcementLevel = proto.MANDATORY
-        request.policyConfig[rule].properties["stacks"] = ["live", "live-*"]
+    production = {rule.name for rule in RULES if "stacks" in rule.settings}
     with running_pack() as pack:
-        pack.Configure(request)
+        pack.Configure(config_of({rule: {"stacks": ["live", "live-*"]} for rule in production}))
         live = {rule for rule, _ in violations(pack, registered(in_stack("live-tokyo")))}
         prod = {rule for rule, _ in violations(pack, registered(in_stack("prod")))}
     assert live >= production
