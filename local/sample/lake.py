@@ -132,7 +132,9 @@ class Lake:
             body = s3.get_object(Bucket=self.pipeline.bucket, Key=key)["Body"].read()
             for record in map(json.loads, body.splitlines()):
                 for change in changes_of(base64.b64decode(record["rawData"])):
-                    failed.append(FailedChange(str(change["eventID"]), record["errorCode"], key))
+                    # Firehose converts what the transform returned: a row.
+                    id_ = change.get("eventID") or change["_event_id"]
+                    failed.append(FailedChange(str(id_), record["errorCode"], key))
         return failed
 
     def failure_log(self, event_id: str) -> str | None:

@@ -5,9 +5,13 @@ import json
 import pytest
 
 from local.sample.delivery import excluded_events, failed_batches
+from local.sample.lake import FailedChange, lakes_of
 from streaming_etl.stack.clients import Clients
 from tests.local.builders import create_bucket
 from tests.support.deployed import deployed_pipeline
+from tests.support.failure_objects import error_line
+
+FORMAT_CONVERSION = "DataFormatConversion.MalformedData"
 
 
 @pytest.mark.e2e
@@ -25,6 +29,25 @@ def test_each_change_of_a_failed_batch_has_its_object(aws: Clients) -> None:
         "2": f"{location}a",
         "3": f"{location}b",
     }
+
+
+@pytest.mark.e2e
+def test_failed_changes_are_those_of_records_and_of_rows(aws: Clients) -> None:
+    bucket = create_bucket(aws, "error-records")
+    pipeline = deployed_pipeline(bucket=bucket, errors_location=f"s3://{bucket}/errors/")
+    [lake] = lakes_of(aws, pipeline)
+    # Firehose converts what the transform returns, so a failure of the conversion has a row.
+    bodies = {
+        "conversion": error_line(b'{"id":"o-2","_event_id":"2"}\n', code=FORMAT_CONVERSION),
+        "processing": error_line(b'{"eventID":"1","eventName":"INSERT"}\n'),
+    }
+    for name, body in bodies.items():
+        aws("s3").put_object(Bucket=bucket, Key=f"errors/{name}", Body=body)
+
+    assert lake.failed_changes() == [
+        FailedChange("2", FORMAT_CONVERSION, "errors/conversion"),
+        FailedChange("1", "Lambda.ProcessingFailedStatus", "errors/processing"),
+    ]
 
 
 @pytest.mark.parametrize(
