@@ -225,6 +225,8 @@ def print_delivery(delivery: Delivery) -> None:
             f"No lake table has {counted(delivery.unmatched, 'change')}: the items match no "
             "`where`, or `forwarder.event_names` excludes the change."
         )
+    for location in sorted(set(delivery.unmatched_batches.values())):
+        print_line(f"Failed batch, because of `forwarder.unmatched: fail`: {location}")
     if delivery.left:
         print_line(
             f"{counted(delivery.left, 'change')} did not arrive within {DELIVERY_SECONDS:.0f} "
@@ -248,6 +250,10 @@ def print_next_commands(delivery: Delivery, prefix: str, replay: str) -> None:
     if failed := [table.lake for table in delivery.tables if table.failures]:
         modules = sorted({lake.transform_module for lake in failed})
         print_line(f"\nFix {' and '.join(modules)}, update the stack, and replay:")
+        print_line(f"  {prefix} up")
+        print_line(f"  {replay}")
+    elif delivery.unmatched_batches:
+        print_line("\nAdd a lake table or change a `where`, update the stack, and replay:")
         print_line(f"  {prefix} up")
         print_line(f"  {replay}")
     if changed := [table.lake for table in delivery.tables if table.rows]:

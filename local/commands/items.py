@@ -161,7 +161,8 @@ def exit_code(delivery: Delivery) -> int:
     """Return the exit code of a command that writes."""
     if delivery.left:
         return EXIT_FAILURE
-    return EXIT_PARTIAL if any(table.failures for table in delivery.tables) else 0
+    failed = delivery.unmatched_batches or any(table.failures for table in delivery.tables)
+    return EXIT_PARTIAL if failed else 0
 
 
 def run_query(text: str) -> None:

@@ -52,6 +52,9 @@ class Delivery:
         """Changes in the stream; a write that changes nothing is none."""
         self.unmatched = 0
         """Changes that no lake table must have."""
+        self.unmatched_batches: dict[str, str] = {}
+        """With `forwarder.unmatched: fail`, the failed batch of each of these, by event id."""
+        self._unmatched_failures = set[str]()
         self.tables = [LakeTableDelivery(lake) for lake in lakes_of(clients, pipeline)]
         self._expected: dict[str, set[str]] = {}
         self._excluded = excluded_events(pipeline)
@@ -84,12 +87,16 @@ class Delivery:
             }
             self._expected[table.lake.name] = set(table.missing)
         self.changes = len(records)
-        self.unmatched = len(records) - len(set[str]().union(*self._expected.values()))
+        matched = set[str]().union(*self._expected.values())
+        self.unmatched = len(records) - len(matched)
+        if unmatched_fails(self.pipeline):
+            self._unmatched_failures = {one["eventID"] for one in forwarded} - matched
 
     @property
     def left(self) -> int:
         """The number of changes of which nothing is known."""
-        return sum(max(len(one.missing) - one.filtered, 0) for one in self.tables)
+        left = sum(max(len(one.missing) - one.filtered, 0) for one in self.tables)
+        return left + len(self._unmatched_failures) - len(self.unmatched_batches)
 
     def wait(
         self,
@@ -118,6 +125,8 @@ class Delivery:
     def poll(self) -> None:
         """Look for rows, error records, failed batches and filtered changes."""
         batches = failed_batches(self._clients, self.pipeline)
+        ids = sorted(self._unmatched_failures & batches.keys())
+        self.unmatched_batches = {id_: batches[id_] for id_ in ids}
         for table in self.tables:
             if not table.missing:
                 continue
@@ -157,6 +166,11 @@ def excluded_events(pipeline: DeployedPipeline) -> set[str]:
     """Return the event types that the forwarder does not send."""
     names: Sequence[str] | None = (pipeline.settings.get("forwarder") or {}).get("event_names")
     return {"INSERT", "MODIFY", "REMOVE"} - set(names) if names else set()
+
+
+def unmatched_fails(pipeline: DeployedPipeline) -> bool:
+    """Return whether a change without a lake table is a failed change."""
+    return (pipeline.settings.get("forwarder") or {}).get("unmatched") == "fail"
 
 
 def failed_batches(clients: Clients, pipeline: DeployedPipeline) -> dict[str, str]:

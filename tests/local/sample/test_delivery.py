@@ -4,9 +4,12 @@ import json
 
 import pytest
 
-from local.sample.delivery import excluded_events, failed_batches
+from local.commands.items import exit_code
+from local.sample.delivery import Delivery, excluded_events, failed_batches
 from local.sample.lake import FailedChange, lakes_of
+from local.sample.run import stream_records
 from streaming_etl.stack.clients import Clients
+from streaming_etl.stack.errors import EXIT_PARTIAL
 from tests.local.builders import create_bucket
 from tests.support.deployed import deployed_pipeline
 from tests.support.failure_objects import error_line
@@ -48,6 +51,45 @@ def test_failed_changes_are_those_of_records_and_of_rows(aws: Clients) -> None:
         FailedChange("2", FORMAT_CONVERSION, "errors/conversion"),
         FailedChange("1", "Lambda.ProcessingFailedStatus", "errors/processing"),
     ]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("unmatched", ["count", "fail"])
+def test_an_unmatched_change_may_be_a_failed_change(aws: Clients, unmatched: str) -> None:
+    bucket = create_bucket(aws, f"unmatched-{unmatched}")
+    table = aws("dynamodb").create_table(
+        TableName=f"shop-{unmatched}",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )["TableDescription"]
+    leads = {"table": "leads", "delivery_stream": "leads", "errors_location": "s3://lake/errors/"}
+    pipeline = deployed_pipeline(
+        settings={
+            "forwarder": {"unmatched": unmatched},
+            "lake_tables": {"leads": {"where": {"type": ["lead"]}}},
+        },
+        lake_tables={"leads": leads},
+        bucket=bucket,
+        source_table=table["TableName"],
+        source_stream_arn=table["LatestStreamArn"],
+        failed_batches_location=f"s3://{bucket}/aws/lambda/UUID/",
+    )
+    delivery = Delivery(aws, pipeline)
+    cart = {"id": {"S": "1"}, "type": {"S": "cart"}}
+    aws("dynamodb").put_item(TableName=table["TableName"], Item=cart)
+    delivery.read()
+    fails = unmatched == "fail"
+    assert (delivery.unmatched, delivery.left) == (1, int(fails))
+
+    [record] = stream_records(aws, pipeline)
+    body = json.dumps({"payload": {"Records": [{"eventID": record["eventID"]}]}}).encode()
+    aws("s3").put_object(Bucket=bucket, Key="aws/lambda/UUID/a", Body=body)
+    delivery.poll()
+    location = f"s3://{bucket}/aws/lambda/UUID/a"
+    assert delivery.unmatched_batches == ({record["eventID"]: location} if fails else {})
+    assert (delivery.left, exit_code(delivery)) == (0, EXIT_PARTIAL if fails else 0)
 
 
 @pytest.mark.parametrize(
