@@ -33,4 +33,5 @@ def start_execution(
 
 def stop_command(execution_arn: str) -> str:
     """Return the command with which an operator stops an execution."""
-    return f"aws stepfunctions stop-execution --execution-arn {execution_arn}"
+    region = execution_arn.split(":")[3]
+    return f"aws stepfunctions stop-execution --execution-arn {execution_arn} --region {region}"

@@ -106,8 +106,8 @@ def test_an_interrupted_watch_leaves_the_run_and_shows_how_to_stop_it(
 
     with pytest.raises(KeyboardInterrupt):
         backfill_by_export(STACK, world.pipeline, world, ExportOptions(), sleep=interrupt)
-    stop = f"stop-execution --execution-arn {STATES}:execution:orders-backfill:run-1"
-    assert stop in capsys.readouterr().err
+    arn = f"{STATES}:execution:orders-backfill:run-1"
+    assert f"--execution-arn {arn} --region ap-northeast-1\n" in capsys.readouterr().err
     assert world.states.runs[0]["status"] == "RUNNING"
 
 

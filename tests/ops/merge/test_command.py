@@ -174,7 +174,8 @@ def test_an_interrupted_watch_leaves_the_run(
     with pytest.raises(KeyboardInterrupt):
         call(world, sleep=interrupt, rebuild=True)
     name = "rebuild-20261129T123000Z"
-    assert f"stop-execution --execution-arn {EXECUTION}:{name}" in capsys.readouterr().err
+    command = f"stop-execution --execution-arn {EXECUTION}:{name} --region ap-northeast-1\n"
+    assert command in capsys.readouterr().err
     assert world.states.runs[0]["status"] == "RUNNING"
     # The same command watches it.
     assert merge("--rebuild", "--json") == 0
