@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, json_response, request_scope
-from ministack.services import firehose, lambda_svc, s3
+from ministack.services import firehose, glue, lambda_svc, s3
 
 from local.ministack_patches.compat import require_private_api
 from local.ministack_patches.firehose.deaggregation import deaggregate
@@ -33,8 +33,10 @@ MAX_RECORD_BYTES = 1000 * 1024
 PRIVATE_API = {
     firehose: (
         "_DeliveryError _HANDLERS _convert_to_parquet _dest_description _evaluate_prefix "
-        "_invalid _java_time _json_documents _not_found _record_id _s3_bucket_from_arn _streams"
+        "_hive_to_duckdb_type _invalid _java_time _json_documents _not_found _record_id "
+        "_s3_bucket_from_arn _streams"
     ),
+    glue: "_tables",
     lambda_svc: "_execute_function _get_func_record_for_qualifier _resolve_name_and_qualifier",
     s3: "_put_object",
 }

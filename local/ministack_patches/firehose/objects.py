@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 from ministack.core.responses import get_account_id, get_region, new_uuid
-from ministack.services import firehose, s3
+from ministack.services import firehose, glue, s3
 
 from local.ministack_patches.firehose.deaggregation import json_objects
 from local.ministack_patches.firehose.processor import FailedRecord, Record, TransformedRecord
@@ -82,7 +83,12 @@ class ObjectWriter:
         if not self._conversion:
             return gzip.compress(joined) if self._compression == "GZIP" else joined, []
         try:
-            return firehose._convert_to_parquet(self._conversion, joined), []
+            documents = firehose._json_documents(joined)
+            for name, kind in self._column_types().items():
+                for document in documents:
+                    if name in document:
+                        document[name] = with_named_fields(document[name], kind)
+            return firehose._convert_to_parquet(self._conversion, documents), []
         except firehose._DeliveryError as error:
             if len(rows) == 1:
                 return b"", [self._conversion_failure(rows[0], error)]
@@ -91,6 +97,17 @@ class ObjectWriter:
         failed = {failure.record.id for failure in failures}
         fitting = [row for row in rows if row.record.id not in failed]
         return (self._body(fitting)[0] if fitting else b""), failures
+
+    def _column_types(self) -> dict[str, Any]:
+        """Return DuckDB's types of the nested columns."""
+        schema = self._conversion.get("SchemaConfiguration") or {}
+        table = glue._tables.get(f"{schema.get('DatabaseName')}/{schema.get('TableName')}") or {}
+        columns = (table.get("StorageDescriptor") or {}).get("Columns") or []
+        return {
+            column["Name"]: duckdb.sqltype(firehose._hive_to_duckdb_type(column["Type"]))
+            for column in columns
+            if "struct<" in column.get("Type", "")
+        }
 
     def _conversion_failure(self, row: TransformedRecord, error: Any) -> FailedRecord:
         schema = self._conversion.get("SchemaConfiguration") or {}
@@ -113,11 +130,35 @@ class ObjectWriter:
             raise RuntimeError(f"S3 rejected an object of Firehose: {response!r}")
 
 
-def exact_documents(parse: Callable[[bytes], list[Any]], data: bytes) -> list[Any]:
+def with_named_fields(value: Any, kind: Any) -> Any:
+    """Return a value whose empty structs have a field without a value.
+
+    kind: a type of DuckDB, which cannot convert an empty dict to a struct.
+    """
+    match kind.id, value:
+        case "struct", {}:
+            fields = dict(kind.children)
+            return {
+                name: with_named_fields(each, fields[name]) if name in fields else each
+                for name, each in (value or dict.fromkeys([next(iter(fields))])).items()
+            }
+        case "list", [*items]:
+            return [with_named_fields(each, kind.children[0][1]) for each in items]
+        case "map", {}:
+            return {
+                key: with_named_fields(each, kind.children[1][1]) for key, each in value.items()
+            }
+    return value
+
+
+def exact_documents(parse: Callable[[bytes], list[Any]], data: bytes | list[Any]) -> list[Any]:
     """Parse the rows of a Parquet object, decimals exact.
 
     parse: ministack's parser, which rounds decimals to 53 bits and raises the errors.
+    data: rows that are parsed already are returned as they are.
     """
+    if isinstance(data, list):
+        return data
     parse(data)
     return [json.loads(text, parse_float=Decimal) for text in json_objects(data.decode())]
 

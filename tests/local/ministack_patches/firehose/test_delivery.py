@@ -191,6 +191,30 @@ def test_converts_rows_to_parquet_and_dead_letters_only_those_that_do_not_fit(
     assert raw_data(error) == b'{"n": "many"}\n'
 
 
+def test_a_struct_in_parquet_may_be_empty(aws: Clients, tmp_path: Path) -> None:
+    nested = "struct<a:int,m:map<string,struct<b:int>>,l:array<struct<c:int>>>"
+    aws("glue").create_database(DatabaseInput={"Name": "structs"})
+    columns = [{"Name": "s", "Type": nested}, {"Name": "m", "Type": "map<string,int>"}]
+    table = {"Name": "rows", "StorageDescriptor": {"Columns": columns}}
+    aws("glue").create_table(DatabaseName="structs", TableInput=table)
+    stream = Stream(aws, DataFormatConversionConfiguration=to_parquet("structs", "rows"))
+
+    values = ["{}", '{"m": {"k": {}}, "l": [{}, {"c": 1}]}', '{"a": 1}', "null"]
+    stream.put(*({"do": "ok", "text": f'{{"s": {each}, "m": {{}}}}\n'} for each in values))
+
+    [body] = stream.objects("data/").values()
+    file = tmp_path / "rows.parquet"
+    file.write_bytes(body)
+    with duckdb.connect() as database:
+        rows = database.read_parquet(str(file)).fetchall()
+    assert rows == [
+        ({"a": None, "m": None, "l": None}, {}),
+        ({"a": None, "m": {"k": {"b": None}}, "l": [{"c": None}, {"c": 1}]}, {}),
+        ({"a": 1, "m": None, "l": None}, {}),
+        (None, {}),
+    ]
+
+
 def to_parquet(database: str, table: str) -> dict[str, Any]:
     return {
         "Enabled": True,
