@@ -31,6 +31,9 @@ from streaming_etl.components.table.transform_code import (
 # These read a dict by its methods only; an extension such as orjson may not.
 PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
 
+MODIFYING_METHODS = {"clear", "pop", "popitem", "setdefault", "update"}
+"""Methods that change a dict."""
+
 
 @dataclass(frozen=True)
 class TransformModule:
@@ -98,9 +101,11 @@ def assignment(code: TransformCode, name: str) -> Optional[Assignment]:
     place = code.place_of(name)
     if place is None:
         return Assignment(code.shown(code.main), None)
-    value = assigned_value(code.trees[place.file], place.name)
+    tree = code.trees[place.file]
+    value = assigned_value(tree, place.name)
     if value is not None:
-        return Assignment(code.shown(place.file), literal_entries(value))
+        entries = None if is_modified(tree, place.name) else literal_entries(value)
+        return Assignment(code.shown(place.file), entries)
     # An import of a name that the other file does not assign.
     return None if place == Place(code.main, name) else Assignment(code.shown(place.file), None)
 
@@ -180,6 +185,24 @@ def _own_nodes(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
 def _has_value(node: ast.Return) -> bool:
     is_none = isinstance(node.value, ast.Constant) and node.value.value is None
     return node.value is not None and not is_none
+
+
+def is_modified(tree: ast.Module, name: str) -> bool:
+    """Whether the module changes the dict of a global name."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(value=ast.Name(id=found), ctx=ast.Store() | ast.Del()):
+                pass
+            case ast.AugAssign(target=ast.Name(id=found)):
+                pass
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=found), attr=method)):
+                if method not in MODIFYING_METHODS:
+                    continue
+            case _:
+                continue
+        if found == name:
+            return True
+    return False
 
 
 def assigned_value(tree: ast.Module, name: str) -> Optional[ast.expr]:

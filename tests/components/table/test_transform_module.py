@@ -43,6 +43,10 @@ INVALID = {
     f"COLUMNS = [('id', 'string')]\n{TRANSFORM}": "columns-not-literal",
     f"COLUMNS = {{name: 'string' for name in 'ab'}}\n{TRANSFORM}": "columns-not-literal",
     f"COLUMNS = None\n{TRANSFORM}": "columns-not-literal",
+    "COLUMNS = {'id': 'string'}\nCOLUMNS['b'] = 'string'\n": "columns-not-literal",
+    "COLUMNS = {'id': 'string'}\ndel COLUMNS['id']\n": "columns-not-literal",
+    "COLUMNS = {'id': 'string'}\nCOLUMNS |= {'b': 'string'}\n": "columns-not-literal",
+    "COLUMNS = {'id': 'string'}\nif True:\n    COLUMNS.update(b='string')\n": "columns-not-literal",
     f"COLUMNS = {{}}\n{TRANSFORM}": "columns-empty",
 }
 
@@ -198,3 +202,10 @@ def test_field_ids_need_columns(tmp_path: Path) -> None:
     path = write(tmp_path, f"FIELD_IDS = {{}}\n{TRANSFORM}")
     [problem] = problems_of(read_transform_module, path)
     assert problem.rule == "field-ids-without-columns"
+
+
+def test_columns_may_be_used_in_the_module(tmp_path: Path) -> None:
+    path = tmp_path / "m.py"
+    text = "COLUMNS = {'id': 'string'}\nNAMES = [*COLUMNS, COLUMNS['id'], COLUMNS.get('b')]\n"
+    path.write_text(f"{text}OTHER = {{}}\nOTHER['b'] = 1\nOTHER.update(COLUMNS)\n")
+    assert read_transform_module(str(path)).columns == (Column("id", "string"),)
