@@ -87,7 +87,8 @@ class MonitoringArgs(Settings):
         DEFAULT_MAX_AGE_SECONDS, 60, MAX_AGE_SECONDS, HALF_A_DAY
     )
     """Age of a record in Firehose that raises an alarm, 60 to 43,200 s; the seconds of the
-    transform's and the delivery's buffers are added."""
+    transform's and the delivery's buffers are added, 1.5 times the delivery's with dynamic
+    partitioning."""
     max_lag_seconds: Optional[int] = limited(None, 2, MAX_AGE_SECONDS, HALF_A_DAY)
     """Seconds from a change to its transform that raise an alarm when a tenth of the changes of
     five minutes needs more, 2 to 43,200; by default there is no such alarm. More than the
@@ -128,8 +129,7 @@ def iterator_age_threshold(args: MonitoringArgs, forwarder: ForwarderArgs) -> in
 
 def data_freshness_threshold(args: MonitoringArgs, buffers: Buffers) -> int:
     """Age in seconds of Firehose's oldest record that raises an alarm."""
-    buffer_seconds = buffers.delivery_seconds + buffers.transform_seconds
-    return args.max_data_freshness_seconds + buffer_seconds
+    return args.max_data_freshness_seconds + buffers.longest_wait
 
 
 def iterator_age_problems(args: MonitoringArgs, forwarder: ForwarderArgs) -> Iterator[Problem]:

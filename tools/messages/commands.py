@@ -75,7 +75,8 @@ PIPELINE = DeployedPipeline.from_outputs("orders", OUTPUTS)
 TABLE = source_table.SourceTable(
     "orders", "arn", "created", "stream", ("id",), 1000, 8_192_000, 40.0, True, 1_000_000
 )
-RUN = Run("arn:run-1", "run-1", "FAILED", {}, "States.Timeout", "Timed out.")
+RUN_ARN = "arn:aws:states:eu-west-1:1:execution:orders-backfill:run-1"
+RUN = Run(RUN_ARN, "run-1", "FAILED", {}, "States.Timeout", "Timed out.")
 STREAM = {
     "LatestStreamArn": OUTPUTS["source_stream_arn"],
     "StreamSpecification": {"StreamEnabled": True},

@@ -313,6 +313,7 @@ def _deliveries() -> dict[str, str]:
     mixed = Mock(
         changes=12,
         unmatched=1,
+        unmatched_batches={THIRD: "s3://lake/aws/lambda/batch"},
         left=1,
         tables=[
             LakeTableDelivery(customers, rows=2, filtered=1, missing={SECOND, THIRD}),

@@ -24,8 +24,10 @@ RANGES = [
     DayRange(date(2026, 10, 16), date(2026, 11, 24), 4 * GIB),
     DayRange(date(2026, 9, 1), date(2026, 10, 15), 3 * GIB),
 ]
-REBUILD = Run("arn:rebuild", "rebuild-20261123T090000Z", "FAILED", NOW - timedelta(hours=3))
-SCHEDULED = Run("arn:scheduled", "fb7a8d6e", "SUCCEEDED", NOW - timedelta(hours=1))
+EXECUTIONS = "arn:aws:states:eu-west-1:1:execution:orders-merge"
+REBUILD_NAME = "rebuild-20261123T090000Z"
+REBUILD = Run(f"{EXECUTIONS}:{REBUILD_NAME}", REBUILD_NAME, "FAILED", NOW - timedelta(hours=3))
+SCHEDULED = Run(f"{EXECUTIONS}:fb7a8d6e", "fb7a8d6e", "SUCCEEDED", NOW - timedelta(hours=1))
 ERROR = "States.TaskFailed: ICEBERG_COMMIT_ERROR (Athena query fb7a8d6e)"
 VALUES = {
     "command": "streaming-etl merge orders --stack dev",
