@@ -320,13 +320,23 @@ def _deliveries() -> dict[str, str]:
             LakeTableDelivery(orders, failures=[failure] * 4),
         ],
     )
+    failed = Mock(
+        unmatched_batches={FIRST: "s3://lake/aws/lambda/UUID/key"},
+        tables=[LakeTableDelivery(customers)],
+    )
     stateless = LakeTableDelivery(Lake(clients, STATELESS), rows=1)
     next_commands = console.print_next_commands
     return {
         "delivery": _printed(console.print_delivery, mixed),
         "delivery-commands": _printed(next_commands, mixed, "python -m local", "replay"),
+        "delivery-commands-of-an-unmatched-failure": _printed(
+            next_commands, failed, "python -m local", "replay"
+        ),
         "delivery-commands-without-current-state": _printed(
-            next_commands, Mock(tables=[stateless]), "python -m local", "replay"
+            next_commands,
+            Mock(tables=[stateless], unmatched_batches={}),
+            "python -m local",
+            "replay",
         ),
     }
 
