@@ -445,7 +445,7 @@ MESSAGES: Mapping[str, str] = {
     ),
     "column-is-partition-key": (
         "{name} must not name column {column} (got {value}), which is also a partition key. Remove"
-        " it from COLUMNS, or rename it; the row that `transform` returns keeps it."
+        " it from COLUMNS, or rename it: the key's value stays that of the row or of the attribute."
     ),
     "partition-key-type": (
         '{name} must give column {column} the type "string" (got {type} in {value}), because it is'
@@ -536,6 +536,9 @@ def value_text(value: object) -> str:
         return "an output"
     if isinstance(value, (list, tuple)) and any(isinstance(each, pulumi.Output) for each in value):
         text = f"[{', '.join(map(value_text, value))}]"
+    elif isinstance(value, Mapping):
+        entries = [f"{name!r}: {value_text(each)}" for name, each in value.items()]
+        text = f"{{{', '.join(entries)}}}"
     else:
         text = repr(value)
     return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}..."

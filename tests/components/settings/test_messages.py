@@ -30,13 +30,14 @@ def test_every_rule_has_a_message() -> None:
 def test_a_message_has_no_object_in_place_of_an_output() -> None:
     def program() -> None:
         output = pulumi.Output.from_input("a")
-        values = [output, [output, "b"], (output,), ["b"], ()]
+        values = [output, [output, "b"], (output,), ["b"], (), {"a": [output], 1: {}}]
         assert [value_text(value) for value in values] == [
             "an output",
             "[an output, 'b']",
             "[an output]",
             "['b']",
             "()",
+            "{'a': [an output], 1: {}}",
         ]
 
     build(program)
