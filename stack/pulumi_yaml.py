@@ -30,6 +30,15 @@ TIME = re.compile(
 # Pulumi reads other integers as floats.
 LEAST_INTEGER, GREATEST_INTEGER = -(2**63), 2**63 - 1
 
+TAGS: dict[str, tuple[type, ...]] = {
+    "tag:yaml.org,2002:bool": (bool,),
+    "tag:yaml.org,2002:float": (float, int),
+    "tag:yaml.org,2002:int": (int,),
+    "tag:yaml.org,2002:null": (type(None),),
+    "tag:yaml.org,2002:timestamp": (str,),
+}
+"""Types of the values that a tag accepts."""
+
 PLAIN = "!plain"
 """Tag of scalars without quotation marks and without a tag."""
 
@@ -37,16 +46,29 @@ PLAIN = "!plain"
 class PulumiLoader(yaml.SafeLoader):
     """Loader that resolves plain scalars as the Pulumi CLI does."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+    def compose_mapping_node(self, anchor: Any) -> Any:
         """Return a map; raises ConstructorError for a repeated key."""
+        # Construction adds the keys of merged maps to the node.
+        node = super().compose_mapping_node(anchor)
         seen = set()
-        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            name = (key_node.tag, str(key_node.value))
-            if name in seen:
+        for key_node in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key_node.value in seen:
                 problem = f"the key {key_node.value} is repeated"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep)
+            seen.add(key_node.value)
+        return node
+
+
+def construct_tagged(_: Any, node: Any) -> Any:
+    """Return the value of a scalar with a tag such as `!!int`.
+
+    Raises ConstructorError for a value of another type.
+    """
+    value = plain_value(node.value)
+    if type(value) not in TAGS[node.tag]:
+        problem = f"{node.value} is not {node.tag.rpartition(':')[2]}"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+    return value
 
 
 # Not those of YAML 1.1.
@@ -54,6 +76,10 @@ PulumiLoader.yaml_implicit_resolvers = {}
 PulumiLoader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile("<<$"), ["<"])
 PulumiLoader.add_implicit_resolver(PLAIN, re.compile(""), None)
 PulumiLoader.add_constructor(PLAIN, lambda _, node: plain_value(node.value))
+# `<<` as a value is a text.
+PulumiLoader.add_constructor("tag:yaml.org,2002:merge", lambda _, node: node.value)
+for tag in TAGS:
+    PulumiLoader.add_constructor(tag, construct_tagged)
 
 
 def load(text: str) -> Any:
@@ -69,7 +95,7 @@ def plain_value(text: str) -> Any:
         return float(text.replace(".", ""))
     if (time := _time(text)) is not None:
         return time
-    number = None if text.startswith("_") else _number(text.replace("_", ""))
+    number = None if text.startswith(("_", "._")) else _number(text.replace("_", ""))
     return text if number is None else number
 
 
@@ -80,6 +106,8 @@ def _number(text: str) -> int | float | None:
         number = int(LEADING_ZERO.sub(r"\1o", text), 0)
         if LEAST_INTEGER <= number <= GREATEST_INTEGER:
             return number
+        if 0 < number < 2**64:
+            return int(Decimal(repr(float(number))))
     if not FLOAT.fullmatch(text):
         return None
     value = float(text)
@@ -103,7 +131,7 @@ def _time(text: str) -> str | None:
         time = datetime(int(year), int(month), int(day), hour, minute, second)
     except ValueError:
         return None
-    offset = f"{sign or '+'}{hours or '00'}{minutes or '00'}"
-    name = "UTC" if offset in ("+0000", "-0000") else offset
+    offset = f"{sign or '+'}{hours or '00'}{minutes or '00'}".replace("-0000", "+0000")
+    name = "UTC" if offset == "+0000" else offset
     point = f".{digits}" if (digits := (fraction or "")[:9].rstrip("0")) else ""
-    return f"{time:%Y-%m-%d %H:%M:%S}{point} {offset} {name}"
+    return f"{time.isoformat(' ')}{point} {offset} {name}"

@@ -367,8 +367,8 @@ MESSAGES: Mapping[str, str] = {
         " {packages} of packages). Remove files: the largest are {largest}."
     ),
     "columns-not-literal": (
-        "{name} must define COLUMNS as a literal dict (got {value}). COLUMNS is read"
-        ' without running the module: write for example {{"id": "string"}}.'
+        "{name} must define COLUMNS as a literal dict, and not change it (got {value}). COLUMNS is"
+        ' read without running the module: write for example {{"id": "string"}}.'
     ),
     "columns-empty": "{name} must name columns in COLUMNS (got {value}). Remove COLUMNS otherwise.",
     "column-twice": (
@@ -387,8 +387,8 @@ MESSAGES: Mapping[str, str] = {
         " {allowed}."
     ),
     "field-ids-not-literal": (
-        "{name} must define FIELD_IDS as a literal dict (got {value}). FIELD_IDS is read without"
-        ' running the module: write for example {{"id": 100}}.'
+        "{name} must define FIELD_IDS as a literal dict, and not change it (got {value}). FIELD_IDS"
+        ' is read without running the module: write for example {{"id": 100}}.'
     ),
     "field-ids-without-columns": (
         "{name} must define COLUMNS with FIELD_IDS (got {value}). Add COLUMNS, or remove FIELD_IDS."

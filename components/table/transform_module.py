@@ -33,6 +33,8 @@ PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
 
 MODIFYING_METHODS = {"clear", "pop", "popitem", "setdefault", "update"}
 """Methods that change a dict."""
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+"""Nodes with names of their own."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ def assignment(code: TransformCode, name: str) -> Optional[Assignment]:
     tree = code.trees[place.file]
     value = assigned_value(tree, place.name)
     if value is not None:
-        entries = None if is_modified(tree, place.name) else literal_entries(value)
+        places = {place, Place(code.main, name)}
+        modified = any(is_modified(code.trees[each.file], each.name) for each in places)
+        entries = None if modified else literal_entries(value)
         return Assignment(code.shown(place.file), entries)
     # An import of a name that the other file does not assign.
     return None if place == Place(code.main, name) else Assignment(code.shown(place.file), None)
@@ -177,7 +181,7 @@ def _return_problems(path: str, function: ast.FunctionDef) -> Iterator[Problem]:
 def _own_nodes(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """All nodes below `nodes`, without the bodies of nested functions and classes."""
     for node in nodes:
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+        if not isinstance(node, SCOPES):
             yield node
             yield from _own_nodes(ast.iter_child_nodes(node))
 
@@ -189,20 +193,44 @@ def _has_value(node: ast.Return) -> bool:
 
 def is_modified(tree: ast.Module, name: str) -> bool:
     """Whether the module changes the dict of a global name."""
-    for node in ast.walk(tree):
+    for node in _nodes_in_scope(tree.body, name):
         match node:
-            case ast.Subscript(value=ast.Name(id=found), ctx=ast.Store() | ast.Del()):
-                pass
-            case ast.AugAssign(target=ast.Name(id=found)):
-                pass
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=found), attr=method)):
+            case ast.Subscript(ctx=ast.Store() | ast.Del()):
+                changed: ast.expr = node
+            case ast.AugAssign(target=target):
+                changed = target
+            case ast.Call(func=ast.Attribute(value=value, attr=method)):
                 if method not in MODIFYING_METHODS:
                     continue
+                changed = value
             case _:
                 continue
-        if found == name:
+        # A column in the long form is a dict, too.
+        while isinstance(changed, ast.Subscript):
+            changed = changed.value
+        if isinstance(changed, ast.Name) and changed.id == name:
             return True
     return False
+
+
+def _nodes_in_scope(nodes: Iterable[ast.AST], name: str) -> Iterator[ast.AST]:
+    """All nodes below `nodes` in which a global name has no local value."""
+    for node in nodes:
+        if not (isinstance(node, SCOPES) and _has_local(node, name)):
+            yield node
+            yield from _nodes_in_scope(ast.iter_child_nodes(node), name)
+
+
+def _has_local(scope: ast.AST, name: str) -> bool:
+    """Whether a function or class has a parameter or variable of this name."""
+    nodes = [*_own_nodes(ast.iter_child_nodes(scope))]
+    if any(isinstance(node, ast.Global) and name in node.names for node in nodes):
+        return False
+    return any(
+        (isinstance(node, ast.arg) and node.arg == name)
+        or (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store))
+        for node in nodes
+    )
 
 
 def assigned_value(tree: ast.Module, name: str) -> Optional[ast.expr]:

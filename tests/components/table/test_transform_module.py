@@ -47,6 +47,8 @@ INVALID = {
     "COLUMNS = {'id': 'string'}\ndel COLUMNS['id']\n": "columns-not-literal",
     "COLUMNS = {'id': 'string'}\nCOLUMNS |= {'b': 'string'}\n": "columns-not-literal",
     "COLUMNS = {'id': 'string'}\nif True:\n    COLUMNS.update(b='string')\n": "columns-not-literal",
+    "COLUMNS = {'id': {'type': 'string'}}\nCOLUMNS['id']['type'] = 'int'\n": "columns-not-literal",
+    "COLUMNS = {'id': 'string'}\ndef add():\n    COLUMNS['b'] = 'string'\n": "columns-not-literal",
     f"COLUMNS = {{}}\n{TRANSFORM}": "columns-empty",
 }
 
@@ -209,3 +211,30 @@ def test_columns_may_be_used_in_the_module(tmp_path: Path) -> None:
     text = "COLUMNS = {'id': 'string'}\nNAMES = [*COLUMNS, COLUMNS['id'], COLUMNS.get('b')]\n"
     path.write_text(f"{text}OTHER = {{}}\nOTHER['b'] = 1\nOTHER.update(COLUMNS)\n")
     assert read_transform_module(str(path)).columns == (Column("id", "string"),)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def add():\n    COLUMNS = {}\n    COLUMNS['b'] = 1\n",
+        "def add(COLUMNS):\n    COLUMNS['b'] = 1\n    COLUMNS.pop('b')\n",
+        "def add(*COLUMNS):\n    def nested():\n        COLUMNS.clear()\n",
+        "remove = lambda COLUMNS: COLUMNS.pop('b')\n",
+        "class Names:\n    COLUMNS = {}\n    COLUMNS['b'] = 1\n",
+        "def add():\n    for COLUMNS in [{}]:\n        COLUMNS.update(b=1)\n",
+        "OTHER = {}\nOTHER['COLUMNS'] = {}\nOTHER['COLUMNS']['b'] = 1\n",
+    ],
+)
+def test_a_local_name_may_be_that_of_the_columns(tmp_path: Path, code: str) -> None:
+    path = write(tmp_path, f"COLUMNS: dict = {{'id': 'string'}}\n{code}")
+    assert read_transform_module(path).columns == (Column("id", "string"),)
+
+
+@pytest.mark.parametrize("name", ["COLUMNS", "FIELDS"])
+def test_imported_columns_may_not_be_changed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "fields.py").write_text(f"{name} = {{'id': 'string'}}\n")
+    path = write(
+        tmp_path, f"from fields import {name} as COLUMNS\nCOLUMNS['b'] = 'int'\n{TRANSFORM}"
+    )
+    [problem] = problems_of(read_transform_module, path)
+    assert problem.rule == "columns-not-literal"
