@@ -34,7 +34,7 @@ PURE = sys.stdlib_module_names | {"streaming_etl", "boto3", "botocore"}
 MODIFYING_METHODS = {"clear", "pop", "popitem", "setdefault", "update"}
 """Methods that change a dict."""
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-"""Nodes with names of their own."""
+"""Nodes that have local names."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def is_modified(tree: ast.Module, name: str) -> bool:
 
 
 def _nodes_in_scope(nodes: Iterable[ast.AST], name: str) -> Iterator[ast.AST]:
-    """All nodes below `nodes` in which a global name has no local value."""
+    """All nodes below `nodes` in which a name is global."""
     for node in nodes:
         if not (isinstance(node, SCOPES) and _has_local(node, name)):
             yield node
@@ -222,7 +222,7 @@ def _nodes_in_scope(nodes: Iterable[ast.AST], name: str) -> Iterator[ast.AST]:
 
 
 def _has_local(scope: ast.AST, name: str) -> bool:
-    """Whether a function or class has a parameter or variable of this name."""
+    """Whether a function or class has a local name."""
     nodes = [*_own_nodes(ast.iter_child_nodes(scope))]
     if any(isinstance(node, ast.Global) and name in node.names for node in nodes):
         return False
