@@ -26,7 +26,7 @@ class TableDefinition:
 
 
 # The CLI's configuration may have another format.
-DESCRIBE = "`aws dynamodb describe-table --output json --table-name TABLE`"
+DESCRIBE = "aws dynamodb describe-table --output json --table-name"
 
 Definitions = Mapping[str, TableDefinition]
 """By table name."""
@@ -58,7 +58,10 @@ def problem_of(error: Exception) -> tuple[str, str]:
     """Return the code of a problem, and the end of its sentence."""
     match error:
         case FileNotFoundError() | NotADirectoryError():
-            return "missing-file", f"exist. Correct the path, or write the file: {DESCRIBE}."
+            return (
+                "missing-file",
+                f"exist. Correct the path, or write the file: `{DESCRIBE} TABLE`.",
+            )
         case IsADirectoryError():
             return "directory", "not be a directory. Pass the file of each table in it."
         case OSError():
@@ -67,15 +70,15 @@ def problem_of(error: Exception) -> tuple[str, str]:
         case UnicodeDecodeError():
             return (
                 "not-utf-8",
-                f"be text in UTF-8. Convert it, or write it again: {DESCRIBE}.",
+                f"be text in UTF-8. Convert it, or write it again: `{DESCRIBE} TABLE`.",
             )
         case json.JSONDecodeError():
             where = f"line {error.lineno}, column {error.colno}: {error.msg}"
-            return "invalid-json", f"be JSON (got: {where}). Write it again: {DESCRIBE}."
+            return "invalid-json", f"be JSON (got: {where}). Write it again: `{DESCRIBE} TABLE`."
     return (
         "not-a-description",
         "have TableName, KeySchema and AttributeDefinitions, also below Table. "
-        f"Write it again: {DESCRIBE}.",
+        f"Write it again: `{DESCRIBE} TABLE`.",
     )
 
 
@@ -158,9 +161,7 @@ def described(clients: Clients, name: str, definitions: Definitions, stack: str)
 
 def missing_definition(names: list[str], stack: str) -> CommandError:
     """Return the error for existing tables without a definition."""
-    commands = "\n".join(
-        f"  aws dynamodb describe-table --table-name {name} > {name}.table.json" for name in names
-    )
+    commands = "\n".join(f"  {DESCRIBE} {name} > {name}.table.json" for name in names)
     files = " ".join(f"{name}.table.json" for name in names)
     selected = "" if stack == "dev" else f"STACK={stack} "
     return CommandError(

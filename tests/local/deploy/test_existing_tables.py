@@ -155,6 +155,7 @@ def test_the_program_finds_a_table_with_these_keys_and_stream(aws: Clients, tmp_
         {"tables": ["readings"], "stack": "prod"},
     )
     assert "make local STACK=prod LIKE=" in raised.value.message
+    assert "describe-table --output json --table-name readings >" in raised.value.message
     assert deployed.outputs["table"] == [
         "device",
         "at",
