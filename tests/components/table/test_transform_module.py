@@ -200,6 +200,12 @@ def test_reports_problems_of_columns_and_field_ids_together(tmp_path: Path) -> N
     assert [problem.rule for problem in problems] == ["column-name", "field-id-path"]
 
 
+def test_field_ids_may_not_be_changed(tmp_path: Path) -> None:
+    text = "COLUMNS = {'id': 'string'}\nFIELD_IDS = {'id': 100}\nFIELD_IDS['id'] = 101\n"
+    [problem] = problems_of(read_transform_module, write(tmp_path, text))
+    assert problem.rule == "field-ids-not-literal"
+
+
 def test_field_ids_need_columns(tmp_path: Path) -> None:
     path = write(tmp_path, f"FIELD_IDS = {{}}\n{TRANSFORM}")
     [problem] = problems_of(read_transform_module, path)
