@@ -11,6 +11,7 @@ import yaml
 from streaming_etl.stack.config import StackConfig, read_config, validated
 from streaming_etl.stack.errors import CommandError, UsageError
 from streaming_etl.stack.outputs import open_stack
+from streaming_etl.stack.pulumi_yaml import load
 
 if TYPE_CHECKING:
     from streaming_etl.components.settings.pipeline import StreamingEtlPipelineArgs
@@ -59,7 +60,7 @@ def parse_overrides(texts: Sequence[str]) -> Settings:
                     group=group,
                 )
         try:
-            inner[name] = yaml.safe_load(value)
+            inner[name] = load(value)
         except yaml.YAMLError:
             raise UsageError(
                 f"--set {path} must have a YAML value (got {value}). Write it as in the stack's"

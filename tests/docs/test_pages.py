@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 import pytest
-import yaml
 
 from streaming_etl import SettingsError, StreamingEtlPipelineArgs, args_from_config
 from streaming_etl.components.settings.stack_config import settings_from_config
 from streaming_etl.ops.__main__ import commands
 from streaming_etl.stack.program import program_graph
+from streaming_etl.stack.pulumi_yaml import load
 from streaming_etl.stack.recorder import build
 from tests.docs.pages import ROOT, Block, anchors, blocks, links, pages
 
@@ -65,7 +65,7 @@ def test_json_blocks_are_json(block: Block) -> None:
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_yaml_blocks_contain_valid_settings(block: Block) -> None:
-    document = yaml.safe_load(block.text)
+    document = load(block.text)
     config = document.get("config", document)
     if "streaming-etl:tables" in config:
         defaults = config.get("streaming-etl:defaults")
@@ -77,7 +77,7 @@ def test_yaml_blocks_contain_valid_settings(block: Block) -> None:
 
 def test_the_readme_config_builds_the_pipelines_of_the_example_stack() -> None:
     block = next(block for block in blocks("yaml") if block.page == "README.md")
-    config = yaml.safe_load(block.text)["config"]
+    config = load(block.text)["config"]
     graph = program_graph({key: json.dumps(value) for key, value in config.items()})
     # Pulumi registers resources from threads, in any order.
     names = sorted(node.name for node in graph.of("StreamingEtlPipeline"))

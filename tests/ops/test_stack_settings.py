@@ -24,6 +24,17 @@ def test_overrides_are_merged_by_group() -> None:
     assert merged(None, "format=json") is None
 
 
+def test_overrides_are_read_as_the_config_of_a_stack() -> None:
+    texts = ["format=on", "where.day=[2026-11-23, no]", "forwarder.batch_size=1e3", "tags.at=12:30"]
+    assert parse_overrides([*texts, "iam="]) == {
+        "format": "on",
+        "where": {"day": ["2026-11-23 00:00:00 +0000 UTC", "no"]},
+        "forwarder": {"batch_size": 1000},
+        "tags": {"at": "12:30"},
+        "iam": None,
+    }
+
+
 def test_a_setting_of_lake_tables_applies_to_each() -> None:
     texts = ("format=json", "delivery.buffer_seconds=60", "query.current_state=false")
     of_table = {"format": "json", "query": {"current_state": False}}
