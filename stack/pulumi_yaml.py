@@ -2,6 +2,7 @@
 
 The CLI reads YAML 1.2 with gopkg.in/yaml.v3 and passes JSON to the program. PyYAML reads YAML 1.1,
 where `yes` is true, `12:30` is 750 and `1e3` is text. tests/engine/test_config_values.py compares.
+PyYAML rejects a tab between values, and tags that are not of YAML, which the CLI accepts.
 """
 
 import re
