@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Context, Inexact, InvalidOperation, Overflow, Subnormal
 from typing import Any, Optional
 
 import msgspec
@@ -12,6 +13,12 @@ from streaming_etl.handlers.wire.attributes import Attributes, plain_item
 # DynamoDB's limits of a number. boto3 accepts a little more.
 MAX_DIGITS = 38
 NUMBER_RANGE = "1E-130 to 9.9E+125"
+NUMBERS = Context(
+    prec=MAX_DIGITS,
+    Emin=-130,
+    Emax=125,
+    traps=[Inexact, InvalidOperation, Overflow, Subnormal],
+)
 
 TYPES = {
     "S": ("text in quotes", '{"S": "text"}'),
@@ -98,20 +105,24 @@ def _invalid_attribute(path: str, attribute: Any) -> Iterator[InvalidValue]:
         case "L", list():
             for index, inner in enumerate(value):
                 yield from _invalid_attribute(f"{path}[{index}]", inner)
+        case "NULL", False:
+            yield InvalidValue(path, type_, "false")
         case "SS" | "NS" | "BS", list():
             element = ELEMENT_TYPES[type_]
             for index, inner in enumerate(value):
-                if not _is_readable(element, inner):
+                if not _is_valid(element, inner):
                     yield InvalidValue(f"{path}[{index}]", element, _kind(element, inner), type_)
         case _:
-            if not _is_readable(type_, value):
+            if not _is_valid(type_, value):
                 yield InvalidValue(path, type_, _kind(type_, value))
 
 
-def _is_readable(type_: str, value: Any) -> bool:
-    """Report whether the transform can read the value."""
+def _is_valid(type_: str, value: Any) -> bool:
+    """Report whether the transform and DynamoDB accept the value."""
     try:
         plain_item(msgspec.convert({"": {type_: value}}, Attributes))
+        if type_ == "N":
+            NUMBERS.create_decimal(value)
     except (ArithmeticError, ValueError):
         return False
     return True

@@ -24,9 +24,14 @@ from streaming_etl.ops.transform_test.dynamodb_json import (
         ({"N": "x"}, "a", "N", "another text", None),
         ({"N": "1E+126"}, "a", "N", "another text", None),
         ({"N": "NaN"}, "a", "N", "another text", None),
+        ({"N": "1" * 39}, "a", "N", "another text", None),
+        ({"N": f"0.{'1' * 39}"}, "a", "N", "another text", None),
+        ({"N": "1E-131"}, "a", "N", "another text", None),
+        ({"N": f"1{'0' * 126}"}, "a", "N", "another text", None),
         ({"B": "*"}, "a", "B", "another text", None),
         ({"BOOL": "true"}, "a", "BOOL", "text", None),
         ({"NULL": []}, "a", "NULL", "a list", None),
+        ({"NULL": False}, "a", "NULL", "false", None),
         ({"M": [{"S": "1"}]}, "a", "M", "a list", None),
         ({"L": {"S": "1"}}, "a", "L", "an object", None),
         ({"SS": "1"}, "a", "SS", "text", None),
@@ -44,6 +49,29 @@ def test_an_invalid_value_is_reported_with_path_type_and_kind(
     found = [*invalid_values({"id": {"S": "1"}, "a": value})]
 
     assert found == [InvalidValue(path, type_, got, set_type)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"S": ""},
+        {"B": ""},
+        {"BOOL": False},
+        {"NULL": True},
+        {"M": {}},
+        {"L": [{"M": {}}, {"L": []}]},
+        {"NS": ["1", "2.50"]},
+        *[
+            {"N": text}
+            for text in ["1E5", "1e+5", "-0", "+1", "007", ".5", "5.", "1E-130", "0E200"]
+        ],
+        {"N": f"1{'0' * 125}"},
+        {"N": "9" * 38},
+        {"N": f"1.{'0' * 50}"},
+    ],
+)
+def test_valid_values_are_accepted(value: Any) -> None:
+    assert [*invalid_values({"id": {"S": "1"}, "a": value})] == []
 
 
 def test_all_invalid_values_are_found() -> None:
