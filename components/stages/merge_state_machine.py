@@ -12,7 +12,7 @@ import pulumi
 
 from streaming_etl.components.settings.merge import MergeArgs
 from streaming_etl.components.stages.state_machine import retrier, service_integration
-from streaming_etl.components.table.window import FIRST_DAY, LAST_DAY
+from streaming_etl.components.table.window import FIRST_DAY, LAST_DAY, SUCCESS_DAY
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000  # In milliseconds, as in JSONata.
 ISO_DATE = "'[Y0001]-[M01]-[D01]'"
@@ -34,7 +34,7 @@ class MergeInputs:
     merge: pulumi.Input[str]
     """MERGE of a DayWindow, whose placeholders an execution replaces with ISO dates."""
     expire: pulumi.Input[str]
-    """DELETE of the rows that no query shows."""
+    """DELETE of the rows that no query shows, with SUCCESS_DAY."""
     optimize: pulumi.Input[str]
     vacuum: pulumi.Input[str]
 
@@ -64,6 +64,7 @@ def definition(inputs: MergeInputs, args: MergeArgs) -> dict[str, Any]:
                 "Type": "Pass",
                 "Assign": {
                     "merge": inputs.merge,
+                    "expire": inputs.expire,
                     # The brackets make one entry a list, too.
                     "ranges": expression("[$states.input.ranges]"),
                     "optimize": expression(optimize_condition(args)),
@@ -94,7 +95,7 @@ def definition(inputs: MergeInputs, args: MergeArgs) -> dict[str, Any]:
             "Vacuum": query_state(inputs, inputs.vacuum, then="Expire"),
             # Last: after an execution that fails, the next one reads older days, and needs the
             # tombstones of items that were deleted since.
-            "Expire": query_state(inputs, inputs.expire, then="Done"),
+            "Expire": query_state(inputs, expire_text(), then="Done"),
             "Done": {"Type": "Succeed"},
         },
     }
@@ -179,10 +180,10 @@ def optimize_condition(args: MergeArgs) -> str:
 
 
 def last_success_states(inputs: MergeInputs) -> dict[str, Any]:
-    """Return the states that set `$since`.
+    """Return the states that set `$since` and `$earlier`.
 
-    It is the start of the last successful execution, or the creation of the state machine, which
-    also holds after the 90 days for which Step Functions keeps executions.
+    They are the starts of the last successful execution and of the one before, or the creation of
+    the state machine, which also holds after the 90 days for which Step Functions keeps executions.
     https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
     """
     machine = expression("$states.context.StateMachine.Id")
@@ -204,14 +205,15 @@ def last_success_states(inputs: MergeInputs) -> dict[str, Any]:
             "Arguments": {
                 "StateMachineArn": machine,
                 "StatusFilter": "SUCCEEDED",
-                "MaxResults": 1,
+                "MaxResults": 2,
             },
             "Retry": retry,
             "Assign": {
-                "since": expression(
-                    "$exists($states.result.Executions[0])"
-                    " ? $states.result.Executions[0].StartDate : $since"
+                name: expression(
+                    f"$exists($states.result.Executions[{index}])"
+                    f" ? $states.result.Executions[{index}].StartDate : $since"
                 )
+                for index, name in enumerate(("since", "earlier"))
             },
             "Output": {},
             "Next": "Days",
@@ -223,6 +225,11 @@ def merge_text(first: str, last: str) -> str:
     """The MERGE of some days; first, last: JSONata expressions."""
     replaced = f"$replace($merge, '{FIRST_DAY}', {first})"
     return expression(f"$replace({replaced}, '{LAST_DAY}', {last})")
+
+
+def expire_text() -> str:
+    """The DELETE of tombstones that no running execution needs."""
+    return expression(f"$replace($expire, '{SUCCESS_DAY}', {iso_date(millis('$earlier'))})")
 
 
 def query_state(

@@ -17,6 +17,8 @@ of it supplies what is not merged yet:
   its row, by replay or backfill, the window, in which that row remains, and a day, because a window
   reads full days. If the change log expires, a rebuild reads a late row for as long as the log is
   kept, so these days replace those of the window.
+- These days end at the successful run before the last one. After missed runs a window begins before
+  the last success, and a run that overlaps the next successful one still reads it after that.
 - A merge renews the tombstones in its window. So a rebuild needs no lock against an expiry at the
   same time: its first range has a tombstone for the older rows in the ranges after it, provided
   that all ranges take less than the tombstones' days but one.
@@ -45,7 +47,7 @@ from streaming_etl.components.table.queries import (
     select_expression,
     view_columns,
 )
-from streaming_etl.components.table.window import Window
+from streaming_etl.components.table.window import SUCCESS_DAY, Window
 
 # Iceberg has neither of the first two. https://iceberg.apache.org/spec/#primitive-types
 ICEBERG_INTEGERS = {"tinyint": "int", "smallint": "int"}
@@ -344,19 +346,23 @@ def _named(expression: str, column: Column) -> str:
     return name if expression == name else f"{expression} AS {name}"
 
 
-def expire_tombstones_sql(database: str, table: LakeTable, days: int | None) -> str:
+def expire_tombstones_sql(
+    database: str, table: LakeTable, days: int | None, success_day: str = SUCCESS_DAY
+) -> str:
     """DELETE the rows that no query shows.
 
     These are old tombstones, and history before the newest marker.
-    days: least time since a tombstone's merge; see the module's docstring for its lower limit. None
-    keeps all tombstones.
+    days: least time from a tombstone's merge to `success_day`; see the module's docstring for its
+    lower limit. None keeps all tombstones.
+    success_day: ISO date in UTC of the successful run before the last one, or its placeholder.
     Markers stay, because they exclude late rows of earlier streams.
     """
     merged = qualified(database, merged_table_name(table.name))
     expired = ""
     if days is not None:
         merged_at = quoted(MERGED_AT.name)
-        expired = f""""_op" = 'REMOVE' AND {merged_at} < {NOW} - INTERVAL '{days}' DAY\n  OR """
+        before = f"DATE '{success_day}' - INTERVAL '{days}' DAY"
+        expired = f""""_op" = 'REMOVE' AND {merged_at} < {before}\n  OR """
     return f"""\
 DELETE FROM {merged}
 WHERE {expired}{_epoch()} < (

@@ -19,6 +19,8 @@ CLOCK_CHANGE_HOURS = 1
 ALL_VALUES = {"month": ("01", "12"), "day": ("01", "31")}
 # Placeholders of a window's first and last day, for a statement that runs with several windows.
 FIRST_DAY, LAST_DAY = "{first}", "{last}"
+# Placeholder of the UTC day of the successful run before the last one.
+SUCCESS_DAY = "{success}"
 
 
 @dataclass(frozen=True, kw_only=True)

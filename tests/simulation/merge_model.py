@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from math import ceil
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ class MergedTable(Protocol):
     def merge_at_once(self, days: Days, now: float) -> None:
         """Run two merges that read the same snapshot."""
 
-    def expire(self, tombstone_days: int, now: float) -> None: ...
+    def expire(self, tombstone_days: int, success_day: date) -> None: ...
 
     def state(self, hours: int, now: float) -> list[Shown]:
         """Return the view's rows.
@@ -90,9 +90,10 @@ class ModelTable:
         self.merge(days, now)
         self.merge(days, now)
 
-    def expire(self, tombstone_days: int, now: float) -> None:
+    def expire(self, tombstone_days: int, success_day: date) -> None:
         since = self._marked_epoch()
-        before = now - tombstone_days * DAY
+        midnight = datetime.combine(success_day, time(), UTC).timestamp()
+        before = midnight - tombstone_days * DAY
         for merged in self._merged.values():
             for place, row in [*merged.items()]:
                 is_old = row.logged.op == "REMOVE" and row.merged_at < before

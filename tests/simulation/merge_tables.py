@@ -1,7 +1,7 @@
 """Change log and merged table in DuckDB, with the project's SQL."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
@@ -99,8 +99,12 @@ class SqlTable:
                 second.execute("ROLLBACK")
                 second.execute(sql)
 
-    def expire(self, tombstone_days: int, now: float) -> None:
-        self._run(merge.expire_tombstones_sql(DATABASE, self._table, tombstone_days), now)
+    def expire(self, tombstone_days: int, success_day: date) -> None:
+        database().execute(
+            merge.expire_tombstones_sql(
+                DATABASE, self._table, tombstone_days, success_day.isoformat()
+            )
+        )
 
     def state(self, hours: int, now: float) -> list[Shown]:
         """Return the view's rows.

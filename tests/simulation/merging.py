@@ -52,6 +52,8 @@ class MergeStage:
         self._late_objects = 0
         self.last_success = plan.begins
         """Start of the last successful run, or the creation of the state machine."""
+        self.earlier_success = plan.begins
+        """Start of the successful run before it, or the creation."""
         self._waits_for: list[date] = []
         """First days of requested merges without which the state is not complete."""
         self._is_changed = False
@@ -198,7 +200,7 @@ class MergeStage:
         elif self._is_changed or (self._expiries and self._expiries[0] <= self.now):
             self._execute()
         elif not self._waits_for:
-            self.last_success = self.now
+            self.earlier_success, self.last_success = self.last_success, self.now
 
     def _command(self) -> None:
         """Merge the last days or everything.
@@ -261,12 +263,12 @@ class MergeStage:
         self._succeed(first)
 
     def _succeed(self, first: date | None) -> None:
-        self.last_success = self.now
+        self.earlier_success, self.last_success = self.last_success, self.now
         self._is_changed = False
         if first in self._waits_for:
             self._waits_for.remove(first)
         # Tombstones that this run has inserted.
-        days = self.tombstone_days() + 1
+        days = self.tombstone_days() + 2
         expiry = ceil((self.now - START) / DAY + days) * DAY + START
         if expiry not in self._expiries and expiry < self.plan.ends:
             self._expiries.append(expiry)
@@ -289,7 +291,8 @@ class MergeStage:
         for days in ranges:
             self._count("merged ranges")
             merges.append(lambda days=days: self._table.merge(days, now))
-        return [*merges, lambda: self._table.expire(self.tombstone_days(), now)]
+        success_day = self.success_day()
+        return [*merges, lambda: self._table.expire(self.tombstone_days(), success_day)]
 
     def _repeat(self) -> None:
         """Merge the window again, which must change nothing."""
@@ -319,6 +322,10 @@ class MergeStage:
         begins = [first, *(first + timedelta(part) for part in sorted(parts))]
         ends = [*(begin - timedelta(1) for begin in begins[1:]), last]
         return [Days(*days) for days in zip(begins, ends, strict=True)][::-1]
+
+    def success_day(self) -> date:
+        """Return the day from which a run counts the days of tombstones."""
+        return self.date(self.earlier_success)
 
     def tombstone_days(self) -> int:
         return self.plan.tombstone_days

@@ -1,5 +1,6 @@
 """The model of the merge stage has the results of the SQL."""
 
+from datetime import date
 from unittest.mock import patch
 
 import pytest
@@ -39,9 +40,9 @@ class BothTables:
         self._model.merge_at_once(days, now)
         self._compare()
 
-    def expire(self, tombstone_days: int, now: float) -> None:
-        self._sql.expire(tombstone_days, now)
-        self._model.expire(tombstone_days, now)
+    def expire(self, tombstone_days: int, success_day: date) -> None:
+        self._sql.expire(tombstone_days, success_day)
+        self._model.expire(tombstone_days, success_day)
         self._compare()
 
     def state(self, hours: int, now: float) -> list[Shown]:

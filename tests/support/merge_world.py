@@ -227,6 +227,14 @@ class MergeWorld:
             self._was_merged(WINDOW_DAYS)
         self._check_merged_table()
 
+    def run(self, first: date, success_day: date, tombstone_days: int) -> None:
+        """Merge the days since `first`, then let tombstones expire."""
+        window = DayWindow(first=f"{first}", last=f"{self.today}")
+        database().execute(self._merge_text_of(window))
+        database().execute(
+            expire_tombstones_sql(LIVE, self._table, tombstone_days, f"{success_day}")
+        )
+
     def _was_merged(self, days: int) -> None:
         first = self.window(days).first
         self._unmerged = {day for day in self._unmerged if f"{day}" < first}
@@ -286,8 +294,9 @@ class MergeWorld:
             _compare(self._epochs_before_marker(), [])
 
     def _expiry_text(self) -> str:
-        # An expiry is later than the merges of its day.
-        return self._at("12:00:01", expire_tombstones_sql(LIVE, self._table, TOMBSTONE_DAYS))
+        # The latest day that any expiry may have, so that each tombstone expires on its last day.
+        tomorrow = str(self.today + timedelta(1))
+        return self._texts(expire_tombstones_sql(LIVE, self._table, TOMBSTONE_DAYS, tomorrow))
 
     def _merged_rows(self) -> list[tuple[Any, ...]]:
         """The merged table without the times of merges."""

@@ -95,18 +95,28 @@ def test_merges_all_days_since_the_window_before_the_last_success(
 
 
 @pytest.mark.parametrize(
-    ("executions", "since"),
+    ("starts", "since", "earlier"),
     [
-        ([], "2026-01-01T00:00:00Z"),
-        ([{"StartDate": "2026-11-29T10:00:00Z"}], "2026-11-29T10:00:00Z"),
+        ([], "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        (["2026-11-29T10:00:00Z"], "2026-11-29T10:00:00Z", "2026-01-01T00:00:00Z"),
+        (
+            ["2026-11-29T10:00:00Z", "2026-11-29T09:00:00Z"],
+            "2026-11-29T10:00:00Z",
+            "2026-11-29T09:00:00Z",
+        ),
     ],
 )
 def test_begins_with_the_creation_before_the_first_success(
-    definition: dict[str, Any], executions: list[dict[str, str]], since: str
+    definition: dict[str, Any], starts: list[str], since: str, earlier: str
 ) -> None:
-    last = definition["States"]["LastSuccess"]["Assign"]["since"]
-    states = {"result": {"Executions": executions}}
-    assert evaluated(last, since="2026-01-01T00:00:00Z", states=states) == since
+    state = definition["States"]["LastSuccess"]
+    assert state["Arguments"]["MaxResults"] == 2
+    states = {"result": {"Executions": [{"StartDate": start} for start in starts]}}
+    found = {
+        name: evaluated(expression, since="2026-01-01T00:00:00Z", states=states)
+        for name, expression in state["Assign"].items()
+    }
+    assert found == {"since": since, "earlier": earlier}
 
 
 def test_optimizes_every_twelfth_time_of_the_schedule(definition: dict[str, Any]) -> None:
@@ -152,6 +162,16 @@ def test_a_range_is_part_of_the_sql_as_dates_only(definition: dict[str, Any]) ->
     )
     with pytest.raises(ValueError, match="isoformat"):
         evaluated(sql, {"first": "' OR true --", "last": "2026-10-31"}, merge=merge)
+
+
+def test_tombstones_expire_by_the_day_of_the_success_before_the_last_one(
+    definition: dict[str, Any],
+) -> None:
+    sql = definition["States"]["Expire"]["Arguments"]["QueryString"]
+    text = "DATE '{success}' - INTERVAL '41' DAY"
+    assert evaluated(sql, expire=text, earlier="2026-11-29T23:59:59Z") == (
+        "DATE '2026-11-29' - INTERVAL '41' DAY"
+    )
 
 
 def test_each_attempt_of_each_query_has_another_token(definition: dict[str, Any]) -> None:

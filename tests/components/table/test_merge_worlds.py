@@ -18,6 +18,7 @@ from streaming_etl import QueryArgs
 from streaming_etl.components.table.merge import RENEWED_AFTER_DAYS
 from streaming_etl.components.table.window import DayWindow
 from tests.support.merge_world import (
+    LIVE,
     LONGER_DAYS,
     REPLAY_DAYS,
     TOMBSTONE_DAYS,
@@ -319,6 +320,31 @@ def test_a_later_merge_renews_tombstones_only() -> None:
     world.merge()
     after = dict(world.merge_times())
     assert [item for item in after if after[item] != before[item]] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("expires_since_success", "events"), [(True, ["REMOVE"]), (False, ["INSERT"])]
+)
+def test_runs_that_overlap_after_missed_runs_need_tombstones_since_the_last_success(
+    expires_since_success: bool, events: list[str]
+) -> None:
+    world = MergeWorld(TABLES["json"])
+    inserted, removed = world.change("a", "INSERT", 1), world.change("a", "REMOVE", 1)
+    world.write(inserted)
+    world.write(removed)
+    world.merge()
+    replay_days, missed_days = 4, 6
+    world.today += timedelta(replay_days)
+    success = world.today
+    world.write(inserted)
+    world.today += timedelta(missed_days)
+    # Both begin with the window before the last success, which has no removal of the item.
+    first = success - timedelta(WINDOW_DAYS + 1)
+    for _ in range(2):
+        expiry = success if expires_since_success else world.today
+        world.run(first, expiry, replay_days + WINDOW_DAYS + 1)
+    found = world.rows(f"SELECT id, _op FROM {LIVE}.orders_merged")
+    assert found == [("a", event) for event in events]
 
 
 @pytest.mark.parametrize("name", BREAKS)

@@ -1,7 +1,7 @@
 """Rows of Iceberg tables in Athena."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -265,6 +265,7 @@ def test_the_statements_of_the_merge_stage_run_unchanged(database: Database, for
     merged = 'SELECT "_op", count(*) FROM orders_merged GROUP BY 1 ORDER BY 1'
     assert database.rows(merged) == [("MODIFY", "2"), ("REMOVE", "1")]
 
-    database.query(expire_tombstones_sql(database.name, log, days=0))
+    tomorrow = f"{datetime.now(UTC) + timedelta(1):%Y-%m-%d}"
+    database.query(expire_tombstones_sql(database.name, log, 0, tomorrow))
     database.query(optimize_sql(database.name, log))
     assert database.rows(merged)[0] == ("MODIFY", "2")
