@@ -247,13 +247,13 @@ def print_next_commands(delivery: Delivery, prefix: str, replay: str) -> None:
 
     prefix: start of the local commands.
     """
-    if failed := [table.lake for table in delivery.tables if table.failures]:
-        modules = sorted({lake.transform_module for lake in failed})
-        print_line(f"\nFix {' and '.join(modules)}, update the stack, and replay:")
-        print_line(f"  {prefix} up")
-        print_line(f"  {replay}")
-    elif delivery.unmatched_batches:
-        print_line("\nAdd a lake table or change a `where`, update the stack, and replay:")
+    modules = {table.lake.transform_module for table in delivery.tables if table.failures}
+    fixes = [f"fix {' and '.join(sorted(modules))}"] if modules else []
+    if delivery.unmatched_batches:
+        fixes.append("add a lake table or change a `where`")
+    if fixes:
+        text = ", ".join([*fixes, "update the stack, and replay:"])
+        print_line(f"\n{text[0].upper()}{text[1:]}")
         print_line(f"  {prefix} up")
         print_line(f"  {replay}")
     if changed := [table.lake for table in delivery.tables if table.rows]:

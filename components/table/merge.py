@@ -17,8 +17,9 @@ of it supplies what is not merged yet:
   its row, by replay or backfill, the window, in which that row remains, and a day, because a window
   reads full days. If the change log expires, a rebuild reads a late row for as long as the log is
   kept, so these days replace those of the window.
-- These days end at the successful run before the last one. After missed runs a window begins before
-  the last success, and a run that overlaps the next successful one still reads it after that.
+- A run counts these days back from the start of the successful run before the last one, not from
+  the present. After missed runs, two runs at once may both read older days, and need the tombstones
+  of these also after one of them has succeeded.
 - A merge renews the tombstones in its window. So a rebuild needs no lock against an expiry at the
   same time: its first range has a tombstone for the older rows in the ranges after it, provided
   that all ranges take less than the tombstones' days but one.
